@@ -1,0 +1,70 @@
+//! Files that survive a crash.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use crate::failpoint;
+
+/// Makes a folder's entries durable: what was created in it or renamed into it is there after a crash.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Creates a folder and whatever is missing above it, and makes each new entry durable.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create_folder(parent)?;
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_folder(parent),
+        }
+    } else {
+        fs::create_dir_all(folder)
+    }
+}
+
+/// Replaces a small file as a whole: after a crash it holds the old bytes or the new ones.
+///
+/// Failure points: `file.written`, `file.synced`, `file.renamed`.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", u32::from_be_bytes(crate::random::bytes())));
+    let temporary = path.with_file_name(name);
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The error that matters is the first one; a leftover is swept at the next start.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    failpoint::pass("file.renamed")?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    io::Write::write_all(&mut file, bytes)?;
+    failpoint::pass("file.written")?;
+    file.sync_all()?;
+    failpoint::pass("file.synced")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = std::env::temp_dir().join(format!("outlast-file-{}", std::process::id()));
+        create_folder(&folder.join("a/b")).unwrap();
+        let path = folder.join("a/b/c");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.join("a/b")).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

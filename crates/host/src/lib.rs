@@ -1,0 +1,9 @@
+//! The outside world behind one door: clock, randomness, files that survive a crash, outgoing HTTP, and points at which
+//! a test can make them fail.
+
+pub mod clock;
+pub mod failpoint;
+pub mod file;
+pub mod random;
+
+pub use clock::Clock;

@@ -1,0 +1,170 @@
+//! What the journal says: the facts that everything else is derived from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::key::ObjectKey;
+use crate::run::RunId;
+use crate::time::Timestamp;
+use crate::word::{Containment, Proof, Verdict};
+
+/// One response header kept with an object; only headers on the proxy's list are, never credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedHeader(pub String, pub String);
+
+/// What is held under a key: an answer of an upstream, and how far it can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The upstream's status: 200, or a proved 404 or 410.
+    pub status: u16,
+    /// The headers that a client needs.
+    pub headers: Vec<SavedHeader>,
+    /// The blob with the body, transfer and content encodings removed.
+    pub sha256: Sha256,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The ecosystem that understood it.
+    pub ecosystem: String,
+    /// Who answers for the bytes.
+    pub proof: Proof,
+    /// Whether other bytes under the same key would be wrong, rather than newer.
+    pub immutable: bool,
+    /// When the upstream last said that these are the bytes.
+    pub confirmed_at: Timestamp,
+    /// Since when the upstream says that the object does not exist, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<Timestamp>,
+}
+
+/// A fact of the journal.
+///
+/// The name of the variant is the entry's `kind`; the fields are its `payload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Event {
+    /// An upstream's answer is held. A second one under the same key is a newer generation; both stay.
+    Kept {
+        /// The name.
+        key: ObjectKey,
+        /// The answer.
+        held: Held,
+    },
+    /// The upstream gave the bytes that are held once more.
+    Confirmed {
+        /// The name.
+        key: ObjectKey,
+        /// The blob.
+        sha256: Sha256,
+        /// When.
+        at: Timestamp,
+    },
+    /// The upstream says that an object we hold does not exist. It stays held.
+    Gone {
+        /// The name.
+        key: ObjectKey,
+        /// The status it answered.
+        status: u16,
+        /// When it was first seen.
+        since: Timestamp,
+    },
+    /// Bytes that contradict what vouches for them. Never served.
+    Quarantined {
+        /// The name.
+        key: ObjectKey,
+        /// The blob with the wrong bytes, kept for a person to look at, if it was small enough to keep.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Sha256>,
+        /// Their size.
+        size_bytes: u64,
+        /// The digests that were vouched for.
+        expected: String,
+        /// The digest of what came.
+        got: String,
+        /// Who vouches: an index's address, a lock file, the first bytes seen.
+        vouched_by: String,
+    },
+    /// An answer that cannot be what was asked for: unparsable, another package's, a web page. Not served while better is held.
+    Rejected {
+        /// The name.
+        key: ObjectKey,
+        /// Why.
+        reason: String,
+    },
+    /// A mutable address gave other bytes than before; both are held.
+    Changed {
+        /// The name.
+        key: ObjectKey,
+        /// The blob before.
+        before: Sha256,
+        /// The blob now.
+        after: Sha256,
+    },
+    /// The upstream could not be asked, and the copy was served.
+    Stale {
+        /// The host.
+        host: String,
+        /// The first failure.
+        since: Timestamp,
+        /// Why, in words for a person.
+        reason: String,
+    },
+    /// A run ended; its record is a blob.
+    Ran {
+        /// Its name.
+        run_id: RunId,
+        /// The blob of `record.json`.
+        record: Sha256,
+        /// Program and arguments.
+        command: Vec<String>,
+        /// The project's directory.
+        directory: String,
+        /// The command's exit code.
+        exit_code: i32,
+        /// Whether it was sealed.
+        containment: Containment,
+        /// The hosts it talked to, each with whether it was kept.
+        hosts: Vec<(String, bool)>,
+        /// Whether it was a drill's replay rather than a recording.
+        #[serde(default)]
+        is_drill: bool,
+    },
+    /// A drill ended, whatever its verdict.
+    Drilled {
+        /// The folder's name under `evidence/`.
+        drill: String,
+        /// The scenario's name.
+        scenario: String,
+        /// The verdict.
+        verdict: Verdict,
+        /// Digest of attestation.dsse.json.
+        attestation: Sha256,
+        /// Program and arguments.
+        command: Vec<String>,
+        /// The project's directory.
+        directory: String,
+        /// The hosts that were cut and asked; `all` where everything was cut.
+        cut: Vec<String>,
+        /// From the first request to a cut host to the first verified answer in its place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recovered_ms: Option<u64>,
+        /// When it ended.
+        at: Timestamp,
+    },
+}
+
+impl Event {
+    /// Returns the subject under which the journal numbers this event: an object, the runs, the drills, a host.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Kept { key, .. }
+            | Self::Confirmed { key, .. }
+            | Self::Gone { key, .. }
+            | Self::Quarantined { key, .. }
+            | Self::Rejected { key, .. }
+            | Self::Changed { key, .. } => key.to_string(),
+            Self::Stale { host, .. } => format!("host {host}"),
+            Self::Ran { .. } => "runs".to_owned(),
+            Self::Drilled { .. } => "drills".to_owned(),
+        }
+    }
+}

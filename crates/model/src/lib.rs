@@ -1,0 +1,25 @@
+//! The words of Outlast as types: digests, addresses, secrets, times, runs and records.
+//!
+//! Parsed once at the rim; inside there is no raw string. No IO, no async, no clock.
+
+mod digest;
+mod event;
+mod fault;
+mod key;
+mod record;
+mod run;
+mod secret;
+mod time;
+mod url;
+mod word;
+
+pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher};
+pub use event::{Event, Held, SavedHeader};
+pub use fault::{Cut, Fault, ParseFaultError};
+pub use key::{Method, ObjectKey};
+pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused};
+pub use run::{RunId, RunIdError};
+pub use secret::Secret;
+pub use time::{Timestamp, format_compact, parse_time};
+pub use url::{ObjectUrl, SafeUrl, UrlError};
+pub use word::{Containment, Freshness, Proof, Protocol, Source, Verdict};

@@ -1,0 +1,121 @@
+//! What one run did, as INTERFACE fixes it: `runs/<run_id>/record.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+use crate::run::RunId;
+use crate::time::Timestamp;
+use crate::url::ObjectUrl;
+use crate::word::{Containment, Freshness, Proof, Protocol, Source};
+
+/// The version of the record's fields.
+pub const RECORD_SCHEMA: &str = "outlast/record/v1";
+
+/// One run: its command, and everything it fetched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`RECORD_SCHEMA`].
+    pub schema: String,
+    /// The run's name.
+    pub run_id: RunId,
+    /// When the command was started.
+    pub started_at: Timestamp,
+    /// Whether anything could bypass Outlast.
+    pub containment: Containment,
+    /// Why the run was not sealed; empty if it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containment_reasons: Vec<String>,
+    /// Program and arguments; bytes that are not UTF-8 are replaced.
+    pub command: Vec<String>,
+    /// The project's directory.
+    pub directory: String,
+    /// The command's exit code, 128+N after signal N.
+    pub exit_code: i32,
+    /// From the command's start to its end.
+    pub duration_ms: u64,
+    /// Every host the command talked to.
+    pub hosts: Vec<HostUse>,
+    /// Every connection and datagram that was refused.
+    pub refused: Vec<Refused>,
+    /// The outputs that were named, with the digest of each file.
+    pub outputs: Vec<Output>,
+    /// Every object the command fetched.
+    pub objects: Vec<Object>,
+    /// What passed and was not kept.
+    pub not_kept: Vec<NotKept>,
+}
+
+/// One host in a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostUse {
+    /// Its name, or its address where no name was given.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How many requests it got.
+    pub n_requests: u64,
+    /// Bytes of the bodies it answered with.
+    pub size_bytes: u64,
+    /// Whether every object the run took from it is in the store.
+    pub kept: bool,
+}
+
+/// Something the room refused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Refused {
+    /// The name that had been looked up for the address, empty if none was.
+    pub host: String,
+    /// The address.
+    pub address: String,
+    /// The port, 0 where the protocol has none.
+    pub port: u16,
+    /// The protocol.
+    pub protocol: Protocol,
+}
+
+/// One file among the named outputs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Output {
+    /// Path relative to the project's directory.
+    pub path: String,
+    /// Digest of the file's bytes; of the target's text for a symbolic link.
+    pub sha256: Sha256,
+}
+
+/// One thing the command fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// `GET`, `HEAD` or `POST`.
+    pub method: String,
+    /// The address.
+    pub url: ObjectUrl,
+    /// What else chose among several answers; see `ObjectKey::variant`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub variant: String,
+    /// The status the client saw.
+    pub status: u16,
+    /// The blob.
+    pub sha256: Sha256,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The ecosystem that understood the request.
+    pub ecosystem: String,
+    /// Where the bytes came from.
+    pub source: Source,
+    /// Who answers for them.
+    pub proof: Proof,
+    /// How they relate to what the upstream says now.
+    pub freshness: Freshness,
+    /// When the upstream last confirmed these bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// Something that passed and is not in the store.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NotKept {
+    /// The address.
+    pub url: ObjectUrl,
+    /// Why, in words for a person.
+    pub reason: String,
+}

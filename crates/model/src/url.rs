@@ -1,0 +1,259 @@
+//! Addresses: one that is safe to show, and one that names an object.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The longest address that is accepted; the longest seen in real registries has under 1 KB.
+const URL_BYTES_MAX: usize = 8 * 1024;
+
+/// Query parameters that sign an address for a while; they change with every redirect and are secrets while they last.
+///
+/// From the documentation of S3, CloudFront, Azure Blob and Google Cloud Storage (read 2026-11).
+const SIGNATURES: [&str; 18] = [
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+    "x-goog-algorithm",
+    "x-goog-credential",
+    "x-goog-date",
+    "x-goog-expires",
+    "x-goog-signature",
+    "x-goog-signedheaders",
+    "awsaccesskeyid",
+    "key-pair-id",
+    "signature",
+    "policy",
+    "sig",
+];
+
+/// Names an object: scheme, host and path in one canonical spelling, without credentials, fragments and signatures.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct ObjectUrl(String);
+
+impl ObjectUrl {
+    /// Reads an absolute `http` or `https` address.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(UrlError::TooLong);
+        }
+        let mut url = Url::parse(text).map_err(|source| UrlError::Syntax { source })?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(UrlError::Scheme);
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(UrlError::Host);
+        }
+        url.set_fragment(None);
+        // Both can only fail for an address without a host, and that was excluded above.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        if let Some(query) = url.query() {
+            let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
+            let kept = kept.join("&");
+            url.set_query((!kept.is_empty()).then_some(&kept));
+        }
+        Ok(Self(url.into()))
+    }
+
+    /// Returns the canonical spelling.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the scheme, `http` or `https`.
+    pub fn scheme(&self) -> &str {
+        self.0.split_once(':').map_or("", |(scheme, _)| scheme)
+    }
+
+    /// Returns the host without its port, lower case; an IPv6 address keeps its brackets.
+    pub fn host(&self) -> &str {
+        let authority = self.authority();
+        match authority.rfind(':') {
+            Some(colon) if !authority.ends_with(']') => &authority[..colon],
+            _ => authority,
+        }
+    }
+
+    /// Returns the port, the scheme's own where none is written.
+    pub fn port(&self) -> u16 {
+        let default = if self.scheme() == "http" { 80 } else { 443 };
+        self.authority()[self.host().len()..]
+            .strip_prefix(':')
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(default)
+    }
+
+    /// Returns `host` or `host:port`, as it is written in a Host header.
+    pub fn authority(&self) -> &str {
+        let rest = self.after_scheme();
+        &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
+    }
+
+    /// Returns path and query, beginning with `/`.
+    pub fn path_and_query(&self) -> &str {
+        let rest = self.after_scheme();
+        rest.find('/').map_or("/", |slash| &rest[slash..])
+    }
+
+    /// Returns the path without the query.
+    pub fn path(&self) -> &str {
+        let whole = self.path_and_query();
+        whole.split_once('?').map_or(whole, |(path, _)| path)
+    }
+
+    /// Resolves a redirect's `Location` or an address in a document against this one.
+    pub fn join(&self, reference: &str) -> Result<SafeUrl, UrlError> {
+        let base = Url::parse(&self.0).map_err(|source| UrlError::Syntax { source })?;
+        SafeUrl::parse(base.join(reference).map_err(|source| UrlError::Syntax { source })?.as_str())
+    }
+
+    fn after_scheme(&self) -> &str {
+        self.0.split_once("://").map_or("", |(_, rest)| rest)
+    }
+}
+
+impl fmt::Display for ObjectUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ObjectUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ObjectUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::parse(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An address to be asked, credentials and signatures included; printing it leaves those out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SafeUrl {
+    whole: String,
+    shown: ObjectUrl,
+}
+
+impl SafeUrl {
+    /// Reads an absolute `http` or `https` address.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let shown = ObjectUrl::parse(text)?;
+        let mut url = Url::parse(text).map_err(|source| UrlError::Syntax { source })?;
+        url.set_fragment(None);
+        Ok(Self { whole: url.into(), shown })
+    }
+
+    /// Returns the address as it is sent, secrets included.
+    pub fn expose(&self) -> &str {
+        &self.whole
+    }
+
+    /// Returns the name of the object at this address.
+    pub const fn object(&self) -> &ObjectUrl {
+        &self.shown
+    }
+}
+
+impl From<ObjectUrl> for SafeUrl {
+    fn from(url: ObjectUrl) -> Self {
+        Self { whole: url.0.clone(), shown: url }
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.shown, f)
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.shown, f)
+    }
+}
+
+/// Why an address was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not an address at all.
+    #[error("not an absolute address")]
+    Syntax {
+        /// The parser's reason.
+        source: url::ParseError,
+    },
+    /// Neither `http` nor `https`.
+    #[error("address is neither http nor https")]
+    Scheme,
+    /// No host.
+    #[error("address has no host")]
+    Host,
+    /// Longer than 8 KB.
+    #[error("address is longer than 8 KB")]
+    TooLong,
+}
+
+fn is_signature(pair: &str) -> bool {
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    SIGNATURES.iter().any(|signature| name.eq_ignore_ascii_case(signature))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_has_one_spelling() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(ObjectUrl::parse(text).unwrap().as_str(), expected);
+        };
+        check("HTTPS://Registry.NPMJS.org:443/left-pad#x", "https://registry.npmjs.org/left-pad");
+        check("https://user:pw@example.com/a?b=1", "https://example.com/a?b=1");
+        check("https://example.com", "https://example.com/");
+        check("https://s3.example/f.zip?X-Amz-Signature=1&v=2&X-Amz-Date=3", "https://s3.example/f.zip?v=2");
+        check("https://s3.example/f.zip?Signature=1", "https://s3.example/f.zip");
+        check("https://example.com/a/../b", "https://example.com/b");
+    }
+
+    #[test]
+    fn the_parts_are_where_they_belong() {
+        let url = ObjectUrl::parse("http://[2001:db8::1]:8080/a/b?c=d").unwrap();
+        assert_eq!((url.host(), url.port()), ("[2001:db8::1]", 8080));
+        assert_eq!((url.path(), url.path_and_query()), ("/a/b", "/a/b?c=d"));
+        let plain = ObjectUrl::parse("https://example.com").unwrap();
+        assert_eq!((plain.host(), plain.port(), plain.path()), ("example.com", 443, "/"));
+    }
+
+    #[test]
+    fn a_secret_is_sent_but_never_shown() {
+        let url = SafeUrl::parse("https://me:hunter2@example.com/f?sig=abc&x=1").unwrap();
+        assert!(url.expose().contains("hunter2") && url.expose().contains("sig=abc"));
+        assert_eq!(format!("{url} {url:?}"), "https://example.com/f?x=1 https://example.com/f?x=1");
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused() {
+        for text in ["", "/a", "ftp://a/b", "https://", "data:text/plain,hi"] {
+            assert!(ObjectUrl::parse(text).is_err(), "{text}");
+        }
+        assert_eq!(ObjectUrl::parse(&format!("https://a/{}", "b".repeat(9000))), Err(UrlError::TooLong));
+    }
+}
