@@ -83,11 +83,12 @@ fn strike(point: &str) -> io::Result<()> {
         let Some(armed) = armed.iter_mut().find(|armed| armed.point == point && armed.countdown > 0) else {
             return Ok(());
         };
-        if armed.countdown > 1 || !armed.is_lasting {
+        if armed.countdown > 1 {
             armed.countdown -= 1;
-        }
-        if armed.countdown > 0 && !(armed.is_lasting && armed.countdown == 1) {
             return Ok(());
+        }
+        if !armed.is_lasting {
+            armed.countdown = 0;
         }
         armed.failure
     };
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused() {
         for text in ["a", "a=explode", "a=kill@0", "a=kill@x"] {
-            assert!(arm(text).is_err(), "{text}");
+            assert!(parse(text).is_none(), "{text}");
         }
     }
 }
