@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod failpoint;
 pub mod file;
+pub mod http;
 pub mod random;
 
 pub use clock::Clock;

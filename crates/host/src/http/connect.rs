@@ -1,0 +1,226 @@
+//! From a host's name to a connection: looked up, judged, connected to the judged address, encrypted.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::address::{Network, is_public};
+use super::error::FetchError;
+
+/// How long one address may take to accept; a dead one of several must not use up the request's patience.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many addresses of one name are tried.
+const N_ADDRESSES_MAX: usize = 4;
+
+/// Who chose the host of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chooser {
+    /// The command: it goes where it would go without Outlast.
+    Command,
+    /// Outlast: only public and allowed addresses.
+    Outlast,
+}
+
+/// Where one host really is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) connect: Option<String>,
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) places: HashMap<String, Place>,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) allow: Vec<Network>,
+    /// Addresses that commands have talked to: they are no secret to them, and a company's intercepting address is one.
+    pub(crate) seen: Mutex<HashSet<IpAddr>>,
+}
+
+/// hyper's connector; one for each chooser, so that their pools never mix.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    pub(crate) line: Arc<Line>,
+    pub(crate) chooser: Chooser,
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = FetchError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, FetchError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), FetchError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move { connector.connect(&uri).await })
+    }
+}
+
+impl Connector {
+    async fn connect(&self, uri: &Uri) -> Result<Stream, FetchError> {
+        let bad = || FetchError::BadAddress { url: uri.to_string() };
+        let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
+        let is_tls = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let place = self.line.places.get(&host);
+        let target = match place.and_then(|place| place.connect.clone()) {
+            Some(connect) => connect,
+            None if host.contains(':') => format!("[{host}]:{port}"),
+            None => format!("{host}:{port}"),
+        };
+        // Whoever wrote `connect` into the configuration has allowed the address.
+        let is_configured = place.is_some_and(|place| place.connect.is_some());
+        let addresses = look_up(&host, &target).await?;
+        let tcp = self.connect_to_one(&host, &addresses, is_configured).await?;
+        if !is_tls {
+            return Ok(Stream::Plain(TokioIo::new(tcp)));
+        }
+        let config = place.and_then(|place| place.tls.clone()).unwrap_or_else(|| self.line.tls.clone());
+        let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
+        let handshake = TlsConnector::from(config).connect(name, tcp);
+        match tokio::time::timeout(2 * CONNECT_TIMEOUT, handshake).await {
+            Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(TokioIo::new(tls)))),
+            Ok(Err(source)) => Err(FetchError::Tls { host, source }),
+            Err(_) => Err(FetchError::Timeout { host, after: 2 * CONNECT_TIMEOUT }),
+        }
+    }
+
+    async fn connect_to_one(
+        &self,
+        host: &str,
+        addresses: &[SocketAddr],
+        is_configured: bool,
+    ) -> Result<TcpStream, FetchError> {
+        let mut last = None;
+        for address in addresses.iter().take(N_ADDRESSES_MAX) {
+            if !is_configured {
+                self.judge(host, address.ip())?;
+            }
+            match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => {
+                    tcp.set_nodelay(true)
+                        .map_err(|source| FetchError::Connect { host: host.to_owned(), source })?;
+                    return Ok(tcp);
+                }
+                Ok(Err(source)) => last = Some(FetchError::Connect { host: host.to_owned(), source }),
+                Err(_) => {
+                    last = Some(FetchError::Timeout { host: host.to_owned(), after: CONNECT_TIMEOUT });
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| FetchError::NoSuchName { host: host.to_owned() }))
+    }
+
+    fn judge(&self, host: &str, address: IpAddr) -> Result<(), FetchError> {
+        let mut seen = self.line.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.chooser == Chooser::Command {
+            if !is_never_shared(address) {
+                seen.insert(address);
+            }
+            return Ok(());
+        }
+        let is_allowed = is_public(address)
+            || seen.contains(&address)
+            || self.line.allow.iter().any(|network| network.contains(address));
+        if is_allowed { Ok(()) } else { Err(FetchError::Forbidden { host: host.to_owned(), address }) }
+    }
+}
+
+/// The machine itself and its metadata service: that a command may talk to them says nothing about what Outlast may.
+fn is_never_shared(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local(),
+    }
+}
+
+async fn look_up(host: &str, target: &str) -> Result<Vec<SocketAddr>, FetchError> {
+    let found = match tokio::net::lookup_host(target).await {
+        Ok(found) => found.collect::<Vec<_>>(),
+        Err(source) if is_no_such_name(&source) => {
+            return Err(FetchError::NoSuchName { host: host.to_owned() });
+        }
+        Err(source) => return Err(FetchError::Lookup { host: host.to_owned(), source }),
+    };
+    if found.is_empty() {
+        return Err(FetchError::NoSuchName { host: host.to_owned() });
+    }
+    Ok(found)
+}
+
+/// getaddrinfo's EAI_NONAME and EAI_NODATA reach std as text only.
+fn is_no_such_name(error: &io::Error) -> bool {
+    let text = error.to_string();
+    text.contains("Name or service not known") || text.contains("No address associated")
+}
+
+/// A plain or an encrypted connection.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TokioIo<TcpStream>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Tls(tls) if tls.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            _ => Connected::new(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
+        }
+    }
+}

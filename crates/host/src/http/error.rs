@@ -1,0 +1,113 @@
+//! Why an upstream gave no answer, by outcome.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What a caller should do about an error from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It may go better after a while.
+    RetryAfter(Duration),
+    /// Asking again will not help.
+    GiveUp,
+    /// What came contradicts itself; a person must see it.
+    Corrupt,
+}
+
+/// Why an upstream gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The name does not exist.
+    #[error("`{host}` does not resolve")]
+    NoSuchName {
+        /// The host.
+        host: String,
+    },
+    /// The name could not be looked up.
+    #[error("could not look up `{host}`")]
+    Lookup {
+        /// The host.
+        host: String,
+        /// The resolver's reason.
+        source: std::io::Error,
+    },
+    /// Outlast was led to an address that is not public and that nobody allowed.
+    #[error("`{host}` is at `{address}`, which is not a public address")]
+    Forbidden {
+        /// The host.
+        host: String,
+        /// Its address.
+        address: IpAddr,
+    },
+    /// No connection.
+    #[error("could not connect to `{host}`")]
+    Connect {
+        /// The host.
+        host: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The TLS handshake failed: an expired, foreign or unknown certificate, or no TLS at all.
+    #[error("no trusted connection to `{host}`")]
+    Tls {
+        /// The host.
+        host: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The connection broke, or what came was not HTTP.
+    #[error("`{host}` broke the connection")]
+    Broken {
+        /// The host.
+        host: String,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing came in time.
+    #[error("`{host}` did not answer within {} s", .after.as_secs())]
+    Timeout {
+        /// The host.
+        host: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// The address that was to be asked cannot be.
+    #[error("`{url}` cannot be asked")]
+    BadAddress {
+        /// The address.
+        url: String,
+    },
+}
+
+impl FetchError {
+    /// Returns what to do about it.
+    pub const fn fate(&self) -> Fate {
+        match self {
+            Self::NoSuchName { .. } | Self::Forbidden { .. } | Self::BadAddress { .. } => Fate::GiveUp,
+            Self::Lookup { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::Broken { .. }
+            | Self::Timeout { .. } => Fate::RetryAfter(Duration::from_secs(30)),
+        }
+    }
+}
+
+impl FetchError {
+    /// Returns the same outcome again; the inner error survives as its kind and text.
+    pub(super) fn same(&self) -> Self {
+        let again = |error: &std::io::Error| std::io::Error::new(error.kind(), error.to_string());
+        match self {
+            Self::NoSuchName { host } => Self::NoSuchName { host: host.clone() },
+            Self::Lookup { host, source } => Self::Lookup { host: host.clone(), source: again(source) },
+            Self::Forbidden { host, address } => Self::Forbidden { host: host.clone(), address: *address },
+            Self::Connect { host, source } => Self::Connect { host: host.clone(), source: again(source) },
+            Self::Tls { host, source } => Self::Tls { host: host.clone(), source: again(source) },
+            Self::Broken { host, source } => {
+                Self::Broken { host: host.clone(), source: source.to_string().into() }
+            }
+            Self::Timeout { host, after } => Self::Timeout { host: host.clone(), after: *after },
+            Self::BadAddress { url } => Self::BadAddress { url: url.clone() },
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The one way out: a pooled HTTP client that knows where hosts really are, whom to trust for them, and which addresses
+//! Outlast must not be talked into asking.
+
+mod address;
+mod client;
+mod connect;
+mod error;
+mod roots;
+
+pub use address::{Network, NetworkError, is_public};
+pub use client::{Client, Outgoing, Settings, Upstream, request, whole};
+pub use error::{Fate, FetchError};
+pub use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+pub use hyper::body::Incoming;
+pub use roots::{BadCertificates, Roots};
