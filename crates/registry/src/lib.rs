@@ -1,1 +1,20 @@
-//! registry
+//! Package registries: what a request wants, what an index vouches for, what a lock pins.
+//!
+//! Everything here is a pure function of bytes: no IO, no async, no clock. The engine of `proxy` does all the rest.
+//! One ecosystem is one folder under `ecosystem/`; nothing outside `ecosystem/mod.rs` names one.
+
+mod class;
+mod coordinate;
+mod ecosystem;
+mod index;
+mod lock;
+mod mutation;
+mod path;
+
+pub use class::{Class, FileRequest, Head, IndexRequest, classify};
+pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
+pub use ecosystem::{ALL, Ecosystem, ecosystem};
+pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
+pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Pin, read_locks};
+pub use mutation::no_panic;
+pub use path::{Hostile, check_path};

@@ -1,0 +1,77 @@
+//! An entry of a sparse index: one JSON object a line, one line a version; and the config.json above them.
+
+use std::borrow::Cow;
+
+use model::{Algorithm, Digest};
+use serde::Deserialize;
+
+use super::{NAME, registry_of};
+use crate::class::IndexRequest;
+use crate::coordinate::{Coordinate, is_version};
+use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Vouched};
+
+/// What must be there of one line; the rest is Cargo's affair.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    vers: Cow<'a, str>,
+    #[serde(borrow)]
+    cksum: Cow<'a, str>,
+}
+
+/// A registry's settings. Without `dl` nothing can be downloaded.
+#[derive(Deserialize)]
+struct Config<'a> {
+    #[serde(borrow, rename = "dl")]
+    _download: Cow<'a, str>,
+}
+
+/// Reads an entry, or the settings where the request has no subject.
+pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+    if body.len() > INDEX_BYTES_MAX {
+        return Err(IndexError::TooLarge { size_bytes: body.len() });
+    }
+    if request.subject.is_empty() {
+        serde_json::from_slice::<Config<'_>>(body).map_err(|source| IndexError::Syntax { source })?;
+        return Ok(IndexFacts::default());
+    }
+    let registry = registry_of(request.url.authority());
+    let mut facts = IndexFacts::default();
+    for (number, line) in body.split(|&byte| byte == b'\n').enumerate() {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let vouched = read_line(&request.subject, &registry, number + 1, line)?;
+        if let Some(coordinate) = &vouched.coordinate {
+            facts.versions.push(coordinate.version.clone());
+        }
+        facts.vouched.push(vouched);
+    }
+    if facts.versions.is_empty() {
+        return Err(IndexError::Empty);
+    }
+    Ok(facts)
+}
+
+/// The file is named in lower case, its lines have the name as its author wrote it.
+fn read_line(subject: &str, registry: &str, number: usize, line: &[u8]) -> Result<Vouched, IndexError> {
+    let line: Line<'_> =
+        serde_json::from_slice(line).map_err(|source| IndexError::Line { line: number, source })?;
+    if !line.name.eq_ignore_ascii_case(subject) {
+        return Err(IndexError::OtherSubject { wanted: subject.to_owned(), got: line.name.into_owned() });
+    }
+    if !is_version(&line.vers) {
+        return Err(IndexError::Version { line: number });
+    }
+    let digest = Digest::from_hex(Algorithm::Sha256, &line.cksum)
+        .map_err(|source| IndexError::Digest { version: line.vers.clone().into_owned(), source })?;
+    let coordinate = Coordinate {
+        ecosystem: NAME,
+        registry: registry.to_owned(),
+        name: line.name.into_owned(),
+        version: line.vers.into_owned(),
+    };
+    Ok(Vouched { coordinate: Some(coordinate), url: None, digests: digest.into() })
+}

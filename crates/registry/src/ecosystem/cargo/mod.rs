@@ -1,0 +1,57 @@
+//! Cargo over the sparse protocol: crates.io and every registry that speaks it.
+//!
+//! The protocol: <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11).
+
+use crate::class::{Class, Head, IndexRequest};
+use crate::ecosystem::Ecosystem;
+use crate::index::{IndexError, IndexFacts};
+use crate::lock::Lock;
+
+mod index;
+mod lock;
+mod route;
+#[cfg(test)]
+mod tests;
+
+const NAME: &str = "cargo";
+
+/// The canonical name of crates.io as a registry.
+const CRATES_IO: &str = "crates.io";
+
+/// The hosts of crates.io: the site, the index, the files.
+const CRATES_IO_HOSTS: [&str; 3] = [CRATES_IO, "index.crates.io", "static.crates.io"];
+
+/// Cargo registries.
+#[derive(Debug)]
+pub(super) struct Cargo;
+
+impl Ecosystem for Cargo {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn classify(&self, head: &Head<'_>) -> Option<Class> {
+        route::classify(head)
+    }
+
+    fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+        index::read(request, body)
+    }
+
+    fn locks(&self) -> &'static [Lock] {
+        &[Lock { file_name: "Cargo.lock", read: lock::read }]
+    }
+
+    fn index_examples(&self) -> &'static [&'static str] {
+        &[
+            "https://index.crates.io/config.json",
+            "https://index.crates.io/it/oa/itoa",
+            "https://index.crates.io/se/rd/serde",
+        ]
+    }
+}
+
+/// Returns the canonical name of the registry behind an authority, with a port where it is not the usual one.
+fn registry_of(authority: &str) -> String {
+    if CRATES_IO_HOSTS.contains(&authority) { CRATES_IO.to_owned() } else { authority.to_owned() }
+}

@@ -1,0 +1,64 @@
+//! What a request wants from a server nobody knows.
+
+use http::{Method, header};
+
+use super::accept;
+use crate::class::{Class, Head};
+
+const GIT: &str = "git over HTTPS is not kept yet";
+const LFS: &str = "git LFS is not kept yet";
+
+/// Services whose POST only asks: the answer depends on the body and on nothing else.
+///
+/// OSV: <https://google.github.io/osv.dev/api/>, Packagist: <https://packagist.org/apidoc> (both read 2026-11).
+const QUESTIONS: [(&str, &str); 3] = [
+    ("api.osv.dev", "/v1/query"),
+    ("api.osv.dev", "/v1/querybatch"),
+    ("packagist.org", "/api/security-advisories/"),
+];
+
+/// Returns what a request wants; this always has an answer.
+pub(super) fn classify(head: &Head<'_>) -> Class {
+    if head.headers.contains_key(header::UPGRADE)
+        && head.header(&header::UPGRADE).to_ascii_lowercase().contains("websocket")
+    {
+        return live("a WebSocket is a conversation, not a document");
+    }
+    if let Some(reason) = git(head) {
+        return live(reason);
+    }
+    let url = head.url;
+    match *head.method {
+        Method::GET | Method::HEAD => {
+            let variant = accept::variant(head.headers);
+            if variant == "text/event-stream" {
+                live("an event stream has no end")
+            } else {
+                Class::Document { variant }
+            }
+        }
+        Method::POST if QUESTIONS.contains(&(url.host(), url.path())) => Class::Question,
+        Method::POST => live("the answer to this POST may depend on more than its body"),
+        _ => live(&format!("a {} may change something upstream", head.method)),
+    }
+}
+
+/// Smart HTTP as in gitprotocol-http(5), and the batch API of LFS.
+fn git(head: &Head<'_>) -> Option<&'static str> {
+    let path = head.url.path();
+    if head.is_read() {
+        let asks_service = || head.query().split('&').any(|pair| pair.starts_with("service=git-"));
+        return (path.ends_with("/info/refs") && asks_service()).then_some(GIT);
+    }
+    if *head.method != Method::POST {
+        return None;
+    }
+    if path.ends_with("/git-upload-pack") || path.ends_with("/git-receive-pack") {
+        return Some(GIT);
+    }
+    path.ends_with("/info/lfs/objects/batch").then_some(LFS)
+}
+
+fn live(reason: &str) -> Class {
+    Class::Live { reason: reason.to_owned() }
+}

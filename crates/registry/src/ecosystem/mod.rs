@@ -1,0 +1,60 @@
+//! The list of ecosystems. A new one is a folder here and two lines in this file.
+
+use std::fmt::Debug;
+
+use crate::class::{Class, Head, IndexRequest};
+use crate::index::{IndexError, IndexFacts, Worse, compare};
+use crate::lock::Lock;
+
+mod cargo;
+mod generic;
+mod npm;
+
+/// Every ecosystem, in the order in which they are asked; the last one understands everything.
+pub static ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &npm::Npm, GENERIC];
+
+/// The last of [`ALL`].
+pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
+
+/// One kind of package registry.
+///
+/// Everything is a pure function of its arguments. None of them may panic, whatever the bytes.
+/// The conformance suite has one test for each sentence of the methods.
+pub trait Ecosystem: Sync + Debug {
+    /// Returns the name: lower-case letters, the same for ever, and nobody else's.
+    fn name(&self) -> &'static str;
+
+    /// Returns what a request wants, `None` if it is not this ecosystem's.
+    ///
+    /// An ordinary web page is never claimed.
+    /// An index has one canonical address: classifying that address gives the same request again.
+    /// A HEAD is classified as the GET of the same address.
+    /// A request that would change something is never anything but live.
+    fn classify(&self, head: &Head<'_>) -> Option<Class>;
+
+    /// Reads an index: it parses, and it is about what was asked for.
+    ///
+    /// The body has no content encoding left.
+    /// An empty body, a web page, an empty object and a document about something else are errors.
+    /// A body above `INDEX_BYTES_MAX` is an error.
+    /// Everything it vouches for has a digest, and a coordinate or an address.
+    fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError>;
+
+    /// Returns the lock files of this ecosystem; no other ecosystem has one of the same name.
+    fn locks(&self) -> &'static [Lock];
+
+    /// Returns in what a new index is worse than the one that is held, if it is.
+    ///
+    /// An index is never worse than itself, nor than nothing.
+    fn judge(&self, previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
+        compare(previous, new)
+    }
+
+    /// Returns addresses that are classified as an index without any header, for tests.
+    fn index_examples(&self) -> &'static [&'static str];
+}
+
+/// Returns the ecosystem of a name, as a record or the journal has it.
+pub fn ecosystem(name: &str) -> Option<&'static dyn Ecosystem> {
+    ALL.iter().find(|ecosystem| ecosystem.name() == name).copied()
+}

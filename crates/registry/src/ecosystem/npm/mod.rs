@@ -1,0 +1,69 @@
+//! npm: registry.npmjs.org, its twin for Yarn, and every registry that speaks its protocol.
+//!
+//! Documents: <https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md> (read 2026-11).
+
+use model::ObjectUrl;
+
+use crate::class::{Class, Head, IndexRequest};
+use crate::coordinate::Coordinate;
+use crate::ecosystem::Ecosystem;
+use crate::index::{IndexError, IndexFacts};
+use crate::lock::Lock;
+
+mod index;
+mod lock;
+mod route;
+#[cfg(test)]
+mod tests;
+
+const NAME: &str = "npm";
+
+/// The canonical name of the public registry.
+const NPMJS: &str = "registry.npmjs.org";
+
+/// The hosts of the public registry.
+const NPMJS_HOSTS: [&str; 2] = [NPMJS, "registry.yarnpkg.com"];
+
+/// npm registries.
+#[derive(Debug)]
+pub(super) struct Npm;
+
+impl Ecosystem for Npm {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn classify(&self, head: &Head<'_>) -> Option<Class> {
+        route::classify(head)
+    }
+
+    fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+        index::read(request, body)
+    }
+
+    fn locks(&self) -> &'static [Lock] {
+        lock::LOCKS
+    }
+
+    fn index_examples(&self) -> &'static [&'static str] {
+        &[
+            "https://registry.npmjs.org/is-number",
+            "https://registry.npmjs.org/left-pad",
+            "https://registry.npmjs.org/@isaacs%2fcliui",
+        ]
+    }
+}
+
+/// Returns the canonical name of a registry: its host, port and base path, since one server may have many.
+fn registry_of(url: &ObjectUrl, base: &str) -> String {
+    if NPMJS_HOSTS.contains(&url.host()) { NPMJS.to_owned() } else { format!("{}{base}", url.authority()) }
+}
+
+fn coordinate(registry: &str, name: &str, version: &str) -> Coordinate {
+    Coordinate {
+        ecosystem: NAME,
+        registry: registry.to_owned(),
+        name: name.to_owned(),
+        version: version.to_owned(),
+    }
+}

@@ -1,0 +1,187 @@
+//! What an index vouches for, and whether a new one is worse than the one that is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use model::{Digest, DigestError, DigestSet, ObjectUrl, Timestamp};
+
+use crate::coordinate::Coordinate;
+
+/// The largest index that is read: 21 MB is the largest seen, the rest is room to grow.
+pub const INDEX_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How many versions a message names before it only counts.
+const N_NAMED_MAX: usize = 5;
+
+/// What an index says that the engine needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexFacts {
+    /// Files and their digests.
+    pub vouched: Vec<Vouched>,
+    /// Every version it lists, with or without a digest.
+    pub versions: Vec<String>,
+    /// When it says that it was last modified.
+    pub modified: Option<String>,
+}
+
+/// One file for which an index vouches. At least one of `coordinate` and `url` is there, and at least one digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Which version of which package.
+    pub coordinate: Option<Coordinate>,
+    /// Where the index says that the file lies.
+    pub url: Option<ObjectUrl>,
+    /// What its bytes must be.
+    pub digests: DigestSet,
+}
+
+/// In what a new index is worse than the one that is held. At least one field is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Worse {
+    /// Versions that are no longer listed.
+    pub lost: Vec<String>,
+    /// Versions for which other bytes are vouched now.
+    pub changed: Vec<String>,
+    /// It claims to be older.
+    pub older: Option<Older>,
+}
+
+/// An index that claims to be older than the one that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Older {
+    /// When the held one was modified.
+    pub held: String,
+    /// When the new one claims to have been.
+    pub new: String,
+}
+
+impl fmt::Display for Worse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (what, versions) in [("no longer lists", &self.lost), ("has other digests for", &self.changed)] {
+            if versions.is_empty() {
+                continue;
+            }
+            let named = &versions[..versions.len().min(N_NAMED_MAX)];
+            write!(f, "{separator}{what} {}", named.join(", "))?;
+            if versions.len() > named.len() {
+                write!(f, " and {} more", versions.len() - named.len())?;
+            }
+            separator = "; ";
+        }
+        if let Some(Older { held, new }) = &self.older {
+            write!(f, "{separator}is from {new}, older than {held}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why an answer is not the index that was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Larger than [`INDEX_BYTES_MAX`].
+    #[error("index of {size_bytes} bytes is larger than {INDEX_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+    },
+    /// Nothing in it.
+    #[error("index is empty")]
+    Empty,
+    /// Not the form of an index: a web page, a cut document, an error message.
+    #[error("not an index")]
+    Syntax {
+        /// The parser's reason.
+        source: serde_json::Error,
+    },
+    /// One line is not the form of an index.
+    #[error("line {line} is not an index entry")]
+    Line {
+        /// The line, counted from 1.
+        line: usize,
+        /// The parser's reason.
+        source: serde_json::Error,
+    },
+    /// About something else.
+    #[error("index is about `{got}`, not about `{wanted}`")]
+    OtherSubject {
+        /// What was asked for.
+        wanted: String,
+        /// What came.
+        got: String,
+    },
+    /// A version that is no version.
+    #[error("line {line} has no proper version")]
+    Version {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A digest that is no digest.
+    #[error("digest of `{version}` cannot be read")]
+    Digest {
+        /// The version it belongs to.
+        version: String,
+        /// Why.
+        source: DigestError,
+    },
+    /// The ecosystem has no indexes.
+    #[error("this ecosystem has no indexes")]
+    NoIndexes,
+}
+
+/// Returns in what `new` is worse than `previous`, if it is.
+///
+/// A flipped `yanked` or a new version is not worse; a lost version, other bytes for a version, or an older date is.
+pub fn compare(previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
+    let listed: BTreeSet<&str> = new.versions.iter().map(String::as_str).collect();
+    let lost = previous
+        .versions
+        .iter()
+        .filter(|version| !listed.contains(version.as_str()))
+        .cloned()
+        .collect::<Vec<_>>();
+
+    let now: BTreeMap<&Coordinate, &DigestSet> = new
+        .vouched
+        .iter()
+        .filter_map(|vouched| Some((vouched.coordinate.as_ref()?, &vouched.digests)))
+        .collect();
+    let mut changed = Vec::new();
+    for vouched in &previous.vouched {
+        let Some(coordinate) = &vouched.coordinate else {
+            continue;
+        };
+        if now.get(coordinate).is_some_and(|digests| contradict(&vouched.digests, digests)) {
+            changed.push(coordinate.version.clone());
+        }
+    }
+
+    let older = match (&previous.modified, &new.modified) {
+        (Some(held), Some(new)) if is_before(new, held) => {
+            Some(Older { held: held.clone(), new: new.clone() })
+        }
+        _ => None,
+    };
+    let worse = Worse { lost, changed, older };
+    (worse != Worse::default()).then_some(worse)
+}
+
+/// Two sets contradict each other when they share an algorithm and no digest of it; one may know algorithms that the
+/// other does not, as npm added `integrity` to versions that only had `shasum`.
+fn contradict(one: &DigestSet, other: &DigestSet) -> bool {
+    let of = |set: &DigestSet, digest: &Digest| -> Vec<Digest> {
+        set.iter().filter(|candidate| candidate.algorithm() == digest.algorithm()).cloned().collect()
+    };
+    one.iter().any(|digest| {
+        let here = of(one, digest);
+        let there = of(other, digest);
+        !there.is_empty() && !there.iter().any(|digest| here.contains(digest))
+    })
+}
+
+fn is_before(one: &str, other: &str) -> bool {
+    match (one.parse::<Timestamp>(), other.parse::<Timestamp>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => false,
+    }
+}

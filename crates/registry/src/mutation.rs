@@ -1,0 +1,47 @@
+//! The one entry for hostile bytes: every parser of this crate, none of which may panic.
+
+use http::{HeaderMap, Method, header};
+use model::ObjectUrl;
+
+use crate::class::{Class, Head, classify};
+use crate::ecosystem::ALL;
+use crate::lock::read_locks;
+use crate::path::check_path;
+
+/// The most bytes that are tried as a path; longer ones are refused by their length alone.
+const PATH_BYTES_TRIED: usize = 5 * 1024;
+
+/// Feeds bytes to every parser: each index reader, each lock reader, and the classification of a path.
+pub fn no_panic(bytes: &[u8]) {
+    for ecosystem in ALL {
+        for example in ecosystem.index_examples() {
+            let Ok(url) = ObjectUrl::parse(example) else {
+                continue;
+            };
+            let head = Head { method: &Method::GET, url: &url, headers: &HeaderMap::new() };
+            if let (ecosystem, Class::Index(request)) = classify(&head) {
+                drop(ecosystem.read_index(&request, bytes));
+            }
+            classify_path(&url, bytes);
+        }
+        for lock in ecosystem.locks() {
+            drop(read_locks(lock.file_name, bytes));
+        }
+    }
+}
+
+fn classify_path(origin: &ObjectUrl, bytes: &[u8]) {
+    let path = String::from_utf8_lossy(&bytes[..bytes.len().min(PATH_BYTES_TRIED)]);
+    let _ = check_path(&path);
+    let Ok(url) = ObjectUrl::parse(&format!("https://{}/{path}", origin.authority())) else {
+        return;
+    };
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = header::HeaderValue::from_bytes(&bytes[..bytes.len().min(200)]) {
+        headers.insert(header::ACCEPT, value.clone());
+        headers.insert(header::USER_AGENT, value);
+    }
+    for method in [Method::GET, Method::POST, Method::PUT] {
+        drop(classify(&Head { method: &method, url: &url, headers: &headers }));
+    }
+}
