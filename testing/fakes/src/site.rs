@@ -1,0 +1,156 @@
+//! What a fake holds: answers, handlers, planned faults, and the log of what it was asked.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use crate::answer::{Answer, Asked};
+use crate::fault::{Fault, Planned};
+
+/// One request that reached the fake, answered or not.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The host asked, lower case and without its port.
+    pub host: String,
+    /// The method.
+    pub method: Method,
+    /// Path and query, as sent.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// When its last byte came.
+    pub at: Instant,
+}
+
+/// Answers a whole folder of addresses; `None` is a 404.
+pub(crate) type Handler = Arc<dyn Fn(&Asked) -> Option<Answer> + Send + Sync>;
+
+/// Everything that a test may change while the fake runs.
+#[derive(Default)]
+pub(crate) struct Site {
+    answers: HashMap<(String, String), Vec<Answer>>,
+    handlers: Vec<(String, String, Handler)>,
+    faults: Vec<Planned>,
+    only_http1: HashSet<String>,
+    log: Vec<Seen>,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("n_answers", &self.answers.len()).field("faults", &self.faults).finish()
+    }
+}
+
+/// The site, shared by the test and the connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared(Arc<Mutex<Site>>);
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Site> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a request meets: the right answer, or who computes it, and the fault to play instead or upon it.
+pub(crate) struct Found {
+    pub(crate) answer: Option<Answer>,
+    pub(crate) handler: Option<Handler>,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Site {
+    pub(crate) fn put(&mut self, host: &str, path: &str, answer: Answer) {
+        let variants = self.answers.entry((host.to_lowercase(), path.to_owned())).or_default();
+        variants.retain(|variant| variant.accept != answer.accept);
+        variants.push(answer);
+    }
+
+    pub(crate) fn remove(&mut self, host: &str, path: &str) {
+        self.answers.remove(&(host.to_lowercase(), path.to_owned()));
+    }
+
+    pub(crate) fn handle(&mut self, host: &str, prefix: &str, handler: Handler) {
+        self.handlers.push((host.to_lowercase(), prefix.to_owned(), handler));
+    }
+
+    pub(crate) fn plan(&mut self, planned: Planned) {
+        self.faults.push(planned);
+    }
+
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    pub(crate) fn speak_http1(&mut self, host: &str) {
+        self.only_http1.insert(host.to_lowercase());
+    }
+
+    pub(crate) fn speaks_only_http1(&self, host: &str) -> bool {
+        self.only_http1.contains(host)
+    }
+
+    pub(crate) fn log(&self) -> &[Seen] {
+        &self.log
+    }
+
+    pub(crate) fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// Writes a request down and finds what it meets; counted faults are used up by it.
+    pub(crate) fn ask(&mut self, asked: &Asked) -> Found {
+        self.log.push(Seen {
+            host: asked.host.clone(),
+            method: asked.method.clone(),
+            path: asked.path.clone(),
+            headers: asked.headers.clone(),
+            body: asked.body.clone(),
+            at: Instant::now(),
+        });
+        let fault = self.take_fault(&asked.host, &asked.path, |fault| !fault.is_of_the_handshake());
+        let answer = self.find(asked);
+        let handler = if answer.is_some() { None } else { self.find_handler(asked) };
+        Found { answer, handler, fault }
+    }
+
+    /// Returns the fault to play in a handshake for this host.
+    pub(crate) fn fault_of_the_handshake(&mut self, host: &str) -> Option<Fault> {
+        self.take_fault(host, "/", Fault::is_of_the_handshake)
+    }
+
+    /// The fault planned last wins, so that a test can lay one over another.
+    fn take_fault(&mut self, host: &str, path: &str, wanted: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let planned = self.faults.iter_mut().rev().find(|planned| {
+            wanted(&planned.fault)
+                && (planned.fits(host, path)
+                    || (planned.fault.is_of_the_handshake()
+                        && planned.n_left != Some(0)
+                        && planned.host == host))
+        })?;
+        if let Some(n_left) = planned.n_left.as_mut() {
+            *n_left -= 1;
+        }
+        Some(planned.fault.clone())
+    }
+
+    fn find(&self, asked: &Asked) -> Option<Answer> {
+        let variants = self.answers.get(&(asked.host.clone(), asked.path.clone()))?;
+        let accept = asked.header("accept");
+        let exact =
+            variants.iter().find(|v| v.accept.as_ref().is_some_and(|part| accept.contains(part.as_str())));
+        exact.or_else(|| variants.iter().find(|v| v.accept.is_none())).cloned()
+    }
+
+    fn find_handler(&self, asked: &Asked) -> Option<Handler> {
+        let mut fitting = self.handlers.iter().filter(|(host, prefix, _)| {
+            (host == &asked.host || host == "*") && asked.path.starts_with(prefix.as_str())
+        });
+        fitting.next_back().map(|(.., handler)| handler.clone())
+    }
+}
