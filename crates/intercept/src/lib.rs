@@ -1,1 +1,16 @@
-//! intercept
+//! From a captured connection to plain HTTP requests, and the settings that let clients trust it.
+//!
+//! `authority` is the certificate authority of one run, `serve` terminates one connection, `trust` says whom the caller
+//! trusts, `clients` says which variables and files make each client trust the room. Nothing here connects or listens.
+
+pub mod authority;
+pub mod caller;
+pub mod clients;
+pub mod serve;
+pub mod trust;
+
+pub use authority::{Authority, AuthorityError};
+pub use caller::Caller;
+pub use clients::{Client, Paths, Settings, Tier, settings};
+pub use serve::{Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve, serve_within};
+pub use trust::{CallerTrust, Unreadable};

@@ -1,0 +1,89 @@
+//! One captured connection to HTTP requests: TLS is terminated, HTTP is read, everything else is refused and reported.
+//!
+//! Nothing is ever tunnelled: what is not understood ends here.
+
+mod first;
+mod http;
+mod limits;
+mod origin;
+mod refused;
+mod tls;
+
+use std::future::Future;
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::authority::Authority;
+use first::Opening;
+
+pub use limits::Limits;
+pub use origin::Origin;
+pub use refused::{Connection, RefusedWhy};
+
+/// A connection the room took in place of the address it was meant for.
+#[derive(Debug)]
+pub struct Captured {
+    /// The client's end.
+    pub stream: TcpStream,
+    /// What the client connected to.
+    pub address: SocketAddr,
+    /// The name the room's DNS had given that address for.
+    pub looked_up: Option<String>,
+}
+
+/// Answers the requests of a room.
+pub trait Handler: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static;
+
+    /// Answers one request that was meant for `origin`. The request stands as the client sent it; only `origin` says
+    /// where it goes. A failing body breaks the transfer.
+    fn answer(
+        &self,
+        origin: Origin,
+        request: ::http::Request<Incoming>,
+    ) -> impl Future<Output = ::http::Response<Self::Body>> + Send;
+
+    /// Is told of each connection or request that ended here without an answer. Must not block.
+    fn refused(&self, connection: &Connection, why: RefusedWhy);
+}
+
+/// Serves one connection until the client closes it.
+///
+/// A client that connects and closes without a byte has asked for nothing, and is not reported.
+pub async fn serve<H: Handler>(captured: Captured, authority: &Arc<Authority>, handler: Arc<H>) {
+    serve_within(captured, authority, handler, Limits::default()).await;
+}
+
+/// Serves one connection with limits other than the usual.
+pub async fn serve_within<H: Handler>(
+    captured: Captured,
+    authority: &Arc<Authority>,
+    handler: Arc<H>,
+    limits: Limits,
+) {
+    let Captured { mut stream, address, looked_up } = captured;
+    let connection = Connection { address, looked_up, server_name: None };
+    // Without it a small answer waits 40 ms for the client's acknowledgement. A closed socket fails here and again below.
+    let _ = stream.set_nodelay(true);
+    let mut head = Vec::with_capacity(first::NEEDED_BYTES_MAX);
+    let opening = first::read(&mut stream, &mut head, limits.first_bytes).await;
+    let (reader, writer) = stream.into_split();
+    let stream = tokio::io::join(Cursor::new(head).chain(reader), writer);
+    match opening {
+        Ok(Opening::Tls) => Box::pin(tls::serve(stream, connection, authority, handler, limits)).await,
+        Ok(Opening::Http(version)) => {
+            Box::pin(http::serve(stream, connection, ("http", version), handler, limits)).await;
+        }
+        Ok(Opening::Closed) => {}
+        Err(why) => handler.refused(&connection, why),
+    }
+}

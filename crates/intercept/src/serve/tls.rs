@@ -1,0 +1,82 @@
+//! Terminates TLS, and reports who did not trust us.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::AlertDescription;
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Handler;
+use super::http::{self, Version};
+use super::limits::Limits;
+use super::refused::{Connection, RefusedWhy};
+use crate::authority::Authority;
+
+/// Serves a connection whose first byte is a TLS record's.
+pub(super) async fn serve<S, H>(
+    stream: S,
+    mut connection: Connection,
+    authority: &Arc<Authority>,
+    handler: Arc<H>,
+    limits: Limits,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
+    let accepting = Box::pin(accept(stream, &mut connection, authority));
+    match timeout(limits.handshake, accepting).await {
+        Ok(Ok(stream)) => {
+            // HTTP/2 without having agreed on it does not exist over TLS (RFC 9113, 3.2).
+            let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let version = if is_two { Version::Two } else { Version::One };
+            Box::pin(http::serve(stream, connection, ("https", version), handler, limits)).await;
+        }
+        Ok(Err(error)) => handler.refused(&connection, judge(&error)),
+        Err(_) => handler.refused(&connection, RefusedWhy::HandshakeSlow),
+    }
+}
+
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: &mut Connection,
+    authority: &Authority,
+) -> io::Result<TlsStream<S>> {
+    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    connection.server_name = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    let config = match connection.server_name {
+        Some(_) => authority.server_config(),
+        None => authority.server_config_at(connection.address.ip(), connection.looked_up.as_deref()),
+    };
+    start.into_stream(config).await
+}
+
+/// Turns the error of a handshake into what a person can act on.
+fn judge(error: &io::Error) -> RefusedWhy {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        Some(rustls::Error::AlertReceived(alert)) if is_distrust(*alert) => {
+            RefusedWhy::NotTrusted { alert: format!("{alert:?}") }
+        }
+        Some(error) => RefusedWhy::Handshake { reason: error.to_string() },
+        None => RefusedWhy::HandshakeClosed,
+    }
+}
+
+/// OpenSSL sends unknown_ca, Go bad_certificate, Java certificate_unknown; certificate_expired and access_denied come from
+/// clients with a clock or a policy of their own.
+fn is_distrust(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::UnknownCA
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied
+    )
+}

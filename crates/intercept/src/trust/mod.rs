@@ -1,0 +1,116 @@
+//! Whom the caller trusts: the system's roots, and every certificate a variable or a client's own settings name.
+
+mod java;
+mod pem;
+mod settings;
+mod sources;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+
+use crate::authority::pem as to_pem;
+use crate::caller::Caller;
+
+pub(crate) use settings::has_setting;
+pub(crate) use sources::{SYSTEM_BUNDLES, files_with_settings, named_by_settings};
+
+/// Everything the caller trusts, in the order in which it was found, each certificate once.
+#[derive(Debug, Clone, Default)]
+pub struct CallerTrust {
+    certificates: Vec<CertificateDer<'static>>,
+    n_system: usize,
+    unreadable: Vec<Unreadable>,
+}
+
+/// A certificate file that something names and that gave no certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The file.
+    pub path: PathBuf,
+    /// The variable or the settings file that names it.
+    pub named_by: String,
+}
+
+impl CallerTrust {
+    /// Reads the system's roots and what the caller's variables and settings add to them.
+    ///
+    /// The system is read by this crate, not by the process's own `SSL_CERT_FILE`, which would hide it.
+    pub fn read(caller: &Caller) -> Self {
+        let mut trust = Self::default();
+        let mut seen = HashSet::new();
+        for path in sources::system(caller) {
+            trust.add(caller, &path, &mut seen);
+        }
+        trust.n_system = trust.certificates.len();
+        for (path, named_by) in sources::named_by_variables(caller) {
+            if trust.add(caller, &path, &mut seen) == 0 {
+                trust.unreadable.push(Unreadable { path, named_by });
+            }
+        }
+        for path in sources::in_directories(caller) {
+            trust.add(caller, &path, &mut seen);
+        }
+        for (path, named_by) in sources::named_by_settings(caller) {
+            if trust.add(caller, &path, &mut seen) == 0 {
+                trust.unreadable.push(Unreadable { path, named_by: named_by.display().to_string() });
+            }
+        }
+        for text in sources::written_out(caller) {
+            trust.take(pem::read(text.as_bytes()), &mut seen);
+        }
+        trust
+    }
+
+    /// Returns how many certificates there are: the system's, and those the caller added.
+    pub fn n_certificates(&self) -> (usize, usize) {
+        (self.n_system, self.certificates.len() - self.n_system)
+    }
+
+    /// Returns what was named and gave no certificate.
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.unreadable
+    }
+
+    /// Returns one PEM file with everything the caller trusts and the run's root.
+    pub fn bundle_pem(&self, root_pem: &str) -> Vec<u8> {
+        let mut bundle = root_pem.as_bytes().to_vec();
+        for certificate in &self.certificates {
+            bundle.extend_from_slice(to_pem(certificate).as_bytes());
+        }
+        bundle
+    }
+
+    /// Returns the same as a Java key store (format JKS, password `changeit`), which Java 8 and later read as their own.
+    pub fn java_trust_store(&self, root_der: &[u8]) -> Vec<u8> {
+        java::write(root_der, self.certificates.iter().map(AsRef::as_ref))
+    }
+
+    /// Returns what upstreams are trusted by: the caller's roots, never the run's own.
+    pub fn upstream_roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(self.certificates.iter().cloned());
+        roots
+    }
+
+    /// Returns how many certificates a file holds, new ones or not.
+    fn add(&mut self, caller: &Caller, path: &Path, seen: &mut HashSet<CertificateDer<'static>>) -> usize {
+        let Ok(bytes) = caller.files().read(path) else { return 0 };
+        self.take(pem::read(&bytes), seen)
+    }
+
+    fn take(
+        &mut self,
+        found: Vec<CertificateDer<'static>>,
+        seen: &mut HashSet<CertificateDer<'static>>,
+    ) -> usize {
+        let n = found.len();
+        self.certificates.extend(found.into_iter().filter(|certificate| seen.insert(certificate.clone())));
+        n
+    }
+}
+
+#[cfg(test)]
+mod tests;
