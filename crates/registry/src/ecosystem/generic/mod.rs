@@ -7,6 +7,8 @@ use crate::lock::Lock;
 
 mod accept;
 mod route;
+#[cfg(test)]
+mod tests;
 
 /// Any web server.
 #[derive(Debug)]

@@ -8,6 +8,8 @@ use crate::lock::{Lock, LockError, Pin};
 
 mod package_lock;
 mod pnpm;
+#[cfg(test)]
+mod tests;
 mod yarn;
 
 pub(super) const LOCKS: &[Lock] = &[

@@ -1,0 +1,101 @@
+//! Paths, names and documents made to hurt.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use registry::{Class, INDEX_BYTES_MAX, LOCK_BYTES_MAX, LockError, read_locks};
+
+use crate::ask;
+
+const ITOA: &str = "https://index.crates.io/it/oa/itoa";
+const LEFT_PAD: &str = "https://registry.npmjs.org/left-pad";
+
+#[test]
+fn a_hostile_path_is_refused_on_every_host() {
+    for host in ["index.crates.io", "registry.npmjs.org", "example.com"] {
+        let check = |path: &str, expected: Option<u16>| {
+            let got = match ask(&Method::GET, &format!("https://{host}{path}")).1 {
+                Class::Refuse { status, .. } => Some(status),
+                _ => None,
+            };
+            assert_eq!(got, expected, "{host}{path}");
+        };
+        check("/..%2f..%2fetc%2fpasswd", Some(400));
+        check("/a/-/..%2fa-1.0.0.tgz", Some(400));
+        check("/it/oa/itoa%00", Some(400));
+        check("/it/oa/itoa%0a", Some(400));
+        check("/it%5coa%5citoa", Some(400));
+        check("/100%", Some(400));
+        check(&format!("/{}", "a/".repeat(3000)), Some(414));
+        check("/it/oa/itoa", None);
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
+    let deep = |open: &str| open.repeat(INDEX_BYTES_MAX / 2 / open.len());
+    for (url, body) in [
+        (ITOA, deep("[")),
+        (ITOA, deep("{\"name\":")),
+        (ITOA, format!("{{\"name\":\"itoa\",\"deps\":{}", deep("["))),
+        (LEFT_PAD, deep("[")),
+        (LEFT_PAD, deep("{\"versions\":")),
+        (LEFT_PAD, format!("{{\"name\":\"left-pad\",\"readme\":{}", deep("[{\"a\":"))),
+        (LEFT_PAD, format!("{{\"name\":\"left-pad\",\"versions\":{{\"1.0.0\":{{\"x\":{}", deep("["))),
+    ] {
+        let (ecosystem, Class::Index(request)) = ask(&Method::GET, url) else {
+            panic!("{url} is no index");
+        };
+        assert!(ecosystem.read_index(&request, body.as_bytes()).is_err(), "{url} {}", &body[..40]);
+    }
+    for (file_name, open) in [
+        ("package-lock.json", "{\"dependencies\":{\"a\":"),
+        ("package-lock.json", "{\"packages\":{\"a\":"),
+        ("package-lock.json", "["),
+        ("Cargo.lock", "a = ["),
+        ("Cargo.lock", "a = {a="),
+    ] {
+        let body = open.repeat(100_000);
+        assert!(read_locks(file_name, body.as_bytes()).unwrap().is_err(), "{file_name} {open}");
+    }
+    let brackets = format!("a = {}", "[".repeat(100_000));
+    assert!(read_locks("Cargo.lock", brackets.as_bytes()).unwrap().is_err());
+    let values = format!(
+        "{{\"packages\":{{\"node_modules/a\":{{\"version\":{}1{}}}}}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    assert!(read_locks("package-lock.json", values.as_bytes()).unwrap().is_err());
+}
+
+#[test]
+fn a_lock_above_the_limit_is_an_error() {
+    let body = vec![b' '; LOCK_BYTES_MAX + 1];
+    let lock = read_locks("Cargo.lock", &body).unwrap();
+    assert!(matches!(lock, Err(LockError::TooLarge { .. })), "{lock:?}");
+}
+
+#[test]
+fn the_largest_real_packument_is_no_trouble() {
+    // As large as the largest packument seen, with as many versions.
+    let mut body = "{\"name\":\"left-pad\",\"readme\":\"".to_owned();
+    body.push_str(&"x".repeat(1_000_000));
+    body.push_str("\",\"versions\":{");
+    for n in 0..4000 {
+        let separator = if n == 0 { "" } else { "," };
+        write!(
+            body,
+            "{separator}\"1.0.{n}\":{{\"name\":\"left-pad\",\"scripts\":{{\"x\":\"{}\"}},\
+             \"dist\":{{\"shasum\":\"{n:040x}\",\"tarball\":\"https://registry.npmjs.org/left-pad/-/left-pad-1.0.{n}.tgz\"}}}}",
+            "y".repeat(5000)
+        )
+        .unwrap();
+    }
+    body.push_str("}}");
+    assert!(body.len() > 20_000_000, "{}", body.len());
+    let (ecosystem, Class::Index(request)) = ask(&Method::GET, LEFT_PAD) else {
+        panic!("no index");
+    };
+    let facts = ecosystem.read_index(&request, body.as_bytes()).unwrap();
+    assert_eq!((facts.versions.len(), facts.vouched.len()), (4000, 4000));
+}
