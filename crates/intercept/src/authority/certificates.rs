@@ -49,7 +49,7 @@ impl Chain {
         let key = new_key().map_err(failed)?;
         let signing = format!("{name} signing");
         let mut params = authority_params(&signing, IsCa::Ca(BasicConstraints::Constrained(0)), period);
-        params.name_constraints = permitted.map(constraints);
+        params.name_constraints = permitted.map(constraints).transpose()?;
         params.use_authority_key_identifier_extension = true;
         let intermediate =
             params.signed_by(&key, &Issuer::from_params(&root_params, &root_key)).map_err(failed)?;
@@ -124,7 +124,7 @@ fn serial() -> SerialNumber {
 
 /// Permits these names and nothing else. A kind of name that has no permitted entry is unrestricted (RFC 5280, 4.2.1.10),
 /// so that host names always get one and addresses are excluded whole where none is permitted.
-fn constraints(permitted: &[String]) -> NameConstraints {
+fn constraints(permitted: &[String]) -> Result<NameConstraints, AuthorityError> {
     let mut subtrees = vec![GeneralSubtree::DnsName(NOBODY.to_owned())];
     let mut excluded = Vec::new();
     let (mut has_v4, mut has_v6) = (false, false);
@@ -137,7 +137,7 @@ fn constraints(permitted: &[String]) -> NameConstraints {
                 let bits = if address.is_ipv4() { 32 } else { 128 };
                 subtrees.push(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, bits)));
             }
-            Err(_) => subtrees.push(GeneralSubtree::DnsName(name.trim_end_matches('.').to_ascii_lowercase())),
+            Err(_) => subtrees.push(GeneralSubtree::DnsName(host_name(name)?)),
         }
     }
     for (has_one, everything) in
@@ -147,5 +147,15 @@ fn constraints(permitted: &[String]) -> NameConstraints {
             excluded.push(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(everything, 0)));
         }
     }
-    NameConstraints { permitted_subtrees: subtrees, excluded_subtrees: excluded }
+    Ok(NameConstraints { permitted_subtrees: subtrees, excluded_subtrees: excluded })
+}
+
+/// Nothing but host names: the library panics at others, and an empty one would permit everything.
+fn host_name(name: &str) -> Result<String, AuthorityError> {
+    let host = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
+    if !is_name || host.is_empty() || host.starts_with('.') {
+        return Err(AuthorityError::Name { name: name.to_owned() });
+    }
+    Ok(host)
 }

@@ -28,7 +28,13 @@ pub struct Authority {
 /// Why there is no authority.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// A certificate could not be made, for example because a permitted name is not one.
+    /// What should be permitted is neither a host name nor an address.
+    #[error("`{name}` is neither a host name nor an address")]
+    Name {
+        /// What it was.
+        name: String,
+    },
+    /// A certificate could not be made.
     #[error("cannot make a certificate for `{subject}`")]
     Certificate {
         /// What it was for.

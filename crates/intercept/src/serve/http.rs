@@ -59,9 +59,15 @@ pub(super) async fn serve<S, H>(
         Err(_) if has_asked.load(Ordering::Relaxed) => serving.await,
         Err(_) => return handler.refused(&connection, RefusedWhy::HeaderSlow),
     };
-    let Err(error) = ended else { return };
-    if let Some(why) = judge(error.as_ref(), has_asked.load(Ordering::Relaxed)) {
-        handler.refused(&connection, why);
+    let has_asked = has_asked.load(Ordering::Relaxed);
+    let why = match ended {
+        Err(error) => judge(error.as_ref(), has_asked),
+        Ok(()) => None,
+    };
+    match why {
+        Some(why) => handler.refused(&connection, why),
+        None if !has_asked && scheme == "https" => handler.refused(&connection, RefusedWhy::NothingAsked),
+        None => {}
     }
 }
 
@@ -127,11 +133,15 @@ fn judge(error: &(dyn Error + 'static), has_asked: bool) -> Option<RefusedWhy> {
     if http.is_parse() {
         return Some(RefusedWhy::Malformed { reason: http.to_string() });
     }
-    if has_asked {
+    if has_asked || is_hang_up(http) {
         return None;
     }
     if http.is_timeout() {
         return Some(RefusedWhy::HeaderSlow);
     }
     Some(RefusedWhy::Malformed { reason: http.to_string() })
+}
+
+fn is_hang_up(error: &hyper::Error) -> bool {
+    error.source().is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some())
 }

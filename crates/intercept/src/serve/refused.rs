@@ -41,6 +41,9 @@ pub enum RefusedWhy {
     /// The client hung up during the TLS handshake; with most clients that means distrust as well.
     #[error("the client hung up during the TLS handshake")]
     HandshakeClosed,
+    /// The client completed the TLS handshake and closed without a request: wget judges the certificate only then.
+    #[error("the client closed after the TLS handshake without a request")]
+    NothingAsked,
     /// The TLS handshake took too long.
     #[error("the TLS handshake took too long")]
     HandshakeSlow,

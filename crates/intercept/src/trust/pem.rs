@@ -41,9 +41,3 @@ fn der_length(der: &[u8]) -> Option<usize> {
     let length = der.get(2..2 + n)?.iter().fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
     length.checked_add(2 + n)
 }
-
-/// Takes any bytes without a panic; for mutation tests.
-#[cfg(test)]
-pub(super) fn no_panic(bytes: &[u8]) {
-    let _ = read(bytes);
-}

@@ -1,0 +1,312 @@
+//! Real clients against a real room on loopback: with our settings they trust it, without them they do not.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use intercept::caller::Disk;
+use intercept::{Caller, CallerTrust, Limits, Paths, Tier, settings};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::room::Room;
+
+/// Java and npm take some seconds to start on a busy machine.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(120);
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin";
+
+/// A home of its own, the room's files, and the variables that go with them.
+struct Desk {
+    home: TempDir,
+    variables: Vec<(std::ffi::OsString, std::ffi::OsString)>,
+}
+
+impl Desk {
+    /// Lays out what a room would hold for a caller with these files in the home directory.
+    fn new(room: &Room, files: &[(&str, &str)]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            write(&home.path().join(name), text.as_bytes());
+        }
+        let directory = home.path().join("room");
+        let paths = Paths {
+            bundle: directory.join("bundle.pem"),
+            ca: directory.join("ca.pem"),
+            java_store: directory.join("cacerts"),
+            directory,
+        };
+        let own = vec![("HOME".into(), home.path().into()), ("PATH".into(), PATH.into())];
+        let caller = Caller::new(own, home.path().join("project"), Disk);
+        std::fs::create_dir_all(caller.directory()).unwrap();
+        let trust = CallerTrust::read(&caller);
+        assert!(trust.n_certificates().0 > 10, "this machine has roots");
+        write(&paths.bundle, &trust.bundle_pem(room.authority.root_pem()));
+        write(&paths.ca, room.authority.root_pem().as_bytes());
+        write(&paths.java_store, &trust.java_trust_store(room.authority.root_der()));
+        // No mount covers Java's own store here, so Java gets its options as in an observed run.
+        let settings = settings(&caller, &paths, &Tier::Observed { proxy: None });
+        for (path, bytes) in &settings.files {
+            write(path, bytes);
+        }
+        Self { home, variables: settings.variables }
+    }
+
+    fn project(&self) -> PathBuf {
+        self.home.path().join("project")
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", PATH)
+            .envs(variables.iter().copied())
+            .current_dir(self.project())
+            .kill_on_drop(true)
+            .stdin(std::process::Stdio::null());
+        let ran = tokio::time::timeout(CLIENT_TIMEOUT, command.output()).await;
+        ran.unwrap_or_else(|_| panic!("{program} hangs")).unwrap_or_else(|error| panic!("{program}: {error}"))
+    }
+
+    async fn run_in_room(&self, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let ours =
+            self.variables.iter().map(|(name, value)| (name.to_str().unwrap(), value.to_str().unwrap()));
+        let all: Vec<(&str, &str)> = variables.iter().copied().chain(ours).collect();
+        self.run(program, arguments, &all).await
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Asserts that a client's request arrives with our settings, and is reported as refused without them.
+///
+/// What the client makes of the answer is not asked: the room's handler speaks no registry's language.
+async fn check(room: &Room, desk: &Desk, program: &str, arguments: &[&str], variables: &[(&str, &str)]) {
+    let (n_seen, n_refused) = (room.seen().len(), room.refused().len());
+    let without = desk.run(program, arguments, variables).await;
+    assert_eq!(room.seen().len(), n_seen, "{program} asked without trust: {without:?}");
+    assert!(!without.status.success(), "{program} succeeds without trust");
+    // Whether the last connection has ended yet is the client's affair; that one was refused is not.
+    for _ in 0..200 {
+        if room.refused().len() > n_refused {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(room.refused().len() > n_refused, "{program} was refused and not reported: {without:?}");
+    assert_eq!(room.refused()[n_refused].0.host(), "localhost", "{program}");
+
+    let with = desk.run_in_room(program, arguments, variables).await;
+    assert!(room.seen().len() > n_seen, "{program} did not ask: {with:?}");
+    assert_eq!(room.seen()[n_seen].origin.host, "localhost", "{program}");
+}
+
+/// Says which client is not there: a test that is passed over must not look passed.
+#[expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
+fn is_installed(program: &str) -> bool {
+    let is_there = std::env::split_paths(PATH).any(|directory| directory.join(program).exists());
+    if !is_there {
+        eprintln!("{program} is not installed here: not tested");
+    }
+    is_there
+}
+
+/// A room that was asked for localhost: Java and others send no TLS name for a host without a dot.
+async fn open() -> Room {
+    Room::with(None, Some("localhost"), Limits::default()).await
+}
+
+fn url(room: &Room, path: &str) -> String {
+    format!("https://localhost:{}{path}", room.address.port())
+}
+
+#[tokio::test]
+async fn curl_trusts_the_room_whatever_its_own_file_says() {
+    let room = open().await;
+    let address = url(&room, "/curl");
+    check(&room, &Desk::new(&room, &[]), "curl", &["-sS", &address], &[]).await;
+    let own = "cacert = /etc/ssl/certs/ca-certificates.crt\nuser-agent = mine\n";
+    check(&room, &Desk::new(&room, &[(".curlrc", own)]), "curl", &["-sS", &address], &[]).await;
+}
+
+#[tokio::test]
+async fn wget_trusts_the_room_whatever_its_own_file_says() {
+    let room = open().await;
+    let desk = Desk::new(&room, &[(".wgetrc", "ca_certificate = /etc/ssl/certs/ca-certificates.crt\n")]);
+    check(&room, &desk, "wget", &["-q", "-t1", "-O-", &url(&room, "/wget")], &[]).await;
+}
+
+#[tokio::test]
+async fn git_trusts_the_room_whatever_its_own_file_says() {
+    let room = open().await;
+    let own = "[http]\n\tsslCAInfo = /etc/ssl/certs/ca-certificates.crt\n";
+    let desk = Desk::new(&room, &[(".gitconfig", own)]);
+    check(&room, &desk, "git", &["ls-remote", &url(&room, "/a.git")], &[("GIT_TERMINAL_PROMPT", "0")]).await;
+}
+
+#[tokio::test]
+async fn node_trusts_the_room() {
+    let room = open().await;
+    let desk = Desk::new(&room, &[]);
+    let script = format!("fetch('{}').then(r => r.text())", url(&room, "/fetch"));
+    check(&room, &desk, "node", &["-e", &script], &[]).await;
+    let script = format!("require('https').get('{}', r => r.resume())", url(&room, "/https"));
+    check(&room, &desk, "node", &["-e", &script], &[]).await;
+}
+
+#[tokio::test]
+async fn python_trusts_the_room() {
+    let room = open().await;
+    let desk = Desk::new(&room, &[]);
+    let script = format!("import urllib.request as r; r.urlopen('{}').read()", url(&room, "/urllib"));
+    check(&room, &desk, "python3", &["-c", &script], &[]).await;
+    let port = room.address.port();
+    let script = format!(
+        "import http.client as h; c = h.HTTPSConnection('localhost', {port}); c.request('GET', '/'); c.getresponse().read()"
+    );
+    check(&room, &desk, "python3", &["-c", &script], &[]).await;
+}
+
+#[tokio::test]
+async fn npm_trusts_the_room_whatever_its_own_file_says() {
+    if !is_installed("npm") {
+        return;
+    }
+    let room = open().await;
+    let own = "cafile=/etc/ssl/certs/ca-certificates.crt\nfetch-retries=0\nupdate-notifier=false\n";
+    let desk = Desk::new(&room, &[(".npmrc", own)]);
+    let registry = url(&room, "/npm/");
+    check(&room, &desk, "npm", &["view", "left-pad", "--registry", &registry], &[]).await;
+}
+
+#[tokio::test]
+async fn pip_trusts_the_room() {
+    if !is_installed("pip") {
+        return;
+    }
+    let room = open().await;
+    let desk = Desk::new(
+        &room,
+        &[(".config/pip/pip.conf", "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n")],
+    );
+    let index = url(&room, "/simple");
+    let arguments =
+        ["download", "--retries=0", "--disable-pip-version-check", "--index-url", &index, "left-pad"];
+    check(&room, &desk, "pip", &arguments, &[]).await;
+}
+
+#[tokio::test]
+async fn cargo_trusts_the_room_whatever_the_project_says() {
+    let room = open().await;
+    let config = format!(
+        "[http]\ncainfo = \"/etc/ssl/certs/ca-certificates.crt\"\n[net]\nretry = 0\n[source.crates-io]\n\
+         replace-with = \"room\"\n[source.room]\nregistry = \"sparse+{}\"\n",
+        url(&room, "/index/")
+    );
+    let manifest = "[package]\nname = \"a\"\nedition = \"2024\"\n[dependencies]\nleft-pad = \"1\"\n";
+    let desk = Desk::new(
+        &room,
+        &[
+            ("project/.cargo/config.toml", &config),
+            ("project/Cargo.toml", manifest),
+            ("project/src/lib.rs", ""),
+        ],
+    );
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    check(&room, &desk, env!("CARGO"), &["fetch"], &[("RUSTC", rustc.to_str().unwrap())]).await;
+}
+
+#[tokio::test]
+async fn go_trusts_the_room() {
+    if !is_installed("go") {
+        return;
+    }
+    let room = open().await;
+    let desk = Desk::new(&room, &[("project/go.mod", "module a.test/a\n")]);
+    let proxy = url(&room, "/go");
+    let variables = [("GOPROXY", proxy.as_str()), ("GOFLAGS", "-mod=mod"), ("GOTOOLCHAIN", "local")];
+    check(&room, &desk, "go", &["mod", "download", "b.test/b@v1.0.0"], &variables).await;
+}
+
+#[tokio::test]
+async fn apt_trusts_the_room() {
+    if !is_installed("apt-get") {
+        return;
+    }
+    let room = open().await;
+    let desk = Desk::new(&room, &[]);
+    let state = desk.home.path().join("apt");
+    let source = format!("deb [trusted=yes] {} ./\n", url(&room, "/apt"));
+    write(&state.join("sources.list"), source.as_bytes());
+    for directory in ["lists/partial", "cache/archives/partial", "parts"] {
+        std::fs::create_dir_all(state.join(directory)).unwrap();
+    }
+    let set = |key: &str, path: &str| format!("-o{key}={}", state.join(path).display());
+    let options = [
+        set("Dir::Etc::sourcelist", "sources.list"),
+        set("Dir::Etc::sourceparts", "parts"),
+        set("Dir::State::lists", "lists"),
+        set("Dir::Cache", "cache"),
+        "-oAPT::Sandbox::User=root".to_owned(),
+        "-oAcquire::Retries=0".to_owned(),
+        // Failure to reach an index must show in the exit code.
+        "-oAPT::Update::Error-Mode=any".to_owned(),
+    ];
+    let mut arguments: Vec<&str> = options.iter().map(String::as_str).collect();
+    arguments.push("update");
+    check(&room, &desk, "apt-get", &arguments, &[]).await;
+}
+
+#[tokio::test]
+async fn java_reads_our_store_and_trusts_the_room() {
+    if !is_installed("javac") {
+        return;
+    }
+    let room = open().await;
+    let source = "public class Ask { public static void main(String[] a) throws Exception {\
+                  new java.net.URL(a[0]).openStream().readAllBytes(); } }";
+    let desk = Desk::new(&room, &[("project/Ask.java", source)]);
+    check(&room, &desk, "java", &["Ask.java", &url(&room, "/java")], &[]).await;
+
+    let store = desk.home.path().join("room/cacerts");
+    let listing = desk
+        .run("keytool", &["-list", "-storepass", "changeit", "-keystore", store.to_str().unwrap()], &[])
+        .await;
+    let listing = String::from_utf8(listing.stdout).unwrap();
+    assert!(listing.contains("outlast, ") && listing.contains("caller-10, "), "{listing}");
+    assert!(!listing.contains("rror"), "{listing}");
+}
+
+#[tokio::test]
+async fn a_whole_chain_is_strictly_valid_and_bound_to_its_names() {
+    let permitted = ["localhost".to_owned()];
+    let room = Room::with(Some(&permitted), None, Limits::default()).await;
+    let desk = Desk::new(&room, &[]);
+    let ca = desk.home.path().join("room/ca.pem");
+    for (name, expected) in
+        [("localhost", "Verify return code: 0 (ok)"), ("other.test", "permitted subtree violation")]
+    {
+        let target = format!("127.0.0.1:{}", room.address.port());
+        let arguments = [
+            "s_client",
+            "-connect",
+            &target,
+            "-servername",
+            name,
+            "-verify_hostname",
+            name,
+            "-x509_strict",
+            "-CAfile",
+            ca.to_str().unwrap(),
+        ];
+        let output = desk.run("openssl", &arguments, &[]).await;
+        let text =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains(expected), "{name}: {text}");
+    }
+}
