@@ -13,7 +13,7 @@ mod path;
 
 pub use class::{Class, FileRequest, Head, IndexRequest, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
-pub use ecosystem::{ALL, Ecosystem, ecosystem};
+pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
 pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Pin, read_locks};
 pub use mutation::no_panic;

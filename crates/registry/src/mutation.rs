@@ -14,7 +14,7 @@ const PATH_BYTES_TRIED: usize = 5 * 1024;
 /// Feeds bytes to every parser: each index reader, each lock reader, and the classification of a path.
 pub fn no_panic(bytes: &[u8]) {
     for ecosystem in ALL {
-        for example in ecosystem.index_examples() {
+        for (example, _) in ecosystem.examples().indexes {
             let Ok(url) = ObjectUrl::parse(example) else {
                 continue;
             };

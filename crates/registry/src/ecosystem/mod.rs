@@ -50,8 +50,20 @@ pub trait Ecosystem: Sync + Debug {
         compare(previous, new)
     }
 
-    /// Returns addresses that are classified as an index without any header, for tests.
-    fn index_examples(&self) -> &'static [&'static str];
+    /// Returns real addresses for tests and for `no_panic`.
+    ///
+    /// Each index is classified as one without any header and has its recorded document, each file is vouched for by
+    /// one of these indexes.
+    fn examples(&self) -> Examples;
+}
+
+/// Real addresses of an ecosystem.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples {
+    /// Addresses of indexes in their canonical spelling, each with its recorded document in `testdata/`.
+    pub indexes: &'static [(&'static str, &'static str)],
+    /// Addresses of files.
+    pub files: &'static [&'static str],
 }
 
 /// Returns the ecosystem of a name, as a record or the journal has it.

@@ -3,7 +3,7 @@
 //! The protocol: <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11).
 
 use crate::class::{Class, Head, IndexRequest};
-use crate::ecosystem::Ecosystem;
+use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
 
@@ -42,12 +42,20 @@ impl Ecosystem for Cargo {
         &[Lock { file_name: "Cargo.lock", read: lock::read }]
     }
 
-    fn index_examples(&self) -> &'static [&'static str] {
-        &[
-            "https://index.crates.io/config.json",
-            "https://index.crates.io/it/oa/itoa",
-            "https://index.crates.io/se/rd/serde",
-        ]
+    fn examples(&self) -> Examples {
+        Examples {
+            indexes: &[
+                ("https://index.crates.io/config.json", "config.json"),
+                ("https://index.crates.io/it/oa/itoa", "itoa.jsonl"),
+                ("https://index.crates.io/se/rd/serde", "serde.jsonl"),
+            ],
+            files: &[
+                "https://static.crates.io/crates/itoa/itoa-1.0.19.crate",
+                "https://static.crates.io/crates/serde/1.0.229/download",
+                "https://crates.io/api/v1/crates/serde/1.0.228/download",
+                "https://index.crates.io/some/base/v1/crates/itoa/0.1.0/download",
+            ],
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Everything that no other ecosystem claims: a method, an address, and the form that was asked for.
 
 use crate::class::{Class, Head, IndexRequest};
-use crate::ecosystem::Ecosystem;
+use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
 
@@ -31,7 +31,7 @@ impl Ecosystem for Generic {
         &[]
     }
 
-    fn index_examples(&self) -> &'static [&'static str] {
-        &[]
+    fn examples(&self) -> Examples {
+        Examples { indexes: &[], files: &[] }
     }
 }

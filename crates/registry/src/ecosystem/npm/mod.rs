@@ -6,7 +6,7 @@ use model::ObjectUrl;
 
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
-use crate::ecosystem::Ecosystem;
+use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
 
@@ -45,12 +45,19 @@ impl Ecosystem for Npm {
         lock::LOCKS
     }
 
-    fn index_examples(&self) -> &'static [&'static str] {
-        &[
-            "https://registry.npmjs.org/is-number",
-            "https://registry.npmjs.org/left-pad",
-            "https://registry.npmjs.org/@isaacs%2fcliui",
-        ]
+    fn examples(&self) -> Examples {
+        Examples {
+            indexes: &[
+                ("https://registry.npmjs.org/is-number", "is-number.json"),
+                ("https://registry.npmjs.org/left-pad", "left-pad.json"),
+                ("https://registry.npmjs.org/@isaacs%2fcliui", "isaacs-cliui.json"),
+            ],
+            files: &[
+                "https://registry.npmjs.org/is-number/-/is-number-0.1.0.tgz",
+                "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz",
+                "https://registry.npmjs.org/@isaacs/cliui/-/cliui-9.0.0.tgz",
+            ],
+        }
     }
 }
 
