@@ -3,7 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::draft::DIRECT_HOSTS;
 use super::{Client, Draft, PLAIN};
 use crate::trust::{files_with_settings, has_setting};
 
@@ -40,7 +39,6 @@ fn more(draft: &mut Draft<'_>) {
         if files.iter().any(|text| has_setting(text, key)) {
             // npm's word for "none"; an empty value would be ignored.
             draft.set(variable, "null");
-            draft.set("npm_config_noproxy", DIRECT_HOSTS);
         }
     }
 }

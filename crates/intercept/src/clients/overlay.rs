@@ -55,11 +55,11 @@ fn java_homes(caller: &Caller) -> Vec<PathBuf> {
     homes
 }
 
-/// Follows links, so that each file comes once and a mount covers the file itself.
+/// Follows links, so that each file comes once and a mount covers the file itself. A directory is passed over.
 fn existing(caller: &Caller, paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in paths.filter_map(|path| caller.files().resolve(&path)) {
-        if !found.contains(&path) {
+        if !found.contains(&path) && caller.files().read(&path).is_ok() {
             found.push(path);
         }
     }

@@ -265,7 +265,7 @@ fn what_exists_is_covered_except_inside_the_project() {
         .with("/home/me/project/company.pem", "")
         .with("/etc/apt/apt.conf.d/1", "Acquire::https::CAInfo \"/etc/company.pem\";")
         .with("/home/me/project/.npmrc", "cafile=/home/me/project/company.pem")
-        .with("/home/me/.npmrc", "cafile=/gone.pem");
+        .with("/home/me/.npmrc", "cafile=/gone.pem\ncafile=/etc/ssl/certs");
     let settings = of(&SEALED, &[], files);
     let covered: Vec<&str> = settings.overlays.iter().map(|path| path.to_str().unwrap()).collect();
     assert_eq!(covered, ["/etc/ssl/certs/ca-certificates.crt", "/etc/company.pem"]);

@@ -23,7 +23,13 @@ struct Desk {
 
 impl Desk {
     /// Lays out what a room would hold for a caller with these files in the home directory.
+    ///
+    /// No mount covers Java's own store here, so Java gets its options as in an observed run.
     fn new(room: &Room, files: &[(&str, &str)]) -> Self {
+        Self::of(&Tier::Observed { proxy: None }, room, files)
+    }
+
+    fn of(tier: &Tier, room: &Room, files: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         for (name, text) in files {
             write(&home.path().join(name), text.as_bytes());
@@ -43,8 +49,7 @@ impl Desk {
         write(&paths.bundle, &trust.bundle_pem(room.authority.root_pem()));
         write(&paths.ca, room.authority.root_pem().as_bytes());
         write(&paths.java_store, &trust.java_trust_store(room.authority.root_der()));
-        // No mount covers Java's own store here, so Java gets its options as in an observed run.
-        let settings = settings(&caller, &paths, &Tier::Observed { proxy: None });
+        let settings = settings(&caller, &paths, tier);
         for (path, bytes) in &settings.files {
             write(path, bytes);
         }
@@ -273,6 +278,19 @@ async fn java_reads_our_store_and_trusts_the_room() {
     let desk = Desk::new(&room, &[("project/Ask.java", source)]);
     check(&room, &desk, "java", &["Ask.java", &url(&room, "/java")], &[]).await;
 
+    // As a mount over `cacerts` would have it: neither type nor password is told.
+    let store = format!("-Djavax.net.ssl.trustStore={}", desk.home.path().join("room/cacerts").display());
+    let (mut n_tested, address) = (0, url(&room, "/covered"));
+    for home in std::fs::read_dir("/usr/lib/jvm").unwrap() {
+        let java = home.unwrap().path().join("bin/java");
+        if java.exists() {
+            let output = desk.run(java.to_str().unwrap(), &[&store, "Ask.java", &address], &[]).await;
+            assert!(output.status.success(), "{}: {output:?}", java.display());
+            n_tested += 1;
+        }
+    }
+    assert!(n_tested > 0);
+
     let store = desk.home.path().join("room/cacerts");
     let listing = desk
         .run("keytool", &["-list", "-storepass", "changeit", "-keystore", store.to_str().unwrap()], &[])
@@ -280,6 +298,75 @@ async fn java_reads_our_store_and_trusts_the_room() {
     let listing = String::from_utf8(listing.stdout).unwrap();
     assert!(listing.contains("outlast, ") && listing.contains("caller-10, "), "{listing}");
     assert!(!listing.contains("rror"), "{listing}");
+}
+
+#[tokio::test]
+async fn a_name_outside_the_constraints_is_refused_by_every_kind_of_tls() {
+    let permitted = ["other.test".to_owned()];
+    let room = Room::with(Some(&permitted), Some("localhost"), Limits::default()).await;
+    let source = "public class Ask { public static void main(String[] a) throws Exception {\
+                  new java.net.URL(a[0]).openStream().readAllBytes(); } }";
+    let desk = Desk::new(&room, &[("project/Ask.java", source)]);
+    let address = url(&room, "/");
+    let script = format!("fetch('{address}').then(r => r.text())");
+    // OpenSSL, GnuTLS twice, Node's OpenSSL, Java.
+    let clients: [(&str, &[&str]); 5] = [
+        ("curl", &["-sS", &address]),
+        ("wget", &["-q", "-t1", "-O-", &address]),
+        ("git", &["ls-remote", &address]),
+        ("node", &["-e", &script]),
+        ("java", &["Ask.java", &address]),
+    ];
+    for (program, arguments) in clients.into_iter().filter(|(program, _)| is_installed(program)) {
+        let n_refused = room.refused().len();
+        let output = desk.run_in_room(program, arguments, &[]).await;
+        assert!(!output.status.success(), "{program}: {output:?}");
+        room.ended(1).await;
+        assert!(room.refused().len() > n_refused, "{program}: {output:?}");
+    }
+    assert_eq!(room.seen(), []);
+}
+
+#[tokio::test]
+async fn a_proxy_in_a_client_s_own_settings_does_not_keep_it_from_a_sealed_room() {
+    let room = open().await;
+    let cargo = format!(
+        "[http]\nproxy = \"127.0.0.1:9\"\n[net]\nretry = 0\n[source.crates-io]\nreplace-with = \"room\"\n\
+         [source.room]\nregistry = \"sparse+{}\"\n",
+        url(&room, "/index/")
+    );
+    let manifest = "[package]\nname = \"a\"\nedition = \"2024\"\n[dependencies]\nleft-pad = \"1\"\n";
+    let npm = "proxy=http://127.0.0.1:9/\nhttps-proxy=http://127.0.0.1:9/\nfetch-retries=0\nupdate-notifier=false\n";
+    let files = [
+        (".curlrc", "proxy = http://127.0.0.1:9\n"),
+        (".wgetrc", "use_proxy = on\nhttps_proxy = http://127.0.0.1:9\n"),
+        (".gitconfig", "[http]\n\tproxy = http://127.0.0.1:9\n"),
+        (".npmrc", npm),
+        ("project/.cargo/config.toml", cargo.as_str()),
+        ("project/Cargo.toml", manifest),
+        ("project/src/lib.rs", ""),
+    ];
+    let desk = Desk::of(&Tier::Sealed, &room, &files);
+    let (address, registry) = (url(&room, "/"), url(&room, "/npm/"));
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let clients: [(&str, &[&str]); 5] = [
+        ("curl", &["-sS", &address]),
+        ("wget", &["-q", "-t1", "-O-", &address]),
+        ("git", &["ls-remote", &address]),
+        ("npm", &["view", "left-pad", "--registry", &registry]),
+        (env!("CARGO"), &["fetch"]),
+    ];
+    for (program, arguments) in clients {
+        if !program.contains('/') && !is_installed(program) {
+            continue;
+        }
+        let n_seen = room.seen().len();
+        let variables = [("RUSTC", rustc.to_str().unwrap()), ("GIT_TERMINAL_PROMPT", "0")];
+        let without = desk.run(program, arguments, &variables).await;
+        assert!(!without.status.success() && room.seen().len() == n_seen, "{program}: {without:?}");
+        let with = desk.run_in_room(program, arguments, &variables).await;
+        assert!(room.seen().len() > n_seen, "{program}: {with:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use intercept::{Authority, Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve_within};
-use rustls::RootCertStore;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -108,19 +108,17 @@ impl Room {
         roots: &[&[u8]],
         alpn: &[&str],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut store = RootCertStore::empty();
-        for root in roots {
-            store.add(CertificateDer::from(root.to_vec())).unwrap();
-        }
-        let mut config =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_root_certificates(store)
-                .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.tls_with(&client(roots, alpn), name).await
+    }
+
+    /// Shakes hands as a client that may have been here before.
+    pub(crate) async fn tls_with(
+        &self,
+        client: &Arc<ClientConfig>,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, self.connect().await).await
+        TlsConnector::from(Arc::clone(client)).connect(name, self.connect().await).await
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -136,4 +134,19 @@ impl Room {
 #[expect(clippy::disallowed_methods, reason = "tests stand outside the layers")]
 pub(crate) fn now() -> model::Timestamp {
     model::Timestamp::now()
+}
+
+/// A client that trusts `roots` and remembers its sessions.
+pub(crate) fn client(roots: &[&[u8]], alpn: &[&str]) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(CertificateDer::from(root.to_vec())).unwrap();
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Arc::new(config)
 }
