@@ -1,0 +1,289 @@
+//! The folder `blobs/`: where each blob lies, and the steps from a temporary file to a durable blob.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use host::failpoint;
+use host::file::sync_folder;
+use model::{Sha256, Sha256Hasher};
+
+use super::BlobFault;
+
+/// Files are synced by this many threads: most of an fsync is waiting, and file systems commit several at once.
+const N_SYNC_THREADS: usize = 4;
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// How far a blob has come on its way to being durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// All bytes are in the temporary file.
+    Written,
+    /// An fsync failed: the kernel may have dropped the bytes and forgotten about it, so they are written anew.
+    Suspect,
+    /// The temporary file is durable.
+    Synced,
+    /// It lies under its final name; the folder may not be durable.
+    Renamed,
+}
+
+/// A blob that is not durable yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Temporary {
+    pub(crate) sha256: Sha256,
+    pub(crate) size_bytes: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    /// This store's own temporary folder. Its `alive` file is locked for as long as the store is open, which also holds
+    /// across containers that cannot see each other's process ids.
+    temporaries: PathBuf,
+    _alive: File,
+    n_temporaries: AtomicU64,
+    /// Folders whose own entry is known to be durable.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl Folder {
+    /// Opens `blobs/` and sweeps the temporaries of the dead. The caller holds the journal's lock.
+    pub(crate) fn open(home: &Path) -> io::Result<Self> {
+        let root = home.join("blobs");
+        host::file::create_folder(&root)?;
+        sweep(&root)?;
+        let name = format!("tmp-{}-{:08x}", std::process::id(), u32::from_be_bytes(host::random::bytes()));
+        let temporaries = root.join(name);
+        fs::create_dir(&temporaries)?;
+        let alive = File::create(temporaries.join("alive"))?;
+        alive.lock()?;
+        Ok(Self {
+            root,
+            temporaries,
+            _alive: alive,
+            n_temporaries: AtomicU64::new(0),
+            durable: Mutex::default(),
+        })
+    }
+
+    /// Returns where a blob lies.
+    pub(crate) fn path(&self, sha256: &Sha256) -> PathBuf {
+        let hex = sha256.to_string();
+        self.root.join(&hex[..2]).join(&hex[2..4]).join(&hex)
+    }
+
+    /// Returns the length of a blob that lies under its final name.
+    pub(crate) fn size_bytes(&self, sha256: &Sha256) -> Option<u64> {
+        let metadata = fs::metadata(self.path(sha256)).ok()?;
+        metadata.is_file().then_some(metadata.len())
+    }
+
+    /// Makes a new temporary file.
+    pub(crate) fn temporary(&self) -> io::Result<(PathBuf, File)> {
+        let number = self.n_temporaries.fetch_add(1, Ordering::Relaxed);
+        let path = self.temporaries.join(number.to_string());
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        Ok((path, file))
+    }
+
+    /// Makes blobs durable: each file synced, each renamed, each folder synced once. Notes how far each came.
+    ///
+    /// `present` are blobs that lay there already; only their folders are synced.
+    pub(crate) fn commit(&self, blobs: &mut [Temporary], present: &[Sha256]) -> io::Result<()> {
+        let mut waiting: Vec<&mut Temporary> =
+            blobs.iter_mut().filter(|blob| blob.stage != Stage::Renamed).collect();
+        let per_thread = waiting.len().div_ceil(N_SYNC_THREADS).max(1);
+        if per_thread < 2 {
+            waiting.iter_mut().try_for_each(|blob| self.sync(blob))?;
+        } else {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = waiting
+                    .chunks_mut(per_thread)
+                    .map(|chunk| scope.spawn(|| chunk.iter_mut().try_for_each(|blob| self.sync(blob))))
+                    .collect();
+                // Every thread is waited for; the first error is the one that is told.
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())))
+                    .fold(Ok(()), |first, next| first.and(next))
+            })?;
+        }
+        for blob in waiting {
+            self.rename(blob)?;
+        }
+        let names = blobs.iter().map(|blob| &blob.sha256).chain(present);
+        self.sync_folders(names)
+    }
+
+    fn sync(&self, blob: &mut Temporary) -> io::Result<()> {
+        if blob.stage == Stage::Suspect {
+            self.write_anew(blob)?;
+        }
+        if blob.stage == Stage::Written {
+            if let Err(error) = File::open(&blob.path).and_then(|file| file.sync_data()) {
+                blob.stage = Stage::Suspect;
+                return Err(error);
+            }
+            failpoint::pass("blob.synced")?;
+            blob.stage = Stage::Synced;
+        }
+        Ok(())
+    }
+
+    fn write_anew(&self, blob: &mut Temporary) -> io::Result<()> {
+        let mut from = File::open(&blob.path)?;
+        let (path, mut to) = self.temporary()?;
+        let mut hasher = Sha256Hasher::new();
+        let copied = each_chunk(&mut from, |chunk| {
+            hasher.update(chunk);
+            to.write_all(chunk)
+        });
+        if let Err(error) = copied {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        if hasher.finish() != blob.sha256 {
+            let _ = fs::remove_file(&path);
+            return Err(io::Error::other("a temporary file was lost by the disk"));
+        }
+        let _ = fs::remove_file(std::mem::replace(&mut blob.path, path));
+        blob.stage = Stage::Written;
+        Ok(())
+    }
+
+    fn rename(&self, blob: &mut Temporary) -> io::Result<()> {
+        let path = self.path(&blob.sha256);
+        let leaf = path.parent().unwrap_or(&self.root);
+        if !leaf.is_dir() {
+            fs::create_dir_all(leaf)?;
+        }
+        fs::rename(&blob.path, &path)?;
+        blob.stage = Stage::Renamed;
+        failpoint::pass("blob.renamed")
+    }
+
+    fn sync_folders<'a>(&self, names: impl Iterator<Item = &'a Sha256>) -> io::Result<()> {
+        let mut leaves = BTreeSet::new();
+        let mut parents = BTreeSet::new();
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in names {
+            let hex = name.to_string();
+            let above = self.root.join(&hex[..2]);
+            let leaf = above.join(&hex[2..4]);
+            if !durable.contains(&leaf) {
+                parents.insert(above);
+            }
+            leaves.insert(leaf);
+        }
+        for leaf in &leaves {
+            sync_folder(leaf)?;
+        }
+        for above in &parents {
+            sync_folder(above)?;
+        }
+        if !parents.is_empty() {
+            sync_folder(&self.root)?;
+        }
+        durable.extend(leaves);
+        failpoint::pass("blob.folder_synced")
+    }
+
+    /// Calls back with every file that has a blob's name and place.
+    pub(crate) fn each_blob(&self, mut found: impl FnMut(Sha256, &Path) -> io::Result<()>) -> io::Result<()> {
+        for first in folders_of_two(&self.root)? {
+            for second in folders_of_two(&first)? {
+                for file in fs::read_dir(&second)? {
+                    let path = file?.path();
+                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    if let Ok(sha256) = name.parse()
+                        && self.path(&sha256) == path
+                    {
+                        found(sha256, &path)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left of it is swept by whoever opens the store next.
+        let _ = fs::remove_dir_all(&self.temporaries);
+    }
+}
+
+/// Returns the digest and the length of a file.
+pub(crate) fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
+    let mut hasher = Sha256Hasher::new();
+    let mut size_bytes = 0;
+    each_chunk(&mut File::open(path)?, |chunk| {
+        hasher.update(chunk);
+        size_bytes += chunk.len() as u64;
+        Ok(())
+    })?;
+    Ok((hasher.finish(), size_bytes))
+}
+
+/// Returns what is wrong with a blob that has other bytes than its name says.
+pub(crate) fn fault_of(size_bytes: u64, expected: Option<u64>) -> BlobFault {
+    match expected {
+        Some(expected) if size_bytes < expected => BlobFault::Truncated,
+        _ => BlobFault::Flipped,
+    }
+}
+
+fn each_chunk(from: &mut File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(n) => take(&chunk[..n])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn folders_of_two(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().len() == 2 && entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Removes temporary folders whose owner no longer holds its lock.
+fn sweep(root: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(root)? {
+        let path = entry?.path();
+        let is_temporary =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("tmp-"));
+        if !is_temporary {
+            continue;
+        }
+        let is_dead = match File::open(path.join("alive")) {
+            Ok(alive) => alive.try_lock().is_ok(),
+            // Made and locked under the journal's lock, which the caller holds: without the file its owner died before.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_dead {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn panicked() -> io::Error {
+    io::Error::other("a thread that syncs files panicked")
+}

@@ -1,0 +1,101 @@
+//! Questions about entries, and counts.
+
+use model::{Held, RunId};
+use rusqlite::{CachedStatement, Connection, Params, Row};
+
+use super::lookup::Generation;
+use crate::error::IndexError;
+use crate::journal::{Entry, event_of};
+
+/// The kinds that a person should see, as SQL; the index `entries_attention` has the same list.
+pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'changed', 'gone', 'stale')";
+
+const COLUMNS: &str =
+    "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";
+
+/// Returns entries after a number, oldest first.
+pub(crate) fn since(connection: &Connection, seq: u64, limit: usize) -> Result<Vec<Entry>, IndexError> {
+    let statement = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM entries WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?;
+    entries(statement, (seq, rows(limit)))
+}
+
+/// Returns entries that satisfy a condition, newest first.
+pub(crate) fn newest(
+    connection: &Connection,
+    condition: &str,
+    limit: usize,
+) -> Result<Vec<Entry>, IndexError> {
+    let statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY seq DESC LIMIT ?1"
+    ))?;
+    entries(statement, [rows(limit)])
+}
+
+/// Returns the entry of one run, the newest if it was told twice.
+pub(crate) fn run(connection: &Connection, id: &RunId) -> Result<Option<Entry>, IndexError> {
+    let statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM runs JOIN entries ON entries.seq = runs.seq WHERE run_id = ?1
+         ORDER BY runs.seq DESC LIMIT 1"
+    ))?;
+    Ok(entries(statement, [id.as_str()])?.pop())
+}
+
+/// Returns the newest recording of a command in a directory.
+pub(crate) fn newest_recording(
+    connection: &Connection,
+    command: &[String],
+    directory: &str,
+) -> Result<Option<Entry>, IndexError> {
+    let command = serde_json::to_string(command).map_err(std::io::Error::from)?;
+    let statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM runs JOIN entries ON entries.seq = runs.seq
+         WHERE runs.directory = ?1 AND runs.command = ?2 AND runs.is_drill = 0 ORDER BY runs.seq DESC LIMIT 1"
+    ))?;
+    Ok(entries(statement, (directory, command))?.pop())
+}
+
+/// Returns the single number that a query gives.
+pub(crate) fn count(connection: &Connection, query: &str) -> Result<u64, IndexError> {
+    Ok(connection.query_row(query, [], |row| row.get(0))?)
+}
+
+/// Calls back with the host and the newest generation of every object.
+pub(crate) fn each_object(
+    connection: &Connection,
+    mut found: impl FnMut(String, Held),
+) -> Result<(), IndexError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT host, object, held, seal FROM objects JOIN generations ON generations.seq = newest",
+    )?;
+    let objects = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, Generation::of(row, 1)?)))?;
+    for object in objects {
+        let (host, generation) = object?;
+        found(host, generation.open()?);
+    }
+    Ok(())
+}
+
+fn entries(mut statement: CachedStatement<'_>, parameters: impl Params) -> Result<Vec<Entry>, IndexError> {
+    let mut found = Vec::new();
+    let mut rows = statement.query(parameters)?;
+    while let Some(row) = rows.next()? {
+        found.extend(entry(row)?);
+    }
+    Ok(found)
+}
+
+/// Reads a row; `None` for a kind that only a newer Outlast knows.
+fn entry(row: &Row<'_>) -> Result<Option<Entry>, IndexError> {
+    let seq: u64 = row.get(0)?;
+    let damaged = || IndexError::Damaged { place: format!("entry {seq}") };
+    let time = row.get::<_, String>(1)?.parse().map_err(|_| damaged())?;
+    let Some(event) = event_of(&row.get::<_, String>(2)?, &row.get::<_, String>(5)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Entry { seq, time, subject: row.get(3)?, subject_seq: row.get(4)?, event }))
+}
+
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

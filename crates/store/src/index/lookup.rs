@@ -1,0 +1,116 @@
+//! Questions about objects and blobs.
+
+use model::{Held, Method, ObjectKey, ObjectUrl, Sha256};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::error::IndexError;
+
+/// Returns a check over a row, so that a flipped bit in the database is seen and mended rather than served.
+pub(super) fn seal(object: i64, held: &str) -> i64 {
+    let digest = Sha256::of(format!("{object} {held}").as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest.as_bytes()[..8]);
+    i64::from_be_bytes(first)
+}
+
+/// A row of generations that was not checked yet.
+pub(super) struct Generation {
+    object: i64,
+    held: String,
+    seal: i64,
+}
+
+impl Generation {
+    /// Takes `object, held, seal` from a row.
+    pub(super) fn of(row: &Row<'_>, first: usize) -> rusqlite::Result<Self> {
+        Ok(Self { object: row.get(first)?, held: row.get(first + 1)?, seal: row.get(first + 2)? })
+    }
+
+    pub(super) const fn object(&self) -> i64 {
+        self.object
+    }
+
+    /// Checks and reads it.
+    pub(super) fn open(self) -> Result<Held, IndexError> {
+        let damaged = || IndexError::Damaged { place: format!("generations of object {}", self.object) };
+        if seal(self.object, &self.held) != self.seal {
+            return Err(damaged());
+        }
+        serde_json::from_str(&self.held).map_err(|_| damaged())
+    }
+}
+
+/// Returns the newest generation.
+pub(crate) fn newest(connection: &Connection, key: &ObjectKey) -> Result<Option<Held>, IndexError> {
+    connection
+        .prepare_cached(
+            "SELECT object, held, seal FROM objects JOIN generations ON generations.seq = newest AND object = id
+             WHERE url = ?1 AND method = ?2 AND variant = ?3",
+        )?
+        .query_row(params![key.url.as_str(), method(key.method), key.variant], |row| Generation::of(row, 0))
+        .optional()?
+        .map(Generation::open)
+        .transpose()
+}
+
+/// Returns every generation, oldest first.
+pub(crate) fn generations(connection: &Connection, key: &ObjectKey) -> Result<Vec<Held>, IndexError> {
+    connection
+        .prepare_cached(
+            "SELECT object, held, seal FROM objects JOIN generations ON object = id
+             WHERE url = ?1 AND method = ?2 AND variant = ?3 ORDER BY generations.seq",
+        )?
+        .query_map(params![key.url.as_str(), method(key.method), key.variant], |row| Generation::of(row, 0))?
+        .map(|row| row?.open())
+        .collect()
+}
+
+/// Returns the variants held of an address, in their own order.
+pub(crate) fn variants(
+    connection: &Connection,
+    asked: Method,
+    url: &ObjectUrl,
+) -> Result<Vec<ObjectKey>, IndexError> {
+    connection
+        .prepare_cached("SELECT variant FROM objects WHERE url = ?1 AND method = ?2 ORDER BY variant")?
+        .query_map(params![url.as_str(), method(asked)], |row| row.get(0))?
+        .map(|variant| Ok(ObjectKey { method: asked, url: url.clone(), variant: variant? }))
+        .collect()
+}
+
+/// Returns whether any object of a host is held.
+pub(crate) fn knows_host(connection: &Connection, host: &str) -> Result<bool, IndexError> {
+    Ok(connection.prepare_cached("SELECT 1 FROM objects WHERE host = ?1 LIMIT 1")?.exists([host])?)
+}
+
+/// Returns who needs a blob.
+pub(crate) fn belongs_to(connection: &Connection, sha256: &Sha256) -> Result<Vec<String>, IndexError> {
+    connection
+        .prepare_cached("SELECT subject FROM needs WHERE sha256 = ?1 ORDER BY subject")?
+        .query_map([sha256.to_string()], |row| row.get(0))?
+        .map(|subject| Ok(subject?))
+        .collect()
+}
+
+/// Returns the length a blob must have, where the journal says it.
+pub(crate) fn blob_size(connection: &Connection, sha256: &Sha256) -> Result<Option<u64>, IndexError> {
+    Ok(connection
+        .prepare_cached("SELECT size_bytes FROM needs WHERE sha256 = ?1 AND size_bytes IS NOT NULL LIMIT 1")?
+        .query_row([sha256.to_string()], |row| row.get(0))
+        .optional()?)
+}
+
+/// Returns the last number of a subject.
+pub(crate) fn head(connection: &Connection, subject: &str) -> Result<Option<u64>, IndexError> {
+    Ok(connection
+        .prepare_cached("SELECT seq FROM heads WHERE subject = ?1")?
+        .query_row([subject], |row| row.get(0))
+        .optional()?)
+}
+
+const fn method(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    }
+}

@@ -1,0 +1,218 @@
+//! The index: a fold of the journal in SQLite, never the only place of anything.
+//!
+//! It speaks of outcomes, not of tables. Behind, it catches up; corrupt, foreign or gone, it is made anew.
+
+mod fold;
+mod list;
+mod lookup;
+mod schema;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use model::Sha256;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+pub(crate) use fold::{apply, fold, needs};
+pub(crate) use list::{
+    ATTENTION, count, each_object, newest as newest_entries, newest_recording, run, since,
+};
+pub(crate) use lookup::{belongs_to, blob_size, generations, head, knows_host, newest, variants};
+
+use crate::error::IndexError;
+use crate::journal::{Journal, Line, Whole};
+
+/// Connections that wait for the next lookup; more are opened when more threads ask at once.
+const N_IDLE_MAX: usize = 8;
+/// Entries folded in one transaction while catching up.
+const N_FOLDED_AT_ONCE: usize = 10_000;
+
+/// How far the index has got, and of which journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) journal: String,
+    pub(crate) seq: u64,
+    pub(crate) hash: Sha256,
+}
+
+/// Connections that read.
+#[derive(Debug)]
+pub(crate) struct Index {
+    path: PathBuf,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    inode: u64,
+    connections: Vec<Connection>,
+}
+
+impl Index {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, idle: Mutex::default() }
+    }
+
+    /// Gives `read` a connection; it is kept for the next unless it failed.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let taken = {
+            let mut idle = self.lock();
+            idle.connections.pop().map(|connection| (idle.inode, connection))
+        };
+        let (inode, connection) = match taken {
+            Some(taken) => taken,
+            None => (inode(&self.path)?, schema::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?),
+        };
+        let answer = read(&connection)?;
+        let mut idle = self.lock();
+        if idle.connections.is_empty() {
+            idle.inode = inode;
+        }
+        if idle.inode == inode && idle.connections.len() < N_IDLE_MAX {
+            idle.connections.push(connection);
+        }
+        Ok(answer)
+    }
+
+    /// Forgets connections to a file that has been replaced.
+    pub(crate) fn renew(&self) {
+        let now = inode(&self.path).unwrap_or_default();
+        let mut idle = self.lock();
+        if idle.inode != now {
+            idle.connections.clear();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one connection that writes; used under the journal's lock.
+#[derive(Debug)]
+pub(crate) struct IndexWriter {
+    path: PathBuf,
+    inode: u64,
+    connection: Connection,
+}
+
+impl IndexWriter {
+    /// Opens the index, or makes it anew where it is missing, corrupt or foreign.
+    pub(crate) fn open(path: &Path, journal: &Journal) -> Result<(Self, Whole), IndexError> {
+        match Self::open_existing(path) {
+            // A damaged journal has no say in whose index this is.
+            Ok(writer) if journal.damage.is_some() || writer.position()?.journal == journal.id() => {
+                Ok((writer, Whole::default()))
+            }
+            Err(error) if !is_replaceable(&error) => Err(error),
+            _ => Self::rebuild(path, journal),
+        }
+    }
+
+    fn open_existing(path: &Path) -> Result<Self, IndexError> {
+        let inode = inode(path)?;
+        let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::check(&connection)?;
+        let writer = Self { path: path.to_owned(), inode, connection };
+        writer.position()?;
+        Ok(writer)
+    }
+
+    /// Makes the index from the journal; the old one stays until the new one is whole.
+    pub(crate) fn rebuild(path: &Path, journal: &Journal) -> Result<(Self, Whole), IndexError> {
+        let temporary = path.with_extension("db.tmp");
+        let _ = fs::remove_file(&temporary);
+        let whole = {
+            let mut connection = schema::create(&temporary, journal.id())?;
+            let mut waiting = Vec::new();
+            let whole = journal.after(0, |line| {
+                waiting.push(line);
+                if waiting.len() == N_FOLDED_AT_ONCE {
+                    fold_all(&mut connection, &mut waiting)?;
+                }
+                Ok(())
+            })?;
+            fold_all(&mut connection, &mut waiting)?;
+            connection.close().map_err(|(_, source)| source)?;
+            whole
+        };
+        fs::File::open(&temporary)?.sync_all()?;
+        // The log of the old database must not be taken for the new one's.
+        for old in ["db", "db-wal", "db-shm"] {
+            match fs::remove_file(path.with_extension(old)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        fs::rename(&temporary, path)?;
+        host::file::sync_folder(path.parent().unwrap_or(path))?;
+        Ok((Self::open_existing(path)?, whole))
+    }
+
+    /// Returns how far the index has got.
+    pub(crate) fn position(&self) -> Result<Position, IndexError> {
+        schema::position(&self.connection)
+    }
+
+    /// Returns the last number of a subject.
+    pub(crate) fn head(&self, subject: &str) -> Result<u64, IndexError> {
+        Ok(lookup::head(&self.connection, subject)?.unwrap_or_default())
+    }
+
+    /// Opens the file again if another process has replaced it.
+    pub(crate) fn renew(&mut self, journal: &Journal) -> Result<(), IndexError> {
+        if inode(&self.path).ok() != Some(self.inode) {
+            (*self, _) = Self::open(&self.path, journal)?;
+        }
+        Ok(())
+    }
+
+    /// Folds entries; `commit` is given the transaction to be committed.
+    pub(crate) fn fold(
+        &mut self,
+        lines: &[Line],
+        commit: impl FnOnce(rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
+    ) -> Result<(), IndexError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        fold(&transaction, lines)?;
+        commit(transaction)?;
+        host::failpoint::pass("index.updated")?;
+        Ok(())
+    }
+
+    /// Moves the write-ahead log into the database once it is long. Slow: no lookup may wait for it.
+    pub(crate) fn tidy(&self) {
+        const LOG_BYTES_MAX: u64 = 4 << 20;
+        let log = fs::metadata(self.path.with_extension("db-wal")).map_or(0, |metadata| metadata.len());
+        if log > LOG_BYTES_MAX {
+            // It is tried again after the next batch; nothing depends on it.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+}
+
+fn fold_all(connection: &mut Connection, waiting: &mut Vec<Line>) -> io::Result<()> {
+    let transaction = connection.transaction().map_err(io::Error::other)?;
+    fold(&transaction, waiting).map_err(io::Error::other)?;
+    transaction.commit().map_err(io::Error::other)?;
+    waiting.clear();
+    Ok(())
+}
+
+/// Returns whether a new index may take the place of one that failed so.
+fn is_replaceable(error: &IndexError) -> bool {
+    match error {
+        IndexError::Io { source } => source.kind() == io::ErrorKind::NotFound,
+        error => error.is_corrupt(),
+    }
+}
+
+fn inode(path: &Path) -> io::Result<u64> {
+    Ok(fs::metadata(path)?.ino())
+}

@@ -1,0 +1,89 @@
+//! The tables. Whoever changes them raises [`VERSION`]; an index of another version is made anew.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::Sha256;
+use rusqlite::{Connection, OpenFlags};
+
+use super::Position;
+use crate::error::IndexError;
+
+const VERSION: u32 = 1;
+/// `Outl`, which tells an index from any other SQLite database.
+const APPLICATION: u32 = 0x4f75_746c;
+/// Writers take turns under the journal's lock; this is for a backup tool that holds the file for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const TABLES: &str = "
+CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
+CREATE TABLE entries (seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    subject_seq INTEGER NOT NULL, payload TEXT NOT NULL);
+CREATE INDEX entries_attention ON entries (seq) WHERE kind IN ('quarantined', 'rejected', 'changed', 'gone', 'stale');
+CREATE INDEX entries_ran ON entries (seq) WHERE kind = 'ran';
+CREATE INDEX entries_drilled ON entries (seq) WHERE kind = 'drilled';
+CREATE TABLE heads (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE objects (id INTEGER PRIMARY KEY, url TEXT NOT NULL, method TEXT NOT NULL, variant TEXT NOT NULL,
+    host TEXT NOT NULL, newest INTEGER NOT NULL, UNIQUE (url, method, variant));
+CREATE INDEX objects_host ON objects (host);
+CREATE TABLE generations (seq INTEGER PRIMARY KEY, object INTEGER NOT NULL, sha256 TEXT NOT NULL, held TEXT NOT NULL,
+    seal INTEGER NOT NULL);
+CREATE INDEX generations_object ON generations (object, seq);
+CREATE TABLE needs (sha256 TEXT NOT NULL, subject TEXT NOT NULL, size_bytes INTEGER, PRIMARY KEY (sha256, subject)) WITHOUT ROWID;
+CREATE TABLE runs (seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL, directory TEXT NOT NULL, command TEXT NOT NULL, is_drill INTEGER NOT NULL);
+CREATE INDEX runs_id ON runs (run_id);
+CREATE INDEX runs_command ON runs (directory, command, is_drill, seq);
+";
+
+/// Opens a database as every connection must be opened.
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, IndexError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    // A lost transaction is folded again from the journal, so none of them needs an fsync; and the log is moved into the
+    // database by the writer alone, when no lookup waits.
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
+/// Makes an empty index for a journal.
+pub(super) fn create(path: &Path, journal: &str) -> Result<Connection, IndexError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // It is synced as a whole before it gets its name.
+    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.execute_batch(TABLES)?;
+    connection.execute(
+        "INSERT INTO position VALUES (1, ?1, 0, ?2)",
+        (journal, Sha256::from_bytes([0; 32]).to_string()),
+    )?;
+    Ok(connection)
+}
+
+/// Refuses a database that is not an index of this version, and turns on the write-ahead log.
+pub(super) fn check(connection: &Connection) -> Result<(), IndexError> {
+    let read = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+    if (read("application_id")?, read("user_version")?) != (APPLICATION, VERSION) {
+        return Err(IndexError::Damaged { place: "version".to_owned() });
+    }
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Returns how far the index has got.
+pub(super) fn position(connection: &Connection) -> Result<Position, IndexError> {
+    let row = connection
+        .prepare_cached("SELECT journal, seq, hash FROM position")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)));
+    match row {
+        Ok((journal, seq, hash)) => match hash.parse() {
+            Ok(hash) => Ok(Position { journal, seq, hash }),
+            Err(_) => Err(IndexError::Damaged { place: "position".to_owned() }),
+        },
+        Err(rusqlite::Error::QueryReturnedNoRows) => {
+            Err(IndexError::Damaged { place: "position".to_owned() })
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,264 @@
+//! A segment: one header line, then entries. The open one is `current.jsonl`; a closed one is compressed and named by
+//! the SHA-256 of its compressed bytes, so that `sha256sum` of the file is its name.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use host::failpoint;
+use model::Sha256;
+use serde::{Deserialize, Serialize};
+
+use super::line::{self, Link};
+
+/// An open segment is closed before the next append once it is this long.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 4 << 20;
+/// A closed segment that unpacks to more than this is not one of ours: a full one, plus the longest batch.
+const UNPACKED_BYTES_MAX: u64 = 64 << 20;
+const FORMAT: &str = "outlast/journal/v1";
+const SUFFIX: &str = ".jsonl.zst";
+/// zstd's own default: 8 MB/s would do, and this is forty times that.
+const LEVEL: i32 = 3;
+
+/// The first line of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Header {
+    pub(crate) format: String,
+    /// 32 random hexadecimal digits, the same in every segment of one journal.
+    pub(crate) journal: String,
+    /// Its number; the first is 1.
+    pub(crate) segment: u64,
+    /// The name of the closed segment before it.
+    pub(crate) previous: Option<Sha256>,
+    /// The number of the first entry after this line.
+    pub(crate) first_seq: u64,
+    /// The hash of the entry before.
+    pub(crate) prev: Sha256,
+}
+
+impl Header {
+    /// Begins a new journal.
+    pub(crate) fn first() -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            journal: format!("{:032x}", u128::from_be_bytes(host::random::bytes())),
+            segment: 1,
+            previous: None,
+            first_seq: 1,
+            prev: Sha256::from_bytes([0; 32]),
+        }
+    }
+
+    /// Returns the line, with its line feed.
+    pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Reads the line, which must be exactly what [`Header::encode`] writes.
+    fn decode(text: &[u8]) -> Option<Self> {
+        let header: Self = serde_json::from_slice(text).ok()?;
+        let is_exact = header.format == FORMAT && header.encode().ok()?.strip_suffix(b"\n") == Some(text);
+        is_exact.then_some(header)
+    }
+}
+
+/// What follows the last line feed of an open segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Nothing, as it should be.
+    Clean,
+    /// A whole entry whose line feed is missing or damaged.
+    Whole {
+        /// Where the line feed belongs.
+        end: usize,
+    },
+    /// An entry that a crash cut off.
+    Torn {
+        /// Where it begins.
+        start: usize,
+    },
+}
+
+/// What a segment's bytes say.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) header: Option<Header>,
+    /// Each entry that is whole, without its line feed.
+    pub(crate) lines: Vec<(Range<usize>, Link)>,
+    /// What is wrong, in words for a person.
+    pub(crate) problems: Vec<String>,
+    pub(crate) tail: Tail,
+}
+
+impl Scan {
+    /// Checks a whole segment.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut scan = Self { header: None, lines: Vec::new(), problems: Vec::new(), tail: Tail::Clean };
+        let end = bytes.iter().position(|c| *c == b'\n').unwrap_or(bytes.len());
+        scan.header = Header::decode(&bytes[..end]);
+        let next = scan.header.as_ref().map(|header| (header.first_seq, header.prev));
+        if next.is_none() {
+            scan.problems.push("its first line is damaged".to_owned());
+        }
+        scan.entries(bytes, (end + 1).min(bytes.len()), next);
+        scan
+    }
+
+    /// Checks what was added behind `start`; `next` is the number and the predecessor's hash that must come.
+    pub(crate) fn behind(bytes: &[u8], start: usize, next: (u64, Sha256)) -> Self {
+        let mut scan = Self { header: None, lines: Vec::new(), problems: Vec::new(), tail: Tail::Clean };
+        scan.entries(bytes, start, Some(next));
+        scan
+    }
+
+    fn entries(&mut self, bytes: &[u8], mut start: usize, mut next: Option<(u64, Sha256)>) {
+        while let Some(n) = memchr(&bytes[start..]) {
+            let range = start..start + n;
+            start += n + 1;
+            let Some(link) = line::check(&bytes[range.clone()]) else {
+                let after = self.lines.last().map_or_else(
+                    || "at its beginning".to_owned(),
+                    |(_, link)| format!("after entry {}", link.seq),
+                );
+                self.problems.push(format!("an entry {after} is damaged"));
+                // Of what follows only its own hashes can be checked.
+                next = None;
+                continue;
+            };
+            if next.is_some_and(|next| next != (link.seq, link.prev)) {
+                self.problems.push(format!("entry {} does not follow the one before it", link.seq));
+            }
+            next = Some((link.seq + 1, link.hash));
+            self.lines.push((range, link));
+        }
+        self.tail = tail(bytes, start);
+    }
+
+    pub(crate) fn last(&self) -> Option<Link> {
+        self.lines.last().map(|(_, link)| *link)
+    }
+}
+
+fn tail(bytes: &[u8], start: usize) -> Tail {
+    let rest = &bytes[start..];
+    if rest.is_empty() {
+        Tail::Clean
+    } else if line::check(rest).is_some() {
+        Tail::Whole { end: bytes.len() }
+    } else if line::check(&rest[..rest.len() - 1]).is_some() {
+        Tail::Whole { end: bytes.len() - 1 }
+    } else {
+        Tail::Torn { start }
+    }
+}
+
+fn memchr(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|c| *c == b'\n')
+}
+
+/// A closed segment on disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Closed {
+    pub(crate) name: Sha256,
+    pub(crate) path: PathBuf,
+}
+
+/// Lists the closed segments, in no order.
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<Closed>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(name) = name.strip_suffix(SUFFIX).and_then(|name| name.parse().ok()) {
+            found.push(Closed { name, path });
+        }
+    }
+    Ok(found)
+}
+
+/// Compresses a finished segment and makes it durable under its name.
+pub(crate) fn close(folder: &Path, bytes: &[u8]) -> io::Result<Sha256> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    encoder.write_all(bytes)?;
+    let packed = encoder.finish()?;
+    // Check twice: what will be the only copy must unpack to what is there now.
+    if unpack(&packed[..])? != bytes {
+        return Err(io::Error::other("a compressed segment does not unpack to itself"));
+    }
+    let name = Sha256::of(&packed);
+    let path = folder.join(format!("{name}{SUFFIX}"));
+    let temporary = folder.join(format!("{name}.tmp"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(&packed)?;
+    file.sync_all()?;
+    failpoint::pass("segment.written")?;
+    fs::rename(&temporary, &path)?;
+    host::file::sync_folder(folder)?;
+    failpoint::pass("segment.closed")?;
+    Ok(name)
+}
+
+/// Returns the name that a closed segment's bytes have, and what they unpack to.
+pub(crate) fn read_closed(path: &Path) -> io::Result<(Sha256, io::Result<Vec<u8>>)> {
+    let packed = fs::read(path)?;
+    Ok((Sha256::of(&packed), unpack(&packed[..])))
+}
+
+/// Returns the header of a closed segment without unpacking the rest.
+pub(crate) fn read_header(path: &Path) -> Option<Header> {
+    let mut decoder = zstd::stream::read::Decoder::new(File::open(path).ok()?).ok()?;
+    // A header has about 300 bytes.
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 1024];
+    while bytes.len() < 8 * 1024 {
+        let n = decoder.read(&mut chunk).ok()?;
+        bytes.extend_from_slice(&chunk[..n]);
+        if n == 0 || chunk[..n].contains(&b'\n') {
+            break;
+        }
+    }
+    Header::decode(&bytes[..memchr(&bytes)?])
+}
+
+fn unpack(packed: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    zstd::stream::read::Decoder::new(packed)?.take(UNPACKED_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > UNPACKED_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a segment unpacks to more than 64 MB"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_seen() {
+        let text = Header::first().encode().unwrap();
+        let text = text.strip_suffix(b"\n").unwrap();
+        assert!(Header::decode(text).is_some());
+        let mut n_unseen = Vec::new();
+        for place in 0..text.len() * 8 {
+            let mut flipped = text.to_vec();
+            flipped[place / 8] ^= 1 << (place % 8);
+            if let Some(header) = Header::decode(&flipped) {
+                n_unseen.push(header);
+            }
+        }
+        // Another number is another header; the chain and the names of the segments tell, not the header alone.
+        assert!(n_unseen.iter().all(|header| *header != Header::decode(text).unwrap()));
+    }
+
+    #[test]
+    fn a_bomb_is_refused() {
+        let packed = zstd::encode_all(io::repeat(0).take(UNPACKED_BYTES_MAX + 10), 1).unwrap();
+        assert!(packed.len() < 1 << 20);
+        assert_eq!(unpack(&packed[..]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}

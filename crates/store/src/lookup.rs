@@ -1,0 +1,146 @@
+//! Questions, answered from the index and from what is not in it yet as if both were one.
+
+use model::{Event, Held, Method, ObjectKey, ObjectUrl, RunId, Sha256};
+use rusqlite::Connection;
+
+use crate::commit::Overlay;
+use crate::error::IndexError;
+use crate::index;
+use crate::journal::Entry;
+use crate::store::Store;
+
+impl Store {
+    /// Returns the newest generation held under a key, with what was confirmed or vanished since.
+    pub fn lookup(&self, key: &ObjectKey) -> Result<Option<Held>, IndexError> {
+        self.see(|connection, overlay| {
+            if overlay.is_empty() {
+                return index::newest(connection, key);
+            }
+            let mut generations: Vec<Held> = index::newest(connection, key)?.into_iter().collect();
+            overlay.apply(key, &mut generations);
+            Ok(generations.pop())
+        })
+    }
+
+    /// Returns every generation held under a key, oldest first.
+    pub fn generations(&self, key: &ObjectKey) -> Result<Vec<Held>, IndexError> {
+        self.see(|connection, overlay| {
+            let mut generations = index::generations(connection, key)?;
+            overlay.apply(key, &mut generations);
+            Ok(generations)
+        })
+    }
+
+    /// Returns the newest generation of every variant of an address, in the order of the keys.
+    pub fn variants(&self, method: Method, url: &ObjectUrl) -> Result<Vec<(ObjectKey, Held)>, IndexError> {
+        self.see(|connection, overlay| {
+            let mut keys = index::variants(connection, method, url)?;
+            keys.extend(overlay.variants(method, url).cloned());
+            keys.sort();
+            keys.dedup();
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                let mut generations: Vec<Held> = index::newest(connection, &key)?.into_iter().collect();
+                overlay.apply(&key, &mut generations);
+                found.extend(generations.pop().map(|held| (key, held)));
+            }
+            Ok(found)
+        })
+    }
+
+    /// Returns whether any object of a host is held.
+    pub fn knows_host(&self, host: &str) -> Result<bool, IndexError> {
+        self.see(|connection, overlay| Ok(overlay.knows_host(host) || index::knows_host(connection, host)?))
+    }
+
+    /// Returns the subjects that need a blob: keys of objects, and `run <id>` for the record of a run.
+    pub fn belongs_to(&self, sha256: &Sha256) -> Result<Vec<String>, IndexError> {
+        self.see(|connection, overlay| {
+            let mut subjects = index::belongs_to(connection, sha256)?;
+            subjects.extend(overlay.belongs_to(sha256));
+            subjects.sort();
+            subjects.dedup();
+            Ok(subjects)
+        })
+    }
+
+    /// Returns the last number of a subject, for [`crate::Expect`].
+    pub fn head(&self, subject: &str) -> Result<Option<u64>, IndexError> {
+        self.see(|connection, overlay| {
+            let head = index::head(connection, subject)?;
+            let n_waiting = overlay.n_about(subject);
+            Ok((n_waiting > 0 || head.is_some()).then(|| head.unwrap_or_default() + n_waiting))
+        })
+    }
+
+    /// Returns at most `limit` entries after `seq`, oldest first.
+    pub fn events_since(&self, seq: u64, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::since(connection, seq, limit))
+    }
+
+    /// Returns what a person should see, newest first: quarantined, rejected, changed, gone, stale.
+    pub fn attention(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::newest_entries(connection, index::ATTENTION, limit))
+    }
+
+    /// Returns the runs, drills' replays included, newest first.
+    pub fn runs(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::newest_entries(connection, "kind = 'ran'", limit))
+    }
+
+    /// Returns one run.
+    pub fn run(&self, id: &RunId) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::run(connection, id))
+    }
+
+    /// Returns the newest recording of a command in a directory, whatever its exit code; a drill's replay is none.
+    pub fn newest_recording(&self, command: &[String], directory: &str) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_recording(connection, command, directory))
+    }
+
+    /// Returns every drill, oldest first.
+    pub fn drills(&self) -> Result<Vec<Entry>, IndexError> {
+        let mut drills =
+            self.list(|connection| index::newest_entries(connection, "kind = 'drilled'", usize::MAX))?;
+        drills.reverse();
+        debug_assert!(drills.iter().all(|entry| matches!(entry.event, Event::Drilled { .. })));
+        Ok(drills)
+    }
+
+    /// Reads index and overlay at one moment: nothing moves from one to the other meanwhile.
+    fn see<T>(&self, read: impl Fn(&Connection, &Overlay) -> Result<T, IndexError>) -> Result<T, IndexError> {
+        let shared = self.shared();
+        self.mending(|| {
+            shared.catch_up()?;
+            let overlay = shared.overlay();
+            shared.index.read(|connection| read(connection, &overlay))
+        })
+    }
+
+    /// Reads entries, which have their numbers only once they are in the journal.
+    pub(crate) fn list<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let shared = self.shared();
+        if !shared.overlay().is_empty() {
+            shared.flush().map_err(|source| IndexError::Waiting { source })?;
+        }
+        self.mending(|| {
+            shared.catch_up()?;
+            shared.index.read(&read)
+        })
+    }
+
+    /// Makes a corrupt index anew and asks once more.
+    fn mending<T>(&self, ask: impl Fn() -> Result<T, IndexError>) -> Result<T, IndexError> {
+        match ask() {
+            Err(error) if error.is_corrupt() => {
+                tracing::warn!(%error, "the index is made anew");
+                self.shared().mend_index()?;
+                ask()
+            }
+            answer => answer,
+        }
+    }
+}
