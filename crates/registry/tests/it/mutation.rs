@@ -34,7 +34,9 @@ fn documents() -> Vec<(String, Vec<u8>)> {
         for file in folder {
             let path = file.expect("folder is read").path();
             let name = path.file_name().unwrap_or_default().display().to_string();
-            documents.push((name, std::fs::read(path).expect("recorded")));
+            if name != "README.md" {
+                documents.push((name, std::fs::read(path).expect("recorded")));
+            }
         }
     }
     documents

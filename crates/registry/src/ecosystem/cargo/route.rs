@@ -11,6 +11,9 @@ use crate::path::{self, Hostile, Segment};
 /// The longest name of a crate, by the rules of crates.io.
 const NAME_BYTES_MAX: usize = 64;
 
+/// Where crates.io has its index.
+const INDEX_HOST: &str = "index.crates.io";
+
 /// Returns what a request wants, `None` if it is not Cargo's.
 pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     if !head.is_read() {
@@ -34,17 +37,23 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
 /// What, besides the path, says that a request is Cargo's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asker {
-    /// The host is named like a sparse index, or the client is Cargo.
+    /// The client is Cargo, or the host is the index of crates.io.
     Cargo,
+    /// The host is named like a sparse index.
+    IndexHost,
     /// Nothing does.
     Anybody,
 }
 
 impl Asker {
     fn of(head: &Head<'_>) -> Self {
-        let is_cargo =
-            head.url.host().starts_with("index.") || head.header(&header::USER_AGENT).starts_with("cargo");
-        if is_cargo { Self::Cargo } else { Self::Anybody }
+        if head.url.host() == INDEX_HOST || head.header(&header::USER_AGENT).starts_with("cargo") {
+            Self::Cargo
+        } else if head.url.host().starts_with("index.") {
+            Self::IndexHost
+        } else {
+            Self::Anybody
+        }
     }
 }
 
@@ -60,7 +69,7 @@ fn download<'a>(segments: &'a [Segment<'_>], asker: Asker) -> Option<(&'a str, &
             }
             (&*name.text, &*version.text)
         }
-        [name, version, last] if last.text == "download" && asker == Asker::Cargo => {
+        [name, version, last] if last.text == "download" && asker != Asker::Anybody => {
             (&*name.text, &*version.text)
         }
         [.., last] => crate_file(&last.text)?,
@@ -80,7 +89,7 @@ fn crate_file(file: &str) -> Option<(&str, &str)> {
 fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {
     let registry = registry_of(url.authority());
     // Where another registry has its index, only its config.json knows, and that does not say it either.
-    let index = if registry == CRATES_IO { entry("https://index.crates.io", name) } else { None };
+    let index = if registry == CRATES_IO { entry(&format!("https://{INDEX_HOST}"), name) } else { None };
     let coordinate =
         Coordinate { ecosystem: NAME, registry, name: name.to_owned(), version: version.to_owned() };
     Class::File(FileRequest { coordinate: Some(coordinate), index })
@@ -92,6 +101,10 @@ fn index(url: &ObjectUrl, segments: &[Segment<'_>], asker: Asker) -> Option<Clas
         return None;
     }
     if name == "config.json" {
+        // A name that many sites use.
+        if asker != Asker::Cargo {
+            return None;
+        }
         return Some(Class::Index(IndexRequest {
             url: url.clone(),
             variant: String::new(),
@@ -99,7 +112,7 @@ fn index(url: &ObjectUrl, segments: &[Segment<'_>], asker: Asker) -> Option<Clas
             subject: String::new(),
         }));
     }
-    if name.len() > NAME_BYTES_MAX && url.host() == "index.crates.io" {
+    if name.len() > NAME_BYTES_MAX && url.host() == INDEX_HOST {
         return Some(refuse(Hostile::NameTooLong));
     }
     // Cargo asks in lower case only; another spelling is another address, and not an index.

@@ -99,6 +99,8 @@ fn an_index_entry_lies_where_its_name_says() {
     check("https://crates.example.com/base/config.json", "cargo/1.95.0", Some(""));
     check("https://crates.example.com/se/rd/serde", "curl/8", None);
     check("https://crates.example.com/config.json", "curl/8", None);
+    check("https://index.example.com/se/rd/serde", "curl/8", Some("serde"));
+    check("https://index.example.com/config.json", "curl/8", None);
     check("https://index.crates.io/se/de/serde", "", None);
     check("https://index.crates.io/SE/RD/SERDE", "", None);
     check("https://index.crates.io/", "", None);

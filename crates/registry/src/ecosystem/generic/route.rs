@@ -39,7 +39,10 @@ pub(super) fn classify(head: &Head<'_>) -> Class {
         }
         Method::POST if QUESTIONS.contains(&(url.host(), url.path())) => Class::Question,
         Method::POST => live("the answer to this POST may depend on more than its body"),
-        _ => live(&format!("a {} may change something upstream", head.method)),
+        Method::PUT | Method::DELETE | Method::PATCH => {
+            live(&format!("a {} may change something upstream", head.method))
+        }
+        _ => live(&format!("answers to {} are not kept", head.method)),
     }
 }
 

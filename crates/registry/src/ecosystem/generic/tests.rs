@@ -54,11 +54,14 @@ fn what_is_not_kept_says_why() {
     check("PUT https://registry.npmjs.org/left-pad", &[], "a PUT may change something upstream");
     check("DELETE https://example.com/a", &[], "a DELETE may change something upstream");
     check("PATCH https://example.com/a", &[], "a PATCH may change something upstream");
+    check("OPTIONS https://example.com/a", &[], "answers to OPTIONS are not kept");
     let post = "the answer to this POST may depend on more than its body";
     check("POST https://example.com/graphql", &[], post);
     check("POST https://api.osv.dev/v1/other", &[], post);
     let socket = "a WebSocket is a conversation, not a document";
     check("GET https://example.com/live", &[("upgrade", "WebSocket")], socket);
+    let upgrade = [("upgrade", "h2c")];
+    assert_eq!(ask("GET https://example.com/a", &upgrade), Class::Document { variant: String::new() });
     check("GET https://example.com/events", &[("accept", "text/event-stream")], "an event stream has no end");
 }
 

@@ -13,7 +13,7 @@ const IS_NUMBER_ABBREVIATED: &str = include_str!("testdata/is-number-abbreviated
 const LEFT_PAD: &str = include_str!("testdata/left-pad.json");
 const CLIUI: &str = include_str!("testdata/isaacs-cliui.json");
 
-/// What npm 11, pnpm and Yarn 1 send.
+/// What npm 11, pnpm 9, Yarn 1 and Bun 1 send for a packument (seen 2026-11).
 const NPM_ACCEPT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
 
 fn ask_as(method: &Method, url: &str, accept: &str, agent: &str) -> Option<Class> {
@@ -84,7 +84,9 @@ fn a_client_is_known_by_what_it_says_of_itself() {
     check("npm/11.19.1 node/v24 linux x64", "application/json", true);
     check("pnpm/9.15.9 npm/? node/v24", "application/json; q=1.0, */*", true);
     check("yarn/1.22.22 npm/? node/v24", NPM_ACCEPT, true);
-    check("Bun/1.3", NPM_ACCEPT, true);
+    check("Bun/1.4.5", NPM_ACCEPT, true);
+    // Yarn 4 does not say anything about itself: an ordinary document, unless the registry is a known one.
+    check("got (https://github.com/sindresorhus/got)", "", false);
     // An archive of a forge that npm fetches under its own name.
     check("npm/11.19.1 node/v24 linux x64", "*/*", false);
     check("Mozilla/5.0", "text/html,application/json", false);
