@@ -1,0 +1,156 @@
+//! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
+
+mod replay;
+mod room;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::step::{output, root};
+
+const DOCUMENT: &str = "docs/BENCHMARKS.md";
+const INTRODUCTION: &str = "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Pairs are interleaved, so that a \
+    busy moment of the machine meets both sides; figures are medians, with the quartiles behind them.\n";
+
+/// One benchmark.
+struct Bench {
+    name: &'static str,
+    /// What is measured and how, for the document.
+    method: &'static str,
+    measure: fn() -> Result<Table>,
+}
+
+const ALL: &[Bench] = &[room::BENCH, replay::BENCH];
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Table {
+    head: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+}
+
+/// Measures the named benchmarks, or all.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    let (flags, names): (Vec<&str>, Vec<&str>) =
+        arguments.iter().partition(|argument| argument.starts_with("--"));
+    if let Some(unknown) = flags.iter().find(|flag| **flag != "--write") {
+        bail!("unknown option `{unknown}`; hint: `--write`");
+    }
+    if let Some(unknown) = names.iter().find(|name| !ALL.iter().any(|bench| bench.name == **name)) {
+        let known: Vec<&str> = ALL.iter().map(|bench| bench.name).collect();
+        bail!("there is no benchmark `{unknown}`; hint: {}", known.join(", "));
+    }
+    for bench in ALL.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)) {
+        let table = (bench.measure)().with_context(|| format!("benchmark `{}`", bench.name))?;
+        let text = markdown(&table);
+        println!("{}\n\n{text}", bench.name);
+        if flags.contains(&"--write") {
+            let path = root().join(DOCUMENT);
+            let old = fs::read_to_string(&path).unwrap_or_else(|_| INTRODUCTION.to_owned());
+            let section = format!("{}\n\n{text}\nMeasured {}.\n", bench.method, circumstances()?);
+            fs::write(&path, put(&old, bench.name, &section))?;
+        }
+    }
+    Ok(())
+}
+
+fn markdown(table: &Table) -> String {
+    let mut text = format!("| {} |\n", table.head.join(" | "));
+    text.push_str(&format!("|{}\n", " --- |".repeat(table.head.len())));
+    for row in &table.rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
+}
+
+/// Puts a section between its marks, at the end where it has none yet.
+fn put(document: &str, name: &str, section: &str) -> String {
+    let (start, end) = (format!("<!-- bench {name} -->"), format!("<!-- end {name} -->"));
+    let whole = format!("{start}\n{section}{end}");
+    match (document.find(&start), document.find(&end)) {
+        (Some(from), Some(to)) if from < to => {
+            format!("{}{whole}{}", &document[..from], &document[to + end.len()..])
+        }
+        _ => format!("{}\n## {name}\n\n{whole}\n", document),
+    }
+}
+
+/// Returns when and on what was measured.
+fn circumstances() -> Result<String> {
+    let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    let cores = std::thread::available_parallelism()?;
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = model.map_or("an unnamed processor", |(_, name)| name.trim());
+    Ok(format!("{} on {cores} cores of {model}", date.trim()))
+}
+
+/// Runs a command silently and returns how long it took; a failure is an error.
+pub(crate) fn time(command: &mut Command) -> Result<Duration> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let started = Instant::now();
+    let output = command.output()?;
+    let took = started.elapsed();
+    if !output.status.success() {
+        bail!("{:?} failed ({}): {}", command, output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(took)
+}
+
+/// Returns a quantile (0.5: the median) of what was measured.
+fn quantile(measured: &[Duration], part: f64) -> f64 {
+    let mut sorted: Vec<f64> = measured.iter().map(|one| one.as_secs_f64() * 1000.0).collect();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index of a short list")]
+    #[expect(clippy::cast_precision_loss, reason = "an index of a short list")]
+    let index = ((sorted.len() as f64 - 1.0) * part).round() as usize;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
+}
+
+/// Returns the median.
+pub(crate) fn median(measured: &[Duration]) -> f64 {
+    quantile(measured, 0.5)
+}
+
+/// Returns a median in milliseconds with its quartiles, as a cell of a table.
+pub(crate) fn cell(measured: &[Duration]) -> String {
+    format!("{:.1} ({:.1}–{:.1})", median(measured), quantile(measured, 0.25), quantile(measured, 0.75))
+}
+
+/// Returns a new folder for a home of Outlast; it is gone when dropped.
+pub(crate) fn folder() -> Result<tempfile::TempDir> {
+    Ok(tempfile::Builder::new().prefix("outlast-bench-").tempdir()?)
+}
+
+/// Returns a path as text.
+pub(crate) fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a folder whose name is no text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_added_once_and_then_replaced() {
+        let first = put("# B\n", "room", "one\n");
+        assert_eq!(first, "# B\n\n## room\n\n<!-- bench room -->\none\n<!-- end room -->\n");
+        let other = put(&first, "replay", "x\n");
+        let second = put(&other, "room", "two\n");
+        assert!(second.contains("two") && second.contains('x') && !second.contains("one"), "{second}");
+        assert_eq!(second.matches("## room").count(), 1);
+    }
+
+    #[test]
+    fn quantiles_are_of_the_sorted_list() {
+        let measured: Vec<Duration> = [5, 1, 3, 2, 4].map(Duration::from_millis).to_vec();
+        let check = |part: f64, expected: f64| assert!((quantile(&measured, part) - expected).abs() < 1e-9);
+        check(0.5, 3.0);
+        check(0.25, 2.0);
+        check(1.0, 5.0);
+    }
+}
