@@ -1,0 +1,218 @@
+//! The scratch folder of a fresh room: the project's copy, empty caches, and what the command changes in its home.
+//!
+//! It belongs to the warden. Beside it lies a locked file; a folder whose lock is free was left behind by a warden that
+//! was killed, and the next one removes it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{Gid, Uid, fchownat, geteuid};
+
+use super::failure::Failure;
+use super::mounts::take_over;
+use crate::plan::Fresh;
+
+const PREFIX: &str = "outlast-room-";
+const LOCK: &str = ".lock";
+/// A tree deeper than this is a loop or an attack.
+const MAX_DEPTH: usize = 256;
+
+/// The scratch folder of one room.
+#[derive(Debug)]
+pub(super) struct Copies {
+    folder: PathBuf,
+    project: PathBuf,
+    lock: PathBuf,
+    _locked: Flock<File>,
+}
+
+impl Copies {
+    /// Says what is wrong with the plan before anything is made.
+    pub(super) fn check(fresh: &Fresh) -> Result<(), Failure> {
+        let bad = |why: String| Err(Failure::BadPlan(why));
+        if fresh.home.parent().is_none() {
+            return bad("the home folder is the root of the file system".to_owned());
+        }
+        for outer in [&fresh.home, &fresh.project.at] {
+            if fresh.scratch.starts_with(outer) {
+                return bad(format!("`{}` lies in `{}`", fresh.scratch.display(), outer.display()));
+            }
+        }
+        let leaves = |path: &Path| {
+            path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
+        };
+        match fresh.project.from.iter().find(|path| leaves(path)) {
+            Some(path) => bad(format!("`{}` leaves the project", path.display())),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an empty scratch folder, after removing those that nobody holds any more.
+    pub(super) fn begin(fresh: &Fresh) -> Result<Self, Failure> {
+        remove_left_behind(&fresh.scratch);
+        let why = |error: io::Error| Failure::Copies(format!("{}: {error}", fresh.scratch.display()));
+        loop {
+            let random: [u8; 8] = host::random::bytes();
+            let name = format!("{PREFIX}{:016x}", u64::from_be_bytes(random));
+            let (folder, lock) = (fresh.scratch.join(&name), fresh.scratch.join(format!("{name}{LOCK}")));
+            let file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&lock).map_err(why)?;
+            let locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+            // Between making and locking it another warden may have taken it for one left behind.
+            let Ok(locked) = locked else { continue };
+            if locked.metadata().map_err(why)?.nlink() == 0 {
+                continue;
+            }
+            let project = folder.join("project");
+            let copies = Self { folder, project, lock, _locked: locked };
+            if let Err(error) = copies.lay_out(fresh) {
+                copies.remove();
+                return Err(why(error));
+            }
+            return Ok(copies);
+        }
+    }
+
+    fn lay_out(&self, fresh: &Fresh) -> io::Result<()> {
+        let private = |path: &Path| DirBuilder::new().mode(0o700).create(path);
+        private(&self.folder)?;
+        for name in ["layers", "empty", "project", "tmp"] {
+            private(&self.folder.join(name))?;
+        }
+        fs::set_permissions(self.folder.join("tmp"), fs::Permissions::from_mode(0o1777))?;
+        for (number, path) in fresh.empty.iter().enumerate() {
+            let folder = self.folder.join("empty").join(number.to_string());
+            private(&folder)?;
+            match path.metadata() {
+                Ok(attributes) => take_over(&folder, &attributes)?,
+                Err(_) => fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the project's files.
+    pub(super) fn fill(&self, fresh: &Fresh) -> Result<(), Failure> {
+        let at = &fresh.project.at;
+        let why = |path: &Path, error: io::Error| Failure::Copies(format!("{}: {error}", path.display()));
+        let attributes = at.metadata().map_err(|error| why(at, error))?;
+        for relative in &fresh.project.from {
+            copy_parents(at, &self.project, relative).map_err(|error| why(relative, error))?;
+            copy(&at.join(relative), &self.project.join(relative), 0)
+                .map_err(|error| why(relative, error))?;
+        }
+        take_over(&self.project, &attributes).map_err(|error| why(at, error))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn project(&self) -> &Path {
+        &self.project
+    }
+
+    /// Removes the folder and then its lock, so that a folder without a lock never stays.
+    pub(super) fn remove(&self) {
+        if remove_tree(&self.folder) {
+            let _ = fs::remove_file(&self.lock);
+        }
+    }
+}
+
+/// Removes scratch folders of this user whose wardens are gone.
+fn remove_left_behind(scratch: &Path) {
+    let Ok(entries) = fs::read_dir(scratch) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(folder) =
+            name.to_str().filter(|name| name.starts_with(PREFIX)).and_then(|name| name.strip_suffix(LOCK))
+        else {
+            continue;
+        };
+        let is_own =
+            entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.uid() == geteuid().as_raw());
+        let Some(file) = is_own.then(|| File::open(entry.path()).ok()).flatten() else { continue };
+        if let Ok(_locked) = Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            && remove_tree(&scratch.join(folder))
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes a folder, also one whose folders forbid it to their own owner; returns whether it is gone.
+fn remove_tree(folder: &Path) -> bool {
+    let is_gone = |result: io::Result<()>| result.is_ok() || !folder.exists();
+    is_gone(fs::remove_dir_all(folder)) || {
+        open_up(folder, 0);
+        is_gone(fs::remove_dir_all(folder))
+    }
+}
+
+fn open_up(folder: &Path, depth: usize) {
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if depth < MAX_DEPTH && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path(), depth + 1);
+        }
+    }
+}
+
+fn copy_parents(at: &Path, project: &Path, relative: &Path) -> io::Result<()> {
+    let mut done = PathBuf::new();
+    for part in relative.parent().into_iter().flat_map(Path::components) {
+        done.push(part);
+        let folder = project.join(&done);
+        if !folder.exists() {
+            DirBuilder::new().mode(0o755).create(&folder)?;
+            take_over(&folder, &at.join(&done).metadata()?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file, a link or a folder with its owner, permissions and times. What vanished meanwhile is not copied:
+/// a file may be tracked and deleted.
+fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+    let metadata = match from.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let kind = metadata.file_type();
+    if kind.is_symlink() {
+        symlink(fs::read_link(from)?, to)?;
+        return keep_owner(to, &metadata);
+    }
+    if kind.is_dir() {
+        if depth == MAX_DEPTH {
+            return Err(io::Error::other("too many folders within each other"));
+        }
+        if !to.exists() {
+            DirBuilder::new().mode(0o700).create(to)?;
+        }
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy(&from.join(&name), &to.join(&name), depth + 1)?;
+        }
+        take_over(to, &metadata)?;
+    } else if kind.is_file() {
+        fs::copy(from, to)?;
+        keep_owner(to, &metadata)?;
+    } else {
+        return Ok(());
+    }
+    let times = fs::FileTimes::new().set_accessed(metadata.accessed()?).set_modified(metadata.modified()?);
+    File::open(to).or_else(|_| OpenOptions::new().write(true).open(to))?.set_times(times)
+}
+
+fn keep_owner(path: &Path, metadata: &fs::Metadata) -> io::Result<()> {
+    if geteuid().is_root() {
+        let (uid, gid) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+        fchownat(nix::fcntl::AT_FDCWD, path, Some(uid), Some(gid), nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The helper process, `outlast __room`: single-threaded, because a process with threads may not enter a user namespace.
+//!
+//! Three processes, each with one duty. The *warden* (this file) stays outside in the caller's namespaces: it makes the
+//! copies, starts the room and, when nothing of it is left, removes the copies. The *init* of the room ([`init`]) builds
+//! it and holds the conversation with Outlast. The *command* ([`command`]) seals itself off and executes the program.
+//! The control socket is the truth: when Outlast's end closes, init ends, the kernel kills what is left, and the warden
+//! removes the copies. When the warden dies, init dies with it.
+
+mod bpf;
+mod capabilities;
+mod command;
+mod copies;
+mod failure;
+mod init;
+mod machine;
+mod mounts;
+mod namespaces;
+mod network;
+mod seal;
+mod sockets;
+mod terminal;
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::sys::wait::{WaitStatus, waitpid};
+
+use self::copies::Copies;
+use self::failure::Failure;
+use self::machine::Machine;
+use self::namespaces::Side;
+use crate::wire::{BuildOrder, FromRoom, ToRoom, receive, send};
+
+/// The argument that makes the binary a helper.
+pub(crate) const ARGUMENT: &str = "__room";
+/// The descriptor on which the helper finds its control socket.
+pub(crate) const CONTROL: i32 = 3;
+
+/// Becomes the helper if this process was started as one; the binary then returns from `main` at once.
+///
+/// Must be called before any thread exists. Returns false in every other process.
+pub fn run_helper_if_asked() -> bool {
+    if std::env::args_os().nth(1).is_none_or(|argument| argument != ARGUMENT) {
+        return false;
+    }
+    // SAFETY: only asks whether the descriptor is open and takes it at its word for the length of this call.
+    let candidate = unsafe { BorrowedFd::borrow_raw(CONTROL) };
+    if nix::sys::socket::getsockopt(&candidate, nix::sys::socket::sockopt::SockType).is_err() {
+        return true;
+    }
+    // SAFETY: the descriptor is open, was passed to this process by the one that started it, and nothing else uses it.
+    let control = unsafe { OwnedFd::from_raw_fd(CONTROL) };
+    if let Ok((ToRoom::Build(order), _)) = receive(control.as_fd()) {
+        watch_over(&control, *order);
+    }
+    true
+}
+
+/// The warden's life. Whatever it cannot say any more, because Outlast is gone, nobody waits for.
+fn watch_over(control: &OwnedFd, order: BuildOrder) {
+    // Only this process and its children are to have the socket.
+    let _ = nix::fcntl::fcntl(control, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC));
+    let plan = order.plan.into_plan();
+    let foreground = terminal::note_foreground();
+    let mut copies = None;
+    if let Err(failure) = run_room(control, &plan, &order.blocked, &mut copies) {
+        let _ = send(control.as_fd(), &failure.into_message(), &[]);
+    }
+    if let Some(foreground) = foreground {
+        foreground.take_back();
+    }
+    let _ = send(control.as_fd(), &FromRoom::Closed, &[]);
+    if let Some(copies) = copies {
+        // Outlast still reads the outputs; it closes its end when it is done with them, or dies.
+        while receive::<ToRoom>(control.as_fd()).is_ok() {}
+        copies.remove();
+    }
+}
+
+fn run_room(
+    control: &OwnedFd,
+    plan: &crate::plan::Plan,
+    blocked: &[i32],
+    copies: &mut Option<Copies>,
+) -> Result<(), Failure> {
+    if let Some(fresh) = &plan.fresh {
+        Copies::check(fresh)?;
+        let made = copies.insert(Copies::begin(fresh)?);
+        made.fill(fresh)?;
+    }
+    let machine = Machine::look(plan);
+    match namespaces::enter()? {
+        Side::Init(kind) => {
+            let room = init::Inside {
+                control: control.as_raw_fd(),
+                plan,
+                blocked,
+                copies: copies.as_ref(),
+                machine,
+                kind,
+            };
+            room.live()
+        }
+        Side::Warden(init) => {
+            while let Ok(WaitStatus::StillAlive) | Err(nix::Error::EINTR) = waitpid(init, None) {}
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The file system of the room: copies over the user's folders, then masks, then placed files.
+//!
+//! What a later mount would hide is held open first, and shown again at its own path afterwards.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid, chown};
+
+use super::capabilities;
+use super::copies::Copies;
+use super::failure::{Failure, refused};
+use super::machine::{Machine, is_in_run, runtime_folder, unescaped};
+use super::namespaces::Kind;
+use crate::plan::{Fresh, Plan, ROOM_FILES};
+
+/// What a build may write under `/run`; it lies in memory.
+const RUN_OPTIONS: &str = "mode=755,size=256m";
+const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+/// Parts of `/run` in which programs or disks live, not services: NixOS, removable media, toolbox.
+const KEPT_IN_RUN: [&str; 7] =
+    ["current-system", "booted-system", "opengl-driver", "opengl-driver-32", "wrappers", "media", "host"];
+
+/// Mounts everything; returns the paths that are hidden.
+pub(super) fn build(
+    plan: &Plan,
+    machine: &Machine,
+    copies: Option<&Copies>,
+    kind: Kind,
+) -> Result<Vec<PathBuf>, Failure> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+        .map_err(refused("separating the mounts"))?;
+    let proc = mount(Some("proc"), "/proc", Some("proc"), PLAIN | MsFlags::MS_NOEXEC, None::<&str>);
+    // A container that masks parts of /proc forbids a new one. The old one names processes outside, but a process of
+    // another user namespace may not look into them; real root might.
+    if kind == Kind::DroppedRights {
+        proc.map_err(refused("mounting /proc"))?;
+    }
+    let mut hidden = Vec::new();
+    if let (Some(fresh), Some(copies)) = (&plan.fresh, copies) {
+        hidden.extend(cover_with_copies(fresh, copies)?);
+    }
+    let targets: Vec<Option<PathBuf>> = plan.files.iter().map(|file| place_of(&file.path)).collect();
+    let project = plan.fresh.as_ref().map_or(&plan.directory, |fresh| &fresh.project.at);
+    let held = hold(project);
+    replace_run(plan)?;
+    hidden.push(PathBuf::from("/run"));
+    let scratch = copies.map(|copies| copies.folder().to_path_buf());
+    let masks = plan.masked.iter().filter_map(|path| path.canonicalize().ok());
+    for path in masks.chain(machine.folders.iter().cloned()).chain(machine.sockets.iter().cloned()) {
+        if mask(&path)? {
+            hidden.push(path);
+        }
+    }
+    if let Some(scratch) = scratch {
+        mask(&scratch)?;
+    }
+    if let Some(held) = held
+        && hidden.iter().any(|mask| project.starts_with(mask) && project != mask)
+    {
+        make_folders(project).map_err(refused("making the project's folder"))?;
+        bind(&path_of(&held), project)?;
+    }
+    for (file, target) in plan.files.iter().zip(targets) {
+        if let Some(target) = target {
+            place(&file.bytes, file.mode, &target)?;
+        }
+    }
+    // Masks hold only while they cannot be written to, also by a command that owns the folder behind.
+    Ok(hidden)
+}
+
+/// Covers home, project, temporary folder and caches with what the warden has prepared.
+fn cover_with_copies(fresh: &Fresh, copies: &Copies) -> Result<Vec<PathBuf>, Failure> {
+    let Some(held) = hold(copies.folder()) else {
+        return Err(Failure::Copies(format!("{} vanished", copies.folder().display())));
+    };
+    let source = path_of(&held);
+    let mut own = vec![PathBuf::from("/tmp"), fresh.project.at.clone()];
+    let mut mounts =
+        vec![(PathBuf::from("/tmp"), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
+    if fresh.home.is_dir() {
+        for (number, lower) in mount_points_in(&fresh.home).into_iter().enumerate() {
+            overlay(&lower, &source, number)?;
+        }
+        own.push(fresh.home.clone());
+    }
+    for (number, path) in fresh.empty.iter().enumerate() {
+        mounts.push((path.clone(), source.join("empty").join(number.to_string())));
+    }
+    mounts.sort_by_key(|(target, _)| target.components().count());
+    let mut hidden = Vec::new();
+    for (target, source) in mounts {
+        let is_own = own.iter().any(|own| target.starts_with(own));
+        if is_own {
+            make_folders(&target).map_err(refused("making a folder in the room"))?;
+        } else if !target.is_dir() {
+            continue;
+        }
+        let target = target.canonicalize().map_err(refused("finding a folder in the room"))?;
+        bind(&source, &target)?;
+        hidden.push(target);
+    }
+    hidden.retain(|path| *path != fresh.project.at);
+    Ok(hidden)
+}
+
+/// Returns the folder, and each other file system mounted below it: an overlay does not see through those.
+fn mount_points_in(folder: &Path) -> Vec<PathBuf> {
+    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let points = table
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
+        .map(unescaped);
+    let mut points: Vec<PathBuf> =
+        points.filter(|point| point.starts_with(folder) && point != folder && point.is_dir()).collect();
+    points.push(folder.to_path_buf());
+    points.sort_by_key(|point| point.components().count());
+    points.dedup();
+    points
+}
+
+/// Mounts an overlay over `lower`, whose changes go to the scratch folder.
+fn overlay(lower: &Path, source: &Path, number: usize) -> Result<(), Failure> {
+    let Some(held) = hold(lower) else { return Ok(()) };
+    let layers = source.join("layers").join(number.to_string());
+    let (upper, work) = (layers.join("upper"), layers.join("work"));
+    let attributes = lower.metadata().map_err(refused("reading the home folder"))?;
+    for folder in [&upper, &work] {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused("making an overlay"))?;
+    }
+    // The root of an overlay looks like its upper folder.
+    take_over(&upper, &attributes).map_err(refused("making an overlay"))?;
+    let lower_name = path_of(&held);
+    let options = |extra: &str| {
+        format!(
+            "lowerdir={},upperdir={},workdir={}{extra}",
+            lower_name.display(),
+            upper.display(),
+            work.display()
+        )
+    };
+    // Without the option overlays keep their marks in attributes that only real root may write.
+    let mounted = [",userxattr", ""].iter().any(|extra| {
+        mount(Some("overlay"), lower, Some("overlay"), PLAIN, Some(options(extra).as_str())).is_ok()
+    });
+    if mounted {
+        return Ok(());
+    }
+    // The file system of the scratch folder, an overlay itself perhaps, cannot carry one; memory can.
+    mount(Some("tmpfs"), &layers, Some("tmpfs"), PLAIN, Some("mode=700"))
+        .map_err(refused("making an overlay in memory"))?;
+    for folder in [&upper, &work] {
+        DirBuilder::new().mode(0o700).create(folder).map_err(refused("making an overlay in memory"))?;
+    }
+    take_over(&upper, &attributes).map_err(refused("making an overlay"))?;
+    let again = [",userxattr", ""]
+        .iter()
+        .map(|extra| mount(Some("overlay"), lower, Some("overlay"), PLAIN, Some(options(extra).as_str())));
+    again
+        .fold(Err(nix::Error::EINVAL), |done, next| done.or(next))
+        .map_err(refused("overlaying the home folder"))
+}
+
+/// Puts an empty file system over `/run`, with the folders that programs expect there.
+fn replace_run(plan: &Plan) -> Result<(), Failure> {
+    let run = Path::new("/run");
+    if !run.is_dir() {
+        return Ok(());
+    }
+    let kept: Vec<(&str, OwnedFd)> =
+        KEPT_IN_RUN.iter().filter_map(|name| Some((*name, hold(&run.join(name))?))).collect();
+    let links: Vec<(&str, PathBuf)> =
+        KEPT_IN_RUN.iter().filter_map(|name| Some((*name, fs::read_link(run.join(name)).ok()?))).collect();
+    mount(Some("tmpfs"), run, Some("tmpfs"), PLAIN, Some(RUN_OPTIONS)).map_err(refused("replacing /run"))?;
+    for (name, target) in &links {
+        let _ = std::os::unix::fs::symlink(target, run.join(name));
+    }
+    for (name, held) in kept.iter().filter(|(name, _)| !links.iter().any(|(link, _)| link == name)) {
+        make_folders(&run.join(name)).map_err(refused("replacing /run"))?;
+        bind(&path_of(held), &run.join(name))?;
+    }
+    let runtime = runtime_folder(plan);
+    for (folder, mode) in
+        [(Path::new("/run/lock"), 0o1777), (runtime.as_path(), 0o700), (Path::new(ROOM_FILES), 0o755)]
+    {
+        make_folders(folder).map_err(refused("replacing /run"))?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(mode)).map_err(refused("replacing /run"))?;
+    }
+    if let Some(person) = capabilities::caller_of_sudo(&plan.environment) {
+        // In a user namespace of one id there is nobody else to give it to.
+        let _ = chown(&runtime, Some(person.uid), Some(person.gid));
+    }
+    Ok(())
+}
+
+/// Hides a folder behind an empty one that nobody can write to, anything else behind `/dev/null`.
+fn mask(path: &Path) -> Result<bool, Failure> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(false) };
+    if !metadata.is_dir() {
+        bind(Path::new("/dev/null"), path)?;
+        return Ok(true);
+    }
+    let flags = PLAIN | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=555,size=64k,nr_inodes=64"))
+        .map_err(refused("hiding a folder"))?;
+    Ok(true)
+}
+
+/// Returns where a placed file goes: the file that a link leads to, or a path in `/run`, which is empty by then.
+fn place_of(path: &Path) -> Option<PathBuf> {
+    if let Ok(target) = path.canonicalize() {
+        return Some(target);
+    }
+    // `/etc/resolv.conf` may be a link to a file that a service has not written yet.
+    let target = match fs::read_link(path) {
+        Ok(link) => path.parent()?.join(link),
+        Err(_) => path.to_path_buf(),
+    };
+    let target = normal(&target);
+    is_in_run(&target).then_some(target)
+}
+
+/// Resolves `..` in a path that does not exist; links in it are resolved by the system later.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                normal.pop();
+            }
+            std::path::Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+fn place(bytes: &[u8], mode: u32, target: &Path) -> Result<(), Failure> {
+    let why = || refused("placing a file");
+    if is_in_run(target) {
+        let folder = target.parent().unwrap_or(Path::new("/run"));
+        make_folders(folder).map_err(why())?;
+        return write_file(target, bytes, mode).map_err(refused("placing a file"));
+    }
+    if !target.is_file() {
+        return Ok(());
+    }
+    let store = Path::new(ROOM_FILES).join(".placed");
+    make_folders(&store).map_err(why())?;
+    let n_placed = fs::read_dir(&store).map_err(why())?.count();
+    let source = store.join(n_placed.to_string());
+    write_file(&source, bytes, mode).map_err(refused("placing a file"))?;
+    bind(&source, target)
+}
+
+fn write_file(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
+    mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).map_err(
+        |error| Failure::NotPossible(format!("mounting over `{}`: {}", target.display(), error.desc())),
+    )
+}
+
+fn make_folders(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+/// Gives `folder` the owner and the permissions of another.
+pub(super) fn take_over(folder: &Path, attributes: &fs::Metadata) -> std::io::Result<()> {
+    // Somebody without rights owns what he makes, and cannot make it somebody else's.
+    let _ = chown(folder, Some(Uid::from_raw(attributes.uid())), Some(Gid::from_raw(attributes.gid())));
+    fs::set_permissions(folder, fs::Permissions::from_mode(attributes.mode() & 0o7777))
+}
+
+/// Holds a folder so that it can be mounted elsewhere after its path is hidden.
+fn hold(path: &Path) -> Option<OwnedFd> {
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok()
+}
+
+fn path_of(held: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
+}

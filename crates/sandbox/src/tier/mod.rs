@@ -1,0 +1,7 @@
+//! The ways to contain a command, strongest first; one folder each.
+
+mod observed;
+mod room;
+
+pub use observed::run_observed;
+pub use room::{Ended, Room, Running, open};

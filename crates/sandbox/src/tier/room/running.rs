@@ -1,0 +1,174 @@
+//! A command that runs in a room, and what is left when it has ended.
+
+use std::io;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::JoinSet;
+
+use super::accept::{self, Terminated};
+use super::refusals::Refusals;
+use super::watch::Watching;
+use super::{Helper, Room, dns, helper_is_gone};
+use crate::events::Events;
+use crate::exit::{Exit, RoomError};
+use crate::names::Names;
+use crate::signals::{Sender, Signals};
+use crate::wire::{FromRoom, Socket, ToRoom, frame, frame_length};
+
+/// A running command. Dropped, it is killed with everything it started.
+#[derive(Debug)]
+pub struct Running {
+    /// The names that are looked up in the room.
+    pub names: Names,
+    signals: Signals,
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    // Below the two ends of its socket: the helper ends when they are closed, and is waited for.
+    helper: Helper,
+    tasks: JoinSet<()>,
+    watching: Watching,
+    program: String,
+    project: Option<PathBuf>,
+}
+
+/// A command that has ended, with every process and mount of its room; only the copies are left.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub exit: Exit,
+    project: Option<PathBuf>,
+    // Declared first: the helper ends when these are closed, and is waited for.
+    _ends: Option<(OwnedReadHalf, OwnedWriteHalf)>,
+    helper: Option<Helper>,
+}
+
+pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running, RoomError> {
+    let Room { names, mut helper, signals, sockets, plan, project, .. } = room;
+    let broken = |error: io::Error| RoomError::Broken { why: error.to_string() };
+    let control: BlockingStream = helper.control.take().ok_or_else(helper_is_gone)?;
+    control.set_nonblocking(true).map_err(broken)?;
+    let (from, to) = UnixStream::from_std(control).map_err(broken)?.into_split();
+    let (mut tasks, mut watching) = (JoinSet::new(), Watching::default());
+    let refusals = Arc::new(Refusals::new(Arc::clone(&events), names.clone()));
+    for (socket, descriptor) in sockets {
+        let (events, names) = (Arc::clone(&events), names.clone());
+        match socket {
+            Socket::Port(port) => {
+                let forwards = plan.local_ports.contains(&port);
+                let listener = accept::listener(descriptor).map_err(broken)?;
+                tasks.spawn(accept::terminated(Terminated {
+                    listener,
+                    port,
+                    forwards,
+                    events,
+                    names,
+                    refusals: Arc::clone(&refusals),
+                }));
+            }
+            Socket::Local(port) => {
+                let listener = accept::listener(descriptor).map_err(broken)?;
+                tasks.spawn(accept::local(listener, port));
+            }
+            Socket::DnsStream => {
+                let listener = accept::listener(descriptor).map_err(broken)?;
+                tasks.spawn(dns::serve_streams(listener, events, names));
+            }
+            Socket::Dns => {
+                let socket = dns::socket(descriptor).map_err(broken)?;
+                tasks.spawn(dns::serve_datagrams(socket, events, names));
+            }
+            Socket::Watch => watching = Watching::begin(descriptor, Arc::clone(&refusals)).map_err(broken)?,
+        }
+    }
+    let program = plan.command.first().map(|program| program.display().to_string()).unwrap_or_default();
+    let mut running = Running { names, helper, signals, from, to, tasks, watching, program, project };
+    let go = frame(&ToRoom::Go).map_err(broken)?;
+    running.to.write_all(&go).await.map_err(|_| helper_is_gone())?;
+    Ok(running)
+}
+
+impl Running {
+    /// Waits until the command has ended and nothing of the room is left but the copies of a fresh one.
+    ///
+    /// # Errors
+    /// [`RoomError::NotFound`] or [`RoomError::NotRunnable`] if the program could not be executed.
+    pub async fn wait(self) -> Result<Ended, RoomError> {
+        let Self { helper, mut signals, mut from, mut to, mut tasks, watching, program, project, .. } = self;
+        let outcome = {
+            // Never dropped halfway through a message, as a single read would be.
+            let mut conversation = std::pin::pin!(outcome_of(&mut from, &program));
+            loop {
+                tokio::select! {
+                    outcome = &mut conversation => break outcome,
+                    arrived = signals.next() => {
+                        if let Ok(arrived) = arrived && arrived.sender == Sender::Process
+                            && let Ok(frame) = frame(&ToRoom::Signal(arrived.number))
+                        {
+                            // If it cannot be said the room is gone, and the conversation ends.
+                            let _ = to.write_all(&frame).await;
+                        }
+                    }
+                }
+            }
+        };
+        tasks.shutdown().await;
+        watching.finish().await;
+        let mut ended =
+            Ended { exit: Exit { code: 0 }, project, _ends: Some((from, to)), helper: Some(helper) };
+        if ended.project.is_none() || outcome.is_err() {
+            ended.end().await;
+        }
+        ended.exit = outcome?;
+        Ok(ended)
+    }
+}
+
+impl Ended {
+    /// Returns where the copy of the project lies until this value is cleaned or dropped; none for a run on the project.
+    pub fn project(&self) -> Option<&Path> {
+        self.project.as_deref()
+    }
+
+    /// Removes the copies; returns when they are gone.
+    pub async fn clean(mut self) {
+        self.end().await;
+    }
+
+    async fn end(&mut self) {
+        self.project = None;
+        self._ends = None;
+        if let Some(helper) = self.helper.take() {
+            let _ = tokio::task::spawn_blocking(move || drop(helper)).await;
+        }
+    }
+}
+
+/// Hears the helper out, and returns how the command ended.
+async fn outcome_of(from: &mut OwnedReadHalf, program: &str) -> Result<Exit, RoomError> {
+    let mut outcome = Err(helper_is_gone());
+    while let Ok(message) = hear(from).await {
+        match message {
+            FromRoom::Ended { code } => outcome = Ok(Exit { code }),
+            FromRoom::NotFound => outcome = Err(RoomError::NotFound { program: program.to_owned() }),
+            FromRoom::NotRunnable { why } => {
+                outcome = Err(RoomError::NotRunnable { program: program.to_owned(), why });
+            }
+            FromRoom::Closed => break,
+            _ => {}
+        }
+    }
+    outcome
+}
+
+async fn hear(from: &mut OwnedReadHalf) -> io::Result<FromRoom> {
+    let mut header = [0; 4];
+    from.read_exact(&mut header).await?;
+    let mut body = vec![0; frame_length(header)?];
+    from.read_exact(&mut body).await?;
+    Ok(serde_json::from_slice(&body)?)
+}

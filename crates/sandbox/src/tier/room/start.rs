@@ -1,0 +1,36 @@
+//! Starts the helper process.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::signal::SigSet;
+
+use crate::helper::{ARGUMENT, CONTROL};
+
+/// Starts `program` as the helper, with the socket where it looks for it and every signal blocked: a Ctrl-C that comes
+/// while the room is built must not end the one process that cleans up. Standard streams are the caller's.
+#[expect(clippy::disallowed_methods, reason = "the sandbox starts its own helper")]
+pub(super) fn helper(program: &Path, control: UnixStream) -> io::Result<Child> {
+    let mut command = Command::new(program);
+    command.arg(ARGUMENT).env_clear();
+    // SAFETY: between fork and exec only fcntl, dup2 and sigprocmask are called, all async-signal-safe, and nothing
+    // allocates.
+    unsafe {
+        command.pre_exec(move || {
+            SigSet::all().thread_set_mask()?;
+            if control.as_raw_fd() == CONTROL {
+                fcntl(&control, FcntlArg::F_SETFD(FdFlag::empty()))?;
+            } else if libc::dup2(control.as_raw_fd(), CONTROL) < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            fcntl(BorrowedFd::borrow_raw(CONTROL), FcntlArg::F_SETFD(FdFlag::empty()))?;
+            Ok(())
+        });
+    }
+    command.spawn()
+}
