@@ -1,0 +1,178 @@
+//! The one list of clients whose caches are known.
+//!
+//! From each client's documentation (read 2026-11). A cache that only a settings file or a switch moves (Maven's
+//! `localRepository`, a project's `.npmrc`) is not found here: its default folder is, and the report lists what was
+//! masked.
+
+/// A client and where it keeps what it has fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// The name people know it by.
+    pub name: &'static str,
+    /// Folders below the home directory.
+    pub folders: &'static [&'static str],
+    /// Variables that move them.
+    pub variables: &'static [Variable],
+}
+
+/// A variable that moves a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The cache below the folder that the variable names; empty if it is the cache itself.
+    pub below: &'static str,
+    /// How its value is written.
+    pub kind: Kind,
+}
+
+/// How a variable's value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One folder.
+    Folder,
+    /// Several, separated as in `PATH`.
+    List,
+}
+
+const fn client(
+    name: &'static str,
+    folders: &'static [&'static str],
+    variables: &'static [Variable],
+) -> Client {
+    Client { name, folders, variables }
+}
+
+const fn at(name: &'static str) -> Variable {
+    Variable { name, below: "", kind: Kind::Folder }
+}
+
+const fn under(name: &'static str, below: &'static str) -> Variable {
+    Variable { name, below, kind: Kind::Folder }
+}
+
+const fn each_under(name: &'static str, below: &'static str) -> Variable {
+    Variable { name, below, kind: Kind::List }
+}
+
+/// Every known client. All of the cache directory is masked as a whole; what keeps its cache elsewhere follows.
+pub const ALL: [Client; 45] = [
+    client("everything in the cache directory", &[".cache"], &[at("XDG_CACHE_HOME")]),
+    // JavaScript
+    client(
+        "npm",
+        &[".npm", ".node-gyp"],
+        &[at("npm_config_cache"), at("NPM_CONFIG_CACHE"), at("npm_config_devdir")],
+    ),
+    client("corepack", &[], &[at("COREPACK_HOME")]),
+    client(
+        "yarn",
+        &[".yarn/berry", ".yarn-cache"],
+        &[
+            at("YARN_CACHE_FOLDER"),
+            under("YARN_GLOBAL_FOLDER", "cache"),
+            under("YARN_GLOBAL_FOLDER", "metadata"),
+        ],
+    ),
+    client(
+        "pnpm",
+        &[".local/share/pnpm/store", ".pnpm-store"],
+        &[
+            under("PNPM_HOME", "store"),
+            under("XDG_DATA_HOME", "pnpm/store"),
+            at("npm_config_store_dir"),
+            at("NPM_CONFIG_STORE_DIR"),
+            at("npm_config_cache_dir"),
+        ],
+    ),
+    client(
+        "bun",
+        &[".bun/install/cache"],
+        &[at("BUN_INSTALL_CACHE_DIR"), under("BUN_INSTALL", "install/cache")],
+    ),
+    client("deno", &[], &[at("DENO_DIR")]),
+    client("electron", &[".electron"], &[at("ELECTRON_CACHE"), at("electron_config_cache")]),
+    client("playwright", &[], &[at("PLAYWRIGHT_BROWSERS_PATH")]),
+    client("puppeteer", &[], &[at("PUPPETEER_CACHE_DIR")]),
+    client("cypress", &[], &[at("CYPRESS_CACHE_FOLDER")]),
+    // Rust
+    client(
+        "cargo",
+        &[".cargo/registry", ".cargo/git"],
+        &[under("CARGO_HOME", "registry"), under("CARGO_HOME", "git")],
+    ),
+    client("rustup", &[".rustup/downloads"], &[under("RUSTUP_HOME", "downloads")]),
+    client("sccache", &[], &[at("SCCACHE_DIR")]),
+    client("ccache", &[".ccache"], &[at("CCACHE_DIR")]),
+    // Python
+    client("pip", &[".pip/cache"], &[at("PIP_CACHE_DIR")]),
+    client("uv", &[], &[at("UV_CACHE_DIR")]),
+    client("poetry", &[], &[at("POETRY_CACHE_DIR")]),
+    client("pdm", &[], &[at("PDM_CACHE_DIR")]),
+    client("pipenv", &[".local/share/virtualenvs"], &[at("PIPENV_CACHE_DIR"), at("WORKON_HOME")]),
+    client("hatch", &[".local/share/hatch/env"], &[under("HATCH_DATA_DIR", "env"), at("HATCH_CACHE_DIR")]),
+    client("conda", &[".conda/pkgs"], &[each_under("CONDA_PKGS_DIRS", "")]),
+    client("pre-commit", &[], &[at("PRE_COMMIT_HOME")]),
+    // PHP
+    client("composer", &[".composer/cache"], &[at("COMPOSER_CACHE_DIR"), under("COMPOSER_HOME", "cache")]),
+    // Go; GOCACHE holds results of compiling, without which the drill builds what it claims to build
+    client(
+        "go",
+        &["go/pkg/mod", "go/pkg/sumdb"],
+        &[
+            at("GOMODCACHE"),
+            at("GOCACHE"),
+            each_under("GOPATH", "pkg/mod"),
+            each_under("GOPATH", "pkg/sumdb"),
+        ],
+    ),
+    // The JVM
+    client("maven", &[".m2/repository", ".m2/wrapper"], &[under("MAVEN_USER_HOME", "wrapper")]),
+    client(
+        "gradle",
+        &[".gradle/caches", ".gradle/wrapper/dists"],
+        &[
+            under("GRADLE_USER_HOME", "caches"),
+            under("GRADLE_USER_HOME", "wrapper/dists"),
+            at("GRADLE_RO_DEP_CACHE"),
+        ],
+    ),
+    client("ivy", &[".ivy2/cache", ".ivy2/local"], &[]),
+    client("sbt", &[".sbt/boot", ".sbt/launchers"], &[]),
+    client("coursier", &[], &[at("COURSIER_CACHE")]),
+    client("kotlin", &[".konan/dependencies", ".konan/cache"], &[under("KONAN_DATA_DIR", "dependencies")]),
+    // .NET
+    client(
+        "nuget",
+        &[".nuget/packages", ".local/share/NuGet"],
+        &[at("NUGET_PACKAGES"), at("NUGET_HTTP_CACHE_PATH")],
+    ),
+    // Ruby; installed gems stay, as they may hold bundler itself
+    client("bundler", &[".bundle/cache"], &[at("BUNDLE_USER_CACHE"), under("BUNDLE_USER_HOME", "cache")]),
+    client("gem", &[".gem/specs"], &[at("GEM_SPEC_CACHE")]),
+    // Erlang and Elixir
+    client("hex", &[".hex/packages"], &[under("HEX_HOME", "packages")]),
+    client("rebar3", &[], &[at("REBAR_CACHE_DIR")]),
+    // Others
+    client("pub", &[".pub-cache"], &[at("PUB_CACHE")]),
+    client("cocoapods", &[".cocoapods/repos"], &[under("CP_HOME_DIR", "repos")]),
+    client("swift", &[".swiftpm/cache"], &[]),
+    client(
+        "cabal",
+        &[".cabal/packages", ".cabal/store"],
+        &[under("CABAL_DIR", "packages"), under("CABAL_DIR", "store")],
+    ),
+    client(
+        "stack",
+        &[".stack/pantry", ".stack/snapshots"],
+        &[under("STACK_ROOT", "pantry"), under("STACK_ROOT", "snapshots")],
+    ),
+    client("opam", &[".opam/download-cache"], &[under("OPAMROOT", "download-cache")]),
+    client(
+        "conan",
+        &[".conan2/p", ".conan/data"],
+        &[under("CONAN_HOME", "p"), under("CONAN_USER_HOME", ".conan/data")],
+    ),
+    client("vcpkg", &[".vcpkg/downloads"], &[at("VCPKG_DOWNLOADS"), at("VCPKG_DEFAULT_BINARY_CACHE")]),
+    client("terraform", &[".terraform.d/plugin-cache"], &[at("TF_PLUGIN_CACHE_DIR")]),
+];

@@ -1,0 +1,70 @@
+use super::*;
+
+fn with(variables: &'static [(&'static str, &'static str)]) -> Vec<Mask> {
+    masks(Path::new("/home/kim"), &move |name: &str| {
+        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+    })
+}
+
+fn has(masks: &[Mask], path: &str) -> bool {
+    masks.iter().any(|mask| mask.path == Path::new(path))
+}
+
+#[test]
+fn the_default_folders_are_hidden() {
+    let masks = with(&[]);
+    let check = |path: &str| assert!(has(&masks, path), "{path}");
+    for path in [".npm", ".cargo/registry", ".cargo/git", ".cache", ".m2/repository", "go/pkg/mod"] {
+        check(&format!("/home/kim/{path}"));
+    }
+    for path in [".cargo", ".cargo/bin", ".rustup", ".gradle", "go", "go/bin", ".local", ".ssh", ""] {
+        assert!(!has(&masks, &format!("/home/kim/{path}")), "{path} is no cache");
+    }
+}
+
+#[test]
+fn a_moved_cache_is_hidden_where_it_is_and_where_it_was() {
+    let check = |variables: &'static [(&'static str, &'static str)], expected: &[&str]| {
+        let masks = with(variables);
+        for path in expected {
+            assert!(has(&masks, path), "{variables:?} must hide {path}");
+        }
+        assert!(has(&masks, "/home/kim/.npm"), "the default stays hidden");
+    };
+    check(&[("npm_config_cache", "/fast/npm")], &["/fast/npm"]);
+    check(&[("CARGO_HOME", "/fast/cargo")], &["/fast/cargo/registry", "/fast/cargo/git"]);
+    check(&[("XDG_CACHE_HOME", "/fast/cache")], &["/fast/cache", "/home/kim/.cache"]);
+    check(&[("GOPATH", "/a:/b")], &["/a/pkg/mod", "/b/pkg/mod"]);
+    check(&[("GRADLE_USER_HOME", "/g")], &["/g/caches", "/g/wrapper/dists"]);
+}
+
+#[test]
+fn nothing_larger_than_a_cache_is_hidden() {
+    let check = |variables: &'static [(&'static str, &'static str)]| {
+        assert_eq!(with(variables), with(&[]), "{variables:?}");
+    };
+    check(&[("PIP_CACHE_DIR", "/")]);
+    check(&[("PIP_CACHE_DIR", "/home")]);
+    check(&[("PIP_CACHE_DIR", "/home/kim")]);
+    check(&[("PIP_CACHE_DIR", "/home/kim/x/../..")]);
+    check(&[("PIP_CACHE_DIR", "")]);
+    check(&[("PIP_CACHE_DIR", "cache")]);
+}
+
+#[test]
+fn masks_are_sorted_and_named_once() {
+    let masks = with(&[("npm_config_cache", "/home/kim/.npm"), ("NPM_CONFIG_CACHE", "/home/kim/.npm")]);
+    assert!(masks.is_sorted());
+    assert_eq!(masks.iter().filter(|mask| mask.path.ends_with(".npm")).count(), 1);
+    assert!(machine_masks().iter().all(|mask| mask.path.is_absolute()));
+}
+
+#[test]
+fn every_client_of_the_list_hides_something() {
+    for client in &ALL {
+        assert!(!client.folders.is_empty() || !client.variables.is_empty(), "{}", client.name);
+        for folder in client.folders {
+            assert!(!folder.starts_with('/') && !folder.ends_with('/'), "{folder}");
+        }
+    }
+}
