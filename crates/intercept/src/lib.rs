@@ -12,5 +12,7 @@ pub mod trust;
 pub use authority::{Authority, AuthorityError};
 pub use caller::Caller;
 pub use clients::{Client, Paths, Settings, Tier, settings};
-pub use serve::{Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve, serve_within};
+pub use serve::{
+    Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve, serve_forward, serve_within,
+};
 pub use trust::{CallerTrust, Unreadable};

@@ -13,14 +13,15 @@ pub(super) const CLIENT: Client = Client {
     ..PLAIN
 };
 
+/// Settings that beat the variables, as they may be written.
+const BEATING: [&str; 9] =
+    ["cacert", "--cacert", "proxy", "--proxy", "-x", "socks5", "socks5-hostname", "--socks5", "preproxy"];
+
 fn more(draft: &mut Draft<'_>) {
     // curl reads the first it finds only.
     let Some(path) = files_with_settings(draft.caller, "curl").into_iter().next() else { return };
     let Some(text) = draft.caller.text(&path) else { return };
-    if !["cacert", "proxy", "socks5", "preproxy"]
-        .iter()
-        .any(|key| has_setting(&text, key) || has_setting(&text, &format!("--{key}")))
-    {
+    if !BEATING.iter().any(|key| has_setting(&text, key)) {
         return;
     }
     let mut text = format!("{text}\ncacert = \"{}\"\n", draft.bundle_text());

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::timeout;
 
 use super::http::Version;
@@ -26,8 +25,8 @@ pub(super) enum Opening {
 }
 
 /// Reads into `head` until the protocol is clear. At most [`NEEDED_BYTES_MAX`] bytes are taken.
-pub(super) async fn read(
-    stream: &mut TcpStream,
+pub(super) async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
     head: &mut Vec<u8>,
     within: Duration,
 ) -> Result<Opening, RefusedWhy> {
@@ -37,7 +36,7 @@ pub(super) async fn read(
                 return decided;
             }
             let room = NEEDED_BYTES_MAX.saturating_sub(head.len()) as u64;
-            match stream.take(room).read_buf(head).await {
+            match (&mut *stream).take(room).read_buf(head).await {
                 Ok(0) | Err(_) if head.is_empty() => return Ok(Opening::Closed),
                 Ok(0) | Err(_) => return Err(RefusedWhy::UnknownProtocol),
                 Ok(_) => {}

@@ -20,7 +20,7 @@ use super::limits::Limits;
 use super::origin;
 use super::refused::{Connection, RefusedWhy};
 
-type Answer<B> = http::Response<Either<B, Full<Bytes>>>;
+pub(super) type Answer<B> = http::Response<Either<B, Full<Bytes>>>;
 
 /// Which HTTP the client is about to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ async fn answer<H: Handler>(
     }
 }
 
-fn refuse<B>(status: http::StatusCode, body: &'static str) -> Answer<B> {
+pub(super) fn refuse<B>(status: http::StatusCode, body: &'static str) -> Answer<B> {
     let mut response = http::Response::new(Either::Right(Full::new(Bytes::from_static(body.as_bytes()))));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -128,7 +128,7 @@ fn refuse<B>(status: http::StatusCode, body: &'static str) -> Answer<B> {
 }
 
 /// Returns what to report of a connection that ended badly. A client that hangs up, and an answer that broke, are no refusals.
-fn judge(error: &(dyn Error + 'static), has_asked: bool) -> Option<RefusedWhy> {
+pub(super) fn judge(error: &(dyn Error + 'static), has_asked: bool) -> Option<RefusedWhy> {
     let http = error.downcast_ref::<hyper::Error>()?;
     if http.is_parse() {
         return Some(RefusedWhy::Malformed { reason: http.to_string() });

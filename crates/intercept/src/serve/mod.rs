@@ -2,7 +2,9 @@
 //!
 //! Nothing is ever tunnelled: what is not understood ends here.
 
+mod begun;
 mod first;
+mod forward;
 mod http;
 mod limits;
 mod origin;
@@ -10,18 +12,19 @@ mod refused;
 mod tls;
 
 use std::future::Future;
-use std::io::Cursor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::authority::Authority;
+use begun::Begun;
 use first::Opening;
 
+pub use forward::serve_forward;
 pub use limits::Limits;
 pub use origin::Origin;
 pub use refused::{Connection, RefusedWhy};
@@ -70,14 +73,27 @@ pub async fn serve_within<H: Handler>(
     handler: Arc<H>,
     limits: Limits,
 ) {
-    let Captured { mut stream, address, looked_up } = captured;
-    let connection = Connection { address, looked_up, server_name: None };
+    let Captured { stream, address, looked_up } = captured;
     // Without it a small answer waits 40 ms for the client's acknowledgement. A closed socket fails here and again below.
     let _ = stream.set_nodelay(true);
+    let connection = Connection { address, looked_up, server_name: None };
+    Box::pin(begin(stream, connection, authority, handler, limits)).await;
+}
+
+/// Tells the protocol of a stream and serves it.
+async fn begin<S, H>(
+    mut stream: S,
+    connection: Connection,
+    authority: &Arc<Authority>,
+    handler: Arc<H>,
+    limits: Limits,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Handler,
+{
     let mut head = Vec::with_capacity(first::NEEDED_BYTES_MAX);
     let opening = first::read(&mut stream, &mut head, limits.first_bytes).await;
-    let (reader, writer) = stream.into_split();
-    let stream = tokio::io::join(Cursor::new(head).chain(reader), writer);
+    let stream = Begun::new(head, stream);
     match opening {
         Ok(Opening::Tls) => Box::pin(tls::serve(stream, connection, authority, handler, limits)).await,
         Ok(Opening::Http(version)) => {

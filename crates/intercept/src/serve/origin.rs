@@ -18,7 +18,7 @@ pub struct Origin {
     pub host: String,
     /// The port the client named, else the one it connected to.
     pub port: u16,
-    /// What the client connected to.
+    /// What the client connected to; unspecified where it asked a forward proxy for a name.
     pub address: SocketAddr,
 }
 
@@ -27,6 +27,8 @@ pub struct Origin {
 pub(super) enum BadRequest {
     #[error("several Host headers")]
     SeveralHosts,
+    #[error("a proxy needs a whole address")]
+    NoAddress,
     #[error("the host is not a host name")]
     BadHost,
 }
@@ -66,7 +68,7 @@ pub(super) fn address_host(address: SocketAddr) -> String {
     }
 }
 
-fn read_authority(text: &str) -> Result<(String, Option<u16>), BadRequest> {
+pub(super) fn read_authority(text: &str) -> Result<(String, Option<u16>), BadRequest> {
     let authority: Authority = text.parse().map_err(|_| BadRequest::BadHost)?;
     if authority.as_str().contains('@') {
         return Err(BadRequest::BadHost);
