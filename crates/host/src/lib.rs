@@ -5,6 +5,7 @@ pub mod clock;
 pub mod failpoint;
 pub mod file;
 pub mod http;
+pub mod name;
 pub mod random;
 
 pub use clock::Clock;

@@ -11,8 +11,8 @@ const URL_BYTES_MAX: usize = 8 * 1024;
 
 /// Query parameters that sign an address for a while; they change with every redirect and are secrets while they last.
 ///
-/// From the documentation of S3, CloudFront, Azure Blob and Google Cloud Storage (read 2026-11).
-const SIGNATURES: [&str; 18] = [
+/// From the documentation of S3, CloudFront and Google Cloud Storage (read 2026-11).
+const SIGNATURES: [&str; 17] = [
     "x-amz-algorithm",
     "x-amz-credential",
     "x-amz-date",
@@ -29,8 +29,14 @@ const SIGNATURES: [&str; 18] = [
     "awsaccesskeyid",
     "key-pair-id",
     "signature",
-    "policy",
     "sig",
+];
+
+/// Parameters that mean a signature only beside one of the above: `Expires` and `Policy` of CloudFront, the shared access
+/// signature of Azure Blob Storage, and the `jwt` that release downloads carry with it.
+const BESIDE_SIGNATURES: [&str; 17] = [
+    "expires", "policy", "sv", "st", "se", "sr", "sp", "spr", "skoid", "sktid", "skt", "ske", "sks", "skv",
+    "rscd", "rsct", "jwt",
 ];
 
 /// Names an object: scheme, host and path in one canonical spelling, without credentials, fragments and signatures.
@@ -55,7 +61,10 @@ impl ObjectUrl {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         if let Some(query) = url.query() {
-            let kept: Vec<&str> = query.split('&').filter(|pair| !is_signature(pair)).collect();
+            let is_signed = query.split('&').any(|pair| names(pair, &SIGNATURES));
+            let is_kept =
+                |pair: &&str| !is_signed || !names(pair, &SIGNATURES) && !names(pair, &BESIDE_SIGNATURES);
+            let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
             let kept = kept.join("&");
             url.set_query((!kept.is_empty()).then_some(&kept));
         }
@@ -211,9 +220,9 @@ pub enum UrlError {
     TooLong,
 }
 
-fn is_signature(pair: &str) -> bool {
+fn names(pair: &str, parameters: &[&str]) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-    SIGNATURES.iter().any(|signature| name.eq_ignore_ascii_case(signature))
+    parameters.iter().any(|parameter| name.eq_ignore_ascii_case(parameter))
 }
 
 #[cfg(test)]
@@ -230,6 +239,8 @@ mod tests {
         check("https://example.com", "https://example.com/");
         check("https://s3.example/f.zip?X-Amz-Signature=1&v=2&X-Amz-Date=3", "https://s3.example/f.zip?v=2");
         check("https://s3.example/f.zip?Signature=1", "https://s3.example/f.zip");
+        check("https://blob.example/f?sv=1&se=2026&sig=x&v=2", "https://blob.example/f?v=2");
+        check("https://example.com/search?se=1&sp=2", "https://example.com/search?se=1&sp=2");
         check("https://example.com/a/../b", "https://example.com/b");
     }
 

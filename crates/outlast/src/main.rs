@@ -1,1 +1,28 @@
-fn main() {}
+//! The `outlast` binary: reads the command line, wires the crates together, and speaks to people.
+
+mod command_line;
+mod commands;
+mod config;
+mod failure;
+mod home;
+mod project;
+mod speak;
+mod tasks;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // Before anything else, and before any thread: the same binary is also the helper that builds rooms.
+    sandbox::run_helper_if_asked();
+    let command_line = match command_line::CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => return command_line::explain(&error),
+    };
+    match commands::run(command_line) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}

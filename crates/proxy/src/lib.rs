@@ -1,1 +1,24 @@
-//! proxy
+//! Decides what to answer: upstream, copy or refusal. The engine behind every door.
+//!
+//! classify → coalesce → fetch → verify → store → serve. A door hands each request to a [`Session`]; what the session
+//! found is what the run's record is made from. No web framework, no listening, no ecosystem known by name.
+
+mod breaker;
+mod decide;
+mod fetch;
+mod flight;
+mod headers;
+mod index;
+mod limits;
+mod note;
+mod pass;
+mod refusal;
+mod serve;
+mod session;
+mod transfer;
+mod upstream;
+mod vouch;
+mod want;
+
+pub use note::{Ending, Exchange, HostTimes};
+pub use session::{Engine, Findings, Purpose, Session, SessionPlan};

@@ -20,6 +20,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::address::{Network, is_public};
 use super::error::FetchError;
+use crate::name::is_no_such_name;
 
 /// How long one address may take to accept; a dead one of several must not use up the request's patience.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -163,12 +164,6 @@ async fn look_up(host: &str, target: &str) -> Result<Vec<SocketAddr>, FetchError
         return Err(FetchError::NoSuchName { host: host.to_owned() });
     }
     Ok(found)
-}
-
-/// getaddrinfo's EAI_NONAME and EAI_NODATA reach std as text only.
-fn is_no_such_name(error: &io::Error) -> bool {
-    let text = error.to_string();
-    text.contains("Name or service not known") || text.contains("No address associated")
 }
 
 /// A plain or an encrypted connection.

@@ -1,0 +1,67 @@
+//! The words of the command line, as INTERFACE fixes them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+
+/// Keep a second copy of everything a build fetches, and prove that the build survives without its hosts.
+#[derive(Debug, Parser)]
+#[command(name = "outlast", version, max_term_width = 110, arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Folder with copies, journal, keys and evidence [default: $XDG_DATA_HOME/outlast]
+    #[arg(long, global = true, env = "OUTLAST_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Configuration [default: outlast.toml in the home folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write what was read as JSON on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make the home folder: one file to configure, one key to sign with
+    Init(commands::init::Arguments),
+    /// Run a command in a room and keep what it fetches
+    Exec(commands::exec::Arguments),
+    /// Run a recorded command again with its hosts cut off, and leave signed evidence
+    Drill(commands::drill::Arguments),
+    /// Verify and list what drills left
+    Evidence(commands::evidence::Arguments),
+    /// Show what would survive, and what needs attention
+    Status(commands::status::Arguments),
+    /// Look after the copies
+    Store(commands::store::Arguments),
+    /// Make the index anew from journal and blobs alone
+    RebuildIndex(commands::rebuild_index::Arguments),
+    /// Print the completions of a shell
+    Completions(commands::completions::Arguments),
+    /// Write the manual pages into a folder
+    Man(commands::man::Arguments),
+}
+
+/// Reports a mistake on the command line: help is data on stdout, the rest goes to stderr with exit code 2.
+pub(crate) fn explain(error: &clap::Error) -> ExitCode {
+    // Nothing better can be done about a closed stderr.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,108 @@
+//! `outlast drill`: cuts the hosts off, runs a recorded command again, and leaves signed evidence.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use drill::Scenario;
+use model::{Cut, RunId, Verdict};
+
+use crate::command_line::Global;
+use crate::commands::block_on;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::tasks::drill::{Evidence, Request, run as run_drill};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Scenario files; without one, the command after `--` is run with all hosts cut
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Make a host fail: refuse (default), reset, hang, 502, nxdomain or wrong; `all`, the default, for every host
+    #[arg(long, value_name = "HOST[=FAULT]")]
+    cut: Vec<Cut>,
+    /// Compare with this run instead of the newest of the same command and directory
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+    /// Fail if a host took longer than this to be replaced
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    objective: Option<Duration>,
+    /// Compare this file or folder with what the recorded run made
+    #[arg(long, value_name = "PATH")]
+    output: Vec<PathBuf>,
+    /// Write the evidence into this folder too
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+    /// The command
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, drill::DurationError> {
+    drill::parse_duration(text)
+}
+
+pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
+    let home = Home::find(global)?;
+    let requests = requests(arguments)?;
+    let store = home.existing_store()?;
+    let mut worst = Verdict::Pass;
+    for request in requests {
+        let verdict = block_on(run_drill(global, &home, &store, request))?;
+        worst = match (worst, verdict) {
+            (Verdict::Fail, _) | (_, Verdict::Fail) => Verdict::Fail,
+            (Verdict::Inconclusive, _) | (_, Verdict::Inconclusive) => Verdict::Inconclusive,
+            _ => Verdict::Pass,
+        };
+    }
+    Ok(ExitCode::from(match worst {
+        Verdict::Pass => 0,
+        Verdict::Fail => 1,
+        Verdict::Inconclusive => 3,
+    }))
+}
+
+fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
+    let evidence = |scenario: &Scenario, n: usize| match &arguments.evidence {
+        None => Evidence::Home,
+        Some(folder) if n == 1 => Evidence::Also(folder.clone()),
+        Some(folder) => Evidence::Also(folder.join(&scenario.name)),
+    };
+    if arguments.scenarios.is_empty() {
+        if arguments.command.is_empty() {
+            return Err(Failure::usage(anyhow!("there is neither a scenario nor a command")).hint(
+                "name a scenario file, or write the command after `--`, as in `outlast drill -- make`",
+            ));
+        }
+        let words = arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let scenario =
+            Scenario::ad_hoc(words, arguments.cut.clone(), arguments.objective, arguments.output.clone());
+        let evidence = evidence(&scenario, 1);
+        return Ok(vec![Request { scenario, command: arguments.command, run: arguments.run, evidence }]);
+    }
+    if !arguments.command.is_empty() {
+        return Err(Failure::usage(anyhow!("a scenario has its own command"))
+            .hint("name scenario files or write a command after `--`, not both"));
+    }
+    let mut requests = Vec::new();
+    for file in &arguments.scenarios {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("could not read the scenario `{}`", file.display()))
+            .map_err(|error| {
+                Failure::usage(error).hint("a command goes after `--`, as in `outlast drill -- make`")
+            })?;
+        let mut scenario = Scenario::parse(&text, &file.to_string_lossy()).map_err(Failure::usage)?;
+        if !arguments.cut.is_empty() {
+            scenario.cut.clone_from(&arguments.cut);
+        }
+        scenario.objective = arguments.objective.or(scenario.objective);
+        scenario.output.extend(arguments.output.iter().cloned());
+        let command = scenario.run.iter().map(OsString::from).collect();
+        let evidence = evidence(&scenario, arguments.scenarios.len());
+        requests.push(Request { scenario, command, run: arguments.run.clone(), evidence });
+    }
+    Ok(requests)
+}

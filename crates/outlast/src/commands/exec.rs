@@ -1,0 +1,93 @@
+//! `outlast exec`: runs a command in a room and keeps what it fetches.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use model::Cut;
+use proxy::Purpose;
+
+use crate::command_line::Global;
+use crate::commands::block_on;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::tasks::room::Order;
+use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
+use crate::tasks::summary;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Use a copy of the project and empty caches, with a live network
+    #[arg(long)]
+    fresh: bool,
+    /// Ask this Outlast server first
+    #[arg(long, value_name = "URL", env = "OUTLAST_SERVER", hide = true)]
+    via: Option<String>,
+    /// Fail rather than run the command with its environment alone
+    #[arg(long)]
+    require_sealed: bool,
+    /// Make a host fail: refuse (default), reset, hang, 502, nxdomain or wrong; `all` for every host
+    #[arg(long, value_name = "HOST[=FAULT]")]
+    cut: Vec<Cut>,
+    /// Write the record into this file too
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Note the digests of this file or folder, for a drill to compare
+    #[arg(long, value_name = "PATH")]
+    output: Vec<PathBuf>,
+    /// The command
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
+    if arguments.command.is_empty() {
+        return Err(no_command());
+    }
+    if arguments.via.is_some() {
+        return Err(Failure::usage(anyhow!(
+            "--via and OUTLAST_SERVER need a server, which this version has not"
+        ))
+        .hint("run without them"));
+    }
+    let home = Home::find(global)?;
+    let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
+    let order = Order::here(arguments.command).map_err(own)?;
+    let store = home.store().map_err(own)?;
+    let task = Task {
+        order,
+        cuts: arguments.cut,
+        purpose: Purpose::Record,
+        outputs: arguments.output,
+        copies: if arguments.fresh { Copies::Fresh } else { Copies::Own },
+        fallback: if arguments.require_sealed { Fallback::Never } else { Fallback::Observe },
+    };
+    let done = block_on(run::run(&home, &store, task))?;
+    if let Some(file) = &arguments.record {
+        let text = serde_json::to_string_pretty(&done.record).map_err(Failure::no)?;
+        std::fs::write(file, text)
+            .with_context(|| format!("could not write the record to `{}`", file.display()))
+            .map_err(|error| {
+                own(Failure::no(error).hint("the record is in the home folder too, under runs/"))
+            })?;
+    }
+    summary::say_run(global, &done, &next(&done));
+    Ok(ExitCode::from(u8::try_from(done.record.exit_code).unwrap_or(OUTLAST_ITSELF)))
+}
+
+fn next(done: &Done) -> String {
+    let command = drill::quoted(&done.record.command);
+    if done.record.exit_code != 0 {
+        return format!(
+            "the command failed; a drill needs a run that succeeds: `outlast exec --fresh -- {command}`"
+        );
+    }
+    if done.record.objects.is_empty() {
+        return format!(
+            "nothing was fetched, perhaps because caches were warm: `outlast exec --fresh -- {command}` starts without"
+        );
+    }
+    format!("prove that it survives: `outlast drill -- {command}`")
+}

@@ -1,0 +1,60 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod drill;
+pub(crate) mod evidence;
+pub(crate) mod exec;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod rebuild_index;
+pub(crate) mod status;
+pub(crate) mod store;
+
+use std::process::ExitCode;
+
+use crate::command_line::{CommandLine, Verb};
+use crate::failure::Failure;
+
+/// Does what the command line says.
+pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
+    arm_failpoints()?;
+    let global = command_line.global;
+    log(global.verbose);
+    match command_line.verb {
+        Verb::Init(arguments) => init::run(&global, &arguments),
+        Verb::Exec(arguments) => exec::run(&global, arguments),
+        Verb::Drill(arguments) => drill::run(&global, arguments),
+        Verb::Evidence(arguments) => evidence::run(&global, arguments),
+        Verb::Status(arguments) => status::run(&global, &arguments),
+        Verb::Store(arguments) => store::run(&global, arguments),
+        Verb::RebuildIndex(arguments) => rebuild_index::run(&global, &arguments),
+        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Man(arguments) => man::run(&arguments),
+    }
+}
+
+/// Runs a future to its end on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(future);
+    // Transfers that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+fn arm_failpoints() -> Result<(), Failure> {
+    let Ok(spec) = std::env::var("OUTLAST_FAILPOINTS") else { return Ok(()) };
+    host::failpoint::arm(&spec)
+        .map_err(|error| Failure::usage(error).hint("OUTLAST_FAILPOINTS is for tests; unset it"))
+}
+
+/// Sends what the crates log to stderr: nothing unless asked for, since a command's own output stands there.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
+}

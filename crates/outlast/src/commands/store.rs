@@ -1,0 +1,96 @@
+//! `outlast store`: looks after the copies.
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use store::{BlobFault, VerifyReport};
+
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::speak::{self, count, say, size};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Read every copy back, and name what is damaged
+    Verify,
+    /// Say what is held
+    Stat,
+}
+
+pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.what {
+        What::Verify => verify(global),
+        What::Stat => stat(global),
+    }
+}
+
+fn verify(global: &Global) -> Result<ExitCode, Failure> {
+    let store = Home::find(global)?.existing_store()?;
+    let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    if let Ok(style) = ProgressStyle::with_template("verifying {bar:30} {pos} of {len} blobs, {eta} left") {
+        bar.set_style(style);
+    }
+    let report = store.verify(&mut |progress| {
+        bar.set_length(progress.n_blobs);
+        bar.set_position(progress.checked);
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(Failure::no)?;
+    if global.json {
+        speak::json(&report)?;
+    }
+    tell(global, &report)
+}
+
+fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
+    for damaged in &report.damaged {
+        let fault = match damaged.fault {
+            BlobFault::Flipped => "flipped",
+            BlobFault::Truncated => "truncated",
+            BlobFault::Missing => "missing",
+        };
+        let line = format!("{} {fault}: {}", damaged.sha256, damaged.belongs_to.join(", "));
+        if !global.json {
+            speak::data(&line)?;
+        }
+    }
+    for problem in &report.journal {
+        say(global, &format_args!("journal: {problem}"));
+    }
+    if report.is_good() {
+        say(global, &format_args!("{} read back, none damaged", count(report.checked, "blob")));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let n = report.n_damaged;
+    Err(Failure::no(anyhow!("{} of {} damaged", n, count(report.checked, "blob"))).hint(
+        "run what fetched them again (`outlast exec`): a damaged copy is fetched anew from the upstream",
+    ))
+}
+
+fn stat(global: &Global) -> Result<ExitCode, Failure> {
+    let stat = Home::find(global)?.existing_store()?.stat().map_err(Failure::no)?;
+    if global.json {
+        speak::json(&stat)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    speak::data(&format_args!(
+        "{}, {}\n{} in {} of the journal, {}\n{}, {}",
+        count(stat.n_blobs, "blob"),
+        size(stat.size_bytes),
+        count(stat.n_objects, "object"),
+        count(stat.n_entries, "line"),
+        size(stat.journal_bytes),
+        count(stat.n_runs, "run"),
+        count(stat.n_drills, "drill"),
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

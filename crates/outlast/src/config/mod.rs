@@ -1,0 +1,164 @@
+//! `outlast.toml`, read once at the rim; a mistake names its line and the way out.
+
+mod exec;
+mod limits;
+mod network;
+mod upstream;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub(crate) use exec::Exec;
+pub(crate) use limits::Limits;
+
+/// Everything that can be configured; every part has a default.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) upstreams: Vec<host::http::Upstream>,
+    pub(crate) allow: Vec<host::http::Network>,
+    pub(crate) exec: Exec,
+    pub(crate) limits: Limits,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    upstream: Vec<upstream::Section>,
+    #[serde(default)]
+    network: network::Section,
+    #[serde(default)]
+    exec: exec::Section,
+    #[serde(default)]
+    limits: limits::Section,
+}
+
+/// A mistake in a configuration file: `outlast.toml:LINE: what; hint: …`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConfigError {
+    file: PathBuf,
+    line: usize,
+    what: String,
+    hint: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}; hint: {}", self.file.display(), self.line, self.what, self.hint)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A mistake at a place in the text, before the place is a line.
+#[derive(Debug)]
+struct Mistake {
+    at: std::ops::Range<usize>,
+    what: String,
+    hint: &'static str,
+}
+
+impl Config {
+    /// Reads a configuration; relative file names in it are relative to its own folder.
+    pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let at_line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        let document: Document = toml::from_str(text).map_err(|error| ConfigError {
+            file: file.to_owned(),
+            line: error.span().map_or(1, |span| at_line(span.start)),
+            what: first_line(error.message()),
+            hint: "docs/OPERATING.md lists every section and key".to_owned(),
+        })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        document.check(folder).map_err(|mistake| ConfigError {
+            file: file.to_owned(),
+            line: at_line(mistake.at.start),
+            what: mistake.what,
+            hint: mistake.hint.to_owned(),
+        })
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { upstreams: Vec::new(), allow: Vec::new(), exec: Exec::default(), limits: Limits::default() }
+    }
+}
+
+impl Document {
+    fn check(self, folder: &Path) -> Result<Config, Mistake> {
+        Ok(Config {
+            upstreams: self
+                .upstream
+                .into_iter()
+                .map(|section| section.check(folder))
+                .collect::<Result<_, _>>()?,
+            allow: self.network.check()?,
+            exec: self.exec.check()?,
+            limits: self.limits.check()?,
+        })
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> String {
+        Config::parse(Path::new("outlast.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_documented_example_is_read() {
+        let config = Config::parse(
+            Path::new("outlast.toml"),
+            r#"
+[[upstream]]
+host = "repo.packagist.org"
+connect = "127.0.0.1:4443"
+[[upstream]]
+host = "registry.npmjs.org"
+url = "http://127.0.0.1:4900/npm"
+[network]
+allow = ["10.20.0.0/16"]
+[exec]
+ports = [80, 443, 8443]
+allow_local = [5432]
+passthrough = ["mtls.example.com"]
+[limits]
+index_fresh_for = "5m"
+proved_for = "7d"
+"#,
+        )
+        .unwrap();
+        assert_eq!(config.upstreams.len(), 2);
+        assert_eq!(config.exec.ports, [80, 443, 8443]);
+        assert_eq!(config.limits.index_fresh_for.as_secs(), 300);
+        assert_eq!(config.limits.proved_for.as_secs(), 7 * 86_400);
+    }
+
+    #[test]
+    fn a_mistake_names_its_line_and_the_way_out() {
+        let check = |text: &str, expected: &str| {
+            let found = mistake(text);
+            assert!(found.starts_with(expected), "{found}");
+            assert!(found.contains("; hint: "), "{found}");
+        };
+        check("[limits]\nindex_fresh_for = \"soon\"\n", "outlast.toml:2: ");
+        check(
+            "\n\n[network]\nallow = [\"10.0.0.0/99\"]\n",
+            "outlast.toml:4: `10.0.0.0/99` is not an address range",
+        );
+        check("[limits]\nfresh = 1\n", "outlast.toml:2: unknown field `fresh`");
+        check("[[upstream]]\nhost = \"a b\"\n", "outlast.toml:2: `a b` is not a host name");
+        check("[[upstream]]\nhost = \"a.b\"\nconnect = \"nowhere\"\n", "outlast.toml:3: ");
+        check("[exec]\nports = [0]\n", "outlast.toml:2: ");
+        check("[exec\n", "outlast.toml:1: ");
+    }
+}

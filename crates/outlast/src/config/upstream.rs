@@ -1,0 +1,74 @@
+//! `[[upstream]]`: where a host really is, and whom to trust for it.
+
+use std::path::{Path, PathBuf};
+
+use host::http::{Roots, Upstream};
+use model::ObjectUrl;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Mistake;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Section {
+    host: Spanned<String>,
+    connect: Option<Spanned<String>>,
+    ca_file: Option<Spanned<PathBuf>>,
+    url: Option<Spanned<String>>,
+}
+
+impl Section {
+    pub(super) fn check(self, folder: &Path) -> Result<Upstream, Mistake> {
+        let host = self.host.get_ref().to_ascii_lowercase();
+        let is_host = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
+        if host.is_empty() || !host.bytes().all(is_host) {
+            return Err(Mistake {
+                at: self.host.span(),
+                what: format!("`{host}` is not a host name"),
+                hint: "write the name that clients ask for, without `https://` and without a port",
+            });
+        }
+        let roots = self.ca_file.map(|file| read_roots(folder, &file)).transpose()?;
+        Ok(Upstream {
+            host,
+            connect: self.connect.map(|connect| check_connect(&connect)).transpose()?,
+            roots,
+            base: self.url.map(|url| check_base(&url)).transpose()?,
+        })
+    }
+}
+
+fn check_connect(connect: &Spanned<String>) -> Result<String, Mistake> {
+    let text = connect.get_ref();
+    let port = text.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>()));
+    if matches!(port, Some(Ok(port)) if port > 0) {
+        return Ok(text.clone());
+    }
+    Err(Mistake {
+        at: connect.span(),
+        what: format!("`{text}` is not an address with a port"),
+        hint: "write for example `connect = \"127.0.0.1:4443\"`",
+    })
+}
+
+fn check_base(url: &Spanned<String>) -> Result<ObjectUrl, Mistake> {
+    ObjectUrl::parse(url.get_ref()).map_err(|error| Mistake {
+        at: url.span(),
+        what: error.to_string(),
+        hint: "write for example `url = \"http://127.0.0.1:4900/npm\"`",
+    })
+}
+
+fn read_roots(folder: &Path, file: &Spanned<PathBuf>) -> Result<Roots, Mistake> {
+    let path = folder.join(file.get_ref());
+    let mistake = |what: String| Mistake {
+        at: file.span(),
+        what,
+        hint: "name a file with certificates in PEM form; a relative name is relative to this file",
+    };
+    let pem = std::fs::read(&path).map_err(|error| mistake(format!("`{}`: {error}", path.display())))?;
+    let mut roots = Roots::empty();
+    roots.add_pem(&pem).map_err(|error| mistake(format!("`{}`: {error}", path.display())))?;
+    Ok(roots)
+}

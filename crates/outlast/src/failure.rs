@@ -1,0 +1,97 @@
+//! How a command fails: what happened, why, the next step, and the exit code.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The answer is no: damaged, missing, failed.
+    pub(crate) fn no(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 1, error: error.into(), hint: None }
+    }
+
+    /// A mistake in usage or configuration.
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 2, error: error.into(), hint: None }
+    }
+
+    /// Neither yes nor no.
+    pub(crate) fn inconclusive(error: impl Into<anyhow::Error>) -> Self {
+        Self { code: 3, error: error.into(), hint: None }
+    }
+
+    /// Gives the next step.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the exit code: `exec` keeps 1 and 3 for its command.
+    pub(crate) fn exit_code(mut self, code: u8) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Returns the exit code.
+    pub(crate) const fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Prints the chain once, and the hint.
+    #[expect(clippy::print_stderr, reason = "the rim speaks to people")]
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.error.is::<ConfigError>() {
+            // Its own form is fixed: `outlast.toml:LINE: what; hint: …`.
+            eprintln!("{}", self.error);
+            return ExitCode::from(self.code);
+        }
+        eprintln!("error: {}", self.error);
+        for cause in self.error.chain().skip(1) {
+            eprintln!("  because: {cause}");
+        }
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::no(error).hint("check the disk and the permissions of Outlast's home folder")
+    }
+}
+
+impl From<store::OpenError> for Failure {
+    fn from(error: store::OpenError) -> Self {
+        Self::no(error).hint(
+            "`outlast store verify` names what is damaged; `outlast rebuild-index` makes the index anew",
+        )
+    }
+}
+
+impl From<store::WriteError> for Failure {
+    fn from(error: store::WriteError) -> Self {
+        Self::no(error).hint("check the free space of the disk that holds Outlast's home folder")
+    }
+}
+
+impl From<store::IndexError> for Failure {
+    fn from(error: store::IndexError) -> Self {
+        Self::no(error).hint("`outlast rebuild-index` makes the index anew from journal and blobs")
+    }
+}

@@ -1,0 +1,91 @@
+//! Outlast's home folder, and what is in it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use host::Clock;
+use store::Store;
+
+use crate::command_line::Global;
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// The home folder and its configuration.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) path: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+}
+
+impl Home {
+    /// Finds the home folder and reads its configuration; neither has to exist.
+    pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
+        let path = Self::path(global)?;
+        let (file, is_asked_for) = match &global.config {
+            Some(file) => (file.clone(), true),
+            None => (path.join("outlast.toml"), false),
+        };
+        let config = match std::fs::read_to_string(&file) {
+            Ok(text) => Config::parse(&file, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_asked_for => Config::default(),
+            Err(error) => {
+                let error = anyhow!(error).context(format!("could not read `{}`", file.display()));
+                return Err(Failure::usage(error).hint("name a readable file with --config"));
+            }
+        };
+        Ok(Self { path, config, clock: Clock::real() })
+    }
+
+    /// Returns the home folder as an absolute path.
+    pub(crate) fn path(global: &Global) -> Result<PathBuf, Failure> {
+        let path = match &global.home {
+            Some(home) if !home.as_os_str().is_empty() => home.clone(),
+            _ => default_home()?,
+        };
+        let path = std::path::absolute(&path).context("the current folder is gone").map_err(Failure::no)?;
+        Ok(path.canonicalize().unwrap_or(path))
+    }
+
+    /// Opens the store, which makes the home folder if need be.
+    pub(crate) fn store(&self) -> Result<Store, Failure> {
+        host::file::create_folder(&self.path)
+            .with_context(|| format!("could not make the home folder `{}`", self.path.display()))
+            .map_err(|error| Failure::no(error).hint("choose another folder with --home or OUTLAST_HOME"))?;
+        Ok(Store::open(&self.path, self.clock.clone())?)
+    }
+
+    /// Opens the store of a home that is there already: a command that only reads does not make one.
+    pub(crate) fn existing_store(&self) -> Result<Store, Failure> {
+        if !self.path.join("journal").is_dir() {
+            return Err(Failure::no(anyhow!("there is no Outlast home at `{}`", self.path.display()))
+                .hint("`outlast init` makes one; --home or OUTLAST_HOME name another"));
+        }
+        self.store()
+    }
+
+    pub(crate) fn keys(&self) -> PathBuf {
+        self.path.join("keys")
+    }
+
+    pub(crate) fn run(&self, run_id: &model::RunId) -> PathBuf {
+        self.path.join("runs").join(run_id.as_str())
+    }
+
+    pub(crate) fn evidence(&self) -> PathBuf {
+        self.path.join("evidence")
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+fn default_home() -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| Path::new(value).is_absolute());
+    if let Some(data) = set("XDG_DATA_HOME") {
+        return Ok(PathBuf::from(data).join("outlast"));
+    }
+    match set("HOME") {
+        Some(home) => Ok(PathBuf::from(home).join(".local/share/outlast")),
+        None => Err(Failure::usage(anyhow!("no home folder: HOME is not set"))
+            .hint("name one with --home DIR or OUTLAST_HOME")),
+    }
+}

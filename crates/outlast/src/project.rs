@@ -1,0 +1,183 @@
+//! The project a command runs in: its lock files, and the files that a fresh copy of it has.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use model::{Output, Sha256, Sha256Hasher};
+use registry::Pin;
+
+use crate::failure::Failure;
+
+/// How deep lock files are looked for; a monorepo keeps them in `packages/<name>/`.
+const LOCK_DEPTH_MAX: usize = 3;
+/// How many lock files of one project are read.
+const N_LOCKS_MAX: usize = 500;
+/// Folders that hold what was fetched or built: never part of a project's own files unless it tracks them.
+const BUILT: [&str; 6] = ["node_modules", "vendor", "target", ".venv", "__pycache__", ".tox"];
+
+/// Returns the folder that a drill copies: the repository that `directory` is in, or `directory` itself.
+pub(crate) fn root(directory: &Path) -> PathBuf {
+    let is_root = |folder: &&Path| folder.join(".git").exists();
+    directory.ancestors().find(is_root).unwrap_or(directory).to_owned()
+}
+
+/// Returns what the lock files in and below `directory` vouch for, each with the lock's name, and the locks that could
+/// not be read, each with the reason.
+pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
+    let names: BTreeSet<&str> =
+        registry::ALL.iter().flat_map(|ecosystem| ecosystem.locks()).map(|lock| lock.file_name).collect();
+    let walk = ignore::WalkBuilder::new(directory)
+        .max_depth(Some(LOCK_DEPTH_MAX))
+        .standard_filters(false)
+        .filter_entry(|entry| !is_built(entry.file_name()) && entry.file_name() != ".git")
+        .build();
+    let (mut pins, mut unread, mut n_locks) = (Vec::new(), Vec::new(), 0);
+    for entry in walk.filter_map(Result::ok) {
+        let Some(name) = entry.file_name().to_str().filter(|name| names.contains(name)) else { continue };
+        n_locks += 1;
+        if n_locks > N_LOCKS_MAX {
+            unread.push(format!("more than {N_LOCKS_MAX} lock files"));
+            break;
+        }
+        let shown = entry.path().strip_prefix(directory).unwrap_or(entry.path()).display().to_string();
+        match read_lock(entry.path(), name) {
+            Ok(found) => pins.extend(found.into_iter().map(|pin| (shown.clone(), pin))),
+            Err(reason) => unread.push(format!("`{shown}`: {reason}")),
+        }
+    }
+    (pins, unread)
+}
+
+/// Returns the paths, relative to `root`, of the project's tracked and unignored files.
+pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = BTreeSet::new();
+    for path in tracked(root) {
+        if root.join(&path).symlink_metadata().is_ok() {
+            found.insert(path);
+        }
+    }
+    let walk = ignore::WalkBuilder::new(root)
+        .hidden(false)
+        .parents(true)
+        .require_git(false)
+        .filter_entry(|entry| !is_built(entry.file_name()) && entry.file_name() != ".git")
+        .build();
+    for entry in walk {
+        let entry = entry.map_err(|error| {
+            Failure::no(error).hint("a drill copies the project's files; make them all readable")
+        })?;
+        let is_folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+        if let Ok(path) = entry.path().strip_prefix(root)
+            && !is_folder
+            && !path.as_os_str().is_empty()
+        {
+            found.insert(path.to_owned());
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// Returns the digest of every file at or below each named output. An output that is not there has none.
+pub(crate) fn outputs(directory: &Path, named: &[PathBuf]) -> std::io::Result<Vec<Output>> {
+    let mut outputs = BTreeSet::new();
+    for name in named {
+        collect(directory, name, &mut outputs)?;
+    }
+    Ok(outputs.into_iter().collect())
+}
+
+fn collect(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std::io::Result<()> {
+    let whole = directory.join(path);
+    let Ok(kind) = whole.symlink_metadata().map(|metadata| metadata.file_type()) else { return Ok(()) };
+    if kind.is_dir() {
+        for entry in std::fs::read_dir(&whole)? {
+            collect(directory, &path.join(entry?.file_name()), outputs)?;
+        }
+        return Ok(());
+    }
+    let sha256 = if kind.is_symlink() {
+        use std::os::unix::ffi::OsStrExt as _;
+        Sha256::of(std::fs::read_link(&whole)?.as_os_str().as_bytes())
+    } else if kind.is_file() {
+        hash(&whole)?
+    } else {
+        return Ok(());
+    };
+    outputs.insert(Output { path: path.to_string_lossy().into_owned(), sha256 });
+    Ok(())
+}
+
+fn hash(path: &Path) -> std::io::Result<Sha256> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hasher = Sha256Hasher::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match std::io::Read::read(&mut file, &mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+fn read_lock(path: &Path, name: &str) -> Result<Vec<Pin>, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Ok(Vec::new());
+    }
+    if metadata.len() > registry::LOCK_BYTES_MAX as u64 {
+        return Err("too large".to_owned());
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    match registry::read_locks(name, &bytes) {
+        None => Ok(Vec::new()),
+        Some(Ok(pins)) => Ok(pins),
+        Some(Err(error)) => Err(error.to_string()),
+    }
+}
+
+fn is_built(name: &std::ffi::OsStr) -> bool {
+    BUILT.iter().any(|built| name == *built)
+}
+
+/// Asks git for the files it tracks; none where there is no git or no repository.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim asks git for names only; the `git` crate comes with mirrors"
+)]
+fn tracked(root: &Path) -> Vec<PathBuf> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let output = std::process::Command::new("git")
+        .args(["ls-files", "-z", "--cached"])
+        .current_dir(root)
+        .stdin(std::process::Stdio::null())
+        .output();
+    let Ok(output) = output else { return Vec::new() };
+    output
+        .stdout
+        .split(|byte| *byte == 0)
+        .filter(|path| !path.is_empty())
+        .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_what_is_tracked_or_not_ignored() {
+        let folder = std::env::temp_dir().join(format!("outlast-project-{}", std::process::id()));
+        for path in ["src/a.rs", "node_modules/x/index.js", "build/out", ".gitignore", ".env", "vendor/v.go"]
+        {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "build/\n").unwrap();
+        }
+        let found = files(&folder).unwrap();
+        assert_eq!(found, [".env", ".gitignore", "src/a.rs"].map(PathBuf::from));
+        let outputs = outputs(&folder, &[PathBuf::from("src"), PathBuf::from("nowhere")]).unwrap();
+        assert_eq!(outputs.len(), 1);
+        assert_eq!(outputs[0].sha256, Sha256::of(b"build/\n"));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

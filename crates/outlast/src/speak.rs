@@ -1,0 +1,74 @@
+//! Words for people: stdout for data, stderr for everything else.
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+
+use crate::command_line::Global;
+use crate::failure::Failure;
+
+/// Writes data to stdout. A reader that has gone, as in `outlast status | head`, ends the command quietly.
+pub(crate) fn data(text: &dyn Display) -> Result<(), Failure> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes data to stdout as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(Failure::no)?;
+    data(&text)
+}
+
+/// Says something to a person, unless asked to be quiet.
+#[expect(clippy::print_stderr, reason = "the rim speaks to people")]
+pub(crate) fn say(global: &Global, text: &dyn Display) {
+    if !global.quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// Returns `1 object`, `2 objects`.
+pub(crate) fn count(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+/// Returns a size in units of 1000 bytes, as package clients show it.
+pub(crate) fn size(size_bytes: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    for (unit, unit_bytes) in UNITS {
+        if size_bytes >= unit_bytes {
+            let tenths = size_bytes / (unit_bytes / 10);
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+    }
+    format!("{size_bytes} B")
+}
+
+/// Returns a duration as `850 ms`, `12.3 s` or `4 min 5 s`.
+pub(crate) fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(
+            (size(999), size(1_250), size(12_345_678)),
+            ("999 B".into(), "1.2 kB".into(), "12.3 MB".into())
+        );
+        assert_eq!(
+            (duration(12), duration(1_250), duration(125_000)),
+            ("12 ms".into(), "1.2 s".into(), "2 min 5 s".into())
+        );
+        assert_eq!((count(1, "host"), count(0, "host")), ("1 host".into(), "0 hosts".into()));
+    }
+}

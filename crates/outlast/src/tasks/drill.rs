@@ -1,0 +1,344 @@
+//! One drill: run it, judge it, leave evidence, whatever the verdict.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use drill::{
+    Action, Actor, Deed, Environment, Facts, HostTimeline, Missing, RecordedRun, Report, Scenario, SigningKey,
+};
+use model::{Cut, Event, Record, RunId, Sha256, Timestamp, Verdict};
+use proxy::{Ending, Exchange, Purpose};
+use store::{Entry, Store};
+
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::speak::{self, duration, say};
+use crate::tasks::room::Order;
+use crate::tasks::run::{self, Copies, Done, Fallback, Task};
+
+/// The largest record that is read back; one with 100,000 objects has 40 MB.
+const RECORD_BYTES_MAX: u64 = 512 << 20;
+
+/// A drill that was asked for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) scenario: Scenario,
+    pub(crate) command: Vec<OsString>,
+    pub(crate) run: Option<RunId>,
+    pub(crate) evidence: Evidence,
+}
+
+/// Where evidence goes.
+#[derive(Debug)]
+pub(crate) enum Evidence {
+    /// Into the home folder.
+    Home,
+    /// And into this folder.
+    Also(PathBuf),
+}
+
+/// Runs a drill and says what it found.
+pub(crate) async fn run(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    request: Request,
+) -> Result<Verdict, Failure> {
+    let order = Order::here(request.command)?;
+    let key = key(home)?;
+    let recorded = recorded(store, &order, request.run.as_ref())?;
+    let task = Task {
+        order,
+        cuts: request.scenario.cut.clone(),
+        purpose: Purpose::Drill,
+        outputs: request.scenario.output.clone(),
+        copies: Copies::Fresh,
+        fallback: Fallback::Observe,
+    };
+    let done = run::run(home, store, task).await?;
+    let previous = previous(store)?;
+    let facts = facts(&request.scenario, &done, recorded, previous, home.clock.now());
+    let report = drill::judge(&facts);
+    let journal = journal(&request.scenario, &done, &report);
+    let folder = write(home, store, &report, &journal, &key)?;
+    if let Evidence::Also(other) = &request.evidence {
+        copy_evidence(&folder, other)?;
+    }
+    tell(global, &report, &folder)?;
+    Ok(report.verdict)
+}
+
+fn key(home: &Home) -> Result<SigningKey, Failure> {
+    match SigningKey::open(&home.keys()) {
+        Ok(key) => Ok(key),
+        Err(_) if !home.keys().join("evidence.ed25519").exists() => {
+            SigningKey::create(&home.keys()).map_err(Failure::no)
+        }
+        Err(error) => {
+            Err(Failure::no(error)
+                .hint("`outlast init` makes a key where there is none; it never replaces one"))
+        }
+    }
+}
+
+/// Finds the recorded run that a drill is compared with. Its absence ends the drill before it begins.
+fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<RecordedRun, Failure> {
+    let words = order.words();
+    let directory = order.directory.to_string_lossy();
+    let entry = match run {
+        Some(run) => store.run(run)?,
+        None => store.newest_recording(&words, &directory)?,
+    };
+    let Some(Entry { event: Event::Ran { record, .. }, .. }) = entry else {
+        let what = match run {
+            Some(run) => anyhow!("there is no run `{run}`"),
+            None => {
+                anyhow!("no run of this command in `{directory}` is recorded, so there is nothing to prove")
+            }
+        };
+        let hint = format!("record one first: `outlast exec --fresh -- {}`", drill::quoted(&words));
+        return Err(Failure::inconclusive(what).hint(hint));
+    };
+    let bytes = store
+        .read_blob(&record, RECORD_BYTES_MAX)
+        .context("the record of the recorded run cannot be read")
+        .map_err(|error| Failure::no(error).hint("`outlast store verify` names what is damaged"))?;
+    let record: Record = serde_json::from_slice(&bytes).map_err(Failure::no)?;
+    Ok(RecordedRun::from(&record))
+}
+
+fn previous(store: &Store) -> Result<Option<Sha256>, Failure> {
+    let last = store.drills()?.pop();
+    Ok(last.and_then(|entry| match entry.event {
+        Event::Drilled { attestation, .. } => Some(attestation),
+        _ => None,
+    }))
+}
+
+fn facts(
+    scenario: &Scenario,
+    done: &Done,
+    recorded: RecordedRun,
+    previous_sha256: Option<Sha256>,
+    now: Timestamp,
+) -> Facts {
+    Facts {
+        scenario: scenario.clone(),
+        record: done.record.clone(),
+        recorded: Some(recorded),
+        timelines: timelines(&scenario.cut, done),
+        missing: missing(&done.findings.exchanges),
+        unanswered_names: done.unanswered_names.clone(),
+        masked: done.masked.iter().map(|mask| mask.path.display().to_string()).collect(),
+        not_tested: Vec::new(),
+        environment: environment(),
+        previous_sha256,
+        now,
+    }
+}
+
+fn timelines(cuts: &[Cut], done: &Done) -> Vec<HostTimeline> {
+    let fault = |host: &str| {
+        let named = cuts.iter().find(|cut| cut.host == host);
+        named.or_else(|| cuts.iter().find(|cut| cut.concerns(host))).map(|cut| cut.fault)
+    };
+    done.findings
+        .hosts
+        .iter()
+        .map(|(host, times)| HostTimeline {
+            host: host.clone(),
+            fault: fault(host),
+            first_request_ms: times.first_request_ms,
+            detected_ms: times.detected_ms,
+            recovered_ms: times.recovered_ms,
+            bytes_from_upstream: times.n_bytes_from_upstream,
+        })
+        .collect()
+}
+
+fn missing(exchanges: &[Exchange]) -> Vec<Missing> {
+    let mut missing: Vec<Missing> = exchanges
+        .iter()
+        .filter_map(|exchange| match &exchange.ending {
+            Ending::Missing { sha256, reason } => {
+                Some(Missing { url: exchange.url.clone(), sha256: *sha256, reason: reason.clone() })
+            }
+            _ => None,
+        })
+        .collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+fn environment() -> Environment {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let release = read("/etc/os-release");
+    let system = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .map_or_else(|| std::env::consts::OS.to_owned(), |name| name.trim_matches('"').to_owned());
+    Environment {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        system,
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        user: user(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+fn user() -> String {
+    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+}
+
+/// Writes the evidence and, only once it is whole, the journal's entry about it.
+fn write(
+    home: &Home,
+    store: &Store,
+    report: &Report,
+    journal: &[Action],
+    key: &SigningKey,
+) -> Result<PathBuf, Failure> {
+    let name = drill::evidence::folder_name(report.finished_at, &report.scenario, host::random::bytes());
+    let folder = home.evidence().join(&name);
+    let written = drill::evidence::write(&folder, report, journal, key).map_err(|error| {
+        Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
+    })?;
+    let asked =
+        report.timelines.iter().filter(|host| host.fault.is_some() && host.first_request_ms.is_some());
+    let cut = if report.cut.iter().any(|cut| cut.host == "all") {
+        vec!["all".to_owned()]
+    } else {
+        asked.map(|host| host.host.clone()).collect()
+    };
+    let event = Event::Drilled {
+        drill: name,
+        scenario: report.scenario.clone(),
+        verdict: report.verdict,
+        attestation: written.attestation_sha256,
+        command: report.record.command.clone(),
+        directory: report.record.directory.clone(),
+        cut,
+        recovered_ms: report.recovered_ms,
+        at: report.finished_at,
+    };
+    store.append(None, vec![event]).map_err(Failure::no)?;
+    Ok(folder)
+}
+
+fn copy_evidence(from: &Path, to: &Path) -> Result<(), Failure> {
+    let copy = || -> std::io::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for entry in std::fs::read_dir(from)? {
+            let entry = entry?;
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+        Ok(())
+    };
+    copy()
+        .with_context(|| format!("could not copy the evidence to `{}`", to.display()))
+        .map_err(|error| Failure::no(error).hint(format!("it lies in `{}`", from.display())))
+}
+
+fn journal(scenario: &Scenario, done: &Done, report: &Report) -> Vec<Action> {
+    let record = &done.record;
+    let at = |ms: u64| {
+        let after = std::time::Duration::from_millis(ms);
+        record.started_at.checked_add(after).unwrap_or(record.started_at)
+    };
+    let mut actions = Vec::new();
+    let mut note = |time: Timestamp, actor: Actor, deed: Deed| actions.push(Action { time, actor, deed });
+    let reasons = record.containment_reasons.clone();
+    note(at(0), Actor::Outlast, Deed::RoomOpened { containment: record.containment, reasons });
+    for mask in &done.masked {
+        let deed = Deed::Masked { path: mask.path.display().to_string(), client: mask.client.to_owned() };
+        note(at(0), Actor::Outlast, deed);
+    }
+    for cut in &scenario.cut {
+        note(at(0), Actor::Outlast, Deed::Cut { host: cut.host.clone(), fault: cut.fault });
+    }
+    let (run_id, command, directory) =
+        (record.run_id.clone(), record.command.clone(), record.directory.clone());
+    note(at(0), Actor::Person, Deed::Started { run_id, command, directory });
+    for exchange in &done.findings.exchanges {
+        let time = at(exchange.finished_ms.unwrap_or(exchange.started_ms));
+        note(time, Actor::Command, answered(exchange));
+    }
+    for refused in &record.refused {
+        let model::Refused { host, address, port, protocol } = refused.clone();
+        note(at(record.duration_ms), Actor::Command, Deed::Refused { host, address, port, protocol });
+    }
+    for (host, times) in &done.findings.hosts {
+        if let Some(ms) = times.detected_ms {
+            note(at(ms), Actor::Outlast, Deed::Detected { host: host.clone() });
+        }
+        if let Some(ms) = times.recovered_ms {
+            note(at(ms), Actor::Outlast, Deed::Recovered { host: host.clone() });
+        }
+    }
+    let ended = Deed::Ended { exit_code: record.exit_code, duration_ms: record.duration_ms };
+    note(at(record.duration_ms), Actor::Command, ended);
+    let judged = Deed::Judged { verdict: report.verdict, reasons: report.reasons.clone() };
+    note(report.finished_at, Actor::Outlast, judged);
+    actions.sort_by_key(|action| action.time);
+    actions
+}
+
+fn answered(exchange: &Exchange) -> Deed {
+    let (method, url) = (exchange.method.clone(), exchange.url.clone());
+    let duration_ms = exchange.finished_ms.unwrap_or(exchange.started_ms) - exchange.started_ms;
+    match &exchange.ending {
+        Ending::Object { status, sha256, size_bytes, source, .. } => Deed::Answered {
+            method,
+            url,
+            status: *status,
+            source: *source,
+            sha256: *sha256,
+            size_bytes: *size_bytes,
+            duration_ms,
+        },
+        Ending::Missing { sha256, reason } => Deed::Missing { url, sha256: *sha256, reason: reason.clone() },
+        Ending::NotKept { reason, .. } | Ending::Refused { reason } => {
+            Deed::Missing { url, sha256: None, reason: reason.clone() }
+        }
+        Ending::Open => Deed::Missing { url, sha256: None, reason: "the client went away".to_owned() },
+    }
+}
+
+/// Says what a drill found: the verdict first, on stdout with --json.
+fn tell(global: &Global, report: &Report, folder: &Path) -> Result<(), Failure> {
+    if global.json {
+        speak::json(report)?;
+    }
+    let words = match report.verdict {
+        Verdict::Pass => "PASS",
+        Verdict::Fail => "FAIL",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+    };
+    let times = |ms: Option<u64>| ms.map_or_else(|| "not measured".to_owned(), duration);
+    say(
+        global,
+        &format_args!("outlast: {words}: {} with {}", drill::quoted(&report.record.command), report.scenario),
+    );
+    say(
+        global,
+        &format_args!(
+            "outlast: ran {}, detected after {}, recovered after {}; {} from copies, {} missing",
+            duration(report.record.duration_ms),
+            times(report.detected_ms),
+            times(report.recovered_ms),
+            speak::count(report.n_from_copies() as u64, "object"),
+            report.missing.len()
+        ),
+    );
+    for reason in &report.reasons {
+        say(global, &format_args!("  {}", reason.what));
+        say(global, &format_args!("  hint: {}", reason.hint));
+    }
+    say(global, &format_args!("evidence: {}", folder.display()));
+    say(global, &format_args!("hint: verify it offline with `outlast evidence verify {}`", folder.display()));
+    Ok(())
+}

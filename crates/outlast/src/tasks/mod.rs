@@ -1,0 +1,7 @@
+//! What commands have in common.
+
+pub(crate) mod drill;
+pub(crate) mod record;
+pub(crate) mod room;
+pub(crate) mod run;
+pub(crate) mod summary;

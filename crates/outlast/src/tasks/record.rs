@@ -1,0 +1,110 @@
+//! From what a session found to the record of a run.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use model::{
+    Containment, HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, RunId, Timestamp,
+};
+use proxy::{Ending, Exchange};
+
+/// What is known of a run besides its requests.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) run_id: RunId,
+    pub(crate) started_at: Timestamp,
+    pub(crate) containment: Containment,
+    pub(crate) containment_reasons: Vec<String>,
+    pub(crate) command: Vec<String>,
+    pub(crate) directory: String,
+    pub(crate) exit_code: i32,
+    pub(crate) duration_ms: u64,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// Makes the record of a run.
+pub(crate) fn record(run: Run, exchanges: &[Exchange]) -> Record {
+    Record {
+        schema: RECORD_SCHEMA.to_owned(),
+        run_id: run.run_id,
+        started_at: run.started_at,
+        containment: run.containment,
+        containment_reasons: run.containment_reasons,
+        command: run.command,
+        directory: run.directory,
+        exit_code: run.exit_code,
+        duration_ms: run.duration_ms,
+        hosts: hosts(exchanges),
+        refused: run.refused,
+        outputs: run.outputs,
+        objects: objects(exchanges),
+        not_kept: not_kept(exchanges),
+    }
+}
+
+fn hosts(exchanges: &[Exchange]) -> Vec<HostUse> {
+    let mut hosts = BTreeMap::new();
+    for exchange in exchanges {
+        let place = (exchange.url.host().to_owned(), exchange.url.port());
+        let host = hosts.entry(place.clone()).or_insert_with(|| HostUse {
+            host: place.0,
+            port: place.1,
+            n_requests: 0,
+            size_bytes: 0,
+            kept: true,
+        });
+        host.n_requests += 1;
+        match &exchange.ending {
+            Ending::Object { size_bytes, .. } => host.size_bytes += size_bytes,
+            Ending::NotKept { size_bytes, .. } => {
+                host.size_bytes += size_bytes;
+                host.kept = false;
+            }
+            Ending::Missing { .. } | Ending::Open => host.kept = false,
+            Ending::Refused { .. } => {}
+        }
+    }
+    hosts.into_values().collect()
+}
+
+fn objects(exchanges: &[Exchange]) -> Vec<Object> {
+    let mut seen = HashSet::new();
+    let mut objects = Vec::new();
+    for exchange in exchanges {
+        let Ending::Object { status, sha256, size_bytes, source, proof, freshness, confirmed_at } =
+            exchange.ending
+        else {
+            continue;
+        };
+        let is_new = seen.insert((&exchange.method, &exchange.url, &exchange.variant, status, sha256));
+        if is_new {
+            objects.push(Object {
+                method: exchange.method.clone(),
+                url: exchange.url.clone(),
+                variant: exchange.variant.clone(),
+                status,
+                sha256,
+                size_bytes,
+                ecosystem: exchange.ecosystem.to_owned(),
+                source,
+                proof,
+                freshness,
+                confirmed_at: Some(confirmed_at),
+            });
+        }
+    }
+    objects
+}
+
+fn not_kept(exchanges: &[Exchange]) -> Vec<NotKept> {
+    let mut all = BTreeSet::new();
+    for exchange in exchanges {
+        let reason = match &exchange.ending {
+            Ending::NotKept { reason, .. } | Ending::Missing { reason, .. } => reason.clone(),
+            Ending::Open => "the transfer was given up before its end".to_owned(),
+            Ending::Object { .. } | Ending::Refused { .. } => continue,
+        };
+        all.insert(NotKept { url: exchange.url.clone(), reason });
+    }
+    all.into_iter().collect()
+}

@@ -1,0 +1,143 @@
+//! The plan of a room: what a command must find in it so that it runs as it would outside.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
+use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES};
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::project;
+
+/// Certificates are for everybody in the room to read; files that repeat the caller's settings are not.
+const PUBLIC: u32 = 0o644;
+const PRIVATE: u32 = 0o600;
+
+/// A command and where it is to run.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) command: Vec<OsString>,
+    pub(crate) directory: PathBuf,
+    pub(crate) variables: Vec<(OsString, OsString)>,
+}
+
+impl Order {
+    /// Takes the command, and the rest from this process.
+    #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+    pub(crate) fn here(command: Vec<OsString>) -> Result<Self, Failure> {
+        let directory = std::env::current_dir()?;
+        let secret = |name: &OsString| name == "OUTLAST_HOME" || name == "OUTLAST_FAILPOINTS";
+        let variables = std::env::vars_os().filter(|(name, _)| !secret(name)).collect();
+        Ok(Self { command, directory, variables })
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        Caller::new(self.variables.clone(), self.directory.clone(), intercept::caller::Disk)
+    }
+
+    /// Returns the command as text, for records.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    pub(crate) fn variable(&self, name: &str) -> Option<OsString> {
+        self.variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    }
+}
+
+/// Returns the files that every room has, and where they are.
+pub(crate) fn paths() -> Paths {
+    let folder = Path::new(ROOM_FILES);
+    Paths {
+        bundle: folder.join("bundle.pem"),
+        ca: folder.join("ca.pem"),
+        java_store: folder.join("cacerts"),
+        directory: folder.to_owned(),
+    }
+}
+
+/// Plans a sealed room.
+pub(crate) fn sealed(
+    home: &Home,
+    order: &Order,
+    caller: &Caller,
+    trust: &CallerTrust,
+    authority: &Authority,
+) -> Plan {
+    let paths = paths();
+    let settings = intercept::settings(caller, &paths, &Tier::Sealed);
+    let bundle = trust.bundle_pem(authority.root_pem());
+    let java = trust.java_trust_store(authority.root_der());
+    let public = |path: PathBuf, bytes: Vec<u8>| PlacedFile { path, bytes, mode: PUBLIC };
+    let mut files = vec![
+        public(paths.bundle, bundle.clone()),
+        public(paths.ca, authority.root_pem().as_bytes().to_vec()),
+        public(paths.java_store, java.clone()),
+    ];
+    files.extend(settings.files.iter().map(|(path, bytes)| PlacedFile {
+        path: path.clone(),
+        bytes: bytes.clone(),
+        mode: PRIVATE,
+    }));
+    files.extend(settings.overlays.iter().map(|path| public(path.clone(), bundle.clone())));
+    files.extend(settings.java_overlays.iter().map(|path| public(path.clone(), java.clone())));
+    Plan {
+        command: order.command.clone(),
+        directory: order.directory.clone(),
+        environment: environment(order, &settings),
+        ports: home.config.exec.ports.clone(),
+        local_ports: home.config.exec.allow_local.clone(),
+        files,
+        masked: vec![home.path.clone()],
+        fresh: None,
+    }
+}
+
+/// Returns the command's environment: the caller's, with what the room needs.
+pub(crate) fn environment(order: &Order, settings: &intercept::Settings) -> Vec<(OsString, OsString)> {
+    let mut environment: BTreeMap<OsString, OsString> = order.variables.iter().cloned().collect();
+    for name in &settings.removed {
+        environment.remove(name);
+    }
+    environment.extend(settings.variables.iter().cloned());
+    environment.into_iter().collect()
+}
+
+/// What a fresh room hides, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Masked {
+    pub(crate) fresh: Fresh,
+    pub(crate) masks: Vec<drill::Mask>,
+}
+
+/// Plans the copies of a fresh room: the project's own files, an overlay over the home folder, no caches.
+pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
+    let root = project::root(&order.directory);
+    let user_home = order.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let lookup = |name: &str| order.variable(name);
+    let masks = user_home.as_ref().map(|home| drill::masks(home, &lookup)).unwrap_or_default();
+    let fresh = Fresh {
+        home: user_home.unwrap_or_else(|| PathBuf::from("/nonexistent")),
+        project: ProjectCopy { from: project::files(&root)?, at: root },
+        empty: masks.iter().map(|mask| mask.path.clone()).collect(),
+        scratch: scratch(order),
+    };
+    Ok(Masked { fresh, masks })
+}
+
+/// Returns a folder on disk for copies: not in the home folder, which they cover.
+fn scratch(order: &Order) -> PathBuf {
+    let home = order.variable("HOME").map(PathBuf::from);
+    let is_outside = |folder: &PathBuf| {
+        folder.is_dir()
+            && home.as_ref().is_none_or(|home| !folder.starts_with(home) || home.as_os_str() == "/")
+    };
+    let named = order.variable("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    named
+        .into_iter()
+        .chain([PathBuf::from("/var/tmp"), PathBuf::from("/tmp")])
+        .find(is_outside)
+        .unwrap_or_else(|| PathBuf::from("/tmp"))
+}

@@ -1,0 +1,225 @@
+//! Runs one command in one room and writes down what it did.
+
+mod observed;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use intercept::{Authority, CallerTrust};
+use model::{Containment, Cut, Event, Record, RunId};
+use proxy::{Findings, Purpose, SessionPlan};
+use sandbox::{Plan, RoomError};
+use store::Store;
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::project;
+use crate::tasks::record::{self, Run};
+use crate::tasks::room::{self, Masked, Order};
+use crate::wiring::{Bell, Door, Heard, engine};
+
+/// The exit code of Outlast's own failures in `exec`.
+pub(crate) const OUTLAST_ITSELF: u8 = 125;
+
+/// What to run, and how.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) order: Order,
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) purpose: Purpose,
+    pub(crate) outputs: Vec<PathBuf>,
+    pub(crate) copies: Copies,
+    pub(crate) fallback: Fallback,
+}
+
+/// Whether the command sees the user's own folders or copies of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copies {
+    Own,
+    Fresh,
+}
+
+/// What to do where no room can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fallback {
+    /// Run it with its environment alone, and say so.
+    Observe,
+    /// Fail.
+    Never,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) record: Record,
+    pub(crate) findings: Findings,
+    pub(crate) unanswered_names: Vec<String>,
+    pub(crate) distrusted: Vec<String>,
+    pub(crate) masked: Vec<drill::Mask>,
+    pub(crate) unread_locks: Vec<String>,
+}
+
+/// Runs a task to its end: when this returns, everything the command took is durable.
+pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, Failure> {
+    let own =
+        |failure: Failure| if failure.code() == 2 { failure } else { failure.exit_code(OUTLAST_ITSELF) };
+    let started_at = home.clock.now();
+    let run_id = RunId::new(started_at, host::random::bytes());
+    let caller = task.order.caller();
+    let trust = CallerTrust::read(&caller);
+    let authority = Authority::new(started_at, "Outlast, one run", None)
+        .map(Arc::new)
+        .map_err(|error| own(Failure::no(error)))?;
+    let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
+    let mut masked = Vec::new();
+    if task.copies == Copies::Fresh {
+        let Masked { fresh, masks } = room::fresh(&task.order).map_err(own)?;
+        plan.fresh = Some(fresh);
+        masked = masks;
+    }
+    let (pins, unread_locks) = project::pins(&task.order.directory);
+    let engine = engine(home, store, &trust);
+    let session = engine.session(SessionPlan { cuts: task.cuts.clone(), pins, purpose: task.purpose });
+    let heard = Arc::new(Heard::default());
+    let door = Arc::new(Door {
+        session: session.clone(),
+        authority,
+        store: store.clone(),
+        purpose: task.purpose,
+        placed: home.config.upstreams.iter().map(|upstream| upstream.host.clone()).collect(),
+        heard: heard.clone(),
+    });
+    let lived = live(&plan, door, &task).await?;
+    let outputs = project::outputs(&lived.project, &task.outputs).map_err(|error| own(error.into()))?;
+    let findings = session.finish().await;
+    let run = Run {
+        run_id,
+        started_at,
+        containment: containment(home, &lived),
+        containment_reasons: containment_reasons(home, &lived),
+        command: task.order.words(),
+        directory: task.order.directory.to_string_lossy().into_owned(),
+        exit_code: lived.exit_code,
+        duration_ms: lived.duration_ms,
+        outputs,
+        refused: heard.refused(),
+    };
+    drop(lived);
+    let record = record::record(run, &findings.exchanges);
+    keep(home, store, &record, task.purpose).map_err(own)?;
+    Ok(Done {
+        record,
+        findings,
+        unanswered_names: heard.unanswered(),
+        distrusted: heard.distrusted(),
+        masked,
+        unread_locks,
+    })
+}
+
+/// A command that has lived; the copies of its room go when this does.
+struct Lived {
+    exit_code: i32,
+    duration_ms: u64,
+    /// Where the project, or its copy, can be read.
+    project: PathBuf,
+    /// Why the room was none.
+    not_sealed: Option<String>,
+    _ended: Option<sandbox::Ended>,
+}
+
+async fn live(plan: &Plan, door: Arc<Door>, task: &Task) -> Result<Lived, Failure> {
+    let helper = std::env::current_exe().context("this program cannot find itself").map_err(Failure::no)?;
+    let clock = host::Clock::real();
+    let room = match sandbox::open(plan, &helper).await {
+        Ok(room) => room,
+        Err(RoomError::NotPossible { why }) if task.fallback == Fallback::Observe => {
+            return observed::live(plan, door, task, why).await;
+        }
+        Err(error) => return Err(explain(error)),
+    };
+    let running = room.start(Arc::new(Bell(door))).await.map_err(explain)?;
+    let start = clock.elapsed();
+    let ended = running.wait().await.map_err(explain)?;
+    let duration_ms = u64::try_from((clock.elapsed() - start).as_millis()).unwrap_or(u64::MAX);
+    Ok(Lived {
+        exit_code: ended.exit.code,
+        duration_ms,
+        project: project_of(&ended, plan, task),
+        not_sealed: None,
+        _ended: Some(ended),
+    })
+}
+
+/// Returns where the command's directory can be read after its end: in the copy, where there is one.
+fn project_of(ended: &sandbox::Ended, plan: &Plan, task: &Task) -> PathBuf {
+    let directory = &task.order.directory;
+    let copy = ended.project().zip(plan.fresh.as_ref());
+    copy.and_then(|(copy, fresh)| Some(copy.join(directory.strip_prefix(&fresh.project.at).ok()?)))
+        .unwrap_or_else(|| directory.clone())
+}
+
+fn explain(error: RoomError) -> Failure {
+    let code = u8::try_from(error.exit_code()).unwrap_or(OUTLAST_ITSELF);
+    let hint = match &error {
+        RoomError::NotPossible { .. } => {
+            "allow unprivileged user namespaces (`sysctl user.max_user_namespaces`, in a container its seccomp \
+             profile), or run without --require-sealed to be observed only"
+        }
+        RoomError::NotFound { .. } => "check the spelling, and that its folder is in PATH",
+        RoomError::NotRunnable { .. } => "check that the file may be executed and the directory entered",
+        RoomError::Copies { .. } => {
+            "make the project's files readable, and name a folder with free space in TMPDIR"
+        }
+        _ => "run again with -v; if it stays, this is a fault of Outlast",
+    };
+    Failure::no(error).hint(hint).exit_code(code)
+}
+
+fn containment(home: &Home, lived: &Lived) -> Containment {
+    if containment_reasons(home, lived).is_empty() { Containment::Sealed } else { Containment::Observed }
+}
+
+/// Returns why something could have bypassed Outlast.
+fn containment_reasons(home: &Home, lived: &Lived) -> Vec<String> {
+    let mut reasons: Vec<String> = lived.not_sealed.iter().cloned().collect();
+    let exec = &home.config.exec;
+    if !exec.allow_local.is_empty() {
+        reasons.push(format!(
+            "ports {:?} of the machine's own loopback are allowed by `exec.allow_local`",
+            exec.allow_local
+        ));
+    }
+    if !exec.passthrough.is_empty() {
+        reasons.push(format!("{} are not looked into, by `exec.passthrough`", exec.passthrough.join(", ")));
+    }
+    reasons
+}
+
+/// Writes the record down: when this returns, it and everything it names are durable.
+fn keep(home: &Home, store: &Store, record: &Record, purpose: Purpose) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec_pretty(record).map_err(Failure::no)?;
+    let blob = store.put(&bytes)?;
+    store.record(vec![Event::Ran {
+        run_id: record.run_id.clone(),
+        record: blob.sha256,
+        command: record.command.clone(),
+        directory: record.directory.clone(),
+        exit_code: record.exit_code,
+        containment: record.containment,
+        hosts: record.hosts.iter().map(|host| (host.host.clone(), host.kept)).collect(),
+        is_drill: purpose == Purpose::Drill,
+    }])?;
+    store.flush()?;
+    let folder = home.run(&record.run_id);
+    host::file::create_folder(&folder)?;
+    host::file::write_atomically(&folder.join("record.json"), &bytes)?;
+    Ok(())
+}
+
+/// Returns a failure of a run that never began.
+pub(crate) fn no_command() -> Failure {
+    Failure::usage(anyhow!("there is no command to run"))
+        .hint("write it after `--`, as in `outlast exec -- make`")
+}

@@ -1,0 +1,100 @@
+//! What a person is told after a run.
+
+use model::{Containment, Proof, Record};
+
+use crate::command_line::Global;
+use crate::speak::{count, duration, say, size};
+use crate::tasks::run::Done;
+
+/// How many of a kind are named before they are only counted.
+const N_NAMED_MAX: usize = 8;
+
+/// Says what a run did, what of it is kept, and what to do next.
+pub(crate) fn say_run(global: &Global, done: &Done, next: &str) {
+    let record = &done.record;
+    let n_bytes: u64 = record.objects.iter().map(|object| object.size_bytes).sum();
+    let n_verified = record.objects.iter().filter(|object| object.proof == Proof::Verified).count() as u64;
+    let n_objects = record.objects.len() as u64;
+    say(
+        global,
+        &format_args!(
+            "outlast: run {}, {}, exit code {} after {}",
+            record.run_id,
+            record.containment,
+            record.exit_code,
+            duration(record.duration_ms)
+        ),
+    );
+    say(
+        global,
+        &format_args!(
+            "outlast: {} from {}, {}: {n_verified} verified, {} first seen, {} not kept",
+            count(n_objects, "object"),
+            count(record.hosts.len() as u64, "host"),
+            size(n_bytes),
+            n_objects - n_verified,
+            record.not_kept.len(),
+        ),
+    );
+    say_hosts(global, record);
+    say_troubles(global, done);
+    say(global, &format_args!("hint: {next}"));
+}
+
+fn say_hosts(global: &Global, record: &Record) {
+    for host in record.hosts.iter().take(N_NAMED_MAX) {
+        let port = if matches!(host.port, 80 | 443) { String::new() } else { format!(":{}", host.port) };
+        say(
+            global,
+            &format_args!(
+                "  {:<9} {}{port}: {}, {}",
+                if host.kept { "kept" } else { "not kept" },
+                host.host,
+                count(host.n_requests, "request"),
+                size(host.size_bytes)
+            ),
+        );
+    }
+    say_rest(global, record.hosts.len(), "hosts");
+}
+
+fn say_troubles(global: &Global, done: &Done) {
+    let record = &done.record;
+    for not_kept in record.not_kept.iter().take(N_NAMED_MAX) {
+        say(global, &format_args!("  not kept: {} ({})", not_kept.url, not_kept.reason));
+    }
+    say_rest(global, record.not_kept.len(), "addresses that are not kept");
+    for refused in record.refused.iter().take(N_NAMED_MAX) {
+        let name = if refused.host.is_empty() { &refused.address } else { &refused.host };
+        say(global, &format_args!("  refused: {} to {name} port {}", refused.protocol, refused.port));
+    }
+    say_rest(global, record.refused.len(), "refused connections");
+    if record.refused.iter().any(|refused| refused.port == 22) {
+        say(
+            global,
+            &"hint: ssh does not work in a room yet; use https:// addresses, as with `git config url.https://HOST/.insteadOf git@HOST:`",
+        );
+    }
+    for host in &done.distrusted {
+        say(
+            global,
+            &format_args!(
+                "  {host}: the client did not trust the run's certificate; hint: it has a list of its own, see docs/OPERATING.md"
+            ),
+        );
+    }
+    for lock in &done.unread_locks {
+        say(global, &format_args!("  a lock file could not be read: {lock}"));
+    }
+    if record.containment == Containment::Observed {
+        for reason in &record.containment_reasons {
+            say(global, &format_args!("  observed, not sealed: {reason}"));
+        }
+    }
+}
+
+fn say_rest(global: &Global, n: usize, what: &str) {
+    if n > N_NAMED_MAX {
+        say(global, &format_args!("  and {} more {what}", n - N_NAMED_MAX));
+    }
+}

@@ -1,0 +1,142 @@
+//! The door of a room: what the command connects to, looks up and is refused.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use host::http::Outgoing;
+use http_body_util::BodyExt as _;
+use intercept::{Authority, Captured, Handler, Origin, RefusedWhy};
+use model::{Protocol, Refused, SafeUrl};
+use proxy::{Purpose, Session};
+use sandbox::{Connection, Events, Resolution, Resolving};
+use store::Store;
+
+/// How many refusals of one run are written down.
+const N_REFUSED_MAX: usize = 10_000;
+
+/// Hands what happens in a room to the session.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) session: Session,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) store: Store,
+    pub(crate) purpose: Purpose,
+    /// Hosts that the configuration places somewhere: they exist, whatever the name service says.
+    pub(crate) placed: BTreeSet<String>,
+    pub(crate) heard: Arc<Heard>,
+}
+
+/// What was heard at the door besides requests.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    refused: Mutex<BTreeSet<Refused>>,
+    unanswered: Mutex<BTreeSet<String>>,
+    distrusted: Mutex<BTreeSet<String>>,
+}
+
+impl Heard {
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        lock(&self.refused).iter().cloned().collect()
+    }
+
+    pub(crate) fn unanswered(&self) -> Vec<String> {
+        lock(&self.unanswered).iter().cloned().collect()
+    }
+
+    /// Hosts whose clients did not trust the run's certificate.
+    pub(crate) fn distrusted(&self) -> Vec<String> {
+        lock(&self.distrusted).iter().cloned().collect()
+    }
+
+    fn refuse(&self, refused: Refused) {
+        let mut all = lock(&self.refused);
+        if all.len() < N_REFUSED_MAX {
+            all.insert(refused);
+        }
+    }
+}
+
+impl Door {
+    async fn exists(&self, name: &str) -> Resolution {
+        if self.placed.contains(name) || self.store.knows_host(name).unwrap_or(false) {
+            return Resolution::Answer;
+        }
+        if self.purpose == Purpose::Drill {
+            // Nothing of this host is kept: the outage is real for it, and the report names it.
+            lock(&self.heard.unanswered).insert(name.to_owned());
+            return Resolution::Nxdomain;
+        }
+        match host::name::exists(name).await {
+            Ok(true) => Resolution::Answer,
+            Ok(false) => Resolution::Nxdomain,
+            Err(_) => Resolution::Unknown,
+        }
+    }
+}
+
+/// What the room tells goes to the door.
+#[derive(Debug)]
+pub(crate) struct Bell(pub(crate) Arc<Door>);
+
+impl Events for Bell {
+    fn connection(&self, connection: Connection) {
+        let door = self.0.clone();
+        let Connection { stream, address, looked_up } = connection;
+        tokio::spawn(async move {
+            let authority = door.authority.clone();
+            let handler = Arc::new(Requests(door));
+            intercept::serve(Captured { stream, address, looked_up }, &authority, handler).await;
+        });
+    }
+
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
+        Box::pin(self.0.exists(name))
+    }
+
+    fn refused(&self, refused: Refused) {
+        self.0.heard.refuse(refused);
+    }
+}
+
+/// Hands requests to the session.
+struct Requests(Arc<Door>);
+
+impl Handler for Requests {
+    type Body = Outgoing;
+
+    async fn answer(
+        &self,
+        origin: Origin,
+        request: http::Request<hyper::body::Incoming>,
+    ) -> http::Response<Outgoing> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        // Before the address is normalised: `..` would be gone afterwards.
+        if let Err(hostile) = registry::check_path(request.uri().path()) {
+            return self.0.session.refuse_path(&hostile);
+        }
+        let is_default = origin.port == if origin.scheme == "http" { 80 } else { 443 };
+        let port = if is_default { String::new() } else { format!(":{}", origin.port) };
+        let Ok(url) = SafeUrl::parse(&format!("{}://{}{port}{path}", origin.scheme, origin.host)) else {
+            return self.0.session.refuse_address();
+        };
+        let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
+        self.0.session.answer(url, request).await
+    }
+
+    fn refused(&self, connection: &intercept::Connection, why: RefusedWhy) {
+        let host = connection.host();
+        if matches!(why, RefusedWhy::NotTrusted { .. } | RefusedWhy::HandshakeClosed) {
+            lock(&self.0.heard.distrusted).insert(host.clone());
+        }
+        self.0.heard.refuse(Refused {
+            host,
+            address: connection.address.ip().to_string(),
+            port: connection.address.port(),
+            protocol: Protocol::Unknown,
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,7 @@
+//! Where the crates meet: a captured connection goes through `intercept` to `proxy`.
+
+mod door;
+mod engine;
+
+pub(crate) use door::{Bell, Door, Heard};
+pub(crate) use engine::engine;

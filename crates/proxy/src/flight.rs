@@ -1,0 +1,371 @@
+//! One transfer from an upstream for any number of clients.
+//!
+//! Bytes go to the store's temporary file and, the newest of them, into memory; clients read from memory where they can
+//! and from the file where they are behind, so a slow client never throttles the store. If the disk fails, the transfer
+//! goes on from memory alone, at the pace of the slowest client.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use model::{Freshness, Held, SavedHeader, Sha256, Source};
+use tokio::sync::{Notify, watch};
+
+use crate::limits::{CHUNK_BYTES, TAIL_BYTES_MAX};
+use crate::refusal::Refusal;
+
+/// How long a transfer without a disk waits for a client that does not read.
+const PACE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The beginning of an answer that is passed on while it arrives.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<SavedHeader>,
+    pub(crate) size_bytes: Option<u64>,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    /// The object is in the store.
+    Landed {
+        held: Arc<Held>,
+        source: Source,
+        freshness: Freshness,
+        /// Headers for the clients of this transfer where they differ from the ones that are kept: a signed redirect.
+        live_headers: Option<Arc<Vec<SavedHeader>>>,
+    },
+    /// An answer to be passed on and not kept; empty where clients were given it while it arrived.
+    Passed {
+        status: StatusCode,
+        headers: Arc<Vec<SavedHeader>>,
+        body: Bytes,
+        size_bytes: u64,
+        reason: Arc<str>,
+    },
+    /// Nothing came that may be passed on. `held` is the blob that should have stood in and could not.
+    Failed { refusal: Arc<Refusal>, sha256: Option<Sha256> },
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stage {
+    head: Option<Arc<Head>>,
+    visible_bytes: u64,
+    end: Option<End>,
+}
+
+/// A transfer.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    stage: watch::Sender<Stage>,
+    file: OnceLock<File>,
+    tail: Mutex<Tail>,
+    progress: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Tail {
+    chunks: VecDeque<Bytes>,
+    start: u64,
+    n_bytes: usize,
+    /// Bytes that are in the file; those beyond it are in memory alone.
+    file_bytes: u64,
+    readers: Vec<Weak<AtomicU64>>,
+}
+
+/// What a waiter finds first.
+#[derive(Debug, Clone)]
+pub(crate) enum Ready {
+    /// The answer arrives; read it with [`Flight::reader`].
+    Head(Arc<Head>),
+    /// It is over.
+    End(End),
+}
+
+impl Flight {
+    pub(crate) fn new() -> Self {
+        Self {
+            stage: watch::Sender::new(Stage::default()),
+            file: OnceLock::new(),
+            tail: Mutex::new(Tail::default()),
+            progress: Notify::new(),
+        }
+    }
+
+    /// Gives the file that the transfer is written to.
+    pub(crate) fn attach(&self, file: File) {
+        // A transfer is written to one file only.
+        let _ = self.file.set(file);
+    }
+
+    /// Lets clients begin.
+    pub(crate) fn begin(&self, head: Head) {
+        self.stage.send_modify(|stage| stage.head = Some(Arc::new(head)));
+    }
+
+    /// Adds a chunk that clients may see at once; `in_file` says whether it is in the file.
+    pub(crate) async fn push(&self, chunk: Bytes, file: FileState) {
+        let n_bytes = chunk.len() as u64;
+        let must_wait = {
+            let mut tail = self.lock();
+            tail.n_bytes += chunk.len();
+            tail.chunks.push_back(chunk);
+            if file == FileState::Written {
+                tail.file_bytes += n_bytes;
+            }
+            tail.trim();
+            tail.n_bytes > TAIL_BYTES_MAX
+        };
+        self.stage.send_modify(|stage| stage.visible_bytes += n_bytes);
+        if must_wait {
+            self.pace().await;
+        }
+    }
+
+    /// Ends the transfer for everybody.
+    pub(crate) fn finish(&self, end: End) {
+        self.stage.send_modify(|stage| stage.end = Some(end));
+    }
+
+    /// Waits until there is something to answer with.
+    pub(crate) async fn ready(&self) -> Ready {
+        let mut stage = self.stage.subscribe();
+        let found = stage.wait_for(|stage| stage.head.is_some() || stage.end.is_some()).await;
+        // The sender lives in `self`, so waiting cannot fail.
+        let stage = found.expect("the transfer outlives its waiters").clone();
+        match (stage.end, stage.head) {
+            (Some(end), _) => Ready::End(end),
+            (None, Some(head)) => Ready::Head(head),
+            (None, None) => unreachable!("waited for one of both"),
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(&self) -> End {
+        let mut stage = self.stage.subscribe();
+        let found = stage.wait_for(|stage| stage.end.is_some()).await;
+        found.expect("the transfer outlives its waiters").end.clone().expect("waited for it")
+    }
+
+    /// Returns the whole body if it is still in memory.
+    pub(crate) fn in_memory(&self) -> Option<Bytes> {
+        let tail = self.lock();
+        if tail.start > 0 {
+            return None;
+        }
+        match tail.chunks.len() {
+            0 => Some(Bytes::new()),
+            1 => Some(tail.chunks[0].clone()),
+            _ => Some(Bytes::from(tail.chunks.iter().flatten().copied().collect::<Vec<u8>>())),
+        }
+    }
+
+    /// Returns a reader from `start` up to `end`, or to the end of the body.
+    pub(crate) fn reader(self: &Arc<Self>, start: u64, end: Option<u64>) -> FlightReader {
+        let offset = Arc::new(AtomicU64::new(start));
+        self.lock().readers.push(Arc::downgrade(&offset));
+        FlightReader { flight: self.clone(), offset, end, stage: self.stage.subscribe() }
+    }
+
+    async fn pace(&self) {
+        let wait = async {
+            loop {
+                let progress = self.progress.notified();
+                {
+                    let mut tail = self.lock();
+                    tail.trim();
+                    if tail.n_bytes <= TAIL_BYTES_MAX {
+                        return;
+                    }
+                }
+                progress.await;
+            }
+        };
+        // A client that does not read loses its place, not everybody's.
+        let _ = tokio::time::timeout(PACE_TIMEOUT, wait).await;
+    }
+
+    fn read(&self, offset: u64, size: usize) -> io::Result<Bytes> {
+        {
+            let tail = self.lock();
+            if let Some(chunk) = tail.at(offset) {
+                return Ok(chunk.slice(..chunk.len().min(size)));
+            }
+            if offset >= tail.file_bytes {
+                return Err(io::Error::other("too far behind a transfer that could not be stored"));
+            }
+        }
+        let file = self.file.get().ok_or_else(|| io::Error::other("no file"))?;
+        let mut buffer = vec![0; size];
+        let n = file.read_at(&mut buffer, offset)?;
+        if n == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer.truncate(n);
+        Ok(buffer.into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a chunk reached the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileState {
+    Written,
+    Failed,
+}
+
+impl Tail {
+    /// Drops what nobody needs from memory: bytes that are in the file, or that every reader has.
+    fn trim(&mut self) {
+        self.readers.retain(|reader| reader.strong_count() > 0);
+        while self.n_bytes > TAIL_BYTES_MAX {
+            let Some(front) = self.chunks.front() else { return };
+            let end = self.start + front.len() as u64;
+            let is_needed = end > self.file_bytes
+                && self
+                    .readers
+                    .iter()
+                    .filter_map(Weak::upgrade)
+                    .any(|offset| offset.load(Ordering::Relaxed) < end);
+            if is_needed {
+                return;
+            }
+            self.n_bytes -= front.len();
+            self.start = end;
+            self.chunks.pop_front();
+        }
+    }
+
+    fn at(&self, offset: u64) -> Option<Bytes> {
+        let mut start = self.start;
+        if offset < start {
+            return None;
+        }
+        for chunk in &self.chunks {
+            let end = start + chunk.len() as u64;
+            if offset < end {
+                return Some(chunk.slice(usize::try_from(offset - start).ok()?..));
+            }
+            start = end;
+        }
+        None
+    }
+}
+
+/// Reads a transfer while it arrives.
+#[derive(Debug)]
+pub(crate) struct FlightReader {
+    flight: Arc<Flight>,
+    offset: Arc<AtomicU64>,
+    end: Option<u64>,
+    stage: watch::Receiver<Stage>,
+}
+
+impl FlightReader {
+    /// Returns the next bytes, nothing at the end, or an error that must break the client's transfer.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let offset = self.offset.load(Ordering::Relaxed);
+        if self.end.is_some_and(|end| offset >= end) {
+            return Ok(None);
+        }
+        let (visible, end) = {
+            let stage = self
+                .stage
+                .wait_for(|stage| stage.visible_bytes > offset || stage.end.is_some())
+                .await
+                .map_err(io::Error::other)?;
+            (stage.visible_bytes, stage.end.clone())
+        };
+        if visible > offset {
+            let limit = self.end.map_or(visible, |end| end.min(visible)) - offset;
+            let size = usize::try_from(limit).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            let bytes = self.flight.read(offset, size)?;
+            self.offset.store(offset + bytes.len() as u64, Ordering::Relaxed);
+            self.flight.progress.notify_one();
+            return Ok(Some(bytes));
+        }
+        match end {
+            Some(End::Failed { refusal, .. }) => Err(io::Error::other(refusal.reason.clone())),
+            _ => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_all(mut reader: FlightReader) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        while let Some(bytes) = reader.next().await? {
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all)
+    }
+
+    fn failed() -> End {
+        End::Failed { refusal: Arc::new(Refusal::unavailable("cut".to_owned())), sha256: None }
+    }
+
+    fn passed() -> End {
+        End::Passed {
+            status: StatusCode::OK,
+            headers: Arc::default(),
+            body: Bytes::new(),
+            size_bytes: 0,
+            reason: "test".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn followers_read_everything_from_memory_and_file() {
+        let mut file = tempfile::tempfile().unwrap();
+        let flight = Arc::new(Flight::new());
+        flight.attach(file.try_clone().unwrap());
+        let early = tokio::spawn(read_all(flight.reader(0, None)));
+        let mut expected = Vec::new();
+        for n in 0..24_u8 {
+            let chunk = Bytes::from(vec![n; 300_000]);
+            io::Write::write_all(&mut file, &chunk).unwrap();
+            expected.extend_from_slice(&chunk);
+            flight.push(chunk, FileState::Written).await;
+        }
+        assert!(flight.in_memory().is_none(), "7 MB do not stay in memory");
+        let late = tokio::spawn(read_all(flight.reader(0, None)));
+        let part = tokio::spawn(read_all(flight.reader(299_999, Some(300_002))));
+        flight.finish(passed());
+        assert_eq!(early.await.unwrap().unwrap(), expected);
+        assert_eq!(late.await.unwrap().unwrap(), expected);
+        assert_eq!(part.await.unwrap().unwrap(), [0, 1, 1]);
+    }
+
+    #[tokio::test]
+    async fn without_a_disk_clients_still_get_every_byte() {
+        let flight = Arc::new(Flight::new());
+        let reader = tokio::spawn(read_all(flight.reader(0, None)));
+        for n in 0..24_u8 {
+            flight.push(Bytes::from(vec![n; 300_000]), FileState::Failed).await;
+        }
+        flight.finish(passed());
+        assert_eq!(reader.await.unwrap().unwrap().len(), 24 * 300_000);
+        assert!(read_all(flight.reader(0, None)).await.is_err(), "who comes too late must not get a part");
+    }
+
+    #[tokio::test]
+    async fn a_failed_transfer_breaks_for_its_clients() {
+        let flight = Arc::new(Flight::new());
+        flight.push(Bytes::from_static(b"half"), FileState::Failed).await;
+        flight.finish(failed());
+        assert!(read_all(flight.reader(0, None)).await.is_err());
+    }
+}

@@ -1,0 +1,151 @@
+//! Which headers travel in which direction.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use model::SavedHeader;
+
+use crate::limits::HEADER_BYTES_MAX;
+
+/// Headers of one connection, not of the message (RFC 9110 §7.6.1).
+const OF_THE_CONNECTION: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers of a request that would make the upstream send less than the whole answer.
+const NARROWING: [HeaderName; 7] = [
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_NONE_MATCH,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::ACCEPT_ENCODING,
+];
+
+/// Response headers that are kept with an object: what clients act on, nothing that names a person or a session.
+const SAVED: [&str; 13] = [
+    "content-type",
+    "content-encoding",
+    "content-disposition",
+    "content-language",
+    "etag",
+    "last-modified",
+    "location",
+    "cache-control",
+    "link",
+    "vary",
+    "retry-after",
+    "x-pypi-last-serial",
+    "npm-notice",
+];
+
+/// Returns the request's headers as they are sent upstream when the whole answer is wanted.
+pub(crate) fn for_whole(headers: &HeaderMap) -> HeaderMap {
+    let mut sent = for_live(headers);
+    for name in NARROWING {
+        sent.remove(name);
+    }
+    sent
+}
+
+/// Returns the request's headers as they are sent upstream when the answer is only passed on.
+pub(crate) fn for_live(headers: &HeaderMap) -> HeaderMap {
+    let mut sent = end_to_end(headers);
+    // hyper writes the upstream's own.
+    sent.remove(header::HOST);
+    sent.remove(header::CONTENT_LENGTH);
+    sent
+}
+
+/// Returns a message's headers without those of its connection.
+pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for value in headers.get_all(header::CONNECTION) {
+        for name in value.to_str().unwrap_or_default().split(',') {
+            kept.remove(name.trim());
+        }
+    }
+    for name in OF_THE_CONNECTION {
+        kept.remove(name);
+    }
+    kept
+}
+
+/// Returns the headers that are kept with an object.
+pub(crate) fn to_save(headers: &HeaderMap) -> Vec<SavedHeader> {
+    let mut n_bytes = 0;
+    let mut saved = Vec::new();
+    for name in SAVED {
+        for value in headers.get_all(name) {
+            let Ok(text) = value.to_str() else { continue };
+            n_bytes += name.len() + text.len();
+            if n_bytes > HEADER_BYTES_MAX {
+                return saved;
+            }
+            saved.push(SavedHeader(name.to_owned(), text.to_owned()));
+        }
+    }
+    saved
+}
+
+/// Returns saved headers for an answer.
+pub(crate) fn from_saved(saved: &[SavedHeader]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for SavedHeader(name, value) in saved {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// Returns one saved header.
+pub(crate) fn saved<'a>(saved: &'a [SavedHeader], name: &str) -> Option<&'a str> {
+    saved.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_whole_answer_is_asked_for() {
+        let headers = map(&[
+            ("range", "bytes=0-1"),
+            ("if-none-match", "x"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("authorization", "Bearer t"),
+            ("host", "h"),
+            ("accept", "a"),
+        ]);
+        assert_eq!(for_whole(&headers), map(&[("authorization", "Bearer t"), ("accept", "a")]));
+    }
+
+    #[test]
+    fn what_names_a_person_is_not_saved() {
+        let headers = map(&[
+            ("set-cookie", "s=1"),
+            ("etag", "\"e\""),
+            ("www-authenticate", "Basic"),
+            ("x-amz-id", "1"),
+        ]);
+        assert_eq!(to_save(&headers), [SavedHeader("etag".to_owned(), "\"e\"".to_owned())]);
+    }
+}

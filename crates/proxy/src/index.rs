@@ -1,0 +1,162 @@
+//! Takes an index: read whole, understood, and compared with the one that is held before it may replace it.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use model::{Event, Freshness, Held, Proof, Source};
+use registry::{IndexFacts, IndexRequest, Vouched};
+
+use crate::fetch::{passed, read};
+use crate::flight::End;
+use crate::headers;
+use crate::limits::INDEX_BYTES_MAX;
+use crate::refusal::Refusal;
+use crate::session::Inner;
+use crate::upstream::Reply;
+use crate::vouch::Table;
+use crate::want::Want;
+
+impl Inner {
+    /// Takes an upstream's index, or says why the one that is held is better.
+    pub(crate) async fn take_index(
+        &self,
+        want: &Want,
+        index: &IndexRequest,
+        reply: Reply,
+        held: Option<Held>,
+    ) -> End {
+        let (is_played, reply_headers) = (reply.is_played, reply.headers.clone());
+        let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(reason) => return self.stand_in(want, held, &reason),
+        };
+        self.notes.count(want.host(), if is_played { 0 } else { encoded.len() as u64 });
+        let understood = {
+            let (ecosystem, index) = (want.ecosystem, index.clone());
+            tokio::task::spawn_blocking(move || {
+                let body = decode(&reply_headers, encoded)?;
+                let facts = ecosystem.read_index(&index, &body).map_err(|error| error.to_string())?;
+                Ok::<_, String>((body, reply_headers, facts))
+            })
+            .await
+        };
+        let (body, reply_headers, facts) = match understood {
+            Ok(Ok(understood)) => understood,
+            Ok(Err(reason)) => return self.reject(want, held, reason),
+            Err(_) => return self.reject(want, held, "reading it failed".to_owned()),
+        };
+        if let Some(held) = held.clone() {
+            if held.sha256 == model::Sha256::of(&body) {
+                self.vouchers.learn(want.key.clone(), held.sha256, Arc::new(Table::new(facts)));
+                return self.confirm(want, Some(held), Source::Upstream);
+            }
+            if let Some(reason) = self.worse(want, index, &held, &facts) {
+                return self.reject(want, Some(held), reason);
+            }
+        }
+        self.accept(want, held, &reply_headers, body, facts)
+    }
+
+    fn accept(
+        &self,
+        want: &Want,
+        held: Option<Held>,
+        reply: &HeaderMap,
+        body: Bytes,
+        facts: IndexFacts,
+    ) -> End {
+        let mut saved = headers::to_save(reply);
+        // What is kept is the decoded document.
+        saved.retain(|header| header.0 != "content-encoding");
+        match self.keep_bytes(want, StatusCode::OK, saved.clone(), &body, Proof::FirstSeen) {
+            Ok(new) => {
+                if held.is_some_and(|held| held.gone_since.is_some()) {
+                    tracing::info!("`{}` is back", want.key);
+                }
+                self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(facts)));
+                End::Landed {
+                    held: Arc::new(new),
+                    source: Source::Upstream,
+                    freshness: Freshness::Fresh,
+                    live_headers: None,
+                }
+            }
+            Err(reason) => passed(StatusCode::OK, saved, body, &reason),
+        }
+    }
+
+    /// An answer that cannot be what was asked for: an event, and the copy if there is one.
+    fn reject(&self, want: &Want, held: Option<Held>, reason: String) -> End {
+        self.notes.detected(want.host(), self.at_ms());
+        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+        if held.as_ref().is_some_and(crate::decide::is_good) {
+            return self.stand_in(want, held, &format!("its answer was rejected: {reason}"));
+        }
+        let refusal =
+            Refusal::wrong(format!("what `{}` gave for `{}` was rejected: {reason}", want.host(), want.url));
+        End::Failed { refusal: Arc::new(refusal), sha256: None }
+    }
+
+    /// Returns why a new index is worse than the one that is held: older, of other bytes under a version that we have
+    /// seen, or without a version that a lock pins or of which we hold the file.
+    fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<String> {
+        let previous = self.table(want.ecosystem, index, &want.key, held)?;
+        let worse = want.ecosystem.judge(&previous.facts, new)?;
+        let is_lost = |vouched: &&Vouched| {
+            vouched.coordinate.as_ref().is_some_and(|coordinate| worse.lost.contains(&coordinate.version))
+        };
+        let is_needed = |vouched: &Vouched| {
+            self.vouchers.pins(vouched) || vouched.url.as_ref().is_some_and(|url| self.holds_file(url))
+        };
+        let is_decisive = worse.older.is_some() || !worse.changed.is_empty();
+        let loses_needed = || previous.facts.vouched.iter().filter(is_lost).any(is_needed);
+        (is_decisive || loses_needed()).then(|| format!("it {worse}"))
+    }
+
+    fn holds_file(&self, url: &model::ObjectUrl) -> bool {
+        self.engine.store.lookup(&model::ObjectKey::get(url.clone())).is_ok_and(|held| held.is_some())
+    }
+}
+
+/// Returns a body without its content encoding.
+fn decode(headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")) {
+        None | Some("identity" | "") => Ok(body),
+        Some("gzip" | "x-gzip") => {
+            let mut decoded = Vec::new();
+            flate2::bufread::MultiGzDecoder::new(body.as_ref())
+                .take(INDEX_BYTES_MAX + 1)
+                .read_to_end(&mut decoded)
+                .map_err(|error| format!("it is no proper gzip: {error}"))?;
+            if decoded.len() as u64 > INDEX_BYTES_MAX {
+                return Err(format!("unpacked it is larger than {INDEX_BYTES_MAX} bytes"));
+            }
+            Ok(decoded.into())
+        }
+        Some(other) => Err(format!("its content encoding is `{other}`, which was not asked for")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_refused_while_it_unpacks() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..65 {
+            std::io::Write::write_all(&mut encoder, &zeros).unwrap();
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        let bomb = Bytes::from(encoder.finish().unwrap());
+        assert!(decode(&headers, bomb).unwrap_err().contains("larger"));
+        assert!(decode(&headers, Bytes::from_static(b"plain")).unwrap_err().contains("gzip"));
+        headers.insert(header::CONTENT_ENCODING, "br".parse().unwrap());
+        assert!(decode(&headers, Bytes::new()).is_err());
+        assert_eq!(decode(&HeaderMap::new(), Bytes::from_static(b"a")).unwrap(), "a");
+    }
+}

@@ -1,0 +1,32 @@
+//! Bounds, each with its reason.
+
+use std::time::Duration;
+
+/// A copy is served when the upstream has not begun to answer by then: the fifth promise allows one second.
+pub(crate) const SOFT_DEADLINE: Duration = Duration::from_millis(900);
+/// How long an upstream may take to begin an answer that nothing here can stand in for; npm itself waits 300 s.
+pub(crate) const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a body may pause; a build that waits longer is better told.
+pub(crate) const BODY_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Indexes are read whole before they are believed; the largest real packument seen has 21 MB.
+pub(crate) const INDEX_BYTES_MAX: u64 = 64 << 20;
+/// Files up to this size are verified before their first byte leaves; larger ones by holding the last chunk back.
+pub(crate) const VERIFY_FIRST_BYTES: u64 = 1 << 20;
+/// No file of a registry is larger; an endless one must not fill the disk.
+pub(crate) const FILE_BYTES_MAX: u64 = 16 << 30;
+/// Bodies of errors and redirects are passed on whole.
+pub(crate) const ERROR_BYTES_MAX: u64 = 1 << 20;
+/// Requests whose answer is remembered by their body.
+pub(crate) const QUESTION_BYTES_MAX: u64 = 16 << 20;
+/// Wrong bytes are kept for a person to look at up to this size.
+pub(crate) const QUARANTINE_BYTES_MAX: u64 = 64 << 20;
+/// What a transfer holds in memory for the clients that follow it.
+pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
+/// One read from the store.
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+/// Parsed indexes held in memory, newest first.
+pub(crate) const N_FACTS_MAX: usize = 512;
+/// Saved headers of one answer.
+pub(crate) const HEADER_BYTES_MAX: usize = 8 << 10;
+/// Exchanges of one run that are written down; the largest build seen fetches 12,000 objects.
+pub(crate) const N_EXCHANGES_MAX: usize = 1_000_000;

@@ -1,0 +1,155 @@
+//! What a session writes down: every exchange, and when each host was found wanting and stood in for.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use model::{Freshness, ObjectUrl, Proof, Sha256, Source, Timestamp};
+
+use crate::limits::N_EXCHANGES_MAX;
+
+/// One request of the command and how it was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// `GET`, `HEAD`, `POST` …
+    pub method: String,
+    /// The address.
+    pub url: ObjectUrl,
+    /// See `ObjectKey::variant`.
+    pub variant: String,
+    /// The ecosystem that understood it.
+    pub ecosystem: &'static str,
+    /// Since the session began.
+    pub started_ms: u64,
+    /// Until the last byte was there, or the answer was given up.
+    pub finished_ms: Option<u64>,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// Not yet.
+    Open,
+    /// Answered with an object that is in the store.
+    Object {
+        /// The status the client saw.
+        status: u16,
+        /// The blob.
+        sha256: Sha256,
+        /// Its size.
+        size_bytes: u64,
+        /// Where the bytes came from.
+        source: Source,
+        /// Who answers for them.
+        proof: Proof,
+        /// How they relate to what the upstream says now.
+        freshness: Freshness,
+        /// When the upstream last confirmed them.
+        confirmed_at: Timestamp,
+    },
+    /// Passed on, and not in the store.
+    NotKept {
+        /// The status the client saw.
+        status: u16,
+        /// Bytes of the body.
+        size_bytes: u64,
+        /// Why, in words for a person.
+        reason: String,
+    },
+    /// Nothing could be given.
+    Missing {
+        /// The blob that should have been there, if one was known.
+        sha256: Option<Sha256>,
+        /// Why, in words for a person.
+        reason: String,
+    },
+    /// Refused before any upstream saw it.
+    Refused {
+        /// Why, in words for a person.
+        reason: String,
+    },
+}
+
+/// When one host was asked, found wanting and stood in for; milliseconds since the session began.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostTimes {
+    /// The first request.
+    pub first_request_ms: Option<u64>,
+    /// The first failure, silence beyond the deadline, or answer that was rejected.
+    pub detected_ms: Option<u64>,
+    /// The first complete answer from a copy.
+    pub recovered_ms: Option<u64>,
+    /// Bytes of bodies that came from the host itself.
+    pub n_bytes_from_upstream: u64,
+}
+
+/// Where a session writes.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    exchanges: Mutex<Vec<Exchange>>,
+    hosts: Mutex<BTreeMap<String, HostTimes>>,
+}
+
+impl Notes {
+    /// Opens an exchange and returns its number.
+    pub(crate) fn open(&self, exchange: Exchange) -> usize {
+        let at = exchange.started_ms;
+        lock(&self.hosts)
+            .entry(exchange.url.host().to_owned())
+            .or_default()
+            .first_request_ms
+            .get_or_insert(at);
+        let mut exchanges = lock(&self.exchanges);
+        if exchanges.len() < N_EXCHANGES_MAX {
+            exchanges.push(exchange);
+        }
+        exchanges.len() - 1
+    }
+
+    /// Notes which of several answers of one address an exchange is about.
+    pub(crate) fn specify(&self, number: usize, variant: &str) {
+        if let Some(exchange) = lock(&self.exchanges).get_mut(number) {
+            variant.clone_into(&mut exchange.variant);
+        }
+    }
+
+    /// Ends an exchange; the first ending stands.
+    pub(crate) fn end(&self, number: usize, at_ms: u64, ending: Ending) {
+        let mut exchanges = lock(&self.exchanges);
+        let Some(exchange) = exchanges.get_mut(number).filter(|exchange| exchange.ending == Ending::Open)
+        else {
+            return;
+        };
+        if let Ending::Object { source: Source::Copy, .. } = ending {
+            let mut hosts = lock(&self.hosts);
+            hosts.entry(exchange.url.host().to_owned()).or_default().recovered_ms.get_or_insert(at_ms);
+        }
+        exchange.finished_ms = Some(at_ms);
+        exchange.ending = ending;
+    }
+
+    /// Notes that a host was found wanting.
+    pub(crate) fn detected(&self, host: &str, at_ms: u64) {
+        lock(&self.hosts).entry(host.to_owned()).or_default().detected_ms.get_or_insert(at_ms);
+    }
+
+    /// Counts bytes that came from a host itself.
+    pub(crate) fn count(&self, host: &str, n_bytes: u64) {
+        lock(&self.hosts).entry(host.to_owned()).or_default().n_bytes_from_upstream += n_bytes;
+    }
+
+    /// Returns how many exchanges have not ended.
+    pub(crate) fn n_open(&self) -> usize {
+        lock(&self.exchanges).iter().filter(|exchange| exchange.ending == Ending::Open).count()
+    }
+
+    /// Returns everything written so far.
+    pub(crate) fn take(&self) -> (Vec<Exchange>, BTreeMap<String, HostTimes>) {
+        (std::mem::take(&mut lock(&self.exchanges)), std::mem::take(&mut lock(&self.hosts)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

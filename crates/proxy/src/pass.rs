@@ -1,0 +1,277 @@
+//! What is not an object: requests that are only passed on, and questions whose answer is remembered.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use host::http::Outgoing;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, Sha256, Source};
+use registry::Ecosystem;
+
+use crate::breaker::Outcome;
+use crate::decide;
+use crate::fetch::{not_stored, read, said};
+use crate::headers;
+use crate::limits::{INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
+use crate::note::Ending;
+use crate::refusal::Refusal;
+use crate::serve::answer;
+use crate::session::{Inner, Session};
+use crate::upstream::{Chooser, Question};
+
+impl Session {
+    /// Passes a request on as it is; nothing of it is kept.
+    pub(crate) async fn pass(
+        &self,
+        number: usize,
+        url: SafeUrl,
+        method: &Method,
+        client: &HeaderMap,
+        body: Outgoing,
+        reason: String,
+    ) -> Response<Outgoing> {
+        let inner = &self.0;
+        let host = url.object().host().to_owned();
+        let question = Question {
+            method: method.clone(),
+            url: url.clone(),
+            headers: headers::for_live(client),
+            body,
+            chooser: Chooser::Command,
+        };
+        match inner.bounded(&host, question).await {
+            Ok(reply) if !reply.is_played => {
+                inner.note_outcome(&host, Outcome::Answered);
+                let (status, headers) = (reply.status, headers::end_to_end(&reply.headers));
+                let counted = Counted {
+                    body: reply.body,
+                    inner: inner.clone(),
+                    host,
+                    number,
+                    status,
+                    reason,
+                    n_bytes: 0,
+                };
+                answer(status, headers, counted.boxed_unsync())
+            }
+            Ok(reply) => {
+                inner.note_outcome(&host, Outcome::Failed);
+                let why = format!(
+                    "`{url}` cannot be answered from copies ({reason}), and `{host}` answered with \
+                                   status {}",
+                    reply.status.as_u16()
+                );
+                inner.missing(number, &Refusal::unavailable(why), None)
+            }
+            Err(error) => {
+                inner.note_outcome(&host, Outcome::Failed);
+                let why = format!("`{url}` cannot be answered from copies ({reason}), and {}", said(&error));
+                inner.missing(number, &Refusal::unavailable(why), None)
+            }
+        }
+    }
+
+    /// Asks an API whose answer depends on nothing but the body; in an outage the remembered answer for the same body
+    /// is given, or none: an empty answer would be a false all-clear.
+    pub(crate) async fn question(
+        &self,
+        number: usize,
+        url: SafeUrl,
+        client: &HeaderMap,
+        body: Outgoing,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Response<Outgoing> {
+        let inner = &self.0;
+        let body = match read(body, QUESTION_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(reason) => {
+                inner.end(number, Ending::Refused { reason: reason.clone() });
+                return Refusal::bad_request(StatusCode::PAYLOAD_TOO_LARGE, reason).response();
+            }
+        };
+        let variant = format!("body={}", Sha256::of(&body));
+        inner.notes.specify(number, &variant);
+        let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
+        let asked = inner.ask_question(&url, client, body, &key, ecosystem).await;
+        let trouble = match asked {
+            Ok((status, saved, bytes, Ok(held))) if decide::is_good(&held) => {
+                inner.end(number, remembered(&held, Source::Upstream, Freshness::Fresh));
+                return answer(status, headers::from_saved(&saved), host::http::whole(bytes));
+            }
+            Ok((status, saved, bytes, kept)) if status.is_success() || !inner.remembers(&key) => {
+                let reason = kept.err().unwrap_or_else(|| format!("status {}", status.as_u16()));
+                let size_bytes = bytes.len() as u64;
+                inner.end(number, Ending::NotKept { status: status.as_u16(), size_bytes, reason });
+                return answer(status, headers::from_saved(&saved), host::http::whole(bytes));
+            }
+            Ok((status, ..)) => format!("the upstream answered with status {}", status.as_u16()),
+            Err(reason) => reason,
+        };
+        inner.from_memory(number, &url, &key, &trouble)
+    }
+}
+
+/// Status, headers and body of an answer, and what was kept of it.
+type Asked = (StatusCode, Vec<model::SavedHeader>, Bytes, Result<Held, String>);
+
+impl Inner {
+    async fn ask_question(
+        &self,
+        url: &SafeUrl,
+        client: &HeaderMap,
+        body: Bytes,
+        key: &ObjectKey,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Result<Asked, String> {
+        let host = url.object().host();
+        let mut sent = headers::for_whole(client);
+        // `for_whole` drops what narrows an answer; the request's own encoding stays with its body.
+        if let Some(encoding) = client.get(http::header::CONTENT_ENCODING) {
+            sent.insert(http::header::CONTENT_ENCODING, encoding.clone());
+        }
+        let question = Question {
+            method: Method::POST,
+            url: url.clone(),
+            headers: sent,
+            body: host::http::whole(body),
+            chooser: Chooser::Command,
+        };
+        let reply = self.bounded(host, question).await.map_err(|error| {
+            self.note_outcome(host, Outcome::Failed);
+            said(&error)
+        })?;
+        let outcome = if reply.status.is_server_error() { Outcome::Failed } else { Outcome::Answered };
+        self.note_outcome(host, outcome);
+        if reply.is_played {
+            return Err(format!("`{host}` answered with status {}", reply.status.as_u16()));
+        }
+        let (status, saved) = (reply.status, headers::to_save(&reply.headers));
+        let bytes = read(reply.body, INDEX_BYTES_MAX).await?;
+        self.notes.count(host, bytes.len() as u64);
+        let kept = if status == StatusCode::OK {
+            self.remember(key, &saved, &bytes, ecosystem)
+        } else {
+            Err(format!("the upstream answered with status {}", status.as_u16()))
+        };
+        Ok((status, saved, bytes, kept))
+    }
+
+    fn remember(
+        &self,
+        key: &ObjectKey,
+        saved: &[model::SavedHeader],
+        bytes: &Bytes,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Result<Held, String> {
+        let blob = self.engine.store.put(bytes).map_err(|error| not_stored(&error))?;
+        let held = Held {
+            status: 200,
+            headers: saved.to_vec(),
+            sha256: blob.sha256,
+            size_bytes: blob.size_bytes,
+            ecosystem: ecosystem.name().to_owned(),
+            proof: Proof::FirstSeen,
+            immutable: false,
+            confirmed_at: self.engine.clock.now(),
+            gone_since: None,
+        };
+        let event = Event::Kept { key: key.clone(), held: held.clone() };
+        self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))?;
+        Ok(held)
+    }
+
+    fn remembers(&self, key: &ObjectKey) -> bool {
+        self.engine.store.lookup(key).is_ok_and(|held| held.is_some())
+    }
+
+    fn from_memory(
+        &self,
+        number: usize,
+        url: &SafeUrl,
+        key: &ObjectKey,
+        trouble: &str,
+    ) -> Response<Outgoing> {
+        let Ok(Some(held)) = self.engine.store.lookup(key) else {
+            let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
+            return self.missing(number, &Refusal::unavailable(reason), None);
+        };
+        match self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX) {
+            Ok(bytes) => {
+                self.note_stale(url.object().host(), trouble);
+                self.end(number, remembered(&held, Source::Copy, Freshness::Stale));
+                let mut headers = headers::from_saved(&held.headers);
+                headers.insert("outlast-state", http::HeaderValue::from_static("stale"));
+                answer(StatusCode::OK, headers, host::http::whole(bytes.into()))
+            }
+            Err(error) => {
+                let reason = format!("blob {} cannot be used: {error}", held.sha256);
+                self.missing(number, &Refusal::damaged(reason), Some(held.sha256))
+            }
+        }
+    }
+}
+
+fn remembered(held: &Held, source: Source, freshness: Freshness) -> Ending {
+    Ending::Object {
+        status: held.status,
+        sha256: held.sha256,
+        size_bytes: held.size_bytes,
+        source,
+        proof: held.proof,
+        freshness,
+        confirmed_at: held.confirmed_at,
+    }
+}
+
+/// A body that is passed on and counted.
+struct Counted {
+    body: Outgoing,
+    inner: Arc<Inner>,
+    host: String,
+    number: usize,
+    status: StatusCode,
+    reason: String,
+    n_bytes: u64,
+}
+
+impl Body for Counted {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(bytes) = frame.data_ref()
+        {
+            this.n_bytes += bytes.len() as u64;
+            this.inner.notes.count(&this.host, bytes.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let reason = std::mem::take(&mut self.reason);
+        self.inner.end(
+            self.number,
+            Ending::NotKept { status: self.status.as_u16(), size_bytes: self.n_bytes, reason },
+        );
+    }
+}

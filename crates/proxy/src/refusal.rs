@@ -1,0 +1,70 @@
+//! Answers of Outlast's own: what it does not have and cannot get.
+
+use bytes::Bytes;
+use host::http::Outgoing;
+use http::{HeaderValue, Response, StatusCode, header};
+
+/// How soon a client may ask again; an outage rarely ends sooner.
+const RETRY_AFTER_S: u64 = 30;
+
+/// Why a request got no answer of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// One word for programs.
+    pub(crate) error: &'static str,
+    /// What happened, for people.
+    pub(crate) reason: String,
+    /// The next step.
+    pub(crate) hint: &'static str,
+}
+
+impl Refusal {
+    /// Nothing is held and the upstream gave nothing: not a 404, since nobody said that it does not exist.
+    pub(crate) const fn unavailable(reason: String) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: "unavailable",
+            reason,
+            hint: "nothing is kept for this address; record it with `outlast exec --fresh` while the upstream is up",
+        }
+    }
+
+    /// What came cannot be what was asked for.
+    pub(crate) const fn wrong(reason: String) -> Self {
+        Self {
+            status: StatusCode::BAD_GATEWAY,
+            error: "wrong",
+            reason,
+            hint: "the answer was not passed on; `outlast status` shows what was quarantined or rejected",
+        }
+    }
+
+    /// A copy is known to the journal, and its bytes are not what they were.
+    pub(crate) const fn damaged(reason: String) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: "damaged",
+            reason,
+            hint: "`outlast store verify` names everything that is damaged",
+        }
+    }
+
+    /// A request that no upstream should see.
+    pub(crate) const fn bad_request(status: StatusCode, reason: String) -> Self {
+        Self { status, error: "refused", reason, hint: "the request was not sent to the upstream" }
+    }
+
+    /// Returns the answer.
+    pub(crate) fn response(&self) -> Response<Outgoing> {
+        let body = serde_json::json!({ "error": self.error, "reason": self.reason, "hint": self.hint });
+        let mut response = Response::new(host::http::whole(Bytes::from(body.to_string())));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        response
+    }
+}

@@ -1,0 +1,247 @@
+//! One run's conversation with the world: what it asks, what it gets, and what is written down.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use host::Clock;
+use host::http::{Client, FetchError, Outgoing};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use model::{Cut, Event, ObjectKey, SafeUrl};
+use registry::{Class, Head, Pin};
+use store::Store;
+use tokio::task::AbortHandle;
+
+use crate::breaker::{Breaker, Outcome};
+use crate::flight::Flight;
+use crate::note::{Ending, Exchange, HostTimes, Notes};
+use crate::refusal::Refusal;
+use crate::upstream::{Chooser, Line};
+use crate::vouch::Vouchers;
+use crate::want::{Shape, Want};
+
+/// How long transfers that the command did not wait for may go on after its end.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What every session shares.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Where copies are kept.
+    pub store: Store,
+    /// The way out.
+    pub client: Client,
+    /// The time.
+    pub clock: Clock,
+    /// How long an index is served without asking: `limits.index_fresh_for`.
+    pub index_fresh_for: Duration,
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To record what a command fetches.
+    Record,
+    /// To prove that it survives.
+    Drill,
+}
+
+/// What a session is made from.
+#[derive(Debug)]
+pub struct SessionPlan {
+    /// Which hosts fail, and how.
+    pub cuts: Vec<Cut>,
+    /// What the project's lock files vouch for, each with the lock's name.
+    pub pins: Vec<(String, Pin)>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What a session found.
+#[derive(Debug)]
+pub struct Findings {
+    /// Every request in the order in which it came.
+    pub exchanges: Vec<Exchange>,
+    /// Each host's times.
+    pub hosts: BTreeMap<String, HostTimes>,
+}
+
+/// Answers the requests of one run; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Session(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) engine: Engine,
+    pub(crate) line: Line,
+    pub(crate) notes: Notes,
+    pub(crate) vouchers: Vouchers,
+    pub(crate) flights: Mutex<HashMap<ObjectKey, (Arc<Flight>, AbortHandle)>>,
+    purpose: Purpose,
+    breaker: Mutex<Breaker>,
+    stale: Mutex<HashSet<String>>,
+    probed: Mutex<HashSet<String>>,
+    start: Duration,
+}
+
+impl Engine {
+    /// Begins a session.
+    pub fn session(&self, plan: SessionPlan) -> Session {
+        Session(Arc::new(Inner {
+            engine: self.clone(),
+            line: Line::new(self.client.clone(), plan.cuts),
+            notes: Notes::default(),
+            vouchers: Vouchers::new(plan.pins),
+            flights: Mutex::default(),
+            purpose: plan.purpose,
+            breaker: Mutex::default(),
+            stale: Mutex::default(),
+            probed: Mutex::default(),
+            start: self.clock.elapsed(),
+        }))
+    }
+}
+
+impl Session {
+    /// Answers one request of the command for `url`. Whatever goes wrong, there is an answer.
+    pub async fn answer(&self, url: SafeUrl, request: Request<Outgoing>) -> Response<Outgoing> {
+        let (parts, body) = request.into_parts();
+        let head = Head { method: &parts.method, url: url.object(), headers: &parts.headers };
+        let (ecosystem, class) = registry::classify(&head);
+        let number = self.0.open(&parts.method, &url, ecosystem.name());
+        self.0.probe(url.object().host());
+        match class {
+            Class::Refuse { status, reason } => self.refuse(number, status, reason),
+            Class::Live { reason } => {
+                self.pass(number, url, &parts.method, &parts.headers, body, reason).await
+            }
+            Class::Question => self.question(number, url, &parts.headers, body, ecosystem).await,
+            Class::Index(index) => {
+                let want = Want::index(url, index, &parts.headers, Chooser::Command, ecosystem);
+                self.serve(number, want, &parts.method, &parts.headers).await
+            }
+            Class::File(file) => {
+                let want = Want::bytes(url, String::new(), Shape::File(file), &parts.headers, ecosystem);
+                self.serve(number, want, &parts.method, &parts.headers).await
+            }
+            Class::Document { variant } => {
+                let want = Want::bytes(url, variant, Shape::Document, &parts.headers, ecosystem);
+                self.serve(number, want, &parts.method, &parts.headers).await
+            }
+        }
+    }
+
+    /// Ends the session: waits a little for transfers that nobody waits for, and returns what was found.
+    pub async fn finish(&self) -> Findings {
+        let deadline = tokio::time::Instant::now() + LINGER;
+        loop {
+            let under_way = lock(&self.0.flights).values().next().cloned();
+            let Some((flight, abort)) = under_way else { break };
+            if tokio::time::timeout_at(deadline, flight.ended()).await.is_err() {
+                abort.abort();
+                lock(&self.0.flights).retain(|_, (other, _)| !Arc::ptr_eq(other, &flight));
+            } else {
+                tokio::task::yield_now().await;
+            }
+        }
+        // Bodies that end at this moment write their note in a task of their own.
+        while self.0.notes.n_open() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (exchanges, hosts) = self.0.notes.take();
+        Findings { exchanges, hosts }
+    }
+
+    /// Answers a request whose path is hostile; no upstream sees it.
+    pub fn refuse_path(&self, hostile: &registry::Hostile) -> Response<Outgoing> {
+        let status = StatusCode::from_u16(hostile.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        Refusal::bad_request(status, hostile.to_string()).response()
+    }
+
+    /// Answers a request whose address is none.
+    pub fn refuse_address(&self) -> Response<Outgoing> {
+        Refusal::bad_request(StatusCode::BAD_REQUEST, "the address cannot be read".to_owned()).response()
+    }
+
+    fn refuse(&self, number: usize, status: u16, reason: String) -> Response<Outgoing> {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        self.0.end(number, Ending::Refused { reason: reason.clone() });
+        Refusal::bad_request(status, reason).response()
+    }
+}
+
+impl Inner {
+    /// Milliseconds since the session began.
+    pub(crate) fn at_ms(&self) -> u64 {
+        let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {
+        self.notes.open(Exchange {
+            method: method.to_string(),
+            url: url.object().clone(),
+            variant: String::new(),
+            ecosystem,
+            started_ms: self.at_ms(),
+            finished_ms: None,
+            ending: Ending::Open,
+        })
+    }
+
+    pub(crate) fn end(&self, number: usize, ending: Ending) {
+        self.notes.end(number, self.at_ms(), ending);
+    }
+
+    pub(crate) fn may_wait(&self, host: &str) -> bool {
+        lock(&self.breaker).may_wait(host, self.engine.clock.elapsed())
+    }
+
+    /// Notes how a request to an upstream went.
+    pub(crate) fn note_outcome(&self, host: &str, outcome: Outcome) {
+        lock(&self.breaker).note(host, outcome, self.engine.clock.elapsed());
+        if outcome != Outcome::Answered {
+            self.notes.detected(host, self.at_ms());
+        }
+    }
+
+    /// Writes an event to the journal. Faults that a drill plays are no events.
+    pub(crate) fn journal(&self, host: &str, event: Event) {
+        if self.line.fault(host).is_some() {
+            return;
+        }
+        if let Err(error) = self.engine.store.record(vec![event]) {
+            tracing::error!("an event about `{host}` could not be written to the journal: {error}");
+        }
+    }
+
+    /// Notes, once for each host and session, that its copies are served because it cannot be asked.
+    pub(crate) fn note_stale(&self, host: &str, reason: &str) {
+        if lock(&self.stale).insert(host.to_owned()) {
+            let since = self.engine.clock.now();
+            self.journal(host, Event::Stale { host: host.to_owned(), since, reason: reason.to_owned() });
+        }
+    }
+
+    /// Asks each cut host once, for the drill's clock: files that cannot change are served without asking anybody, and
+    /// would leave the outage undetected.
+    fn probe(self: &Arc<Self>, host: &str) {
+        if self.purpose != Purpose::Drill || self.line.fault(host).is_none() {
+            return;
+        }
+        if !lock(&self.probed).insert(host.to_owned()) {
+            return;
+        }
+        let (inner, host) = (self.clone(), host.to_owned());
+        tokio::spawn(async move {
+            let Ok(url) = SafeUrl::parse(&format!("https://{host}/")) else { return };
+            let outcome = inner.ask_bounded(url, Method::HEAD, HeaderMap::new()).await;
+            if outcome.is_err_and(|error| !matches!(error, FetchError::BadAddress { .. })) {
+                inner.notes.detected(&host, inner.at_ms());
+            }
+        });
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

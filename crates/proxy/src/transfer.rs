@@ -1,0 +1,287 @@
+//! Takes a file or a document: streamed to the clients while it is stored, verified before the last chunk leaves.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use model::{Algorithm, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
+use store::BlobWriter;
+
+use crate::decide::{self, Kind};
+use crate::fetch::{next_chunk, not_stored};
+use crate::flight::{End, FileState, Flight, Head};
+use crate::headers;
+use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, VERIFY_FIRST_BYTES};
+use crate::refusal::Refusal;
+use crate::session::Inner;
+use crate::upstream::Reply;
+use crate::vouch::Expectation;
+use crate::want::Want;
+
+/// What has arrived, and where it is.
+struct Arrival {
+    writer: Option<BlobWriter>,
+    /// Why it is not in the store.
+    trouble: Option<String>,
+    hashers: Vec<(Algorithm, ring::digest::Context)>,
+    size_bytes: u64,
+    held_back: Option<Bytes>,
+}
+
+impl Inner {
+    /// Takes an upstream's answer with status 200 that is not an index.
+    pub(crate) async fn transfer(
+        &self,
+        want: &Want,
+        reply: Reply,
+        held: Option<Held>,
+        expectation: Option<Expectation>,
+        flight: &Flight,
+    ) -> End {
+        let saved = headers::to_save(&reply.headers);
+        if let Some(reason) = self.impossible(want, &reply, &saved, held.as_ref()) {
+            return self.refuse_answer(want, held, reason);
+        }
+        let length = reply
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let is_small = length.is_some_and(|length| length <= VERIFY_FIRST_BYTES);
+        // While a better copy is held, nothing is shown before it is known to be whole.
+        let verify_first = is_small || held.as_ref().is_some_and(decide::is_good);
+        if !verify_first {
+            let head = Head { status: StatusCode::OK, headers: saved.clone(), size_bytes: length };
+            flight.begin(head);
+        }
+        let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
+        let arrival = match self.receive(want, reply, expectation.as_ref(), flight).await {
+            Ok(arrival) => arrival,
+            Err(reason) => return self.stand_in(want, held, &reason),
+        };
+        if length.is_some_and(|length| length != arrival.size_bytes) {
+            return self.stand_in(want, held, "the answer was shorter than it said");
+        }
+        let proof = match expectation {
+            None => Proof::FirstSeen,
+            Some(expectation) => match self.verify(want, arrival, expectation) {
+                Ok(verified) => {
+                    return self.settle(want, saved, held, verified, flight, Proof::Verified).await;
+                }
+                Err(end) => return end,
+            },
+        };
+        if is_played || !is_delimited {
+            let reason = "nobody vouches for it, and its end could not be told from a broken connection";
+            return self.hand_over(saved, arrival, flight, reason).await;
+        }
+        self.settle(want, saved, held, arrival, flight, proof).await
+    }
+
+    /// Returns why an answer cannot be what was asked for: a web page where a file or another kind of document was.
+    fn impossible(
+        &self,
+        want: &Want,
+        reply: &Reply,
+        saved: &[SavedHeader],
+        held: Option<&Held>,
+    ) -> Option<String> {
+        let is_page = |headers: &[SavedHeader]| {
+            headers::saved(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
+        };
+        if !is_page(saved) {
+            return None;
+        }
+        let host = want.host();
+        if want.kind() == Kind::File {
+            return Some(format!("`{host}` answered with a web page in place of a file"));
+        }
+        let was_something_else = held.is_some_and(|held| decide::is_good(held) && !is_page(&held.headers));
+        // A played page is never taken, whatever was held: the drill knows that it is wrong.
+        (was_something_else || reply.is_played)
+            .then(|| format!("`{host}` answered with a web page in place of what it gave before"))
+    }
+
+    fn refuse_answer(&self, want: &Want, held: Option<Held>, reason: String) -> End {
+        self.notes.detected(want.host(), self.at_ms());
+        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+        if held.is_some() {
+            return self.stand_in(want, held, &reason);
+        }
+        End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None }
+    }
+
+    async fn receive(
+        &self,
+        want: &Want,
+        reply: Reply,
+        expectation: Option<&Expectation>,
+        flight: &Flight,
+    ) -> Result<Arrival, String> {
+        let mut arrival = Arrival::new(expectation);
+        match self.engine.store.writer() {
+            Ok(writer) => match writer.reader() {
+                Ok(file) => {
+                    flight.attach(file);
+                    arrival.writer = Some(writer);
+                }
+                Err(error) => arrival.trouble = Some(not_stored(&error)),
+            },
+            Err(error) => arrival.trouble = Some(not_stored(&error)),
+        }
+        let mut body = reply.body;
+        while let Some(chunk) = next_chunk(&mut body).await? {
+            if !reply.is_played {
+                self.notes.count(want.host(), chunk.len() as u64);
+            }
+            arrival.size_bytes += chunk.len() as u64;
+            if arrival.size_bytes > FILE_BYTES_MAX {
+                return Err(format!("the answer is larger than {FILE_BYTES_MAX} bytes"));
+            }
+            let state = arrival.take(&chunk);
+            if let Some(before) = arrival.held_back.replace(chunk) {
+                flight.push(before, state).await;
+            }
+        }
+        Ok(arrival)
+    }
+
+    /// Compares what came with what is vouched for.
+    fn verify(&self, want: &Want, mut arrival: Arrival, expectation: Expectation) -> Result<Arrival, End> {
+        let digests = arrival.digests();
+        if digests.iter().any(|digest| expectation.digests.accepts(digest)) {
+            return Ok(arrival);
+        }
+        let got = digests.first().map_or_else(String::new, Digest::to_string);
+        let expected = expectation.digests.to_string();
+        let size_bytes = arrival.size_bytes;
+        let sha256 = arrival
+            .writer
+            .take()
+            .filter(|_| size_bytes <= QUARANTINE_BYTES_MAX)
+            .and_then(|writer| writer.finish().ok())
+            .map(|blob| blob.sha256);
+        self.notes.detected(want.host(), self.at_ms());
+        let vouched_by = expectation.vouched_by;
+        let reason = format!(
+            "`{}` gave {got} for `{}`, and {vouched_by} vouches for {expected}",
+            want.host(),
+            want.url
+        );
+        let key = want.key.clone();
+        self.journal(want.host(), Event::Quarantined { key, sha256, size_bytes, expected, got, vouched_by });
+        Err(End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None })
+    }
+
+    /// Puts a whole and verified arrival into the store, and only then shows its last chunk.
+    async fn settle(
+        &self,
+        want: &Want,
+        saved: Vec<SavedHeader>,
+        held: Option<Held>,
+        mut arrival: Arrival,
+        flight: &Flight,
+        proof: Proof,
+    ) -> End {
+        let Some(writer) = arrival.writer.take() else {
+            let reason = arrival.trouble.take().unwrap_or_default();
+            return self.hand_over(saved, arrival, flight, &reason).await;
+        };
+        let blob = match writer.finish() {
+            Ok(blob) => blob,
+            Err(error) => return self.hand_over(saved, arrival, flight, &not_stored(&error)).await,
+        };
+        let landed = Held {
+            status: 200,
+            headers: saved.clone(),
+            sha256: blob.sha256,
+            size_bytes: blob.size_bytes,
+            ecosystem: want.ecosystem.name().to_owned(),
+            proof,
+            immutable: want.kind() == Kind::File || proof == Proof::Verified,
+            confirmed_at: self.engine.clock.now(),
+            gone_since: None,
+        };
+        if let Err(reason) = self.write_down(want, held.as_ref(), &landed) {
+            return self.hand_over(saved, arrival, flight, &reason).await;
+        }
+        if let Some(last) = arrival.held_back.take() {
+            flight.push(last, FileState::Written).await;
+        }
+        End::Landed {
+            held: Arc::new(landed),
+            source: Source::Upstream,
+            freshness: Freshness::Fresh,
+            live_headers: None,
+        }
+    }
+
+    fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), String> {
+        let before: Option<Sha256> = held.filter(|held| decide::is_good(held)).map(|held| held.sha256);
+        if before == Some(landed.sha256) && held.is_some_and(|held| held.proof == landed.proof) {
+            let at = landed.confirmed_at;
+            self.journal(want.host(), Event::Confirmed { key: want.key.clone(), sha256: landed.sha256, at });
+            return Ok(());
+        }
+        self.keep(want, landed.clone())?;
+        if let Some(before) = before.filter(|before| *before != landed.sha256) {
+            self.journal(want.host(), Event::Changed { key: want.key.clone(), before, after: landed.sha256 });
+        }
+        Ok(())
+    }
+
+    /// Gives the clients what came although it is not kept.
+    async fn hand_over(
+        &self,
+        saved: Vec<SavedHeader>,
+        mut arrival: Arrival,
+        flight: &Flight,
+        reason: &str,
+    ) -> End {
+        let state = if arrival.writer.is_some() { FileState::Written } else { FileState::Failed };
+        if let Some(last) = arrival.held_back.take() {
+            flight.push(last, state).await;
+        }
+        End::Passed {
+            status: StatusCode::OK,
+            headers: Arc::new(saved),
+            body: flight.in_memory().unwrap_or_default(),
+            size_bytes: arrival.size_bytes,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl Arrival {
+    fn new(expectation: Option<&Expectation>) -> Self {
+        let algorithms = expectation.and_then(|expectation| expectation.digests.strongest());
+        let hashers = algorithms
+            .into_iter()
+            .map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring())))
+            .collect();
+        Self { writer: None, trouble: None, hashers, size_bytes: 0, held_back: None }
+    }
+
+    /// Hashes and writes a chunk; returns where the chunk before it is.
+    fn take(&mut self, chunk: &Bytes) -> FileState {
+        for (_, hasher) in &mut self.hashers {
+            hasher.update(chunk);
+        }
+        let before = if self.writer.is_some() { FileState::Written } else { FileState::Failed };
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.write_all(chunk)
+        {
+            tracing::warn!("a transfer goes on without being stored: {error}");
+            self.trouble = Some(not_stored(&error));
+            self.writer = None;
+        }
+        before
+    }
+
+    fn digests(&mut self) -> Vec<Digest> {
+        std::mem::take(&mut self.hashers)
+            .into_iter()
+            .filter_map(|(algorithm, hasher)| Digest::from_bytes(algorithm, hasher.finish().as_ref()).ok())
+            .collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! The line to the upstreams of one session, with the faults that a drill plays on it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use host::http::{Client, FetchError, Outgoing};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http_body_util::BodyExt as _;
+use model::{Cut, Fault, SafeUrl};
+
+/// Who chose to make a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chooser {
+    /// The command in the room.
+    Command,
+    /// Outlast, to find out what vouches for a file.
+    Outlast,
+}
+
+/// A request to an upstream.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) url: SafeUrl,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Outgoing,
+    pub(crate) chooser: Chooser,
+}
+
+/// An answer, or the beginning of one.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Outgoing,
+    /// Whether the end of the body can be told from a broken connection.
+    pub(crate) is_delimited: bool,
+    /// Whether a drill made it up; such an answer is never stored.
+    pub(crate) is_played: bool,
+}
+
+/// The way to every upstream.
+#[derive(Debug)]
+pub(crate) struct Line {
+    client: Client,
+    cuts: Vec<Cut>,
+}
+
+impl Line {
+    pub(crate) const fn new(client: Client, cuts: Vec<Cut>) -> Self {
+        Self { client, cuts }
+    }
+
+    /// Returns how a host was cut; the first cut that names it wins, so `all` may come last with another fault.
+    pub(crate) fn fault(&self, host: &str) -> Option<Fault> {
+        let named = self.cuts.iter().find(|cut| cut.host == host);
+        named.or_else(|| self.cuts.iter().find(|cut| cut.concerns(host))).map(|cut| cut.fault)
+    }
+
+    /// Asks. A hang is one: whoever calls bounds the wait.
+    pub(crate) async fn ask(&self, question: Question) -> Result<Reply, FetchError> {
+        let host = question.url.object().host().to_owned();
+        if let Some(fault) = self.fault(&host) {
+            return play(fault, host).await;
+        }
+        let request = host::http::request(question.method, &question.url, question.headers, question.body)?;
+        let response = match question.chooser {
+            Chooser::Command => self.client.send_for_command(request).await?,
+            Chooser::Outlast => self.client.send_for_outlast(request).await?,
+        };
+        let (head, body) = response.into_parts();
+        let has_length = head.headers.contains_key(header::CONTENT_LENGTH)
+            || head.headers.contains_key(header::TRANSFER_ENCODING);
+        let is_delimited = head.version == Version::HTTP_2 || has_length || !has_body(head.status);
+        let body = body.map_err(|error| error.into()).boxed_unsync();
+        Ok(Reply { status: head.status, headers: head.headers, body, is_delimited, is_played: false })
+    }
+}
+
+fn has_body(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT)
+}
+
+async fn play(fault: Fault, host: String) -> Result<Reply, FetchError> {
+    let io = |kind: std::io::ErrorKind| std::io::Error::new(kind, "cut by this drill");
+    match fault {
+        Fault::Refuse => Err(FetchError::Connect { host, source: io(std::io::ErrorKind::ConnectionRefused) }),
+        Fault::Reset => {
+            Err(FetchError::Broken { host, source: Box::new(io(std::io::ErrorKind::ConnectionReset)) })
+        }
+        Fault::Nxdomain => Err(FetchError::NoSuchName { host }),
+        Fault::Hang => {
+            // Nothing ever comes; the caller's own patience ends it. A day is longer than any.
+            tokio::time::sleep(Duration::from_secs(86_400)).await;
+            Err(FetchError::Timeout { host, after: Duration::from_secs(86_400) })
+        }
+        Fault::BadGateway => Ok(played(StatusCode::BAD_GATEWAY, "<html><h1>502 Bad Gateway</h1></html>")),
+        Fault::Wrong => Ok(played(StatusCode::OK, "<html><h1>Welcome to the guest network</h1></html>")),
+    }
+}
+
+fn played(status: StatusCode, page: &'static str) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    Reply {
+        status,
+        headers,
+        body: host::http::whole(Bytes::from_static(page.as_bytes())),
+        is_delimited: true,
+        is_played: true,
+    }
+}

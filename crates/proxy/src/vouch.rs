@@ -1,0 +1,216 @@
+//! Who vouches for a file: a lock of the project, or the index of its registry.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use model::{DigestSet, Held, ObjectKey, ObjectUrl, SafeUrl, Sha256};
+use registry::{ANY_REGISTRY, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
+
+use crate::decide;
+use crate::flight::End;
+use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
+use crate::session::{Inner, lock};
+use crate::upstream::Chooser;
+use crate::want::{Shape, Want};
+
+/// Digests that somebody vouches for, and who.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expectation {
+    pub(crate) digests: DigestSet,
+    pub(crate) vouched_by: String,
+}
+
+/// What one index vouches for, ready to be asked.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) facts: IndexFacts,
+    by_coordinate: HashMap<Coordinate, usize>,
+    by_url: HashMap<ObjectUrl, usize>,
+}
+
+impl Table {
+    pub(crate) fn new(facts: IndexFacts) -> Self {
+        let mut by_coordinate = HashMap::new();
+        let mut by_url = HashMap::new();
+        for (number, vouched) in facts.vouched.iter().enumerate() {
+            if let Some(coordinate) = &vouched.coordinate {
+                by_coordinate.insert(coordinate.clone(), number);
+            }
+            if let Some(url) = &vouched.url {
+                by_url.insert(url.clone(), number);
+            }
+        }
+        Self { facts, by_coordinate, by_url }
+    }
+
+    /// Returns the digests of a file.
+    fn digests(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&DigestSet> {
+        let number = self
+            .by_url
+            .get(url)
+            .or_else(|| coordinate.and_then(|coordinate| self.by_coordinate.get(coordinate)))?;
+        Some(&self.facts.vouched[*number].digests)
+    }
+}
+
+/// The locks of the project, and the indexes read so far.
+#[derive(Debug)]
+pub(crate) struct Vouchers {
+    by_package: HashMap<(&'static str, String, String), Vec<(String, DigestSet, String)>>,
+    by_url: HashMap<ObjectUrl, (DigestSet, String)>,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    by_key: HashMap<ObjectKey, (Sha256, Arc<Table>)>,
+    order: VecDeque<ObjectKey>,
+}
+
+impl Vouchers {
+    pub(crate) fn new(pins: Vec<(String, Pin)>) -> Self {
+        let mut vouchers =
+            Self { by_package: HashMap::new(), by_url: HashMap::new(), tables: Mutex::default() };
+        for (lock_name, pin) in pins {
+            if let Some(url) = pin.url {
+                vouchers.by_url.insert(url, (pin.digests.clone(), lock_name.clone()));
+            }
+            if let Some(coordinate) = pin.coordinate {
+                let package = (coordinate.ecosystem, coordinate.name, coordinate.version);
+                let pinned = vouchers.by_package.entry(package).or_default();
+                pinned.push((coordinate.registry, pin.digests, lock_name));
+            }
+        }
+        vouchers
+    }
+
+    /// Remembers what an index vouches for.
+    pub(crate) fn learn(&self, key: ObjectKey, sha256: Sha256, table: Arc<Table>) {
+        let mut tables = lock(&self.tables);
+        if tables.by_key.insert(key.clone(), (sha256, table)).is_none() {
+            tables.order.push_back(key);
+        }
+        if tables.order.len() > N_FACTS_MAX
+            && let Some(oldest) = tables.order.pop_front()
+        {
+            tables.by_key.remove(&oldest);
+        }
+    }
+
+    /// Returns whether a lock pins this version.
+    pub(crate) fn pins(&self, vouched: &Vouched) -> bool {
+        vouched.coordinate.as_ref().is_some_and(|coordinate| self.pinned(coordinate).is_some())
+            || vouched.url.as_ref().is_some_and(|url| self.by_url.contains_key(url))
+    }
+
+    fn pinned(&self, coordinate: &Coordinate) -> Option<Expectation> {
+        let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());
+        let pinned = self.by_package.get(&package)?;
+        let is_here = |registry: &String| *registry == coordinate.registry || registry == ANY_REGISTRY;
+        let (_, digests, lock_name) = pinned.iter().find(|(registry, ..)| is_here(registry))?;
+        Some(Expectation { digests: digests.clone(), vouched_by: lock_name.clone() })
+    }
+
+    fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
+        if let Some((digests, lock_name)) = self.by_url.get(url) {
+            return Some(Expectation { digests: digests.clone(), vouched_by: lock_name.clone() });
+        }
+        self.pinned(coordinate?)
+    }
+
+    fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
+        lock(&self.tables).by_key.get(key).cloned()
+    }
+
+    /// Asks every index read so far, for files whose own index cannot be told from their address.
+    fn anywhere(&self, coordinate: &Coordinate, url: &ObjectUrl) -> Option<Expectation> {
+        let tables = lock(&self.tables);
+        tables.by_key.iter().find_map(|(key, (_, table))| {
+            let digests = table.digests(Some(coordinate), url)?.clone();
+            Some(Expectation { digests, vouched_by: key.url.to_string() })
+        })
+    }
+}
+
+impl Inner {
+    /// Returns the digests that the bytes of `want` must have, if anybody vouches for them.
+    pub(crate) async fn expectation(self: &Arc<Self>, want: &Want) -> Option<Expectation> {
+        let url = want.url.object();
+        match &want.shape {
+            Shape::Index(_) => None,
+            Shape::Document => self.vouchers.by_lock(None, url),
+            Shape::File(file) => {
+                let coordinate = file.coordinate.as_ref();
+                if let Some(pinned) = self.vouchers.by_lock(coordinate, url) {
+                    return Some(pinned);
+                }
+                if let Some(vouched) = self.by_index(want.ecosystem, file, url).await {
+                    return Some(vouched);
+                }
+                self.vouchers.anywhere(coordinate?, url)
+            }
+        }
+    }
+
+    async fn by_index(
+        self: &Arc<Self>,
+        ecosystem: &'static dyn Ecosystem,
+        file: &FileRequest,
+        url: &ObjectUrl,
+    ) -> Option<Expectation> {
+        let index = file.index.as_ref()?;
+        let key =
+            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        let vouched_by = index.url.to_string();
+        let from = |table: &Table| {
+            let digests = table.digests(file.coordinate.as_ref(), url)?.clone();
+            Some(Expectation { digests, vouched_by: vouched_by.clone() })
+        };
+        if let Some(found) = self.vouchers.known(&key).and_then(|(_, table)| from(&table)) {
+            return Some(found);
+        }
+        let variants = self.engine.store.variants(model::Method::Get, &index.url).unwrap_or_default();
+        for (key, held) in variants.into_iter().filter(|(_, held)| decide::is_good(held)) {
+            if let Some(found) = self.table(ecosystem, index, &key, &held).and_then(|table| from(&table)) {
+                return Some(found);
+            }
+        }
+        let table = self.fetch_index(ecosystem, index).await?;
+        from(&table)
+    }
+
+    /// Returns what a held index vouches for.
+    pub(crate) fn table(
+        &self,
+        ecosystem: &'static dyn Ecosystem,
+        index: &IndexRequest,
+        key: &ObjectKey,
+        held: &Held,
+    ) -> Option<Arc<Table>> {
+        if let Some((sha256, table)) = self.vouchers.known(key)
+            && sha256 == held.sha256
+        {
+            return Some(table);
+        }
+        let body = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;
+        let table = Arc::new(Table::new(ecosystem.read_index(index, &body).ok()?));
+        self.vouchers.learn(key.clone(), held.sha256, table.clone());
+        Some(table)
+    }
+
+    /// Fetches an index that no client asked for, because a file needs somebody to vouch for it.
+    async fn fetch_index(
+        self: &Arc<Self>,
+        ecosystem: &'static dyn Ecosystem,
+        index: &IndexRequest,
+    ) -> Option<Arc<Table>> {
+        let url = SafeUrl::from(index.url.clone());
+        let want = Want::index(url, index.clone(), &http::HeaderMap::new(), Chooser::Outlast, ecosystem);
+        let key = want.key.clone();
+        let flight = self.join(Arc::new(want), None);
+        match flight.ended().await {
+            End::Landed { held, .. } if decide::is_good(&held) => self.table(ecosystem, index, &key, &held),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! One object that is wanted, whoever asked for it.
+
+use http::{HeaderMap, HeaderValue, header};
+use model::{Method, ObjectKey, SafeUrl};
+use registry::{Ecosystem, FileRequest, IndexRequest};
+
+use crate::decide::Kind;
+use crate::headers;
+use crate::upstream::Chooser;
+
+/// An object, how to ask for it, and what is known about its kind.
+#[derive(Debug)]
+pub(crate) struct Want {
+    pub(crate) key: ObjectKey,
+    pub(crate) url: SafeUrl,
+    /// As they are sent upstream.
+    pub(crate) headers: HeaderMap,
+    pub(crate) chooser: Chooser,
+    pub(crate) ecosystem: &'static dyn Ecosystem,
+    pub(crate) shape: Shape,
+}
+
+/// What an ecosystem said about it.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    File(FileRequest),
+    Index(IndexRequest),
+    Document,
+}
+
+impl Want {
+    pub(crate) fn host(&self) -> &str {
+        self.url.object().host()
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self.shape {
+            Shape::File(_) => Kind::File,
+            Shape::Index(_) => Kind::Index,
+            Shape::Document => Kind::Document,
+        }
+    }
+
+    /// Wants an index that a client asked for at `url`.
+    pub(crate) fn index(
+        url: SafeUrl,
+        request: IndexRequest,
+        client: &HeaderMap,
+        chooser: Chooser,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Self {
+        let mut headers = headers::for_whole(client);
+        if let Some(accept) = request.accept {
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        }
+        // Read whole before it is believed, so it may as well come compressed.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let key =
+            ObjectKey { method: Method::Get, url: request.url.clone(), variant: request.variant.clone() };
+        Self { key, url, headers, chooser, ecosystem, shape: Shape::Index(request) }
+    }
+
+    /// Wants a file or a document, byte for byte.
+    pub(crate) fn bytes(
+        url: SafeUrl,
+        variant: String,
+        shape: Shape,
+        client: &HeaderMap,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Self {
+        let mut headers = headers::for_whole(client);
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let key = ObjectKey { method: Method::Get, url: url.object().clone(), variant };
+        Self { key, url, headers, chooser: Chooser::Command, ecosystem, shape }
+    }
+}
