@@ -5,7 +5,7 @@ mod pem;
 mod settings;
 mod sources;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -39,29 +39,25 @@ impl CallerTrust {
     ///
     /// The system is read by this crate, not by the process's own `SSL_CERT_FILE`, which would hide it.
     pub fn read(caller: &Caller) -> Self {
-        let mut trust = Self::default();
-        let mut seen = HashSet::new();
+        let mut reading =
+            Reading { caller, trust: Self::default(), seen: HashSet::new(), n_in: HashMap::new() };
         for path in sources::system(caller) {
-            trust.add(caller, &path, &mut seen);
+            reading.add(&path);
         }
-        trust.n_system = trust.certificates.len();
-        for (path, named_by) in sources::named_by_variables(caller) {
-            if trust.add(caller, &path, &mut seen) == 0 {
-                trust.unreadable.push(Unreadable { path, named_by });
-            }
+        reading.trust.n_system = reading.trust.certificates.len();
+        for (path, variable) in sources::named_by_variables(caller) {
+            reading.add_named(path, variable);
         }
         for path in sources::in_directories(caller) {
-            trust.add(caller, &path, &mut seen);
+            reading.add(&path);
         }
-        for (path, named_by) in sources::named_by_settings(caller) {
-            if trust.add(caller, &path, &mut seen) == 0 {
-                trust.unreadable.push(Unreadable { path, named_by: named_by.display().to_string() });
-            }
+        for (path, file) in sources::named_by_settings(caller) {
+            reading.add_named(path, file.display().to_string());
         }
         for text in sources::written_out(caller) {
-            trust.take(pem::read(text.as_bytes()), &mut seen);
+            reading.take(pem::read(text.as_bytes()));
         }
-        trust
+        reading.trust
     }
 
     /// Returns how many certificates there are: the system's, and those the caller added.
@@ -94,20 +90,38 @@ impl CallerTrust {
         roots.add_parsable_certificates(self.certificates.iter().cloned());
         roots
     }
+}
 
+/// Trust while it is read. A dozen variables may name one bundle; it is read once.
+struct Reading<'a> {
+    caller: &'a Caller,
+    trust: CallerTrust,
+    seen: HashSet<CertificateDer<'static>>,
+    n_in: HashMap<PathBuf, usize>,
+}
+
+impl Reading<'_> {
     /// Returns how many certificates a file holds, new ones or not.
-    fn add(&mut self, caller: &Caller, path: &Path, seen: &mut HashSet<CertificateDer<'static>>) -> usize {
-        let Ok(bytes) = caller.files().read(path) else { return 0 };
-        self.take(pem::read(&bytes), seen)
+    fn add(&mut self, path: &Path) -> usize {
+        let Some(file) = self.caller.files().resolve(path) else { return 0 };
+        if let Some(n) = self.n_in.get(&file) {
+            return *n;
+        }
+        let found = self.caller.files().read(&file).map(|bytes| pem::read(&bytes)).unwrap_or_default();
+        self.n_in.insert(file, found.len());
+        self.take(found)
     }
 
-    fn take(
-        &mut self,
-        found: Vec<CertificateDer<'static>>,
-        seen: &mut HashSet<CertificateDer<'static>>,
-    ) -> usize {
+    fn add_named(&mut self, path: PathBuf, named_by: String) {
+        if self.add(&path) == 0 {
+            self.trust.unreadable.push(Unreadable { path, named_by });
+        }
+    }
+
+    fn take(&mut self, found: Vec<CertificateDer<'static>>) -> usize {
         let n = found.len();
-        self.certificates.extend(found.into_iter().filter(|certificate| seen.insert(certificate.clone())));
+        let seen = &mut self.seen;
+        self.trust.certificates.extend(found.into_iter().filter(|it| seen.insert(it.clone())));
         n
     }
 }

@@ -15,7 +15,7 @@ async fn check(room: &Room, desk: &Desk, program: &str, arguments: &[&str], vari
     let (n_seen, n_refused) = (room.seen().len(), room.refused().len());
     let without = desk.run(program, arguments, variables).await;
     assert_eq!(room.seen().len(), n_seen, "{program} asked without trust: {without:?}");
-    assert!(!without.status.success(), "{program} succeeds without trust");
+    assert!(!without.status.success(), "{program} succeeds without trust: {without:?}");
     // Whether the last connection has ended yet is the client's affair; that one was refused is not.
     for _ in 0..200 {
         if room.refused().len() > n_refused {
@@ -305,5 +305,47 @@ async fn a_whole_chain_is_strictly_valid_and_bound_to_its_names() {
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(text.contains(expected), "{name}: {text}");
+    }
+}
+
+/// The clients that a distribution seldom has; `cargo xtask test` puts them on the path.
+#[tokio::test]
+async fn clients_from_registries_trust_the_room() {
+    let room = open().await;
+    let registry = url(&room, "/npm/");
+    let yarn4 = format!("npmRegistryServer: \"{registry}\"\nhttpRetry: 0\nenableTelemetry: false\n");
+    let files = [
+        ("project/package.json", "{\"name\":\"a\",\"dependencies\":{\"left-pad\":\"1.3.0\"}}"),
+        ("project/.yarnrc.yml", yarn4.as_str()),
+        ("project/yarn.lock", ""),
+        (".npmrc", &format!("registry={registry}\nfetch-retries=0\n")),
+    ];
+    let desk = Desk::new(&room, &files);
+    let (address, index) = (url(&room, "/a.ts"), url(&room, "/simple"));
+    let script = format!("exit(file_get_contents('{address}') === false ? 1 : 0);");
+    let clients: [(&str, &[&str]); 8] = [
+        ("yarn", &["install", "--no-lockfile", "--registry", &registry]),
+        ("yarn4", &["npm", "info", "left-pad"]),
+        ("pnpm", &["view", "left-pad", "--registry", &registry]),
+        ("bun", &["install", "--registry", &registry]),
+        ("deno", &["run", "--reload", &address]),
+        ("uv", &["pip", "compile", "--no-cache", "--index-url", &index, "requirements.in"]),
+        ("php", &["-r", &script]),
+        ("composer", &["show", "--all", "--no-interaction", "a/b"]),
+    ];
+    let composer =
+        format!("{{\"repositories\":[{{\"type\":\"composer\",\"url\":\"{}\"}}]}}", url(&room, "/composer"));
+    write(&desk.project().join("composer.json"), composer.as_bytes());
+    write(&desk.project().join("requirements.in"), b"left-pad\n");
+    for (program, arguments) in clients.into_iter().filter(|(program, _)| is_installed(program)) {
+        let variables = [("UV_HTTP_RETRIES", "0"), ("COMPOSER_ALLOW_SUPERUSER", "1")];
+        check(&room, &desk, program, arguments, &variables).await;
+    }
+
+    let own = format!("{yarn4}httpsCaFilePath: /etc/ssl/certs/ca-certificates.crt\n");
+    let files = [files[0], ("project/.yarnrc.yml", own.as_str()), files[2], files[3]];
+    let desk = Desk::new(&room, &files);
+    for (program, arguments) in clients.into_iter().take(2).filter(|(program, _)| is_installed(program)) {
+        check(&room, &desk, program, arguments, &[]).await;
     }
 }

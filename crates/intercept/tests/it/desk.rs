@@ -13,7 +13,16 @@ use crate::room::Room;
 
 /// Java and npm take some seconds to start on a busy machine.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(120);
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin";
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin";
+
+/// Returns where clients are looked for: what `OUTLAST_TEST_PATH` adds, then the system's places.
+#[expect(clippy::disallowed_methods, reason = "tests stand outside the layers")]
+fn search_path() -> String {
+    match std::env::var("OUTLAST_TEST_PATH") {
+        Ok(own) => format!("{own}:{SYSTEM_PATH}"),
+        Err(_) => SYSTEM_PATH.to_owned(),
+    }
+}
 
 /// A home of its own, the room's files, and the variables that go with them.
 pub(crate) struct Desk {
@@ -41,7 +50,7 @@ impl Desk {
             java_store: directory.join("cacerts"),
             directory,
         };
-        let own = vec![("HOME".into(), home.path().into()), ("PATH".into(), PATH.into())];
+        let own = vec![("HOME".into(), home.path().into()), ("PATH".into(), search_path().into())];
         let caller = Caller::new(own, home.path().join("project"), Disk);
         std::fs::create_dir_all(caller.directory()).unwrap();
         let trust = CallerTrust::read(&caller);
@@ -56,7 +65,7 @@ impl Desk {
         Self { home, variables: settings.variables }
     }
 
-    fn project(&self) -> PathBuf {
+    pub(crate) fn project(&self) -> PathBuf {
         self.home.path().join("project")
     }
 
@@ -66,7 +75,7 @@ impl Desk {
             .args(arguments)
             .env_clear()
             .env("HOME", self.home.path())
-            .env("PATH", PATH)
+            .env("PATH", search_path())
             .envs(variables.iter().copied())
             .current_dir(self.project())
             .kill_on_drop(true)
@@ -96,7 +105,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
 /// Says which client is not there: a test that is passed over must not look passed.
 #[expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
 pub(crate) fn is_installed(program: &str) -> bool {
-    let is_there = std::env::split_paths(PATH).any(|directory| directory.join(program).exists());
+    let is_there = std::env::split_paths(&search_path()).any(|directory| directory.join(program).exists());
     if !is_there {
         eprintln!("{program} is not installed here: not tested");
     }
