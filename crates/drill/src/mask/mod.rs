@@ -18,7 +18,7 @@ pub struct Mask {
     pub client: &'static str,
 }
 
-/// Returns the caches below `home` and those that variables have moved elsewhere, sorted and without repetition.
+/// Returns the caches below `home` and those that variables have moved elsewhere, sorted; none lies in another.
 ///
 /// `lookup` reads one variable. Masking an ancestor of `home` (or `home`) would hide more than a cache, tool chains
 /// included, so a variable that says so is passed over. A relative one points into the project, of which the drill has
@@ -50,7 +50,8 @@ pub fn masks(home: &Path, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask
         }
     }
     found.sort();
-    found.dedup_by(|later, earlier| later.path == earlier.path);
+    // Paths sort by their parts, so what lies in a folder follows it; hidden with it, it needs no mask of its own.
+    found.dedup_by(|later, earlier| later.path.starts_with(&earlier.path));
     found
 }
 

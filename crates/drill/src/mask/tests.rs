@@ -1,3 +1,5 @@
+//! What is hidden, and what must not be.
+
 use super::*;
 
 fn with(variables: &'static [(&'static str, &'static str)]) -> Vec<Mask> {
@@ -56,6 +58,9 @@ fn masks_are_sorted_and_named_once() {
     let masks = with(&[("npm_config_cache", "/home/kim/.npm"), ("NPM_CONFIG_CACHE", "/home/kim/.npm")]);
     assert!(masks.is_sorted());
     assert_eq!(masks.iter().filter(|mask| mask.path.ends_with(".npm")).count(), 1);
+    let masks = with(&[("PIP_CACHE_DIR", "/home/kim/.cache/pip"), ("UV_CACHE_DIR", "/home/kim/.cacheable")]);
+    assert!(!has(&masks, "/home/kim/.cache/pip"), "hidden with the folder around it");
+    assert!(has(&masks, "/home/kim/.cacheable"), "a longer name is another folder");
     assert!(machine_masks().iter().all(|mask| mask.path.is_absolute()));
 }
 

@@ -1,3 +1,5 @@
+//! The rules of the matrix, one journal a line, and the guessing of labels.
+
 use model::Sha256;
 
 use super::*;

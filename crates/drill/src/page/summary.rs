@@ -5,10 +5,10 @@ use std::time::Duration;
 use maud::{Markup, html};
 use model::{Containment, Verdict};
 
-use super::text::{count, millis, shown, size, time};
+use super::text::{count, marked, millis, sentence, shown, size, time};
 use crate::duration::format_duration;
 use crate::judge::quoted;
-use crate::report::Report;
+use crate::report::{Level, Report};
 
 /// The verdict in words, before anything else.
 pub(super) fn heading(report: &Report) -> Markup {
@@ -22,7 +22,7 @@ pub(super) fn heading(report: &Report) -> Markup {
                 " "
                 @match report.verdict {
                     Verdict::Pass => { code { (command) } " survives. With " (cut(report)) " it ran to its end, from copies alone for what was cut." }
-                    Verdict::Fail => { code { (command) } " does not survive. With " (cut(report)) " it did not do what it does otherwise." }
+                    Verdict::Fail => { code { (command) } " does not survive. With " (cut(report)) ", " (count(report.reasons.len(), "thing")) " went wrong." }
                     Verdict::Inconclusive => { "This drill does not show whether " code { (command) } " survives with " (cut(report)) "." }
                 }
             }
@@ -60,8 +60,8 @@ pub(super) fn reasons(report: &Report) -> Markup {
             ol {
                 @for reason in &report.reasons {
                     li {
-                        p { (shown(&reason.what)) "." }
-                        p.hint { span { "Next step" } " " (shown(&reason.hint)) }
+                        p { (sentence(&reason.what)) "." }
+                        p.hint { span { "Next step" } " " (marked(&reason.hint)) }
                     }
                 }
             }
@@ -75,13 +75,13 @@ fn proof(report: &Report) -> Markup {
         section.reasons {
             h2 { "What this rests on" }
             ul {
-                li { "The same command in the same directory had succeeded with a live network before (run "
+                li { "The same command in the same directory had succeeded before (run "
                     code { (report.recorded_run.as_ref().map_or("", |run| run.as_str())) } ")." }
                 li { "The room was sealed: nothing the command did could reach the network past Outlast." }
                 li { (count(report.n_from_copies(), "object")) " of " (record.objects.len())
                     " came from copies, each checked against its digest before it was handed over; none was missing." }
                 li { "Not one byte came from a host that was cut." }
-                @if !record.outputs.is_empty() {
+                @if report.level == Level::D3 {
                     li { (count(record.outputs.len(), "output file")) " equal what the recorded run made, byte by byte." }
                 }
                 @if let Some(objective_ms) = report.objective_ms {
@@ -111,12 +111,12 @@ pub(super) fn times(report: &Report) -> Markup {
             div.tiles {
                 (tile(millis(report.detected_ms), "detected", "longest time from the first request to a cut host until it was classed unavailable"))
                 (tile(millis(report.recovered_ms), "recovered", "longest time from the first request to a cut host until a verified copy stood in"))
-                (tile(millis(report.objective_ms), "objective", "the recovery time that was promised"))
+                (tile(report.objective_ms.map_or_else(|| "none".to_owned(), |objective_ms| millis(Some(objective_ms))), "objective", "the recovery time that was promised"))
                 (tile(millis(Some(report.record.duration_ms)), "duration", "the whole command, from start to end"))
                 (tile(age, "data age", "time since an upstream last confirmed the oldest object used"))
                 (tile(size(report.bytes_from_cut_hosts), "leaked", "what came from hosts that were cut; must be nothing"))
             }
-            p.note { "A dash means that there was nothing to measure: no cut host was asked, it never recovered, or no objective was set." }
+            p.note { "A dash means that there was nothing to measure: no cut host was asked, or one never recovered." }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use maud::{Markup, html};
 use model::Timestamp;
 
 use crate::duration::format_duration;
@@ -27,6 +28,29 @@ pub(super) fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Shows a text of ours in which literals stand in backticks.
+pub(super) fn marked(text: &str) -> Markup {
+    let shown = shown(text);
+    let parts: Vec<&str> = shown.split('`').collect();
+    html! {
+        @if parts.len().is_multiple_of(2) {
+            // A backtick without a partner came from outside; then none is taken for ours.
+            (shown)
+        } @else {
+            @for (index, part) in parts.iter().enumerate() {
+                @if index.is_multiple_of(2) { (part) } @else { code { (part) } }
+            }
+        }
+    }
+}
+
+/// Shows a text as [`marked`] does, beginning with a capital letter.
+pub(super) fn sentence(text: &str) -> Markup {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    marked(&(first + chars.as_str()))
 }
 
 /// Returns `21 May 2026, 10:00:05 UTC`.

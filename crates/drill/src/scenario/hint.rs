@@ -34,7 +34,7 @@ mod tests {
     fn a_slip_is_recognised_and_another_word_is_not() {
         let known = ["name", "cut", "run", "objective", "output"];
         let check = |written: &str, expected: Option<&str>| {
-            assert_eq!(nearest(written, &known), expected, "{written}")
+            assert_eq!(nearest(written, &known), expected, "{written}");
         };
         check("objectiv", Some("objective"));
         check("outputs", Some("output"));

@@ -1,3 +1,5 @@
+//! Scenario files, good and broken.
+
 use super::*;
 
 const WHOLE: &str = r#"# a comment
