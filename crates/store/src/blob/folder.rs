@@ -107,10 +107,11 @@ impl Folder {
                     .map(|chunk| scope.spawn(|| chunk.iter_mut().try_for_each(|blob| self.sync(blob))))
                     .collect();
                 // Every thread is waited for; the first error is the one that is told.
-                threads
+                let outcomes: Vec<io::Result<()>> = threads
                     .into_iter()
                     .map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())))
-                    .fold(Ok(()), |first, next| first.and(next))
+                    .collect();
+                outcomes.into_iter().collect::<io::Result<()>>()
             })?;
         }
         for blob in waiting {
@@ -162,9 +163,16 @@ impl Folder {
         if !leaf.is_dir() {
             fs::create_dir_all(leaf)?;
         }
-        fs::rename(&blob.path, &path)?;
+        match fs::rename(&blob.path, &path) {
+            // An attempt before got this far.
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && self.size_bytes(&blob.sha256) == Some(blob.size_bytes) => {}
+            renamed => renamed?,
+        }
+        failpoint::pass("blob.renamed")?;
         blob.stage = Stage::Renamed;
-        failpoint::pass("blob.renamed")
+        Ok(())
     }
 
     fn sync_folders<'a>(&self, names: impl Iterator<Item = &'a Sha256>) -> io::Result<()> {

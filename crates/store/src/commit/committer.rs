@@ -3,9 +3,9 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::{Item, Shared};
+use super::{Item, Outcome, Shared};
 use crate::blob::Temporary;
-use crate::error::WriteError;
+use crate::error::{AppendError, WriteError};
 
 /// How long the first of a batch waits for others to share its fsyncs.
 const GATHER: Duration = Duration::from_millis(40);
@@ -130,9 +130,14 @@ fn commit(shared: &Shared, waiting: &mut Vec<Item>) -> Result<(), WriteError> {
         return Ok(());
     }
     shared.locked(|desk| {
-        desk.append(shared, waiting, |item| {
-            if item.guarded.is_none() {
-                shared.queue().n_events -= item.drafts.len();
+        desk.append(shared, waiting, |item, outcome| match item.guarded {
+            None => shared.queue().n_events -= item.drafts.len(),
+            Some(guarded) => {
+                // He may be gone; then nobody wants to know.
+                let _ = guarded.answer.send(match outcome {
+                    Outcome::Appended { last_seq } => Ok(last_seq),
+                    Outcome::Moved { subject, at } => Err(AppendError::Moved { subject, at }),
+                });
             }
         })
     })

@@ -4,12 +4,21 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{Item, Shared};
-use crate::error::{AppendError, IndexError, WriteError};
+use crate::error::{IndexError, WriteError};
 use crate::index::IndexWriter;
 use crate::journal::{Journal, Line, Numbered, SEGMENT_BYTES_MAX, Whole, hash_at};
 
 /// What is appended with one write, beyond which the next begins: a segment is never much longer than its bound.
 const BATCH_BYTES_MAX: usize = SEGMENT_BYTES_MAX as usize;
+
+/// What became of an item.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is in the journal.
+    Appended { last_seq: u64 },
+    /// Its subject had moved on.
+    Moved { subject: String, at: u64 },
+}
 
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -21,7 +30,7 @@ impl Desk {
     /// Opens journal and index and lets the index catch up. The caller holds the file lock.
     pub(crate) fn open(home: &Path) -> Result<Self, IndexError> {
         let folder = home.join("journal");
-        let journal = Journal::open(&folder)?;
+        let journal = Journal::open(home)?;
         let (index, _) = IndexWriter::open(&home.join("index.db"), &journal)?;
         let mut desk = Self { journal, index };
         desk.compare_with_index(&folder)?;
@@ -32,7 +41,7 @@ impl Desk {
 
     /// Makes the index anew from the journal. The caller holds the file lock.
     pub(crate) fn rebuild(home: &Path) -> Result<(Self, Whole), IndexError> {
-        let mut journal = Journal::open(&home.join("journal"))?;
+        let mut journal = Journal::open(home)?;
         journal.mend_tail()?;
         let (index, whole) = IndexWriter::rebuild(&home.join("index.db"), &journal)?;
         Ok((Self { journal, index }, whole))
@@ -55,6 +64,7 @@ impl Desk {
         self.journal.refresh()?;
         self.journal.mend_tail()?;
         self.index.renew(&self.journal)?;
+        shared.index.renew();
         self.fold_journal(|transaction| retire(shared, transaction))?;
         // What waited may have been folded by somebody else.
         shared.overlay_mut().retire();
@@ -62,51 +72,48 @@ impl Desk {
         Ok(())
     }
 
-    /// Appends what waits. Each item's outcome is told through `done`, in order, as soon as it is durable.
+    /// Appends what waits. Each item's outcome is told through `done`, in order.
     pub(crate) fn append(
         &mut self,
         shared: &Shared,
         items: &mut Vec<Item>,
-        mut done: impl FnMut(Item),
+        mut done: impl FnMut(Item, Outcome),
     ) -> Result<(), WriteError> {
         self.catch_up(shared).map_err(index_failed)?;
         while !items.is_empty() {
-            let (n_items, lines) = self.append_some(items)?;
-            let mut upto = 0;
-            for item in items.drain(..n_items) {
-                upto = item.upto;
-                done(item);
+            let (outcomes, lines) = self.append_some(items)?;
+            let appended: Vec<Item> = items.drain(..outcomes.len()).collect();
+            shared.overlay_mut().note_appended(appended.last().map_or(0, |item| item.upto));
+            let folded = self.index.fold(&lines, |transaction| retire(shared, transaction));
+            // Answered only now, so that whoever appended sees it; durable it is also if the index failed.
+            for (item, outcome) in appended.into_iter().zip(outcomes) {
+                done(item, outcome);
             }
-            shared.overlay_mut().note_appended(upto);
-            self.index.fold(&lines, |transaction| retire(shared, transaction)).map_err(index_failed)?;
+            folded.map_err(index_failed)?;
             shared.note_folded(self.journal.stamp());
         }
         self.index.tidy();
         Ok(())
     }
 
-    /// Appends with one write as many items as fit, and answers those who lost a race or won one.
-    fn append_some(&mut self, items: &[Item]) -> Result<(usize, Vec<Line>), WriteError> {
+    /// Appends with one write as many items as fit; returns what became of each of them.
+    fn append_some(&mut self, items: &[Item]) -> Result<(Vec<Outcome>, Vec<Line>), WriteError> {
         let mut heads: HashMap<String, u64> = HashMap::new();
         let mut entries = Vec::new();
-        let mut n_items = 0;
+        let mut outcomes = Vec::new();
         let mut n_bytes = 0;
-        let mut answers = Vec::new();
         for item in items {
             if n_bytes > BATCH_BYTES_MAX {
                 break;
             }
-            n_items += 1;
-            if let Some(guarded) = &item.guarded {
-                if let Some((subject, expected)) = &guarded.expect {
-                    let at = self.head(&mut heads, subject)?;
-                    if at != *expected {
-                        // He may be gone; then nobody wants to know.
-                        let _ = guarded.answer.send(Err(AppendError::Moved { subject: subject.clone(), at }));
-                        continue;
-                    }
+            if let Some((subject, expected)) =
+                item.guarded.as_ref().and_then(|guarded| guarded.expect.as_ref())
+            {
+                let at = self.head(&mut heads, subject)?;
+                if at != *expected {
+                    outcomes.push(Outcome::Moved { subject: subject.clone(), at });
+                    continue;
                 }
-                answers.push((guarded, entries.len() + item.drafts.len()));
             }
             for draft in &item.drafts {
                 let subject_seq = self.head(&mut heads, &draft.subject)? + 1;
@@ -114,13 +121,10 @@ impl Desk {
                 n_bytes += draft.payload.get().len();
                 entries.push(Numbered { draft, subject_seq });
             }
+            outcomes.push(Outcome::Appended { last_seq: self.journal.seq + entries.len() as u64 });
         }
-        let before = self.journal.seq;
         let lines = if entries.is_empty() { Vec::new() } else { self.journal.append(&entries)? };
-        for (guarded, n_entries) in answers {
-            let _ = guarded.answer.send(Ok(before + n_entries as u64));
-        }
-        Ok((n_items, lines))
+        Ok((outcomes, lines))
     }
 
     fn head(&self, heads: &mut HashMap<String, u64>, subject: &str) -> Result<u64, WriteError> {

@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard
 use model::{Event, Sha256};
 
 pub(crate) use committer::run;
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, Outcome};
 pub(crate) use overlay::Overlay;
 pub(crate) use queue::{Guarded, Item, Queue};
 

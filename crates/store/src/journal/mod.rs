@@ -50,10 +50,12 @@ pub(crate) struct Numbered<'a> {
 
 impl Journal {
     /// Opens the journal, or begins one. The caller holds the lock.
-    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn open(home: &Path) -> io::Result<Self> {
+        let folder = &home.join("journal");
         sweep(folder)?;
         let path = folder.join("current.jsonl");
-        let is_new = !path.exists() && segment::list(folder)?.is_empty();
+        // An index without a journal has seen one: it is lost, and beginning another would hide that.
+        let is_new = !path.exists() && segment::list(folder)?.is_empty() && !home.join("index.db").exists();
         if is_new {
             host::file::write_atomically(&path, &Header::first().encode()?)?;
         }

@@ -84,12 +84,7 @@ impl Chain {
                 }
                 (_, None) => problems.push(format!("{place}: it names no segment before it")),
             }
-            let is_first =
-                header.segment == 1 && (header.first_seq, header.prev) == (1, Sha256::from_bytes([0; 32]));
-            if self
-                .expected
-                .map_or(header.segment == 1 && !is_first, |next| next != (header.first_seq, header.prev))
-            {
+            if self.expected.is_some_and(|next| next != (header.first_seq, header.prev)) {
                 problems.push(format!("{place}: it does not follow the entries before it"));
             }
         }
@@ -122,7 +117,7 @@ fn take(
         match Line::parse(&bytes[range]) {
             Ok(line) => entry(line)?,
             Err(error) => {
-                whole.problems.push(format!("{place}: entry {} is not readable: {error}", link.seq))
+                whole.problems.push(format!("{place}: entry {} is not readable: {error}", link.seq));
             }
         }
         whole.last = Some(link);

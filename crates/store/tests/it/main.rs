@@ -1,9 +1,17 @@
 //! The store from outside, as the engine, a second process and a person with `jq` see it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start processes of their own and read their environment"
 )]
 
 mod conformance;
+mod crash;
+mod damage;
+mod format;
+mod processes;
+mod rebuild;
+mod space;
+mod workload;
 mod world;

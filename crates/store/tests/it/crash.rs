@@ -1,0 +1,134 @@
+//! kill -9 at every failure point and at random moments: nothing that was acknowledged is lost, nothing wrong is there.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use model::Event;
+use store::Store;
+
+use crate::processes::again;
+use crate::workload::Workload;
+use crate::world::*;
+
+const CHILD: &str = "crash::random_work_leaves_a_good_store";
+const N_STEPS: usize = 120;
+
+/// The child of every test here; without an environment, the same work without a crash.
+#[test]
+fn random_work_leaves_a_good_store() {
+    let Ok(home) = std::env::var("STORE_TEST_HOME") else {
+        let home = Home::new();
+        let acknowledged = home.path().join("acknowledged");
+        work(home.path(), 1, "", &acknowledged);
+        assert_good(&home.open());
+        assert!(check(&home, &acknowledged, "no crash") > 50);
+        return;
+    };
+    let environment = |name| std::env::var(name).unwrap();
+    let seed = environment("STORE_TEST_SEED").parse().unwrap();
+    let acknowledged = environment("STORE_TEST_ACKNOWLEDGED");
+    work(Path::new(&home), seed, &environment("STORE_TEST_FAILPOINTS"), Path::new(&acknowledged));
+}
+
+/// Works in a home, and writes down what was acknowledged.
+fn work(home: &Path, seed: u64, failpoints: &str, acknowledged: &Path) {
+    let mut list = fs::File::options().create(true).append(true).open(acknowledged).unwrap();
+    host::failpoint::arm(failpoints).unwrap();
+    let store = Store::open(home, clock()).unwrap();
+    let mut workload = Workload::new(seed);
+    for round in 0..6 {
+        workload.run(&store, N_STEPS / 6, &mut |event| {
+            let line = serde_json::to_string(event).unwrap() + "\n";
+            list.write_all(line.as_bytes()).unwrap();
+        });
+        // So that segments are closed as well.
+        store
+            .append(None, vec![rejected(&format!("large-{round}"), &"x".repeat(1 << 20))])
+            .unwrap_or_default();
+        store.append(None, vec![rejected(&format!("large-{round}"), &"y".repeat(1_000_000))]).unwrap();
+    }
+}
+
+/// Asserts that the store is good and has everything that was acknowledged; returns how much that was.
+fn check(home: &Home, acknowledged: &Path, what: &str) -> usize {
+    let store = home.open();
+    let report = store.verify(&mut |_| {}).unwrap();
+    assert!(report.is_good(), "{what}: {report:?}");
+    let entries = store.events_since(0, usize::MAX).unwrap();
+    let mut rest = entries.iter();
+    let acknowledged = fs::read_to_string(acknowledged).unwrap();
+    for line in acknowledged.lines() {
+        let event: Event = serde_json::from_str(line).unwrap();
+        // In order: what was acknowledged first stands first.
+        assert!(rest.any(|entry| entry.event == event), "{what}: lost {line}");
+        if let Event::Kept { key, held } = &event {
+            assert!(
+                store.generations(key).unwrap().iter().any(|other| other.sha256 == held.sha256),
+                "{what}: {line}"
+            );
+            let bytes = store.read_blob(&held.sha256, 1 << 20).unwrap();
+            assert_eq!(bytes.len() as u64, held.size_bytes, "{what}: {line}");
+        }
+    }
+    let temporaries = fs::read_dir(home.path().join("blobs"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("tmp-"))
+        .count();
+    assert_eq!(temporaries, 1, "{what}: temporaries of the dead are swept");
+    acknowledged.lines().count()
+}
+
+/// Lets a child work until it is killed, and checks what it left. Returns whether it was killed.
+fn crash(home: &Home, seed: u64, failpoints: &str) -> bool {
+    let acknowledged = home.path().join("acknowledged");
+    let what = format!("seed {seed}, {failpoints}");
+    let child = again(
+        CHILD,
+        &[
+            ("STORE_TEST_HOME", home.path().to_str().unwrap().to_owned()),
+            ("STORE_TEST_SEED", seed.to_string()),
+            ("STORE_TEST_FAILPOINTS", failpoints.to_owned()),
+            ("STORE_TEST_ACKNOWLEDGED", acknowledged.to_str().unwrap().to_owned()),
+        ],
+    );
+    let output = child.wait_with_output().unwrap();
+    let was_killed = std::os::unix::process::ExitStatusExt::signal(&output.status) == Some(9);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(was_killed || output.status.success(), "{what}: {told}");
+    check(home, &acknowledged, &what);
+    was_killed
+}
+
+#[test]
+fn kill_at_every_failure_point_loses_nothing() {
+    for point in store::FAILURE_POINTS.into_iter().chain(["file.written", "file.synced", "file.renamed"]) {
+        let home = Home::new();
+        // Early, and again in what the first crash left.
+        assert!(crash(&home, 1, &format!("{point}=kill@1")), "{point} is never passed");
+        let passes = if point.starts_with("segment") || point.starts_with("file") { 1 } else { 12 };
+        assert!(crash(&home, 2, &format!("{point}=kill@{passes}")), "{point} is not passed {passes} times");
+        assert!(!crash(&home, 3, ""), "{point}: it goes on");
+        let store = home.open();
+        let before = crate::rebuild::answers(&store);
+        drop(store);
+        home.forget_index();
+        assert_eq!(crate::rebuild::answers(&home.open()), before, "{point}");
+    }
+}
+
+#[test]
+fn kill_at_random_moments_loses_nothing() {
+    let n_seeds: u64 = std::env::var("OUTLAST_SEEDS").map_or(20, |text| text.parse().unwrap());
+    let first: u64 = std::env::var("OUTLAST_SEED").map_or(1000, |text| text.parse().unwrap());
+    for seed in first..first + n_seeds {
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let home = Home::new();
+        for _ in 0..2 {
+            let point = store::FAILURE_POINTS[random.usize(..store::FAILURE_POINTS.len())];
+            let failpoints = format!("{point}=kill@{}", random.u32(1..60));
+            crash(&home, random.u64(..), &failpoints);
+        }
+    }
+}

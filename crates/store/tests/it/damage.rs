@@ -1,0 +1,219 @@
+//! `verify` finds every flipped bit, every truncation and everything that is missing, and names what it belonged to.
+
+use std::fs;
+use std::path::Path;
+
+use model::Sha256;
+use store::{BlobFault, Store, VerifyReport, WriteError};
+
+use crate::world::*;
+
+const BYTES: &[u8] = b"twenty bytes of blob";
+
+/// A home with a few blobs and a closed store.
+fn filled() -> Home {
+    let home = Home::new();
+    let store = home.open();
+    keep(&store, "a", BYTES);
+    keep(&store, "b", BYTES);
+    keep(&store, "c", b"");
+    store.put(b"{}").unwrap();
+    store.record(vec![ran(1, b"{}", false), gone("a", 3)]).unwrap();
+    store.put(b"named by nobody").unwrap();
+    store.flush().unwrap();
+    drop(store);
+    home
+}
+
+fn verify(home: &Home) -> VerifyReport {
+    home.open().verify(&mut |_| {}).unwrap()
+}
+
+/// Asserts that exactly one blob is damaged, and how.
+fn check_blob(home: &Home, fault: BlobFault, belongs_to: &[&str], what: &str) {
+    let report = verify(home);
+    assert_eq!(report.n_damaged, 1, "{what}");
+    assert_eq!(
+        (report.damaged[0].fault, report.damaged[0].belongs_to.as_slice()),
+        (fault, &*owned(belongs_to)),
+        "{what}"
+    );
+    assert!(report.journal.is_empty(), "{what}: {report:?}");
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn a_whole_store_is_good_and_a_blob_that_nobody_names_is_counted() {
+    let home = filled();
+    let mut seen = Vec::new();
+    let report = home.open().verify(&mut |progress| seen.push(progress)).unwrap();
+    assert!(report.is_good(), "{report:?}");
+    assert_eq!((report.checked, report.n_unnamed), (4, 1));
+    assert_eq!((seen.len(), seen[3].checked, seen[3].n_blobs), (4, 4, 4));
+}
+
+#[test]
+fn every_flipped_bit_of_a_blob_is_found() {
+    let home = filled();
+    let path = home.blob_path(&Sha256::of(BYTES));
+    let subjects = ["GET https://example.com/a", "GET https://example.com/b"];
+    for place in 0..BYTES.len() * 8 {
+        let mut bytes = BYTES.to_vec();
+        bytes[place / 8] ^= 1 << (place % 8);
+        fs::write(&path, &bytes).unwrap();
+        check_blob(&home, BlobFault::Flipped, &subjects, &format!("bit {place}"));
+    }
+    fs::write(&path, [BYTES, b"!"].concat()).unwrap();
+    check_blob(&home, BlobFault::Flipped, &subjects, "longer");
+    fs::write(&path, BYTES).unwrap();
+    assert!(verify(&home).is_good());
+}
+
+#[test]
+fn every_truncation_and_every_removal_of_a_blob_is_found() {
+    let home = filled();
+    let path = home.blob_path(&Sha256::of(BYTES));
+    let subjects = ["GET https://example.com/a", "GET https://example.com/b"];
+    for end in 0..BYTES.len() {
+        fs::write(&path, &BYTES[..end]).unwrap();
+        check_blob(&home, BlobFault::Truncated, &subjects, &format!("cut at {end}"));
+    }
+    fs::remove_file(&path).unwrap();
+    check_blob(&home, BlobFault::Missing, &subjects, "removed");
+    fs::write(&path, BYTES).unwrap();
+    fs::remove_file(home.blob_path(&Sha256::of(b""))).unwrap();
+    check_blob(&home, BlobFault::Missing, &["GET https://example.com/c"], "the empty one removed");
+    fs::write(home.blob_path(&Sha256::of(b"")), b"").unwrap();
+    fs::remove_file(home.blob_path(&Sha256::of(b"{}"))).unwrap();
+    check_blob(&home, BlobFault::Missing, &[&format!("run {}", run_id(1))], "a record removed");
+}
+
+#[test]
+fn a_report_has_the_fields_of_the_interface() {
+    let home = filled();
+    fs::remove_file(home.blob_path(&Sha256::of(b""))).unwrap();
+    let report = serde_json::to_value(verify(&home)).unwrap();
+    assert_eq!(report["checked"], 3);
+    assert_eq!(report["n_damaged"], 1);
+    assert_eq!(report["damaged"][0]["fault"], "missing");
+    assert_eq!(report["damaged"][0]["belongs_to"][0], "GET https://example.com/c");
+    assert_eq!(report["damaged"][0]["sha256"], Sha256::of(b"").to_string());
+}
+
+/// Asserts that a change of the journal is found, or was mended to what it had been.
+fn check_journal(home: &Home, path: &Path, whole: &[u8], changed: &[u8], what: &str) {
+    fs::write(path, changed).unwrap();
+    let store = home.open();
+    let report = store.verify(&mut |_| {}).unwrap();
+    let is_mended = fs::read(path).unwrap() == whole;
+    assert!(is_mended || !report.journal.is_empty(), "{what}");
+    assert_eq!(report.n_damaged, 0, "{what}: {report:?}");
+    drop(store);
+    if !is_mended {
+        assert_eq!(fs::read(path).unwrap(), changed, "{what}: a damaged journal is left as it is");
+        fs::write(path, whole).unwrap();
+    }
+}
+
+#[test]
+fn every_damaged_byte_of_the_open_segment_is_found() {
+    let home = filled();
+    let path = home.current();
+    let whole = fs::read(&path).unwrap();
+    for place in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 1 << (place % 8);
+        check_journal(&home, &path, &whole, &changed, &format!("byte {place}"));
+    }
+    assert!(verify(&home).is_good());
+}
+
+#[test]
+fn every_truncation_of_the_open_segment_is_found() {
+    let home = filled();
+    let path = home.current();
+    let whole = fs::read(&path).unwrap();
+    for end in 0..whole.len() {
+        check_journal(&home, &path, &whole, &whole[..end], &format!("cut at {end}"));
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(!verify(&home).is_good());
+    fs::write(&path, &whole).unwrap();
+    assert!(verify(&home).is_good());
+}
+
+#[test]
+fn a_damaged_journal_is_read_but_takes_no_more() {
+    let home = filled();
+    let whole = fs::read_to_string(home.current()).unwrap();
+    fs::write(home.current(), whole.replacen("example", "exbmple", 1)).unwrap();
+    let store = home.open();
+    let refused = store.append(None, vec![drilled(1)]);
+    assert!(
+        matches!(refused, Err(store::AppendError::Write { source: WriteError::Damaged { .. } })),
+        "{refused:?}"
+    );
+    assert_eq!(store.lookup(&key("a")).unwrap().unwrap().gone_since, Some(time(3)));
+    drop(store);
+    // Also when the index is lost: every entry that is whole is still found.
+    home.forget_index();
+    let store = home.open();
+    assert_eq!(store.lookup(&key("a")).unwrap(), None, "the entry that is damaged");
+    assert!(store.lookup(&key("b")).unwrap().is_some());
+    drop(store);
+    fs::write(home.current(), whole).unwrap();
+    assert!(Store::rebuild_index(home.path(), clock()).unwrap().journal.is_empty());
+    home.open().append(None, vec![drilled(1)]).unwrap();
+}
+
+#[test]
+fn a_line_that_a_crash_cut_off_is_cut_off_and_nothing_else() {
+    let home = filled();
+    let whole = fs::read(home.current()).unwrap();
+    let torn = [&whole[..], br#"{"seq":6,"time":"2026-05-21T1"#].concat();
+    fs::write(home.current(), torn).unwrap();
+    let store = home.open();
+    assert_good(&store);
+    assert_eq!(fs::read(home.current()).unwrap(), whole);
+    assert_eq!(store.append(None, vec![drilled(1)]).unwrap(), 6);
+}
+
+/// A home with three closed segments.
+fn segmented() -> Home {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..15 {
+        store.append(None, vec![rejected(&format!("{number}"), &"x".repeat(1_000_000))]).unwrap();
+    }
+    keep(&store, "a", BYTES);
+    store.flush().unwrap();
+    drop(store);
+    assert_eq!(home.closed_segments().len(), 3);
+    home
+}
+
+#[test]
+fn every_damage_to_a_closed_segment_is_found() {
+    let home = segmented();
+    assert!(verify(&home).is_good());
+    for path in home.closed_segments() {
+        let whole = fs::read(&path).unwrap();
+        for place in (0..whole.len()).step_by(whole.len() / 20 + 1) {
+            let mut changed = whole.clone();
+            changed[place] ^= 1 << (place % 8);
+            check_journal(&home, &path, &whole, &changed, &format!("{}: byte {place}", path.display()));
+        }
+        check_journal(&home, &path, &whole, &whole[..whole.len() - 1], "cut");
+        check_journal(&home, &path, &whole, &[&whole[..], b"!"].concat(), "longer");
+        fs::remove_file(&path).unwrap();
+        assert!(!verify(&home).journal.is_empty(), "removed");
+        let other = path.with_file_name(format!("{}.jsonl.zst", Sha256::of(b"other")));
+        fs::write(&other, &whole).unwrap();
+        assert!(!verify(&home).journal.is_empty(), "renamed");
+        fs::rename(&other, &path).unwrap();
+    }
+    assert!(verify(&home).is_good());
+}

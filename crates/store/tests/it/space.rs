@@ -1,0 +1,121 @@
+//! A full disk: an error, nothing lost, nothing wrong, and it goes on by itself.
+
+use std::io::{ErrorKind, Write};
+
+use host::failpoint;
+use model::Sha256;
+use store::{AppendError, WriteError};
+
+use crate::processes::alone;
+use crate::world::*;
+
+#[test]
+fn a_full_disk_in_the_middle_of_a_blob_leaves_nothing() {
+    alone("space::a_full_disk_in_the_middle_of_a_blob_leaves_nothing", || {
+        let home = Home::new();
+        let store = home.open();
+        failpoint::arm("blob.write=nospace@2").unwrap();
+        let mut writer = store.writer().unwrap();
+        writer.write_all(b"half").unwrap();
+        assert_eq!(writer.write_all(b" more").unwrap_err().kind(), ErrorKind::StorageFull);
+        drop(writer);
+        assert!(!store.has_blob(&Sha256::of(b"half")) && !store.has_blob(&Sha256::of(b"half more")));
+        keep(&store, "a", b"half more");
+        store.flush().unwrap();
+        assert_eq!(store.read_blob(&Sha256::of(b"half more"), 100).unwrap(), b"half more");
+        assert_good(&store);
+    });
+}
+
+#[test]
+fn a_full_disk_at_any_step_is_told_and_passes() {
+    alone("space::a_full_disk_at_any_step_is_told_and_passes", || {
+        for point in store::FAILURE_POINTS {
+            for failure in ["nospace", "broken"] {
+                // Before finish() the caller has the error at once, and the blob is not handed over; segments are below.
+                if !point.starts_with("segment") && !matches!(point, "blob.write" | "blob.temporary_written")
+                {
+                    check(point, failure);
+                }
+            }
+        }
+    });
+}
+
+fn check(point: &str, failure: &str) {
+    let home = Home::new();
+    let store = home.open();
+    keep(&store, "before", b"before");
+    store.flush().unwrap();
+    failpoint::arm(&format!("{point}={failure}+")).unwrap();
+    keep(&store, "a", b"1");
+    keep(&store, "b", b"2");
+    for _ in 0..3 {
+        let told = store.flush();
+        if point == "index.updated" {
+            // The journal has it by then: durable, whatever becomes of the index.
+            continue;
+        }
+        match failure {
+            "nospace" => assert!(matches!(told, Err(WriteError::NoSpace { .. })), "{point}: {told:?}"),
+            _ => assert!(matches!(told, Err(WriteError::Disk { .. })), "{point}: {told:?}"),
+        }
+        for (path, bytes) in [("before", &b"before"[..]), ("a", b"1"), ("b", b"2")] {
+            assert_eq!(store.lookup(&key(path)).unwrap().unwrap().sha256, Sha256::of(bytes), "{point}");
+            assert_eq!(store.generations(&key(path)).unwrap().len(), 1, "{point}");
+            assert_eq!(store.read_blob(&Sha256::of(bytes), 10).unwrap(), bytes, "{point}");
+        }
+        let appended = store.append(None, vec![drilled(1)]);
+        assert!(matches!(appended, Err(AppendError::Write { .. })), "{point}: {appended:?}");
+    }
+    failpoint::arm("").unwrap();
+    store.flush().unwrap();
+    assert_good(&store);
+    assert_eq!(store.drills().unwrap(), [], "{point}: what failed is not done later");
+    let order: Vec<String> =
+        store.events_since(0, 10).unwrap().into_iter().map(|entry| entry.subject).collect();
+    assert_eq!(order, ["before", "a", "b"].map(|path| key(path).to_string()), "{point}");
+    drop(store);
+    assert_eq!(home.open().stat().unwrap().n_blobs, 3, "{point}");
+}
+
+#[test]
+fn space_that_returns_is_used_without_being_asked() {
+    alone("space::space_that_returns_is_used_without_being_asked", || {
+        let home = Home::new();
+        let store = home.open();
+        failpoint::arm("journal.append=nospace+").unwrap();
+        keep(&store, "a", b"1");
+        assert!(store.flush().is_err());
+        failpoint::arm("").unwrap();
+        // Nobody flushes: another store sees it when the pause is over.
+        let other = home.open();
+        let mut n_asked = 0;
+        while other.lookup(&key("a")).unwrap().is_none() {
+            n_asked += 1;
+            assert!(n_asked < 5_000_000, "it never came");
+            std::thread::yield_now();
+        }
+        assert_good(&other);
+    });
+}
+
+#[test]
+fn a_full_disk_while_a_segment_is_closed_is_told_and_passes() {
+    alone("space::a_full_disk_while_a_segment_is_closed_is_told_and_passes", || {
+        for point in ["segment.written", "segment.closed", "file.written", "file.synced", "file.renamed"] {
+            let home = Home::new();
+            let store = home.open();
+            for number in 0..5 {
+                store.append(None, vec![rejected(&format!("{number}"), &"x".repeat(1_000_000))]).unwrap();
+            }
+            failpoint::arm(&format!("{point}=nospace")).unwrap();
+            let told = store.append(None, vec![drilled(1)]);
+            assert!(told.is_err(), "{point}");
+            store.append(None, vec![drilled(2)]).unwrap();
+            assert_eq!(store.drills().unwrap().len(), 1, "{point}");
+            assert_good(&store);
+            assert_eq!(home.closed_segments().len(), 1, "{point}");
+        }
+    });
+}
