@@ -9,6 +9,7 @@ mod exit;
 mod helper;
 mod names;
 mod plan;
+mod scratch;
 mod signals;
 mod tier;
 mod wire;

@@ -5,7 +5,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::OFlag;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -17,8 +18,10 @@ use tokio::net::unix::pipe::Receiver;
 const CAUGHT: [Signal; 6] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
 
-/// The pipe into which the handler writes; -1 while no command runs.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// The pipe into which the handler writes, and its reading end. It is never closed: a handler that runs in another thread
+/// may be about to write while the last command ends.
+static PIPE: OnceLock<(OwnedFd, OwnedFd)> = OnceLock::new();
+static IS_CATCHING: AtomicBool = AtomicBool::new(false);
 
 /// One signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +46,29 @@ pub(crate) enum Sender {
 pub(crate) struct Signals {
     read: Option<OwnedFd>,
     receiver: Option<Receiver>,
-    _write: OwnedFd,
     former: Vec<(Signal, SigAction)>,
 }
 
 impl Signals {
     /// Begins to catch. Signals that are ignored, as under nohup, stay ignored.
     pub(crate) fn catch() -> io::Result<Self> {
-        let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        if PIPE.compare_exchange(-1, write.as_raw_fd(), Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if IS_CATCHING.swap(true, Ordering::AcqRel) {
             return Err(io::Error::other("another command is running"));
         }
-        let mut signals = Self { read: Some(read), receiver: None, _write: write, former: Vec::new() };
+        // From here on dropping it ends the catching.
+        let mut signals = Self { read: None, receiver: None, former: Vec::new() };
+        if PIPE.get().is_none() {
+            let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+            let _ = PIPE.set((write, read));
+        }
+        let read = PIPE.get().map(|(_, read)| read.try_clone()).transpose()?;
+        signals.read = read;
+        while signals.already_come().is_some() {}
         let action = SigAction::new(SigHandler::SigAction(note), SaFlags::SA_RESTART, SigSet::empty());
         let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
         for signal in CAUGHT {
-            // SAFETY: the handler only calls write(2), which may be called in a handler, on a descriptor that is open
-            // for as long as the handler is installed.
+            // SAFETY: the handler only calls write(2), which may be called in a handler, on a descriptor that is never
+            // closed.
             let former = unsafe { sigaction(signal, &action) }?;
             if matches!(former.handler(), SigHandler::SigIgn) {
                 // SAFETY: installs no handler.
@@ -104,7 +113,7 @@ impl Drop for Signals {
             // SAFETY: puts back what was there before.
             let _ = unsafe { sigaction(*signal, former) };
         }
-        PIPE.store(-1, Ordering::Release);
+        IS_CATCHING.store(false, Ordering::Release);
     }
 }
 
@@ -118,12 +127,13 @@ extern "C" fn note(number: i32, info: *mut libc::siginfo_t, _context: *mut libc:
     // SAFETY: the kernel hands a valid structure to a handler installed with SA_SIGINFO, as `SigHandler::SigAction` is.
     let from_kernel = unsafe { (*info).si_code } == libc::SI_KERNEL;
     let bytes = [u8::try_from(number).unwrap_or(0), u8::from(!from_kernel)];
+    let Some((write, _)) = PIPE.get() else { return };
     // SAFETY: errno is thread-local and always there; the interrupted code must find it unchanged.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let saved = unsafe { *errno };
     // SAFETY: reads two bytes of a local array. A full pipe, after 32,000 signals, drops one.
-    unsafe { libc::write(PIPE.load(Ordering::Acquire), bytes.as_ptr().cast(), 2) };
+    unsafe { libc::write(write.as_raw_fd(), bytes.as_ptr().cast(), 2) };
     // SAFETY: as above.
     unsafe { *errno = saved };
 }

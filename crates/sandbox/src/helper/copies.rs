@@ -1,32 +1,26 @@
-//! The scratch folder of a fresh room: the project's copy, empty caches, and what the command changes in its home.
-//!
-//! It belongs to the warden. Beside it lies a locked file; a folder whose lock is free was left behind by a warden that
-//! was killed, and the next one removes it.
+//! What a fresh room has in place of the user's folders: the project's copy, empty caches, and whatever the command
+//! changes in its home. It belongs to the warden.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::{Gid, Uid, fchownat, geteuid};
 
 use super::failure::Failure;
 use super::mounts::take_over;
 use crate::plan::Fresh;
+use crate::scratch::Scratch;
 
-const PREFIX: &str = "outlast-room-";
-const LOCK: &str = ".lock";
 /// A tree deeper than this is a loop or an attack.
 const MAX_DEPTH: usize = 256;
 
-/// The scratch folder of one room.
+/// The copies of one room; dropped, they are removed.
 #[derive(Debug)]
 pub(super) struct Copies {
-    folder: PathBuf,
+    scratch: Scratch,
     project: PathBuf,
-    lock: PathBuf,
-    _locked: Flock<File>,
 }
 
 impl Copies {
@@ -52,39 +46,21 @@ impl Copies {
 
     /// Makes an empty scratch folder, after removing those that nobody holds any more.
     pub(super) fn begin(fresh: &Fresh) -> Result<Self, Failure> {
-        remove_left_behind(&fresh.scratch);
         let why = |error: io::Error| Failure::Copies(format!("{}: {error}", fresh.scratch.display()));
-        loop {
-            let random: [u8; 8] = host::random::bytes();
-            let name = format!("{PREFIX}{:016x}", u64::from_be_bytes(random));
-            let (folder, lock) = (fresh.scratch.join(&name), fresh.scratch.join(format!("{name}{LOCK}")));
-            let file =
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&lock).map_err(why)?;
-            let locked = Flock::lock(file, FlockArg::LockExclusiveNonblock);
-            // Between making and locking it another warden may have taken it for one left behind.
-            let Ok(locked) = locked else { continue };
-            if locked.metadata().map_err(why)?.nlink() == 0 {
-                continue;
-            }
-            let project = folder.join("project");
-            let copies = Self { folder, project, lock, _locked: locked };
-            if let Err(error) = copies.lay_out(fresh) {
-                copies.remove();
-                return Err(why(error));
-            }
-            return Ok(copies);
-        }
+        let scratch = Scratch::begin(&fresh.scratch).map_err(why)?;
+        let copies = Self { project: scratch.folder().join("project"), scratch };
+        copies.lay_out(fresh).map_err(why)?;
+        Ok(copies)
     }
 
     fn lay_out(&self, fresh: &Fresh) -> io::Result<()> {
         let private = |path: &Path| DirBuilder::new().mode(0o700).create(path);
-        private(&self.folder)?;
         for name in ["layers", "empty", "project", "tmp"] {
-            private(&self.folder.join(name))?;
+            private(&self.scratch.folder().join(name))?;
         }
-        fs::set_permissions(self.folder.join("tmp"), fs::Permissions::from_mode(0o1777))?;
+        fs::set_permissions(self.scratch.folder().join("tmp"), fs::Permissions::from_mode(0o1777))?;
         for (number, path) in fresh.empty.iter().enumerate() {
-            let folder = self.folder.join("empty").join(number.to_string());
+            let folder = self.scratch.folder().join("empty").join(number.to_string());
             private(&folder)?;
             match path.metadata() {
                 Ok(attributes) => take_over(&folder, &attributes)?,
@@ -108,57 +84,11 @@ impl Copies {
     }
 
     pub(super) fn folder(&self) -> &Path {
-        &self.folder
+        self.scratch.folder()
     }
 
     pub(super) fn project(&self) -> &Path {
         &self.project
-    }
-
-    /// Removes the folder and then its lock, so that a folder without a lock never stays.
-    pub(super) fn remove(&self) {
-        if remove_tree(&self.folder) {
-            let _ = fs::remove_file(&self.lock);
-        }
-    }
-}
-
-/// Removes scratch folders of this user whose wardens are gone.
-fn remove_left_behind(scratch: &Path) {
-    let Ok(entries) = fs::read_dir(scratch) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let Some(folder) =
-            name.to_str().filter(|name| name.starts_with(PREFIX)).and_then(|name| name.strip_suffix(LOCK))
-        else {
-            continue;
-        };
-        let is_own =
-            entry.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.uid() == geteuid().as_raw());
-        let Some(file) = is_own.then(|| File::open(entry.path()).ok()).flatten() else { continue };
-        if let Ok(_locked) = Flock::lock(file, FlockArg::LockExclusiveNonblock)
-            && remove_tree(&scratch.join(folder))
-        {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-/// Removes a folder, also one whose folders forbid it to their own owner; returns whether it is gone.
-fn remove_tree(folder: &Path) -> bool {
-    let is_gone = |result: io::Result<()>| result.is_ok() || !folder.exists();
-    is_gone(fs::remove_dir_all(folder)) || {
-        open_up(folder, 0);
-        is_gone(fs::remove_dir_all(folder))
-    }
-}
-
-fn open_up(folder: &Path, depth: usize) {
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if depth < MAX_DEPTH && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path(), depth + 1);
-        }
     }
 }
 

@@ -161,12 +161,12 @@ fn named_sockets(plan: &Plan) -> Vec<PathBuf> {
         "DOCKER_HOST",
     ];
     let values = names.iter().filter_map(|name| variable(plan, name));
-    let paths = values.filter_map(|value| {
+    let paths = values.map(|value| {
         let bytes = value.as_bytes();
         let bytes =
             bytes.strip_prefix(b"unix:path=").or_else(|| bytes.strip_prefix(b"unix://")).unwrap_or(bytes);
         let end = bytes.iter().position(|byte| matches!(byte, b',' | b':' | b';')).unwrap_or(bytes.len());
-        Some(PathBuf::from(OsStr::from_bytes(&bytes[..end])))
+        PathBuf::from(OsStr::from_bytes(&bytes[..end]))
     });
     paths.collect()
 }

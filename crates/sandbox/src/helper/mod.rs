@@ -18,7 +18,7 @@ mod namespaces;
 mod network;
 mod seal;
 mod sockets;
-mod terminal;
+pub(crate) mod terminal;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -69,10 +69,9 @@ fn watch_over(control: &OwnedFd, order: BuildOrder) {
         foreground.take_back();
     }
     let _ = send(control.as_fd(), &FromRoom::Closed, &[]);
-    if let Some(copies) = copies {
+    if copies.is_some() {
         // Outlast still reads the outputs; it closes its end when it is done with them, or dies.
         while receive::<ToRoom>(control.as_fd()).is_ok() {}
-        copies.remove();
     }
 }
 

@@ -138,19 +138,9 @@ fn overlay(lower: &Path, source: &Path, number: usize) -> Result<(), Failure> {
     // The root of an overlay looks like its upper folder.
     take_over(&upper, &attributes).map_err(refused("making an overlay"))?;
     let lower_name = path_of(&held);
-    let options = |extra: &str| {
-        format!(
-            "lowerdir={},upperdir={},workdir={}{extra}",
-            lower_name.display(),
-            upper.display(),
-            work.display()
-        )
-    };
-    // Without the option overlays keep their marks in attributes that only real root may write.
-    let mounted = [",userxattr", ""].iter().any(|extra| {
-        mount(Some("overlay"), lower, Some("overlay"), PLAIN, Some(options(extra).as_str())).is_ok()
-    });
-    if mounted {
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower_name.display(), upper.display(), work.display());
+    if mount_overlay(lower, &options).is_ok() {
         return Ok(());
     }
     // The file system of the scratch folder, an overlay itself perhaps, cannot carry one; memory can.
@@ -159,13 +149,14 @@ fn overlay(lower: &Path, source: &Path, number: usize) -> Result<(), Failure> {
     for folder in [&upper, &work] {
         DirBuilder::new().mode(0o700).create(folder).map_err(refused("making an overlay in memory"))?;
     }
-    take_over(&upper, &attributes).map_err(refused("making an overlay"))?;
-    let again = [",userxattr", ""]
-        .iter()
-        .map(|extra| mount(Some("overlay"), lower, Some("overlay"), PLAIN, Some(options(extra).as_str())));
-    again
-        .fold(Err(nix::Error::EINVAL), |done, next| done.or(next))
-        .map_err(refused("overlaying the home folder"))
+    take_over(&upper, &attributes).map_err(refused("making an overlay in memory"))?;
+    mount_overlay(lower, &options).map_err(refused("overlaying the home folder"))
+}
+
+/// Without the option overlays keep their marks in attributes that only real root may write; old kernels have no option.
+fn mount_overlay(target: &Path, options: &str) -> nix::Result<()> {
+    let mount = |options: &str| mount(Some("overlay"), target, Some("overlay"), PLAIN, Some(options));
+    mount(&format!("{options},userxattr")).or_else(|_| mount(options))
 }
 
 /// Puts an empty file system over `/run`, with the folders that programs expect there.

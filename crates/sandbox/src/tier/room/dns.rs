@@ -28,11 +28,6 @@ const MAX_QUERIES: usize = 256;
 /// A client that opens a stream and says nothing is sent away.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The socket for datagrams.
-pub(super) fn socket(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::new(descriptor)
-}
-
 /// Which addresses the room has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Families {

@@ -14,6 +14,7 @@ use std::process::Child;
 use std::sync::Arc;
 
 use nix::sys::signal::SigSet;
+use tokio::io::unix::AsyncFd;
 
 pub use self::running::{Ended, Running};
 use crate::events::Events;
@@ -42,6 +43,8 @@ pub struct Room {
 struct Helper {
     control: Option<UnixStream>,
     child: Child,
+    /// Where the copies are made; the warden removes them unless it is killed itself.
+    scratch: Option<PathBuf>,
 }
 
 /// Builds a room for a plan; `helper` is this binary, which calls [`crate::run_helper_if_asked`].
@@ -72,7 +75,11 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     let (control, theirs) = UnixStream::pair().map_err(broken)?;
     let child = start::helper(helper, theirs)
         .map_err(|source| RoomError::Helper { path: helper.to_path_buf(), source })?;
-    let helper = Helper { control: Some(control), child };
+    let helper = Helper {
+        control: Some(control),
+        child,
+        scratch: plan.fresh.as_ref().map(|fresh| fresh.scratch.clone()),
+    };
     let control = helper.control.as_ref().map(std::os::fd::AsFd::as_fd).ok_or_else(helper_is_gone)?;
     let order = BuildOrder { plan: WirePlan::of(&plan), blocked };
     send(control, &ToRoom::Build(Box::new(order)), &[]).map_err(|_| helper_is_gone())?;
@@ -117,6 +124,13 @@ fn helper_is_gone() -> RoomError {
     RoomError::Broken { why: "the helper process ended without a word".to_owned() }
 }
 
+/// Registers a descriptor with the runtime.
+fn awaited(descriptor: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` stays open and stays the same descriptor until `AsyncFd`, which owns it, drops it, and that
+    // takes it from the runtime first.
+    unsafe { AsyncFd::register(descriptor) }.map_err(std::io::Error::from)
+}
+
 impl Room {
     /// Runs the command, and from now on tells `events` what it does.
     pub async fn start(self, events: Arc<dyn Events>) -> Result<Running, RoomError> {
@@ -129,5 +143,8 @@ impl Drop for Helper {
         self.control = None;
         // It has only to kill the room and to remove the copies.
         let _ = self.child.wait();
+        if let Some(scratch) = &self.scratch {
+            crate::scratch::remove_left_behind(scratch);
+        }
     }
 }

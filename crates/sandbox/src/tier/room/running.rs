@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::accept::{self, Terminated};
 use super::refusals::Refusals;
 use super::watch::Watching;
-use super::{Helper, Room, dns, helper_is_gone};
+use super::{Helper, Room, awaited, dns, helper_is_gone};
 use crate::events::Events;
 use crate::exit::{Exit, RoomError};
 use crate::names::Names;
@@ -79,10 +79,12 @@ pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running
                 tasks.spawn(dns::serve_streams(listener, events, names));
             }
             Socket::Dns => {
-                let socket = dns::socket(descriptor).map_err(broken)?;
+                let socket = awaited(descriptor).map_err(broken)?;
                 tasks.spawn(dns::serve_datagrams(socket, events, names));
             }
-            Socket::Watch => watching = Watching::begin(descriptor, Arc::clone(&refusals)).map_err(broken)?,
+            Socket::Watch => {
+                watching = Watching::begin(awaited(descriptor).map_err(broken)?, Arc::clone(&refusals))
+            }
         }
     }
     let program = plan.command.first().map(|program| program.display().to_string()).unwrap_or_default();

@@ -1,6 +1,5 @@
 //! Reads the packets that the kernel's filter lets through: what the command tried and no listener took.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -21,8 +20,7 @@ pub(super) struct Watching(Option<(oneshot::Sender<()>, JoinHandle<()>)>);
 
 impl Watching {
     /// Begins to read from a packet socket.
-    pub(super) fn begin(descriptor: OwnedFd, refusals: Arc<Refusals>) -> io::Result<Self> {
-        let socket = AsyncFd::new(descriptor)?;
+    pub(super) fn begin(socket: AsyncFd<OwnedFd>, refusals: Arc<Refusals>) -> Self {
         let (stop, mut stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
@@ -42,7 +40,7 @@ impl Watching {
                 }
             }
         });
-        Ok(Self(Some((stop, task))))
+        Self(Some((stop, task)))
     }
 
     /// Reads what is there and ends.

@@ -1,0 +1,144 @@
+//! What a command in a room meets: names, connections, exit codes, its streams, its files.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::probe::{Folder, Probe, User};
+
+#[test]
+fn every_address_is_outlast_for_every_user_by_both_protocols() {
+    for user in User::all() {
+        let script = "curl -sS -4 http://crates.io/a && curl -sS -6 http://crates.io/b && \
+                      curl -sS http://203.0.113.7/ && curl -sS 'http://[2001:db8::7]:8080/'";
+        let outcome = Probe::new(user, "--port 80 --port 8080").script(script).run().good();
+        assert_eq!(outcome.stdout.lines().count(), 4, "{outcome:?}");
+        assert!(outcome.stdout.starts_with("Outlast as crates.io at 198.18.0.16:80\n"), "{outcome:?}");
+        for line in [
+            "resolve crates.io",
+            "connection 198.18.0.16:80 crates.io",
+            "connection [fd6f:7574:6c61:7374::10]:80 crates.io",
+            "connection 203.0.113.7:80 ",
+            "connection [2001:db8::7]:8080 ",
+        ] {
+            assert!(outcome.has(line), "{user:?} {line}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn names_are_answered_by_datagram_and_stream_whatever_server_is_asked() {
+    let script = r#"python3 - <<'E'
+import socket, struct
+def query(name, kind):
+    labels = b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\0"
+    return b"\x12\x34\x01\0\0\1\0\0\0\0\0\0" + labels + struct.pack(">HH", kind, 1)
+def show(answer): print(answer[:2].hex(), answer[3] & 15, struct.unpack(">H", answer[6:8])[0], answer[-4:].hex())
+for family, server in ((socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "2001:4860:4860::8888")):
+    s = socket.socket(family, socket.SOCK_DGRAM); s.settimeout(5); s.connect((server, 53))
+    for name, kind in (("a.example", 1), ("a.example", 65), ("a.example", 16), ("x.invalid", 1), ("localhost", 1)):
+        s.send(query(name, kind)); show(s.recv(512))
+t = socket.create_connection(("1.1.1.1", 53), 5)
+q = query("a.example", 1); t.sendall(struct.pack(">H", len(q)) + q); show(t.recv(512)[2:])
+print(socket.gethostbyaddr("198.18.0.16")[0])
+E"#;
+    let outcome = Probe::new(User::Caller, "").script(script).run().good();
+    let expected = [
+        "1234 0 1 c6120010",
+        "1234 0 0 00410001",
+        "1234 0 0 00100001",
+        "1234 3 0 00010001",
+        "1234 0 1 7f000001",
+    ];
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines[..5], expected, "{outcome:?}");
+    assert_eq!(lines[5..10], expected, "{outcome:?}");
+    assert_eq!(lines[10..], ["1234 0 1 c6120010", "a.example"], "{outcome:?}");
+}
+
+#[test]
+fn exit_codes_are_the_commands_own() {
+    let check = |script: &str, code: i32| {
+        assert_eq!(Probe::new(User::Caller, "").script(script).run().code, Some(code), "{script}");
+    };
+    check("exit 0", 0);
+    check("exit 7", 7);
+    check("exit 255", 255);
+    check("kill -TERM $$", 143);
+    check("kill -KILL $$", 137);
+    check("kill -SEGV $$", 139);
+}
+
+#[test]
+fn what_cannot_be_run_says_so() {
+    let folder = Folder::new();
+    let script = folder.write("no-interpreter", "#!/no/such/shell\n");
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let plain = folder.write("plain", "exit 9\n");
+    std::fs::set_permissions(&plain, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let check = |program: &str, code: i32| {
+        let mut probe = Probe::new(User::Caller, "");
+        probe.command.args(["--", program]);
+        assert_eq!(probe.run().code, Some(code), "{program}");
+    };
+    check("no-such-program", 127);
+    check("/no/such/program", 127);
+    check("/etc/passwd", 126);
+    check("/etc", 126);
+    check(script.to_str().unwrap(), 126);
+    check(plain.to_str().unwrap(), 9);
+}
+
+#[test]
+fn standard_streams_pass_through() {
+    let mut probe = Probe::new(User::Caller, "").script("cat; echo to stderr >&2");
+    let mut child =
+        probe.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let sent = "0123456789abcdef".repeat(20_000);
+    child.stdin.take().unwrap().write_all(sent.as_bytes()).unwrap_or_default();
+    let output = child.wait_with_output().unwrap();
+    let outcome = probe.outcome(&output).good();
+    assert_eq!(outcome.stdout.len(), sent.len());
+    assert_eq!(outcome.stdout, sent);
+    assert_eq!(outcome.stderr, "to stderr\n");
+}
+
+#[test]
+fn placed_files_are_seen_and_those_covered_stay_as_they_are() {
+    let folder = Folder::new();
+    let covered = folder.write("covered", "of the machine");
+    let link = folder.join("link");
+    std::os::unix::fs::symlink("covered", &link).unwrap();
+    for user in User::all() {
+        let options =
+            format!("--file /run/outlast/a/b=new --file {}=placed --file /no/where=x", link.display());
+        let script = format!(
+            "cat /run/outlast/a/b {0} {1}; test ! -e /no; cat /etc/resolv.conf",
+            link.display(),
+            covered.display()
+        );
+        let outcome = Probe::new(user, &options).script(&script).run().good();
+        assert_eq!(outcome.stdout, "newplacedplacednameserver 198.18.0.1\n", "{outcome:?}");
+        assert_eq!(std::fs::read_to_string(&covered).unwrap(), "of the machine");
+    }
+}
+
+#[test]
+fn directory_and_environment_are_those_of_the_plan() {
+    let folder = Folder::new();
+    let mut probe = Probe::new(User::Caller, "").script("pwd; echo $ONLY; env | grep -c .");
+    probe.command.current_dir(folder.path()).env("ONLY", "this");
+    let outcome = probe.run().good();
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!(lines[..2], [folder.path().to_str().unwrap(), "this"]);
+}
+
+#[test]
+fn a_process_left_in_the_background_ends_with_the_command() {
+    let probe = Probe::new(User::Caller, "");
+    let mark = probe.folder().join("mark");
+    let probe = probe.script(&format!("(sleep 1; echo x > {}) >/dev/null 2>&1 & exit 3", mark.display()));
+    let clock = host::Clock::real();
+    let outcome = probe.run();
+    assert_eq!(outcome.code, Some(3));
+    assert!(clock.elapsed().as_millis() < 900, "it was waited for: {outcome:?}");
+}

@@ -1,0 +1,87 @@
+//! Signals: those sent to Outlast reach the command, once.
+
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::probe::{Outcome, Probe, User, await_that, outside};
+
+/// Starts a command that counts signals until it is told to stop, and returns when it is ready.
+fn start(options: &str) -> (Probe, Child) {
+    let probe = Probe::new(User::Caller, options);
+    let ready = probe.folder().join("ready");
+    let script = format!(
+        r#"exec python3 -c '
+import signal, sys
+for s in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+    signal.signal(s, lambda n, f: print(n, flush=True))
+signal.signal(signal.SIGTERM, lambda n, f: sys.exit(9))
+open("{}", "w").close()
+while True: signal.pause()'"#,
+        ready.display()
+    );
+    let mut probe = probe.script(&script);
+    let child = probe.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    await_that("the command", || ready.exists());
+    (probe, child)
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap())
+}
+
+fn signals_sent_by_a_process_are_handed_on(options: &str) {
+    let (probe, child) = start(options);
+    for signal in [Signal::SIGUSR1, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR2] {
+        kill(pid(&child), signal).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    kill(pid(&child), Signal::SIGTERM).unwrap();
+    let outcome: Outcome = probe.outcome(&child.wait_with_output().unwrap());
+    assert_eq!(outcome.stdout, "10\n2\n1\n3\n12\n", "{outcome:?}");
+    assert_eq!(outcome.code, Some(9));
+}
+
+#[test]
+fn signals_sent_to_outlast_reach_the_command_in_a_room() {
+    signals_sent_by_a_process_are_handed_on("");
+}
+
+#[test]
+fn signals_sent_to_outlast_reach_the_observed_command() {
+    signals_sent_by_a_process_are_handed_on("--observed");
+}
+
+#[test]
+fn a_command_that_does_not_handle_it_dies_of_it() {
+    for options in ["", "--observed"] {
+        let probe = Probe::new(User::Caller, options);
+        let ready = probe.folder().join("ready");
+        let mut probe = probe.script(&format!("touch {}; exec sleep 1000", ready.display()));
+        let child = probe.command.spawn().unwrap();
+        await_that("the command", || ready.exists());
+        kill(pid(&child), Signal::SIGTERM).unwrap();
+        let outcome = probe.outcome(&child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(143), "{options} {outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_ignored_stays_ignored_and_what_rust_ignores_is_not() {
+    let probe = env!("CARGO_BIN_EXE_sandbox-probe");
+    for option in ["", "--observed"] {
+        let script = format!(
+            "trap '' HUP; exec {probe} {option} -- sh -c 'kill -HUP $$; grep SigIgn /proc/self/status'"
+        );
+        let output = outside(&script);
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "SigIgn:\t0000000000000001\n",
+            "{option} {output:?}"
+        );
+        let output = outside(&format!("exec {probe} {option} -- grep -E 'SigIgn|SigBlk' /proc/self/status"));
+        let expected = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{option} {output:?}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Who the command is: the caller, with all ids or only its own; and real root where user namespaces are forbidden.
+
+use std::process::Output;
+
+use crate::probe::{Folder, Probe, User, outside};
+
+#[test]
+fn the_command_is_who_the_caller_is() {
+    for user in User::all() {
+        let id = if user == User::Nobody { 65534 } else { nix::unistd::geteuid().as_raw() };
+        let outcome =
+            Probe::new(user, "").script("id -u; touch /run/lock/x; stat -c %u /run/lock/x").run().good();
+        assert_eq!(outcome.stdout, format!("{id}\n{id}\n"));
+    }
+}
+
+#[test]
+fn as_root_other_users_exist() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let script = "touch /run/lock/x && chown 1234:4321 /run/lock/x && stat -c %u:%g /run/lock/x && \
+                  setpriv --reuid 1234 --regid 4321 --clear-groups id -u";
+    let outcome = Probe::new(User::Caller, "").script(script).run().good();
+    assert_eq!(outcome.stdout, "1234:4321\n1234\n");
+}
+
+/// Runs a script as root of a user namespace in which no further one may be made, as in many CI containers.
+fn without_user_namespaces(script: &str) -> Output {
+    let probe = env!("CARGO_BIN_EXE_sandbox-probe");
+    let folder = Folder::new();
+    let file = folder.write("script", &script.replace("PROBE", probe));
+    let output = outside(&format!(
+        "unshare --user --map-users=0,0,65536 --map-groups=0,0,65536 --mount sh -c \
+         'echo 0 > /proc/sys/user/max_user_namespaces && ! unshare -U true 2>/dev/null && exec sh {}'",
+        file.display()
+    ));
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("max_user_namespaces"), "{output:?}");
+    output
+}
+
+#[test]
+fn real_root_without_user_namespaces_has_the_same_room() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.make("home");
+    folder.write("home/key", "secret");
+    let home = folder.join("home").display().to_string();
+    let inside = format!(
+        "curl -sS http://crates.io/; id -u; cat {home}/key; umount {home}; umount -l {home}; cat {home}/key; \
+         ip link set lo down; unshare -m true && echo unshared; python3 -c \"import socket; socket.socket(40)\"; \
+         ls /proc | grep -c ^[0-9]"
+    );
+    let output = without_user_namespaces(&format!("PROBE --port 80 --mask {home} -- sh -c '{inside}'"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(stdout.starts_with("Outlast as crates.io at "), "{output:?}");
+    assert!(stdout.contains("\n0\n"), "{output:?}");
+    assert!(!stdout.contains("secret") && !stdout.contains("unshared"), "{output:?}");
+    assert!(stderr.contains("RTNETLINK answers: Operation not permitted"), "{output:?}");
+    assert!(stderr.contains("Errno 97"), "{output:?}");
+    let n_processes: u32 = stdout.lines().last().unwrap().parse().unwrap();
+    assert!(n_processes < 10, "{output:?}");
+}
+
+#[test]
+fn real_root_without_user_namespaces_becomes_the_caller_of_sudo() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let inside = "id -u; id -g; id -G; touch /run/user/1234/x && echo own; grep CapEff /proc/self/status";
+    let output = without_user_namespaces(&format!("SUDO_UID=1234 SUDO_GID=4321 PROBE -- sh -c '{inside}'"));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(
+        stdout,
+        "1234\n4321\n4321\nCapEff:\t0000000000000000\n".replace("CapEff", "own\nCapEff"),
+        "{output:?}"
+    );
+    let control = Probe::new(User::Caller, "").script("id -u");
+    assert_eq!(control.run().good().stdout, "0\n", "with user namespaces root stays root");
+}
+
+#[test]
+fn where_nothing_is_allowed_that_is_said() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let output = without_user_namespaces(
+        "setpriv --reuid 65534 --regid 65534 --clear-groups PROBE --log /dev/stdout -- true; echo $?",
+    );
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("NotPossible") && stdout.contains("user namespaces"), "{output:?}");
+    assert!(stdout.ends_with("125\n"), "{output:?}");
+}
