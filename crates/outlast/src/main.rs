@@ -16,7 +16,9 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     // Before anything else, and before any thread: the same binary is also the helper that builds rooms.
-    sandbox::run_helper_if_asked();
+    if sandbox::run_helper_if_asked() {
+        return ExitCode::SUCCESS;
+    }
     let command_line = match command_line::CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => return command_line::explain(&error),
