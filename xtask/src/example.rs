@@ -87,8 +87,10 @@ fn hosts(record: &Value) -> String {
 
 /// Returns the verdict with the measured times.
 fn verdict(recorded: &Value, report: &Value) -> String {
-    let seconds = |value: &Value, key: &str| {
-        value[key].as_f64().map_or_else(|| "-".to_owned(), |ms| format!("{:.2} s", ms / 1000.0))
+    let seconds = |value: &Value, key: &str| match value[key].as_f64() {
+        None => "-".to_owned(),
+        Some(ms) if ms < 100.0 => format!("{ms} ms"),
+        Some(ms) => format!("{:.2} s", ms / 1000.0),
     };
     let mut text = format!("   {}\n\n", report["verdict"].as_str().unwrap_or("no verdict").to_uppercase());
     for (what, value) in [
@@ -126,12 +128,13 @@ mod tests {
 
     #[test]
     fn a_verdict_has_its_reasons_and_says_what_was_not_measured() {
-        let report = json!({ "verdict": "fail", "duration_ms": 1500, "reasons": ["one blob is missing"] });
+        let report = json!({ "verdict": "fail", "duration_ms": 1500, "detected_ms": 2, "reasons": ["one blob is missing"] });
         let text = verdict(&json!({ "duration_ms": 2000 }), &report);
         for part in [
             "FAIL",
             "live build                      2.00 s",
             "1.50 s",
+            "detected after           2 ms",
             "recovered after                 -",
             "reason: one blob is missing",
         ] {
