@@ -83,12 +83,15 @@ fn datagrams(families: Families) -> Result<OwnedFd, Failure> {
                 let fd = socket(AddressFamily::Inet6, SockType::Datagram, FLAGS, None)?;
                 setsockopt(&fd, sockopt::Ipv6V6Only, &false)?;
                 setsockopt(&fd, sockopt::Ipv6RecvPacketInfo, &true)?;
+                // Answers come from addresses that are routed here and configured nowhere.
+                setsockopt(&fd, sockopt::IpFreebind, &true)?;
                 bind(fd.as_raw_fd(), &any_v6(DNS_PORT))?;
                 Ok(fd)
             }
             Families::V4 => {
                 let fd = socket(AddressFamily::Inet, SockType::Datagram, FLAGS, None)?;
                 setsockopt(&fd, sockopt::Ipv4PacketInfo, &true)?;
+                setsockopt(&fd, sockopt::IpFreebind, &true)?;
                 bind(fd.as_raw_fd(), &SockaddrIn::new(0, 0, 0, 0, DNS_PORT))?;
                 Ok(fd)
             }

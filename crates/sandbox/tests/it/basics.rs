@@ -94,8 +94,10 @@ fn standard_streams_pass_through() {
     let mut child =
         probe.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let sent = "0123456789abcdef".repeat(20_000);
-    child.stdin.take().unwrap().write_all(sent.as_bytes()).unwrap_or_default();
+    let (mut stdin, bytes) = (child.stdin.take().unwrap(), sent.clone().into_bytes());
+    let writer = std::thread::spawn(move || stdin.write_all(&bytes));
     let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
     let outcome = probe.outcome(&output).good();
     assert_eq!(outcome.stdout.len(), sent.len());
     assert_eq!(outcome.stdout, sent);

@@ -145,7 +145,7 @@ impl Outcome {
     }
 }
 
-/// Returns a copy of the probe that every user may execute: the target folder may be closed to others.
+/// Returns the probe.
 fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_sandbox-probe"))
 }

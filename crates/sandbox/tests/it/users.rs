@@ -29,11 +29,18 @@ fn as_root_other_users_exist() {
 fn without_user_namespaces(script: &str) -> Output {
     let probe = env!("CARGO_BIN_EXE_sandbox-probe");
     let folder = Folder::new();
-    let file = folder.write("script", &script.replace("PROBE", probe));
+    folder.write("script", &script.replace("PROBE", probe));
+    folder.write(
+        "limit",
+        "echo 0 > /proc/sys/user/max_user_namespaces && ! unshare -U true 2>/dev/null && exec sh script",
+    );
+    // The ids are mapped from outside, once the process has its namespace; what is executed then is root in it.
     let output = outside(&format!(
-        "unshare --user --map-users=0,0,65536 --map-groups=0,0,65536 --mount sh -c \
-         'echo 0 > /proc/sys/user/max_user_namespaces && ! unshare -U true 2>/dev/null && exec sh {}'",
-        file.display()
+        "cd {folder}; mkfifo go; own=$(readlink /proc/self/ns/user)
+         unshare --user --mount sh -c 'read word < go; exec sh limit' & pid=$!
+         while test \"$(readlink /proc/$pid/ns/user)\" = \"$own\"; do sleep 0.01; done
+         echo 0 0 65536 > /proc/$pid/uid_map; echo 0 0 65536 > /proc/$pid/gid_map; echo go > go; wait $pid",
+        folder = folder.path().display(),
     ));
     assert!(!String::from_utf8_lossy(&output.stderr).contains("max_user_namespaces"), "{output:?}");
     output
@@ -86,10 +93,13 @@ fn where_nothing_is_allowed_that_is_said() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    let output = without_user_namespaces(
-        "setpriv --reuid 65534 --regid 65534 --clear-groups PROBE --log /dev/stdout -- true; echo $?",
-    );
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("NotPossible") && stdout.contains("user namespaces"), "{output:?}");
-    assert!(stdout.ends_with("125\n"), "{output:?}");
+    let folder = Folder::new();
+    let log = folder.join("log");
+    let output = without_user_namespaces(&format!(
+        "setpriv --reuid 65534 --regid 65534 --clear-groups PROBE --log {} -- true; echo $?",
+        log.display()
+    ));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "125\n", "{output:?}");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("NotPossible") && log.contains("user namespaces"), "{log}");
 }
