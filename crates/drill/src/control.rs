@@ -1,7 +1,8 @@
 //! The requirements towards which a drill is evidence.
 //!
-//! Sources: Implementing Regulation (EU) 2024/2690, annex, point 4.2; Regulation (EU) 2022/2554; AICPA Trust Services
-//! Criteria (2017, revised 2022), availability; ISO/IEC 27001:2022, annex A.
+//! Named after Implementing Regulation (EU) 2024/2690, annex, point 4.2; Regulation (EU) 2022/2554; the AICPA's Trust
+//! Services Criteria for availability; ISO/IEC 27001:2022, annex A. The wording is ours and has not been compared with
+//! the texts by a lawyer or an auditor.
 
 /// A requirement, and what a drill has to say about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(crate) struct Control {
 /// Every requirement a report names. None of them is met by a drill alone, and the report says so.
 pub(crate) const ALL: [Control; 6] = [
     Control {
-        id: "NIS2-4.2.2",
+        id: "NIS2-4.2",
         source: "NIS2, Implementing Regulation (EU) 2024/2690, annex 4.2",
         evidence: "recovery time, and whether the copies were complete and correct enough to work from",
     },

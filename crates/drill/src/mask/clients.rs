@@ -1,8 +1,8 @@
 //! The one list of clients whose caches are known.
 //!
-//! From each client's documentation (read 2026-11). A cache that only a settings file or a switch moves (Maven's
-//! `localRepository`, a project's `.npmrc`) is not found here: its default folder is, and the report lists what was
-//! masked.
+//! Written from general knowledge of the clients; the entries have not been checked one by one against each client's
+//! documentation. A cache that only a settings file or a switch moves (Maven's `localRepository`, a project's
+//! `.npmrc`) is not found here: its default folder is, and the report lists what was masked.
 
 /// A client and where it keeps what it has fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
