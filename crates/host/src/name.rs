@@ -1,4 +1,4 @@
-//! Whether a name exists, as this machine's resolver sees it.
+//! Names as this machine's resolver sees them: whether one exists, and a plain connection to it.
 
 use std::io;
 
@@ -9,6 +9,13 @@ pub async fn exists(name: &str) -> io::Result<bool> {
         Err(error) if is_no_such_name(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Connects to a host that is not looked into: whoever configured it has allowed it.
+pub async fn connect(name: &str, port: u16) -> io::Result<tokio::net::TcpStream> {
+    let stream = tokio::net::TcpStream::connect((name, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Returns whether a lookup failed because the name does not exist: getaddrinfo's EAI_NONAME and EAI_NODATA reach std

@@ -19,4 +19,4 @@ pub use exit::{Exit, RoomError};
 pub use helper::run_helper_if_asked;
 pub use names::Names;
 pub use plan::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES};
-pub use tier::{Ended, Room, Running, open, run_observed};
+pub use tier::{Ended, Forward, Room, Running, open, run_observed};

@@ -21,6 +21,9 @@ use crate::tasks::run::{self, Copies, Done, Fallback, Task};
 /// The largest record that is read back; one with 100,000 objects has 40 MB.
 const RECORD_BYTES_MAX: u64 = 512 << 20;
 
+/// The exit code of a drill that could not be held.
+const INCONCLUSIVE: u8 = 3;
+
 /// A drill that was asked for.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -57,7 +60,10 @@ pub(crate) async fn run(
         copies: Copies::Fresh,
         fallback: Fallback::Observe,
     };
-    let done = run::run(home, store, task).await?;
+    let done = run::run(home, store, task).await.map_err(|failure| match failure.code() {
+        2 => failure,
+        _ => failure.exit_code(INCONCLUSIVE),
+    })?;
     let previous = previous(store)?;
     let facts = facts(&request.scenario, &done, recorded, previous, home.clock.now());
     let report = drill::judge(&facts);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
-    Containment, HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, RunId, Timestamp,
+    Containment, HostUse, NotKept, Object, ObjectUrl, Output, RECORD_SCHEMA, Record, Refused, RunId,
+    Timestamp,
 };
 use proxy::{Ending, Exchange};
 
@@ -22,8 +23,8 @@ pub(crate) struct Run {
     pub(crate) refused: Vec<Refused>,
 }
 
-/// Makes the record of a run.
-pub(crate) fn record(run: Run, exchanges: &[Exchange]) -> Record {
+/// Makes the record of a run; `passed` are the hosts and ports that were not looked into.
+pub(crate) fn record(run: Run, exchanges: &[Exchange], passed: &[(String, u16)]) -> Record {
     Record {
         schema: RECORD_SCHEMA.to_owned(),
         run_id: run.run_id,
@@ -34,16 +35,20 @@ pub(crate) fn record(run: Run, exchanges: &[Exchange]) -> Record {
         directory: run.directory,
         exit_code: run.exit_code,
         duration_ms: run.duration_ms,
-        hosts: hosts(exchanges),
+        hosts: hosts(exchanges, passed),
         refused: run.refused,
         outputs: run.outputs,
         objects: objects(exchanges),
-        not_kept: not_kept(exchanges),
+        not_kept: not_kept(exchanges, passed),
     }
 }
 
-fn hosts(exchanges: &[Exchange]) -> Vec<HostUse> {
+fn hosts(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<HostUse> {
     let mut hosts = BTreeMap::new();
+    for (host, port) in passed {
+        let unseen = HostUse { host: host.clone(), port: *port, n_requests: 0, size_bytes: 0, kept: false };
+        hosts.insert((host.clone(), *port), unseen);
+    }
     for exchange in exchanges {
         let place = (exchange.url.host().to_owned(), exchange.url.port());
         let host = hosts.entry(place.clone()).or_insert_with(|| HostUse {
@@ -96,8 +101,13 @@ fn objects(exchanges: &[Exchange]) -> Vec<Object> {
     objects
 }
 
-fn not_kept(exchanges: &[Exchange]) -> Vec<NotKept> {
+fn not_kept(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<NotKept> {
     let mut all = BTreeSet::new();
+    for (host, port) in passed {
+        if let Ok(url) = ObjectUrl::parse(&format!("https://{host}:{port}/")) {
+            all.insert(NotKept { url, reason: "it is not looked into, by `exec.passthrough`".to_owned() });
+        }
+    }
     for exchange in exchanges {
         let reason = match &exchange.ending {
             Ending::NotKept { reason, .. } | Ending::Missing { reason, .. } => reason.clone(),

@@ -12,8 +12,8 @@ use crate::home::Home;
 use crate::project;
 
 /// Certificates are for everybody in the room to read; files that repeat the caller's settings are not.
-const PUBLIC: u32 = 0o644;
-const PRIVATE: u32 = 0o600;
+pub(crate) const PUBLIC: u32 = 0o644;
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// A command and where it is to run.
 #[derive(Debug, Clone)]

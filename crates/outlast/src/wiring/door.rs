@@ -1,15 +1,17 @@
 //! The door of a room: what the command connects to, looks up and is refused.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use host::http::Outgoing;
 use http_body_util::BodyExt as _;
 use intercept::{Authority, Captured, Handler, Origin, RefusedWhy};
-use model::{Protocol, Refused, SafeUrl};
+use model::{Cut, Protocol, Refused, SafeUrl};
 use proxy::{Purpose, Session};
 use sandbox::{Connection, Events, Resolution, Resolving};
 use store::Store;
+use tokio::net::TcpStream;
 
 /// How many refusals of one run are written down.
 const N_REFUSED_MAX: usize = 10_000;
@@ -23,6 +25,9 @@ pub(crate) struct Door {
     pub(crate) purpose: Purpose,
     /// Hosts that the configuration places somewhere: they exist, whatever the name service says.
     pub(crate) placed: BTreeSet<String>,
+    /// Hosts that are not looked into.
+    pub(crate) passthrough: Vec<String>,
+    pub(crate) cuts: Vec<Cut>,
     pub(crate) heard: Arc<Heard>,
 }
 
@@ -32,6 +37,7 @@ pub(crate) struct Heard {
     refused: Mutex<BTreeSet<Refused>>,
     unanswered: Mutex<BTreeSet<String>>,
     distrusted: Mutex<BTreeSet<String>>,
+    passed: Mutex<BTreeSet<(String, u16)>>,
 }
 
 impl Heard {
@@ -48,6 +54,11 @@ impl Heard {
         lock(&self.distrusted).iter().cloned().collect()
     }
 
+    /// Hosts and ports to which connections were passed without being looked into.
+    pub(crate) fn passed(&self) -> Vec<(String, u16)> {
+        lock(&self.passed).iter().cloned().collect()
+    }
+
     fn refuse(&self, refused: Refused) {
         let mut all = lock(&self.refused);
         if all.len() < N_REFUSED_MAX {
@@ -57,6 +68,21 @@ impl Heard {
 }
 
 impl Door {
+    /// Joins the command and a host that is not looked into, unless the host was cut.
+    async fn pass_through(&self, mut stream: TcpStream, host: &str, address: SocketAddr) {
+        lock(&self.heard.passed).insert((host.to_owned(), address.port()));
+        if self.cuts.iter().any(|cut| cut.concerns(host)) {
+            return;
+        }
+        match host::name::connect(host, address.port()).await {
+            Ok(mut upstream) => {
+                // Either end may hang up at any time; there is nobody to tell.
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+            }
+            Err(error) => tracing::info!("`{host}` could not be reached: {error}"),
+        }
+    }
+
     async fn exists(&self, name: &str) -> Resolution {
         if self.placed.contains(name) || self.store.knows_host(name).unwrap_or(false) {
             return Resolution::Answer;
@@ -83,6 +109,9 @@ impl Events for Bell {
         let door = self.0.clone();
         let Connection { stream, address, looked_up } = connection;
         tokio::spawn(async move {
+            if let Some(host) = looked_up.as_ref().filter(|host| door.passthrough.contains(host)) {
+                return door.pass_through(stream, host, address).await;
+            }
             let authority = door.authority.clone();
             let handler = Arc::new(Requests(door));
             intercept::serve(Captured { stream, address, looked_up }, &authority, handler).await;
@@ -99,7 +128,8 @@ impl Events for Bell {
 }
 
 /// Hands requests to the session.
-struct Requests(Arc<Door>);
+#[derive(Debug)]
+pub(crate) struct Requests(pub(crate) Arc<Door>);
 
 impl Handler for Requests {
     type Body = Outgoing;
@@ -125,7 +155,10 @@ impl Handler for Requests {
 
     fn refused(&self, connection: &intercept::Connection, why: RefusedWhy) {
         let host = connection.host();
-        if matches!(why, RefusedWhy::NotTrusted { .. } | RefusedWhy::HandshakeClosed) {
+        if matches!(
+            why,
+            RefusedWhy::NotTrusted { .. } | RefusedWhy::HandshakeClosed | RefusedWhy::NothingAsked
+        ) {
             lock(&self.0.heard.distrusted).insert(host.clone());
         }
         self.0.heard.refuse(Refused {

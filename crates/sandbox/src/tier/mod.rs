@@ -3,5 +3,5 @@
 mod observed;
 mod room;
 
-pub use observed::run_observed;
+pub use observed::{Forward, run_observed};
 pub use room::{Ended, Room, Running, open};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
-use intercept::{Authority, CallerTrust};
+use intercept::{Authority, Caller, CallerTrust};
 use model::{Containment, Cut, Event, Record, RunId};
 use proxy::{Findings, Purpose, SessionPlan};
 use sandbox::{Plan, RoomError};
@@ -87,10 +87,12 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         authority,
         store: store.clone(),
         purpose: task.purpose,
+        passthrough: home.config.exec.passthrough.clone(),
+        cuts: task.cuts.clone(),
         placed: home.config.upstreams.iter().map(|upstream| upstream.host.clone()).collect(),
         heard: heard.clone(),
     });
-    let lived = live(&plan, door, &task).await?;
+    let lived = live(&plan, door, &task, &caller).await?;
     let outputs = project::outputs(&lived.project, &task.outputs).map_err(|error| own(error.into()))?;
     let findings = session.finish().await;
     let run = Run {
@@ -106,7 +108,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         refused: heard.refused(),
     };
     drop(lived);
-    let record = record::record(run, &findings.exchanges);
+    let record = record::record(run, &findings.exchanges, &heard.passed());
     keep(home, store, &record, task.purpose).map_err(own)?;
     Ok(Done {
         record,
@@ -129,19 +131,35 @@ struct Lived {
     _ended: Option<sandbox::Ended>,
 }
 
-async fn live(plan: &Plan, door: Arc<Door>, task: &Task) -> Result<Lived, Failure> {
+impl Lived {
+    fn never_ran(exit_code: i32, task: &Task) -> Self {
+        let project = task.order.directory.clone();
+        Self { exit_code, duration_ms: 0, project, not_sealed: None, _ended: None }
+    }
+}
+
+async fn live(plan: &Plan, door: Arc<Door>, task: &Task, caller: &Caller) -> Result<Lived, Failure> {
     let helper = std::env::current_exe().context("this program cannot find itself").map_err(Failure::no)?;
     let clock = host::Clock::real();
     let room = match sandbox::open(plan, &helper).await {
         Ok(room) => room,
         Err(RoomError::NotPossible { why }) if task.fallback == Fallback::Observe => {
-            return observed::live(plan, door, task, why).await;
+            return observed::live(plan, door, task, caller, why).await;
         }
         Err(error) => return Err(explain(error)),
     };
     let running = room.start(Arc::new(Bell(door))).await.map_err(explain)?;
     let start = clock.elapsed();
-    let ended = running.wait().await.map_err(explain)?;
+    let ended = match running.wait().await {
+        Ok(ended) => ended,
+        // The recorded run could run it: that it cannot be run now is what the drill found.
+        Err(error @ (RoomError::NotFound { .. } | RoomError::NotRunnable { .. }))
+            if task.purpose == Purpose::Drill =>
+        {
+            return Ok(Lived::never_ran(error.exit_code(), task));
+        }
+        Err(error) => return Err(explain(error)),
+    };
     let duration_ms = u64::try_from((clock.elapsed() - start).as_millis()).unwrap_or(u64::MAX);
     Ok(Lived {
         exit_code: ended.exit.code,

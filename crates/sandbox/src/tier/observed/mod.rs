@@ -2,6 +2,8 @@
 //!
 //! Signals, terminal and exit code are as in a room. Whatever such a run shows is *observed*, never *sealed*.
 
+mod forward;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
@@ -20,6 +22,8 @@ use crate::helper::terminal::note_foreground;
 use crate::plan::{Plan, ROOM_FILES};
 use crate::scratch::Scratch;
 use crate::signals::{Sender, Signals};
+
+pub use self::forward::Forward;
 
 /// Runs the command of a plan without a room.
 ///
