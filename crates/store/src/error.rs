@@ -128,6 +128,9 @@ pub enum IndexError {
         /// The row.
         place: String,
     },
+    /// The index could not take what the journal has, because its disk is full or broken.
+    #[error("the index is behind the journal")]
+    Behind,
     /// The answer needs entries that could not be made durable yet.
     #[error("entries are waiting to be written")]
     Waiting {

@@ -20,8 +20,8 @@ pub use store::{Expect, Store};
 
 /// Every failure point of the store, in the order in which a commit passes them.
 ///
-/// `blob.write` and `journal.append` stand before a write, for a full disk; the others after a step is done.
-pub const FAILURE_POINTS: [&str; 11] = [
+/// `blob.write`, `journal.append` and `index.update` stand before a write, for a full disk; the others after a step is done.
+pub const FAILURE_POINTS: [&str; 12] = [
     "blob.write",
     "blob.temporary_written",
     "blob.synced",
@@ -32,5 +32,6 @@ pub const FAILURE_POINTS: [&str; 11] = [
     "journal.synced",
     "segment.written",
     "segment.closed",
+    "index.update",
     "index.updated",
 ];

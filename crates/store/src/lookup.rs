@@ -128,6 +128,10 @@ impl Store {
         }
         self.mending(|| {
             shared.catch_up()?;
+            // A list without what the index could not take would look whole and not be.
+            if shared.overlay().is_behind() {
+                return Err(IndexError::Behind);
+            }
             shared.index.read(&read)
         })
     }

@@ -11,6 +11,18 @@ use crate::journal::{Journal, Line, Numbered, SEGMENT_BYTES_MAX, Whole, hash_at}
 /// What is appended with one write, beyond which the next begins: a segment is never much longer than its bound.
 const BATCH_BYTES_MAX: usize = SEGMENT_BYTES_MAX as usize;
 
+/// Entries that lookups see without an index; about 64 MB of memory.
+const N_BEHIND_MAX: usize = 65_536;
+
+/// How far the index has come.
+#[derive(Debug)]
+pub(crate) enum Caught {
+    /// It has everything.
+    Up,
+    /// It could not take what is new.
+    Behind { source: IndexError },
+}
+
 /// What became of an item.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -35,7 +47,11 @@ impl Desk {
         let mut desk = Self { journal, index };
         desk.compare_with_index(&folder)?;
         desk.journal.mend_tail()?;
-        desk.fold_journal(|transaction| transaction.commit())?;
+        match desk.fold_journal(|transaction| transaction.commit()) {
+            // The disk may be full: what is held can be looked up all the same, see `catch_up`.
+            Err(error) if !error.is_corrupt() => tracing::warn!(%error, "the index is behind"),
+            folded => folded?,
+        }
         Ok(desk)
     }
 
@@ -60,16 +76,31 @@ impl Desk {
     }
 
     /// Reads what others appended and folds what is not folded yet.
-    pub(crate) fn catch_up(&mut self, shared: &Shared) -> Result<(), IndexError> {
+    ///
+    /// Where the index cannot take it, because its disk is full, lookups see it through the overlay meanwhile.
+    pub(crate) fn catch_up(&mut self, shared: &Shared) -> Result<Caught, IndexError> {
         self.journal.refresh()?;
         self.journal.mend_tail()?;
         self.index.renew(&self.journal)?;
         shared.index.renew();
-        self.fold_journal(|transaction| retire(shared, transaction))?;
-        // What waited may have been folded by somebody else.
-        shared.overlay_mut().retire();
+        let caught = match self.fold_journal(|transaction| retire(shared, transaction)) {
+            Ok(()) => {
+                // What waited may have been folded by somebody else.
+                shared.overlay_mut().retire();
+                Caught::Up
+            }
+            Err(source) if source.is_corrupt() => return Err(source),
+            Err(source) => {
+                let lines = self.unfolded()?;
+                if lines.len() > N_BEHIND_MAX {
+                    return Err(source);
+                }
+                shared.overlay_mut().fall_behind(&lines);
+                Caught::Behind { source }
+            }
+        };
         shared.note_folded(self.journal.stamp());
-        Ok(())
+        Ok(caught)
     }
 
     /// Appends what waits. Each item's outcome is told through `done`, in order.
@@ -79,7 +110,11 @@ impl Desk {
         items: &mut Vec<Item>,
         mut done: impl FnMut(Item, Outcome),
     ) -> Result<(), WriteError> {
-        self.catch_up(shared).map_err(index_failed)?;
+        // An index that is behind does not know the subjects' numbers.
+        match self.catch_up(shared) {
+            Ok(Caught::Up) => {}
+            Ok(Caught::Behind { source }) | Err(source) => return Err(index_failed(source)),
+        }
         while !items.is_empty() {
             let (outcomes, lines) = self.append_some(items)?;
             let appended: Vec<Item> = items.drain(..outcomes.len()).collect();
@@ -147,7 +182,14 @@ impl Desk {
                 "it ends with entry {}, and entry {} had been written",
                 self.journal.seq, position.seq
             ));
-        } else if hash_at(folder, position.seq).is_some_and(|hash| hash != position.hash) {
+            return Ok(());
+        }
+        let hash = if position.seq == self.journal.seq {
+            Some(self.journal.hash)
+        } else {
+            hash_at(folder, position.seq)
+        };
+        if hash.is_some_and(|hash| hash != position.hash) {
             self.journal.damage = Some(format!("entry {} is another than was written", position.seq));
         }
         Ok(())
@@ -157,16 +199,21 @@ impl Desk {
         &mut self,
         commit: impl FnOnce(rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), IndexError> {
+        let lines = self.unfolded()?;
+        if lines.is_empty() { Ok(()) } else { self.index.fold(&lines, commit) }
+    }
+
+    /// Returns what the journal has and the index does not.
+    fn unfolded(&self) -> Result<Vec<Line>, IndexError> {
         let folded = self.index.position()?.seq;
-        if folded >= self.journal.seq {
-            return Ok(());
-        }
         let mut lines = Vec::new();
-        self.journal.after(folded, |line| {
-            lines.push(line);
-            Ok(())
-        })?;
-        self.index.fold(&lines, commit)
+        if folded < self.journal.seq {
+            self.journal.after(folded, |line| {
+                lines.push(line);
+                Ok(())
+            })?;
+        }
+        Ok(lines)
     }
 }
 

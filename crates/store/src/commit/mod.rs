@@ -217,7 +217,7 @@ impl Shared {
     /// Brings the index up to date with what other processes appended, if that needs no waiting for them.
     pub(crate) fn catch_up(&self) -> Result<(), IndexError> {
         let stamp = Journal::stamp_on_disk(&self.home.join("journal"));
-        if *unpoisoned(&self.folded) == stamp && stamp.is_some() {
+        if *unpoisoned(&self.folded) == stamp && stamp.is_some() && !self.overlay().is_behind() {
             return Ok(());
         }
         self.index.renew();

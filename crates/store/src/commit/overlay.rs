@@ -5,22 +5,29 @@ use std::collections::{BTreeMap, HashMap};
 use model::{Event, Held, Method, ObjectKey, ObjectUrl, Sha256};
 
 use crate::index::{apply, needs};
+use crate::journal::Line;
+
+/// In the order in which events apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// An entry of the journal, anybody's, that the index could not take: its disk is full.
+    Behind { seq: u64 },
+    /// Handed over to this store.
+    Waiting { id: u64 },
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    events: BTreeMap<u64, Event>,
+    events: BTreeMap<Place, Event>,
     /// Which events are about an address, oldest first.
-    by_url: HashMap<ObjectUrl, Vec<u64>>,
+    by_url: HashMap<ObjectUrl, Vec<Place>>,
     /// Everything up to here is in the journal, so that whoever folds the journal retires it.
     appended_upto: u64,
 }
 
 impl Overlay {
     pub(crate) fn push(&mut self, id: u64, event: Event) {
-        if let Some(key) = key_of(&event) {
-            self.by_url.entry(key.url.clone()).or_default().push(id);
-        }
-        self.events.insert(id, event);
+        self.insert(Place::Waiting { id }, event);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -33,19 +40,52 @@ impl Overlay {
 
     /// Forgets what the index has now.
     pub(crate) fn retire(&mut self) {
-        while let Some(first) = self.events.first_entry()
-            && *first.key() <= self.appended_upto
-        {
-            let (id, event) = first.remove_entry();
-            if let Some(key) = key_of(&event)
-                && let Some(ids) = self.by_url.get_mut(&key.url)
+        while let Some((place, _)) = self.events.first_key_value() {
+            let place = *place;
+            if matches!(place, Place::Waiting { id } if id > self.appended_upto) {
+                return;
+            }
+            if let Some(event) = self.events.remove(&place)
+                && let Some(key) = key_of(&event)
+                && let Some(places) = self.by_url.get_mut(&key.url)
             {
-                ids.retain(|other| *other != id);
-                if ids.is_empty() {
+                places.retain(|other| *other != place);
+                if places.is_empty() {
                     self.by_url.remove(&key.url);
                 }
             }
         }
+    }
+
+    /// Takes what the journal has and the index does not, in place of what was appended before.
+    pub(crate) fn fall_behind(&mut self, lines: &[Line]) {
+        let waiting = self.retained();
+        for line in lines {
+            if let Some(event) = line.event() {
+                self.insert(Place::Behind { seq: line.seq }, event);
+            }
+        }
+        for (place, event) in waiting {
+            self.insert(place, event);
+        }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.events.first_key_value().is_some_and(|(place, _)| matches!(place, Place::Behind { .. }))
+    }
+
+    /// Empties the overlay and returns what is not in the journal yet; it comes after everything else.
+    fn retained(&mut self) -> BTreeMap<Place, Event> {
+        self.retire();
+        self.by_url.clear();
+        std::mem::take(&mut self.events)
+    }
+
+    fn insert(&mut self, place: Place, event: Event) {
+        if let Some(key) = key_of(&event) {
+            self.by_url.entry(key.url.clone()).or_default().push(place);
+        }
+        self.events.insert(place, event);
     }
 
     /// Changes what the index says about a key.

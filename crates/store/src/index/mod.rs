@@ -181,6 +181,7 @@ impl IndexWriter {
     ) -> Result<(), IndexError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         fold(&transaction, lines)?;
+        host::failpoint::pass("index.update")?;
         commit(transaction)?;
         host::failpoint::pass("index.updated")?;
         Ok(())

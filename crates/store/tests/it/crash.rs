@@ -43,9 +43,6 @@ fn work(home: &Path, seed: u64, failpoints: &str, acknowledged: &Path) {
             list.write_all(line.as_bytes()).unwrap();
         });
         // So that segments are closed as well.
-        store
-            .append(None, vec![rejected(&format!("large-{round}"), &"x".repeat(1 << 20))])
-            .unwrap_or_default();
         store.append(None, vec![rejected(&format!("large-{round}"), &"y".repeat(1_000_000))]).unwrap();
     }
 }

@@ -64,7 +64,8 @@ fn a_file_is_found_by_its_name() {
 fn blobs_are_checked_by_their_names() {
     let home = filled(6);
     let blobs = &recipes()[1];
-    assert_eq!(run(&home, blobs, "").0, true);
+    let (is_good, told) = run(&home, blobs, "");
+    assert!(is_good, "{told}");
     std::fs::write(home.blob_path(&model::Sha256::of(b"old\n")), b"odd\n").unwrap();
     assert!(!run(&home, blobs, "").0);
 }

@@ -56,8 +56,11 @@ fn check(point: &str, failure: &str) {
             // The journal has it by then: durable, whatever becomes of the index.
             continue;
         }
-        match failure {
-            "nospace" => assert!(matches!(told, Err(WriteError::NoSpace { .. })), "{point}: {told:?}"),
+        match (point, failure) {
+            ("index.update", _) => {
+                assert!(matches!(told, Err(WriteError::Index { .. })), "{point}: {told:?}");
+            }
+            (_, "nospace") => assert!(matches!(told, Err(WriteError::NoSpace { .. })), "{point}: {told:?}"),
             _ => assert!(matches!(told, Err(WriteError::Disk { .. })), "{point}: {told:?}"),
         }
         for (path, bytes) in [("before", &b"before"[..]), ("a", b"1"), ("b", b"2")] {
@@ -77,6 +80,38 @@ fn check(point: &str, failure: &str) {
     assert_eq!(order, ["before", "a", "b"].map(|path| key(path).to_string()), "{point}");
     drop(store);
     assert_eq!(home.open().stat().unwrap().n_blobs, 3, "{point}");
+}
+
+#[test]
+fn an_index_that_takes_nothing_more_hides_nothing() {
+    alone("space::an_index_that_takes_nothing_more_hides_nothing", || {
+        let home = Home::new();
+        let (one, two) = (home.open(), home.open());
+        keep(&one, "a", b"1");
+        one.flush().unwrap();
+        failpoint::arm("index.update=nospace+").unwrap();
+        keep(&one, "a", b"2");
+        keep(&one, "b", b"3");
+        assert!(matches!(one.flush(), Err(WriteError::Index { .. })));
+        // They are in the journal: everybody sees them, once, also who opens the store only now.
+        keep(&two, "c", b"4");
+        for store in [&one, &two, &home.open()] {
+            for _ in 0..2 {
+                assert_eq!(store.generations(&key("a")).unwrap().len(), 2);
+                assert_eq!(store.lookup(&key("b")).unwrap().unwrap().sha256, Sha256::of(b"3"));
+                assert_eq!(store.head(&key("a").to_string()).unwrap(), Some(2));
+            }
+            assert!(store.runs(1).is_err(), "a list would not be whole");
+        }
+        assert!(two.lookup(&key("c")).unwrap().is_some(), "and everybody his own");
+        failpoint::arm("").unwrap();
+        two.flush().unwrap();
+        for store in [&one, &two] {
+            assert_eq!(store.generations(&key("a")).unwrap().len(), 2);
+            assert_eq!(store.events_since(0, 10).unwrap().len(), 4);
+            assert_good(store);
+        }
+    });
 }
 
 #[test]
