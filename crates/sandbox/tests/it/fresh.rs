@@ -116,16 +116,18 @@ fn whatever_the_command_does_home_and_project_stay_as_they_are() {
     for user in User::all() {
         let home = Home::new(user);
         let before = home.state();
+        let name = format!("/tmp/sandbox-it-{:x}", u64::from_be_bytes(host::random::bytes()));
         let script = "echo changed > main.txt; echo x > built; rm deep/er/file; rm -r deep; mkdir -p node_modules/a; \
                       echo x > ~/.npmrc; rm -r ~/.cache/*; echo x > ~/.cache/y; rm ~/project/link; chmod 700 ~/project; \
-                      echo x > ~/.new/cache/z; mkdir ~/made; chmod 0 ~/made; mv ~/.npmrc ~/moved; echo x > /tmp/t; \
-                      mkdir locked; echo x > locked/in; chmod 0 locked; cat ~/moved main.txt";
-        let outcome = home.probe(user, script).run().good();
-        assert_eq!(outcome.stdout, "x\nchanged\n", "{user:?} {outcome:?}");
+                      echo x > ~/.new/cache/z; mkdir ~/made; chmod 0 ~/made; mv ~/.npmrc ~/moved; echo x > NAME; \
+                      mkdir locked; echo x > locked/in; chmod 0 locked; cat ~/moved main.txt NAME"
+            .replace("NAME", &name);
+        let outcome = home.probe(user, &script).run().good();
+        assert_eq!(outcome.stdout, "x\nchanged\nx\n", "{user:?} {outcome:?}");
         assert!(outcome.has(r#"copy ["built", "locked", "main.txt", "node_modules"]"#), "{outcome:?}");
         assert_eq!(home.state(), before, "{user:?}");
         assert!(home.is_scratch_empty(), "{user:?}");
-        assert!(!Path::new("/tmp/t").exists());
+        assert!(!Path::new(&name).exists());
         // The control: the same on the project itself changes it.
         let mut control = Probe::new(user, "").script("echo changed > main.txt");
         control.command.current_dir(home.folder.join("home/project"));

@@ -241,3 +241,86 @@ fn address_of_pointer(name: &str) -> Option<IpAddr> {
     (nibbles.len() == 32)
         .then(|| Ipv6Addr::from_bits(nibbles.iter().rev().fold(0, |bits, n| (bits << 4) | n)).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Connection, Resolving};
+    use model::Refused;
+
+    /// Knows every name but those that end in `invalid`.
+    struct Knowing;
+
+    impl Events for Knowing {
+        fn connection(&self, _connection: Connection) {}
+
+        fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
+            let is_known = !name.ends_with("invalid");
+            Box::pin(async move { if is_known { Resolution::Answer } else { Resolution::Nxdomain } })
+        }
+
+        fn refused(&self, _refused: Refused) {}
+    }
+
+    fn query(name: &'static str, kind: TYPE) -> Vec<u8> {
+        let mut packet = Packet::new_query(7);
+        let name = Name::new_unchecked(name);
+        packet.questions.push(simple_dns::Question::new(name, kind.into(), CLASS::IN.into(), false));
+        packet.build_bytes_vec().unwrap()
+    }
+
+    /// Returns the answer's code and how many records it has.
+    async fn ask(bytes: &[u8], families: Families) -> Option<(RCODE, usize)> {
+        let answer = answer(bytes, &Knowing, &Names::default(), families).await?;
+        let packet = Packet::parse(&answer).unwrap();
+        Some((packet.rcode(), packet.answers.len()))
+    }
+
+    #[tokio::test]
+    async fn a_name_that_exists_has_addresses_and_nothing_else() {
+        let check = async |name, kind, families, expected| {
+            assert_eq!(ask(&query(name, kind), families).await, Some(expected), "{name} {kind:?}");
+        };
+        check("crates.io", TYPE::A, Families::Both, (RCODE::NoError, 1)).await;
+        check("crates.io", TYPE::AAAA, Families::Both, (RCODE::NoError, 1)).await;
+        check("crates.io", TYPE::AAAA, Families::V4, (RCODE::NoError, 0)).await;
+        check("crates.io", TYPE::MX, Families::Both, (RCODE::NoError, 0)).await;
+        check("single", TYPE::A, Families::Both, (RCODE::NoError, 1)).await;
+        check("a.invalid", TYPE::A, Families::Both, (RCODE::NameError, 0)).await;
+        check("4.3.2.1.in-addr.arpa", TYPE::PTR, Families::Both, (RCODE::NameError, 0)).await;
+    }
+
+    #[test]
+    fn pointers_are_read_for_both_protocols() {
+        let nibbles = format!("1{}.d.f.ip6.arpa", ".0".repeat(29));
+        assert_eq!(address_of_pointer("4.3.2.1.in-addr.arpa"), Some([1, 2, 3, 4].into()));
+        assert_eq!(address_of_pointer(&nibbles), Some("fd00::1".parse().unwrap()));
+        for name in ["3.2.1.in-addr.arpa", "a.3.2.1.in-addr.arpa", "0.0.ip6.arpa", "crates.io"] {
+            assert_eq!(address_of_pointer(name), None, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_packet_makes_the_server_panic() {
+        let seed = u64::from_be_bytes(host::random::bytes());
+        println!("seed {seed}");
+        let (mut state, mut n_answered) = (seed, 0);
+        let mut next = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % bound
+        };
+        let good = query("some.crates.io", TYPE::A);
+        for _ in 0..20_000 {
+            let mut bytes = good.clone();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                bytes[at] = u8::try_from(next(256)).unwrap();
+            }
+            bytes.truncate(next(bytes.len() + 1));
+            bytes.extend(good.iter().take(next(8)));
+            n_answered += usize::from(ask(&bytes, Families::Both).await.is_some());
+            assert!(ask(&bytes[..bytes.len().min(11)], Families::Both).await.is_none(), "no header");
+        }
+        assert!(n_answered > 0, "some are still queries");
+    }
+}

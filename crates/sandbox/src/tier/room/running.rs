@@ -83,7 +83,7 @@ pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running
                 tasks.spawn(dns::serve_datagrams(socket, events, names));
             }
             Socket::Watch => {
-                watching = Watching::begin(awaited(descriptor).map_err(broken)?, Arc::clone(&refusals))
+                watching = Watching::begin(awaited(descriptor).map_err(broken)?, Arc::clone(&refusals));
             }
         }
     }
