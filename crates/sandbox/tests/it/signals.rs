@@ -14,9 +14,9 @@ fn start(options: &str) -> (Probe, Child) {
     let ready = probe.folder().join("ready");
     let script = format!(
         r#"exec python3 -c '
-import signal, sys
+import os, signal, sys
 for s in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
-    signal.signal(s, lambda n, f: print(n, flush=True))
+    signal.signal(s, lambda n, f: os.write(1, b"%d\n" % n))
 signal.signal(signal.SIGTERM, lambda n, f: sys.exit(9))
 open("{}", "w").close()
 while True: signal.pause()'"#,
