@@ -72,6 +72,10 @@ impl Client {
             places.insert(upstream.host, Place { connect: upstream.connect, tls });
         }
         let line = Arc::new(Line {
+            bases: bases
+                .values()
+                .map(|base| (base.host().trim_matches(['[', ']']).to_owned(), base.port()))
+                .collect(),
             places,
             tls: settings.roots.client_config(),
             allow: settings.allow,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -30,7 +30,7 @@ const N_ADDRESSES_MAX: usize = 4;
 /// Who chose the host of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chooser {
-    /// The command: it goes where it would go without Outlast.
+    /// The command: it goes where it would go without Outlast, this machine itself excepted.
     Command,
     /// Outlast: only public and allowed addresses.
     Outlast,
@@ -46,6 +46,8 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) places: HashMap<String, Place>,
+    /// Hosts and ports that the configuration names as another host's base.
+    pub(crate) bases: HashSet<(String, u16)>,
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) allow: Vec<Network>,
     /// Addresses that commands have talked to: they are no secret to them, and a company's intercepting address is one.
@@ -86,8 +88,9 @@ impl Connector {
             None if host.contains(':') => format!("[{host}]:{port}"),
             None => format!("{host}:{port}"),
         };
-        // Whoever wrote `connect` into the configuration has allowed the address.
-        let is_configured = place.is_some_and(|place| place.connect.is_some());
+        // Whoever wrote `connect` or `url` into the configuration has allowed the address.
+        let is_configured = place.is_some_and(|place| place.connect.is_some())
+            || self.line.bases.contains(&(host.clone(), port));
         let addresses = look_up(&host, &target).await?;
         let tcp = self.connect_to_one(&host, &addresses, is_configured).await?;
         if !is_tls {
@@ -130,25 +133,31 @@ impl Connector {
     }
 
     fn judge(&self, host: &str, address: IpAddr) -> Result<(), FetchError> {
-        let mut seen = self.line.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.chooser == Chooser::Command {
-            if !is_never_shared(address) {
-                seen.insert(address);
-            }
+        if self.line.allow.iter().any(|network| network.contains(address)) {
             return Ok(());
         }
-        let is_allowed = is_public(address)
-            || seen.contains(&address)
-            || self.line.allow.iter().any(|network| network.contains(address));
+        let mut seen = self.line.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_allowed = match self.chooser {
+            // A name that leads back into this machine would open it to the room.
+            Chooser::Command => {
+                seen.insert(address);
+                !is_never_shared(address)
+            }
+            Chooser::Outlast => is_public(address) || seen.contains(&address) && !is_never_shared(address),
+        };
         if is_allowed { Ok(()) } else { Err(FetchError::Forbidden { host: host.to_owned(), address }) }
     }
 }
 
-/// The machine itself and its metadata service: that a command may talk to them says nothing about what Outlast may.
+/// The machine itself and its metadata service: a room has neither, whatever a name resolves to.
 fn is_never_shared(address: IpAddr) -> bool {
-    match address {
+    // The metadata service of one large cloud has an address of its own in IPv6.
+    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    match address.to_canonical() {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local(),
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || v6 == METADATA_V6
+        }
     }
 }
 

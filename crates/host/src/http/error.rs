@@ -31,8 +31,8 @@ pub enum FetchError {
         /// The resolver's reason.
         source: std::io::Error,
     },
-    /// Outlast was led to an address that is not public and that nobody allowed.
-    #[error("`{host}` is at `{address}`, which is not a public address")]
+    /// The address is this machine's own, or Outlast was led to one that is not public, and nobody allowed it.
+    #[error("`{host}` is at `{address}`, which nobody allowed; `network.allow` does")]
     Forbidden {
         /// The host.
         host: String,

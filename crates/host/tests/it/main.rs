@@ -1,0 +1,3 @@
+//! The way out, against a scripted upstream.
+
+mod client;
