@@ -16,6 +16,9 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
 
+/// The exit code of a drill that neither passed nor failed.
+const INCONCLUSIVE: u8 = 3;
+
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Scenario files; without one, the command after `--` is run with all hosts cut
@@ -48,7 +51,8 @@ fn parse_duration(text: &str) -> Result<Duration, drill::DurationError> {
 pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
     let home = Home::find(global)?;
     let requests = requests(arguments)?;
-    let store = home.existing_store()?;
+    // A home that is not there yet has no recorded run: that is said with the way out, like any other absence of one.
+    let store = home.store().map_err(|failure| failure.exit_code(INCONCLUSIVE))?;
     let mut worst = Verdict::Pass;
     for request in requests {
         let verdict = block_on(run_drill(global, &home, &store, request))?;
@@ -61,7 +65,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     Ok(ExitCode::from(match worst {
         Verdict::Pass => 0,
         Verdict::Fail => 1,
-        Verdict::Inconclusive => 3,
+        Verdict::Inconclusive => INCONCLUSIVE,
     }))
 }
 
