@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Event;
 use store::Store;
@@ -118,14 +119,31 @@ fn kill_at_every_failure_point_loses_nothing() {
 fn kill_at_random_moments_loses_nothing() {
     let n_seeds: u64 = std::env::var("OUTLAST_SEEDS").map_or(20, |text| text.parse().unwrap());
     let first: u64 = std::env::var("OUTLAST_SEED").map_or(1000, |text| text.parse().unwrap());
-    for seed in first..first + n_seeds {
-        println!("seed {seed}");
-        let mut random = fastrand::Rng::with_seed(seed);
-        let home = Home::new();
-        for _ in 0..2 {
-            let point = store::FAILURE_POINTS[random.usize(..store::FAILURE_POINTS.len())];
-            let failpoints = format!("{point}=kill@{}", random.u32(1..60));
-            crash(&home, random.u64(..), &failpoints);
+    // Mostly they wait for the disk, so several go at once.
+    let next = AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + n_seeds {
+                        return;
+                    }
+                    println!("seed {seed}");
+                    crash_twice(seed);
+                }
+            });
         }
+    });
+}
+
+/// Kills two processes in one home, each somewhere.
+fn crash_twice(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let home = Home::new();
+    for _ in 0..2 {
+        let point = store::FAILURE_POINTS[random.usize(..store::FAILURE_POINTS.len())];
+        let failpoints = format!("{point}=kill@{}", random.u32(1..60));
+        crash(&home, random.u64(..), &failpoints);
     }
 }
