@@ -18,5 +18,5 @@ pub use events::{Connection, Events, Resolution, Resolving};
 pub use exit::{Exit, RoomError};
 pub use helper::run_helper_if_asked;
 pub use names::Names;
-pub use plan::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES};
+pub use plan::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 pub use tier::{Ended, Forward, Room, Running, open, run_observed};

@@ -25,6 +25,18 @@ pub struct Plan {
     pub masked: Vec<PathBuf>,
     /// Copies in place of the user's own folders; none for a run on the real project.
     pub fresh: Option<Fresh>,
+    /// Where the command's standard output goes.
+    pub stdout: Stdout,
+}
+
+/// Where a command's standard output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdout {
+    /// Where this process's own goes.
+    #[default]
+    Own,
+    /// To standard error, because this process has data of its own to write to standard output.
+    ToStderr,
 }
 
 /// A small file that the command finds at `path`.

@@ -13,7 +13,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::plan::{Fresh, PlacedFile, Plan, ProjectCopy};
+use crate::plan::{Fresh, PlacedFile, Plan, ProjectCopy, Stdout};
 
 /// A plan is a few hundred kilobytes of certificates at most; more is a mistake.
 const MAX_FRAME_BYTES: usize = 64 << 20;
@@ -194,6 +194,8 @@ impl WirePlan {
                 empty: paths(fresh.empty),
                 scratch: fresh.scratch.into_path(),
             }),
+            // The helper's own standard output is already where the command's shall go.
+            stdout: Stdout::Own,
         }
     }
 }
@@ -298,6 +300,7 @@ mod tests {
                 empty: vec![odd().into()],
                 scratch: odd().into(),
             }),
+            stdout: Stdout::Own,
         };
         let (here, there) = UnixStream::pair().unwrap();
         send(here.as_fd(), &WirePlan::of(&plan), &[here.as_raw_fd()]).unwrap();

@@ -9,6 +9,7 @@ use drill::{
 };
 use model::{Cut, Event, Record, RunId, Sha256, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
+use sandbox::Stdout;
 use store::{Entry, Store};
 
 use crate::command_line::Global;
@@ -49,7 +50,11 @@ pub(crate) async fn run(
     store: &Store,
     request: Request,
 ) -> Result<Verdict, Failure> {
-    let order = Order::here(request.command)?;
+    let mut order = Order::here(request.command)?;
+    if global.json {
+        // Standard output is the report's then.
+        order.stdout = Stdout::ToStderr;
+    }
     let key = key(home)?;
     let recorded = recorded(store, &order, request.run.as_ref())?;
     let task = Task {

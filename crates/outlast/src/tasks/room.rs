@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
-use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES};
+use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -21,6 +21,7 @@ pub(crate) struct Order {
     pub(crate) command: Vec<OsString>,
     pub(crate) directory: PathBuf,
     pub(crate) variables: Vec<(OsString, OsString)>,
+    pub(crate) stdout: Stdout,
 }
 
 impl Order {
@@ -30,7 +31,7 @@ impl Order {
         let directory = std::env::current_dir()?;
         let secret = |name: &OsString| name == "OUTLAST_HOME" || name == "OUTLAST_FAILPOINTS";
         let variables = std::env::vars_os().filter(|(name, _)| !secret(name)).collect();
-        Ok(Self { command, directory, variables })
+        Ok(Self { command, directory, variables, stdout: Stdout::Own })
     }
 
     pub(crate) fn caller(&self) -> Caller {
@@ -92,6 +93,7 @@ pub(crate) fn sealed(
         files,
         masked: vec![home.path.clone()],
         fresh: None,
+        stdout: order.stdout,
     }
 }
 

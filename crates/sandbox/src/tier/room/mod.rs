@@ -73,7 +73,7 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
         blocked.extend(mask.iter().map(|signal| signal as i32));
     }
     let (control, theirs) = UnixStream::pair().map_err(broken)?;
-    let child = start::helper(helper, theirs)
+    let child = start::helper(helper, theirs, plan.stdout)
         .map_err(|source| RoomError::Helper { path: helper.to_path_buf(), source })?;
     let helper = Helper {
         control: Some(control),

@@ -1,7 +1,7 @@
 //! Starts the helper process.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,13 +11,17 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::SigSet;
 
 use crate::helper::{ARGUMENT, CONTROL};
+use crate::plan::Stdout;
 
 /// Starts `program` as the helper, with the socket where it looks for it and every signal blocked: a Ctrl-C that comes
-/// while the room is built must not end the one process that cleans up. Standard streams are the caller's.
+/// while the room is built must not end the one process that cleans up. Standard input and error are the caller's.
 #[expect(clippy::disallowed_methods, reason = "the sandbox starts its own helper")]
-pub(super) fn helper(program: &Path, control: UnixStream) -> io::Result<Child> {
+pub(super) fn helper(program: &Path, control: UnixStream, stdout: Stdout) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.arg(ARGUMENT).env_clear();
+    if stdout == Stdout::ToStderr {
+        command.stdout(io::stderr().as_fd().try_clone_to_owned()?);
+    }
     // SAFETY: between fork and exec only fcntl, dup2 and sigprocmask are called, all async-signal-safe, and nothing
     // allocates.
     unsafe {
