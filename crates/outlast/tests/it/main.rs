@@ -5,4 +5,8 @@
 )]
 
 mod clients;
+mod drills;
+mod evidence;
+mod kills;
+mod warm;
 mod world;

@@ -1,0 +1,145 @@
+//! What a drill must not pass: damage, absence, nothing to compare with, other outputs.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::clients::npm_project;
+use crate::world::{World, texts};
+
+/// npm would ask three times for a file that is not there, a minute in all.
+const NPM_CI: [&str; 4] = ["npm", "ci", "--no-audit", "--fetch-retries=0"];
+const CRATE: &str = "https://static.crates.io/crates/itoa/itoa-1.0.15.crate";
+
+/// Returns an npm project that was recorded, and the tarball among its objects.
+fn recorded() -> (World, Value) {
+    let world = npm_project();
+    world.record(&NPM_CI).expect(0);
+    let record = world.newest_record();
+    let objects = record["objects"].as_array().unwrap();
+    let tarball = objects.iter().find(|object| object["url"].as_str().unwrap().ends_with(".tgz")).unwrap();
+    let tarball = tarball.clone();
+    (world, tarball)
+}
+
+#[track_caller]
+fn fails_and_names(world: &World, object: &Value) {
+    world.drill(&NPM_CI).expect(1).says("FAIL").says(object["url"].as_str().unwrap());
+    let report = world.newest_report();
+    assert_eq!(report["verdict"], "fail");
+    let missing = report["missing"].as_array().unwrap();
+    let is_named = |one: &Value| one["url"] == object["url"] && one["sha256"] == object["sha256"];
+    assert!(missing.iter().any(is_named), "{report:#}");
+}
+
+#[test]
+fn a_blob_that_is_gone_fails_the_drill_and_is_named() {
+    let (world, tarball) = recorded();
+    world.drill(&NPM_CI).expect(0).says("PASS");
+    fs::remove_file(world.blob(tarball["sha256"].as_str().unwrap())).unwrap();
+    fails_and_names(&world, &tarball);
+    let verified = world.outlast(&["store", "verify", "--json"]).expect(1);
+    assert_eq!(texts(&verified.json()["damaged"], "fault"), ["missing"]);
+}
+
+#[test]
+fn a_blob_with_another_byte_fails_the_drill_and_is_named() {
+    let (world, tarball) = recorded();
+    let path = world.blob(tarball["sha256"].as_str().unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, bytes).unwrap();
+    fails_and_names(&world, &tarball);
+    let verified = world.outlast(&["store", "verify", "--json"]).expect(1);
+    assert_eq!(texts(&verified.json()["damaged"], "fault"), ["flipped"]);
+    // The way out that `store verify` names.
+    world.record(&NPM_CI).expect(0);
+    world.drill(&NPM_CI).expect(0);
+    world.outlast(&["store", "verify"]).expect(0);
+}
+
+#[test]
+fn what_fetches_nothing_is_inconclusive() {
+    let world = World::new();
+    world.record(&["true"]).expect(0);
+    world.drill(&["true"]).expect(3).says("fetched nothing").says("hint: ");
+    assert_eq!(world.newest_report()["verdict"], "inconclusive");
+}
+
+#[test]
+fn another_command_is_no_recorded_run() {
+    let (world, _) = recorded();
+    world.drill(&["npm", "ci"]).expect(3).says("no run of this command").says("hint: record one first");
+    assert_eq!(world.evidence().len(), 0);
+}
+
+#[test]
+fn a_recorded_run_that_failed_is_inconclusive() {
+    let world = World::new();
+    let command = ["sh", "-c", &format!("curl -fsSO {CRATE}; exit 4")];
+    world.record(&command).expect(4).says("a drill needs a run that succeeds");
+    world.drill(&command).expect(3).says("exited with 4").says("hint: ");
+    assert_eq!(world.newest_report()["verdict"], "inconclusive");
+}
+
+#[test]
+fn a_host_that_nobody_asks_shows_nothing() {
+    let (world, _) = recorded();
+    world
+        .outlast(&[&["drill", "--cut", "crates.io", "--"], &NPM_CI[..]].concat())
+        .expect(3).says("asked none of the hosts that were cut");
+}
+
+#[test]
+fn outputs_must_be_equal() {
+    let check = |script: &str, code: i32, verdict: &str| {
+        let world = World::new();
+        let command = ["--output", "out", "--", "sh", "-c", script];
+        world.outlast(&[&["exec", "--fresh"], &command[..]].concat()).expect(0);
+        let outputs = texts(&world.newest_record()["outputs"], "path").len();
+        assert_eq!(outputs, 1, "{script}");
+        let drilled = world.outlast(&[&["drill"], &command[..]].concat()).expect(code);
+        assert_eq!(world.newest_report()["verdict"], verdict, "{}", drilled.stderr);
+    };
+    let fetch = format!("mkdir -p out && curl -fsS {CRATE} | sha256sum > out/made");
+    check(&fetch, 0, "pass");
+    check(&format!("{fetch} && date +%N >> out/made"), 1, "fail");
+    check(&format!("{fetch} && mv out/made out/$(date +%N)"), 1, "fail");
+}
+
+#[test]
+fn an_objective_is_judged() {
+    let (world, _) = recorded();
+    let drill = |objective: &str| {
+        world.outlast(&[&["drill", "--objective", objective, "--"], &NPM_CI[..]].concat())
+    };
+    drill("15m").expect(0);
+    assert_eq!(world.newest_report()["objective_ms"], 900_000);
+    drill("soon").expect(2);
+}
+
+#[test]
+fn a_scenario_file_says_everything() {
+    let world = npm_project();
+    let command = ["exec", "--fresh", "--output", "node_modules", "--", "npm", "ci", "--no-audit"];
+    world.outlast(&command).expect(0);
+    let file = world.path().join("registry-gone.toml");
+    let scenario = |fault: &str| {
+        format!(
+            "name = \"registry-gone\"\ncut = [\"registry.npmjs.org={fault}\"]\n\
+             run = [\"npm\", \"ci\", \"--no-audit\"]\nobjective = \"15m\"\noutput = [\"node_modules\"]\n"
+        )
+    };
+    world.write(&file, scenario("502"));
+    world.outlast(&["drill", file.to_str().unwrap()]).expect(0).says("PASS").says("registry-gone");
+    let report = world.newest_report();
+    assert_eq!(report["scenario"], "registry-gone");
+    assert_eq!(report["cut"], json!([{ "host": "registry.npmjs.org", "fault": "502" }]));
+    assert!(!report["outputs"].as_array().unwrap().is_empty());
+
+    world.write(&file, scenario("explode"));
+    world.outlast(&["drill", file.to_str().unwrap()]).expect(2).says("registry-gone.toml:2: ").says("hint: ");
+    world.outlast(&["drill", "nowhere.toml"]).expect(2).says("nowhere.toml").says("hint: ");
+}

@@ -1,0 +1,60 @@
+//! What is warm on a laptop proves nothing: neither built folders nor caches are used by a drill.
+
+use crate::clients::{cargo_project, npm_project};
+use crate::world::{World, entries, finish, texts};
+
+/// Runs a command directly, as a user would without Outlast.
+#[track_caller]
+fn directly(world: &World, command: &[&str], code: i32) {
+    finish(world.command(command[0]).args(&command[1..]), b"").expect(code);
+}
+
+#[test]
+fn a_stale_node_modules_is_not_there() {
+    let world = npm_project()
+        .file("node_modules/planted/index.js", "module.exports = 'planted';\n")
+        .file("node_modules/planted/package.json", "{\"name\":\"planted\",\"version\":\"1.0.0\"}");
+    let planted = ["node", "-e", "require('planted')"];
+    directly(&world, &planted, 0);
+    let script = "! node -e \"require('planted')\" 2>/dev/null && npm ci --no-audit && \
+                  node -e \"require('left-pad')\"";
+    world.record(&["sh", "-c", script]).expect(0);
+    world.drill(&["sh", "-c", script]).expect(0);
+    directly(&world, &planted, 0);
+}
+
+#[test]
+fn a_warm_npm_cache_is_not_used() {
+    let world = npm_project();
+    directly(&world, &["npm", "ci", "--no-audit"], 0);
+    // With the warm cache it works without any network.
+    let offline = ["npm", "ci", "--no-audit", "--offline"];
+    directly(&world, &offline, 0);
+    assert_ne!(world.record(&offline).code, 0, "a fresh run used the cache");
+
+    let online = ["npm", "ci", "--no-audit"];
+    world.record(&online).expect(0);
+    world.drill(&online).expect(0);
+    let report = world.newest_report();
+    let urls = texts(&report["objects"], "url");
+    assert!(urls.iter().any(|url| url.ends_with("/left-pad-1.3.0.tgz")), "{urls:?}");
+    let masked = report["masked"].as_array().unwrap();
+    assert!(masked.iter().any(|path| *path == world.home().join(".npm").to_str().unwrap()), "{masked:?}");
+    directly(&world, &offline, 0);
+}
+
+#[test]
+fn a_warm_and_poisoned_cargo_home_is_not_used() {
+    let world = cargo_project();
+    directly(&world, &["cargo", "fetch"], 0);
+    let sources = world.home().join(".cargo/registry/src");
+    let source = entries(&sources).pop().unwrap().join("itoa-1.0.15/src/lib.rs");
+    std::fs::write(&source, "compile_error!(\"poisoned\");\n").unwrap();
+    // Cargo does not look at unpacked sources again.
+    let direct = finish(world.command("cargo").args(["build", "--offline"]), b"");
+    assert!(direct.code != 0 && direct.stderr.contains("poisoned"), "{}", direct.stderr);
+
+    world.record(&["cargo", "build"]).expect(0);
+    world.drill(&["cargo", "build"]).expect(0);
+    assert_eq!(std::fs::read_to_string(&source).unwrap(), "compile_error!(\"poisoned\");\n");
+}
