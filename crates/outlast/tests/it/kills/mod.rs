@@ -1,0 +1,5 @@
+//! Nothing lost, nothing left behind: the binary is killed, interrupted, and runs out of disk.
+
+mod points;
+mod random;
+mod scene;
