@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Cut, Event, ObjectKey, SafeUrl};
 use registry::{Class, Head, Pin};
 use store::Store;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::breaker::{Breaker, Outcome};
 use crate::flight::Flight;
@@ -80,6 +80,7 @@ pub(crate) struct Inner {
     breaker: Mutex<Breaker>,
     stale: Mutex<HashSet<String>>,
     probed: Mutex<HashSet<String>>,
+    probes: Mutex<Vec<JoinHandle<()>>>,
     start: Duration,
 }
 
@@ -96,6 +97,7 @@ impl Engine {
             breaker: Mutex::default(),
             stale: Mutex::default(),
             probed: Mutex::default(),
+            probes: Mutex::default(),
             start: self.clock.elapsed(),
         }))
     }
@@ -142,6 +144,12 @@ impl Session {
             } else {
                 tokio::task::yield_now().await;
             }
+        }
+        // A build may be over before a hanging host is known to hang; the drill's clock still has to say when it was.
+        let probes = std::mem::take(&mut *lock(&self.0.probes));
+        for probe in probes {
+            // One that was not done in time detected nothing, which is what the report then says.
+            let _ = tokio::time::timeout_at(deadline, probe).await;
         }
         // Bodies that end at this moment write their note in a task of their own.
         while self.0.notes.n_open() > 0 && tokio::time::Instant::now() < deadline {
@@ -232,13 +240,17 @@ impl Inner {
             return;
         }
         let (inner, host) = (self.clone(), host.to_owned());
-        tokio::spawn(async move {
+        let probe = tokio::spawn(async move {
             let Ok(url) = SafeUrl::parse(&format!("https://{host}/")) else { return };
-            let outcome = inner.ask_bounded(url, Method::HEAD, HeaderMap::new()).await;
-            if outcome.is_err_and(|error| !matches!(error, FetchError::BadAddress { .. })) {
+            let is_unavailable = match inner.ask_bounded(url, Method::HEAD, HeaderMap::new()).await {
+                Ok(reply) => reply.is_played,
+                Err(error) => !matches!(error, FetchError::BadAddress { .. }),
+            };
+            if is_unavailable {
                 inner.notes.detected(&host, inner.at_ms());
             }
         });
+        lock(&self.probes).push(probe);
     }
 }
 
