@@ -7,6 +7,7 @@
 mod clients;
 mod drills;
 mod evidence;
+mod faults;
 mod kills;
 mod warm;
 mod world;
