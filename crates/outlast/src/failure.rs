@@ -1,8 +1,12 @@
 //! How a command fails: what happened, why, the next step, and the exit code.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+
+/// What to do about a damaged journal.
+pub(crate) const JOURNAL_HINT: &str = "keep the home folder as it is, and restore its `journal/` from a backup; nothing is added to it until then";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -78,15 +82,26 @@ impl From<std::io::Error> for Failure {
 
 impl From<store::OpenError> for Failure {
     fn from(error: store::OpenError) -> Self {
-        Self::no(error).hint(
-            "`outlast store verify` names what is damaged; `outlast rebuild-index` makes the index anew",
-        )
+        let hint = match &error {
+            store::OpenError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                "another user made this home; --home or OUTLAST_HOME name one of your own"
+            }
+            store::OpenError::Io { .. } => "check the disk that holds Outlast's home folder",
+            store::OpenError::Index { .. } => {
+                "`outlast rebuild-index` makes the index anew from journal and blobs"
+            }
+        };
+        Self::no(error).hint(hint)
     }
 }
 
 impl From<store::WriteError> for Failure {
     fn from(error: store::WriteError) -> Self {
-        Self::no(error).hint("check the free space of the disk that holds Outlast's home folder")
+        let hint = match &error {
+            store::WriteError::Damaged { .. } => JOURNAL_HINT,
+            _ => "check the free space of the disk that holds Outlast's home folder",
+        };
+        Self::no(error).hint(hint)
     }
 }
 

@@ -56,12 +56,15 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
     let order = Order::here(arguments.command).map_err(own)?;
     let store = home.store().map_err(own)?;
+    let copies = if arguments.fresh { Copies::Fresh } else { Copies::Own };
+    let named: Vec<String> =
+        arguments.output.iter().map(|path| format!("--output={}", path.display())).collect();
     let task = Task {
         order,
         cuts: arguments.cut,
         purpose: Purpose::Record,
         outputs: arguments.output,
-        copies: if arguments.fresh { Copies::Fresh } else { Copies::Own },
+        copies,
         fallback: if arguments.require_sealed { Fallback::Never } else { Fallback::Observe },
     };
     let done = block_on(run::run(&home, &store, task))?;
@@ -73,21 +76,27 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
                 own(Failure::no(error).hint("the record is in the home folder too, under runs/"))
             })?;
     }
-    summary::say_run(global, &done, &next(&done));
+    summary::say_run(global, &done, &next(&done, copies, &named));
     Ok(ExitCode::from(u8::try_from(done.record.exit_code).unwrap_or(OUTLAST_ITSELF)))
 }
 
-fn next(done: &Done) -> String {
+/// Says what to do next; `named` are the outputs, as a drill takes them.
+fn next(done: &Done, copies: Copies, named: &[String]) -> String {
     let command = drill::quoted(&done.record.command);
     if done.record.exit_code != 0 {
         return format!(
             "the command failed; a drill needs a run that succeeds: `outlast exec --fresh -- {command}`"
         );
     }
-    if done.record.objects.is_empty() {
+    if done.record.objects.is_empty() && copies == Copies::Own {
         return format!(
             "nothing was fetched, perhaps because caches were warm: `outlast exec --fresh -- {command}` starts without"
         );
     }
-    format!("prove that it survives: `outlast drill -- {command}`")
+    if done.record.objects.is_empty() {
+        return "nothing was fetched that is kept, so a drill of this command has nothing to prove"
+            .to_owned();
+    }
+    let named = if named.is_empty() { String::new() } else { format!("{} ", drill::quoted(named)) };
+    format!("prove that it survives: `outlast drill {named}-- {command}`")
 }

@@ -51,7 +51,12 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     let made_key = match SigningKey::open(&home.keys()) {
         Ok(_) => false,
         Err(_) => {
-            SigningKey::create(&home.keys()).map_err(Failure::no)?;
+            SigningKey::create(&home.keys()).map_err(|error| {
+                Failure::no(error).hint(
+                    "move it away if it cannot be used; with a new one, earlier evidence verifies only with `--key` and \
+                     the old public key",
+                )
+            })?;
             true
         }
     };

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use store::{BlobFault, VerifyReport};
 
 use crate::command_line::Global;
-use crate::failure::Failure;
+use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
 use crate::speak::{self, count, say, size};
 
@@ -70,9 +70,12 @@ fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
         say(global, &format_args!("{} read back, none damaged", count(report.checked, "blob")));
         return Ok(ExitCode::SUCCESS);
     }
-    let n = report.n_damaged;
-    Err(Failure::no(anyhow!("{} of {} damaged", n, count(report.checked, "blob"))).hint(
-        "run what fetched them again (`outlast exec`): a damaged copy is fetched anew from the upstream",
+    if report.n_damaged == 0 {
+        return Err(Failure::no(anyhow!("the journal is damaged, no blob is")).hint(JOURNAL_HINT));
+    }
+    let (n_damaged, n_read) = (count(report.n_damaged, "blob"), count(report.checked, "blob"));
+    Err(Failure::no(anyhow!("{n_damaged} damaged or missing, {n_read} read back")).hint(
+        "run what fetched them again with `outlast exec --fresh`: they are fetched anew from the upstream",
     ))
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Section {
     ports: Option<Spanned<Vec<u16>>>,
     allow_local: Option<Spanned<Vec<u16>>>,
     #[serde(default)]
-    passthrough: Vec<String>,
+    passthrough: Vec<Spanned<String>>,
 }
 
 impl Section {
@@ -40,7 +40,8 @@ impl Section {
             }
         }
         exec.allow_local = self.allow_local.map(|ports| check_ports(&ports)).transpose()?.unwrap_or_default();
-        exec.passthrough = self.passthrough.iter().map(|host| host.to_ascii_lowercase()).collect();
+        exec.passthrough =
+            self.passthrough.iter().map(super::upstream::host_name).collect::<Result<_, _>>()?;
         Ok(exec)
     }
 }

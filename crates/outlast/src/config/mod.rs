@@ -159,6 +159,10 @@ proved_for = "7d"
         check("[[upstream]]\nhost = \"a b\"\n", "outlast.toml:2: `a b` is not a host name");
         check("[[upstream]]\nhost = \"a.b\"\nconnect = \"nowhere\"\n", "outlast.toml:3: ");
         check("[exec]\nports = [0]\n", "outlast.toml:2: ");
+        check(
+            "[exec]\npassthrough = [\n\"a.b\",\n\"https://c.d\"]\n",
+            "outlast.toml:4: `https://c.d` is not a host name",
+        );
         check("[exec\n", "outlast.toml:1: ");
     }
 }

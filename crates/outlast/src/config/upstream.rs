@@ -20,15 +20,7 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn check(self, folder: &Path) -> Result<Upstream, Mistake> {
-        let host = self.host.get_ref().to_ascii_lowercase();
-        let is_host = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
-        if host.is_empty() || !host.bytes().all(is_host) {
-            return Err(Mistake {
-                at: self.host.span(),
-                what: format!("`{host}` is not a host name"),
-                hint: "write the name that clients ask for, without `https://` and without a port",
-            });
-        }
+        let host = host_name(&self.host)?;
         let roots = self.ca_file.map(|file| read_roots(folder, &file)).transpose()?;
         Ok(Upstream {
             host,
@@ -37,6 +29,20 @@ impl Section {
             base: self.url.map(|url| check_base(&url)).transpose()?,
         })
     }
+}
+
+/// Returns a host name in lower case.
+pub(super) fn host_name(host: &Spanned<String>) -> Result<String, Mistake> {
+    let name = host.get_ref().to_ascii_lowercase();
+    let is_host = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
+    if name.is_empty() || !name.bytes().all(is_host) {
+        return Err(Mistake {
+            at: host.span(),
+            what: format!("`{name}` is not a host name"),
+            hint: "write the name that clients ask for, without `https://` and without a port",
+        });
+    }
+    Ok(name)
 }
 
 fn check_connect(connect: &Spanned<String>) -> Result<String, Mistake> {

@@ -329,18 +329,20 @@ fn tell(global: &Global, report: &Report, folder: &Path) -> Result<(), Failure> 
         Verdict::Fail => "FAIL",
         Verdict::Inconclusive => "INCONCLUSIVE",
     };
-    let times = |ms: Option<u64>| ms.map_or_else(|| "not measured".to_owned(), duration);
+    let after = |done: &str, ms: Option<u64>| {
+        ms.map_or_else(|| format!("not {done}"), |ms| format!("{done} after {}", duration(ms)))
+    };
     say(
         global,
-        &format_args!("outlast: {words}: {} with {}", drill::quoted(&report.record.command), report.scenario),
+        &format_args!("outlast: {words}: {}, {}", drill::quoted(&report.record.command), report.scenario),
     );
     say(
         global,
         &format_args!(
-            "outlast: ran {}, detected after {}, recovered after {}; {} from copies, {} missing",
+            "outlast: ran {}, {}, {}; {} from copies, {} missing",
             duration(report.record.duration_ms),
-            times(report.detected_ms),
-            times(report.recovered_ms),
+            after("detected", report.detected_ms),
+            after("recovered", report.recovered_ms),
             speak::count(report.n_from_copies() as u64, "object"),
             report.missing.len()
         ),

@@ -210,7 +210,7 @@ fn containment_reasons(home: &Home, lived: &Lived) -> Vec<String> {
         ));
     }
     if !exec.passthrough.is_empty() {
-        reasons.push(format!("{} are not looked into, by `exec.passthrough`", exec.passthrough.join(", ")));
+        reasons.push(format!("not looked into, by `exec.passthrough`: {}", exec.passthrough.join(", ")));
     }
     reasons
 }
