@@ -12,6 +12,8 @@ use crate::failure::Failure;
 const LOCK_DEPTH_MAX: usize = 3;
 /// How many lock files of one project are read.
 const N_LOCKS_MAX: usize = 500;
+/// A repository's own folder is copied up to this size: builds ask it for their version.
+const REPOSITORY_BYTES_MAX: u64 = 512 << 20;
 /// Folders that hold what was fetched or built: never part of a project's own files unless it tracks them.
 const BUILT: [&str; 6] = ["node_modules", "vendor", "target", ".venv", "__pycache__", ".tox"];
 
@@ -48,7 +50,8 @@ pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
     (pins, unread)
 }
 
-/// Returns the paths, relative to `root`, of the project's tracked and unignored files.
+/// Returns the paths, relative to `root`, of the project's tracked and unignored files, and its repository's folder if
+/// that is not too large to copy.
 pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = BTreeSet::new();
     for path in tracked(root) {
@@ -74,7 +77,24 @@ pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
             found.insert(path.to_owned());
         }
     }
+    let repository = root.join(".git");
+    // A `.git` that is a file points to the real repository, which a copy must not write to.
+    if repository.is_dir() && size_bytes(&repository) <= REPOSITORY_BYTES_MAX {
+        found.insert(PathBuf::from(".git"));
+    }
     Ok(found.into_iter().collect())
+}
+
+/// Returns the size of the files in a folder, counted until it is too large.
+fn size_bytes(folder: &Path) -> u64 {
+    let mut sum = 0;
+    for entry in ignore::WalkBuilder::new(folder).standard_filters(false).build().filter_map(Result::ok) {
+        sum += entry.metadata().map_or(0, |metadata| if metadata.is_file() { metadata.len() } else { 0 });
+        if sum > REPOSITORY_BYTES_MAX {
+            break;
+        }
+    }
+    sum
 }
 
 /// Returns the digest of every file at or below each named output. An output that is not there has none.
@@ -175,6 +195,9 @@ mod tests {
         }
         let found = files(&folder).unwrap();
         assert_eq!(found, [".env", ".gitignore", "src/a.rs"].map(PathBuf::from));
+        std::fs::create_dir(folder.join(".git")).unwrap();
+        std::fs::write(folder.join(".git/HEAD"), "ref: refs/heads/main").unwrap();
+        assert!(files(&folder).unwrap().contains(&PathBuf::from(".git")));
         let outputs = outputs(&folder, &[PathBuf::from("src"), PathBuf::from("nowhere")]).unwrap();
         assert_eq!(outputs.len(), 1);
         assert_eq!(outputs[0].sha256, Sha256::of(b"build/\n"));

@@ -202,7 +202,11 @@ fn environment() -> Environment {
 
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
 fn user() -> String {
-    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata("/proc/self").map(|own| format!("uid {}", own.uid())).unwrap_or_default()
+    })
 }
 
 /// Writes the evidence and, only once it is whole, the journal's entry about it.
