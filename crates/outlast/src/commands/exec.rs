@@ -88,7 +88,7 @@ fn next(done: &Done, copies: Copies, named: &[String]) -> String {
             "the command failed; a drill needs a run that succeeds: `outlast exec --fresh -- {command}`"
         );
     }
-    if done.record.objects.is_empty() && copies == Copies::Own {
+    if done.record.objects.is_empty() && done.record.not_kept.is_empty() && copies == Copies::Own {
         return format!(
             "nothing was fetched, perhaps because caches were warm: `outlast exec --fresh -- {command}` starts without"
         );
