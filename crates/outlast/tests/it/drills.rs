@@ -89,7 +89,8 @@ fn a_host_that_nobody_asks_shows_nothing() {
     let (world, _) = recorded();
     world
         .outlast(&[&["drill", "--cut", "crates.io", "--"], &NPM_CI[..]].concat())
-        .expect(3).says("asked none of the hosts that were cut");
+        .expect(3)
+        .says("asked none of the hosts that were cut");
 }
 
 #[test]
@@ -112,9 +113,8 @@ fn outputs_must_be_equal() {
 #[test]
 fn an_objective_is_judged() {
     let (world, _) = recorded();
-    let drill = |objective: &str| {
-        world.outlast(&[&["drill", "--objective", objective, "--"], &NPM_CI[..]].concat())
-    };
+    let drill =
+        |objective: &str| world.outlast(&[&["drill", "--objective", objective, "--"], &NPM_CI[..]].concat());
     drill("15m").expect(0);
     assert_eq!(world.newest_report()["objective_ms"], 900_000);
     drill("soon").expect(2);

@@ -85,7 +85,11 @@ fn any_change_in_the_folder_is_seen() {
             check(&format!("{file}: a bit at {at}"), &|folder| edit(folder, &flip), 1);
         }
         check(&format!("{file}: a space more"), &|folder| edit(folder, &|bytes| bytes.push(b' ')), 1);
-        check(&format!("{file}: a byte less"), &|folder| edit(folder, &|bytes| bytes.truncate(bytes.len() - 1)), 1);
+        check(
+            &format!("{file}: a byte less"),
+            &|folder| edit(folder, &|bytes| bytes.truncate(bytes.len() - 1)),
+            1,
+        );
         check(&format!("{file}: gone"), &|folder| fs::remove_file(folder.join(file)).unwrap(), 1);
     }
     check("a file more", &|folder| fs::write(folder.join("more"), "").unwrap(), 1);

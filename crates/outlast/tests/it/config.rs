@@ -1,0 +1,189 @@
+//! The rim: configuration, help, errors and what scripts read.
+
+use fakes::{Answer, Upstream};
+
+use crate::git::placed;
+use crate::world::{World, entries};
+
+#[test]
+fn a_broken_configuration_names_its_line_and_the_way_out() {
+    let check = |text: &str, line: usize| {
+        let world = World::new();
+        world.outlast(&["init", "-q"]).expect(0);
+        world.configure(text);
+        let commands: [&[&str]; 5] = [
+            &["status"],
+            &["exec", "--", "true"],
+            &["drill", "--", "true"],
+            &["store", "verify"],
+            &["evidence", "list"],
+        ];
+        for command in commands {
+            let done = world.outlast(command).expect(2);
+            let place = format!("outlast.toml:{line}: ");
+            assert!(done.stderr.contains(&place) && done.stderr.contains("; hint: "), "{}", done.stderr);
+            assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        }
+    };
+    check("[limits]\nindex_fresh_for = \"soon\"\n", 2);
+    check("\n[network]\n\nallow = [\"300.0.0.0/8\"]\n", 4);
+    check("[exec]\nunknown = 1\n", 2);
+    check("[[upstream]]\nhost = \"a.example\"\nca_file = \"nowhere.pem\"\n", 3);
+    check("[limits\n", 1);
+    check("\n\nproved_for = [\n", 3);
+}
+
+#[test]
+fn an_upstream_is_where_the_configuration_says() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("by TLS\n"));
+    placed(&world, &upstream, "files.example.com");
+    let fetch = ["exec", "-q", "--", "curl", "-fsS", "https://files.example.com/a.txt"];
+    assert_eq!(world.outlast(&fetch).expect(0).stdout, "by TLS\n");
+
+    let world = World::new();
+    upstream.put("127.0.0.1", "/npm/a.txt", Answer::text("by another base\n"));
+    world.configure(&format!(
+        "[[upstream]]\nhost = \"files.example.com\"\nurl = \"http://{}/npm\"\n",
+        upstream.plain_address()
+    ));
+    assert_eq!(world.outlast(&fetch).expect(0).stdout, "by another base\n");
+    let record = world.newest_record();
+    assert_eq!(record["objects"][0]["url"], "https://files.example.com/a.txt");
+    assert_eq!(record["hosts"][0]["kept"], true);
+
+    // Without either, the certificate of nobody's CA is refused.
+    let world = World::new();
+    world.configure(&format!(
+        "[[upstream]]\nhost = \"files.example.com\"\nconnect = \"{}\"\n",
+        upstream.tls_address()
+    ));
+    assert_ne!(world.outlast(&fetch).code, 0);
+}
+
+#[test]
+fn the_callers_own_authorities_are_trusted_upstream() {
+    for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "PIP_CERT", "GIT_SSL_CAINFO"] {
+        let upstream = Upstream::start_blocking();
+        upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::new().with(name, upstream.ca_file(folder.path()).to_str().unwrap());
+        world.configure(&format!(
+            "[[upstream]]\nhost = \"files.example.com\"\nconnect = \"{}\"\n",
+            upstream.tls_address()
+        ));
+        let done = world.outlast(&["exec", "--", "curl", "-fsS", "https://files.example.com/a.txt"]);
+        assert_eq!((done.code, done.stdout.as_str()), (0, "kept\n"), "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let done = world.outlast(&["completions", shell]).expect(0);
+        assert!(done.stdout.contains("outlast") && done.stdout.contains("drill"), "{shell}");
+    }
+    let folder = world.path().join("man1");
+    world.outlast(&["man", folder.to_str().unwrap()]).expect(0);
+    let pages = entries(&folder);
+    for page in ["outlast.1", "outlast-exec.1", "outlast-drill.1", "outlast-evidence-verify.1"] {
+        assert!(pages.iter().any(|path| path.ends_with(page)), "{page}: {pages:?}");
+    }
+    assert!(!world.own().exists(), "neither needs a home");
+}
+
+#[test]
+fn every_error_has_a_hint() {
+    let check = |command: &[&str], code: i32| {
+        let world = World::new();
+        let done = world.outlast(command);
+        assert_eq!(done.code, code, "{command:?}: {}", done.stderr);
+        assert!(done.stderr.contains("hint: "), "{command:?}: {}", done.stderr);
+        assert_eq!(done.stdout, "", "{command:?}");
+    };
+    check(&["status"], 1);
+    check(&["store", "verify"], 1);
+    check(&["store", "stat"], 1);
+    check(&["rebuild-index"], 1);
+    check(&["evidence", "list"], 1);
+    check(&["evidence", "key"], 1);
+    check(&["evidence", "verify", "."], 1);
+    check(&["evidence", "verify", ".", "--key", "nowhere.pem"], 2);
+    check(&["drill"], 2);
+    check(&["drill", "nowhere.toml"], 2);
+    check(&["drill", "nowhere.toml", "--", "true"], 2);
+    check(&["drill", "--", "true"], 3);
+    check(&["drill", "--run", "20260521T100005Z-00000000", "--", "true"], 3);
+    check(&["exec", "--config", "nowhere.toml", "--", "true"], 2);
+    check(&["exec", "--", "./nowhere"], 127);
+    check(&["exec", "--", "/etc/passwd"], 126);
+    check(&["exec", "--via", "http://127.0.0.1:9", "--", "true"], 2);
+    check(&["exec", "--home", "/proc/nowhere", "--", "true"], 125);
+    check(&["init", "--home", "/proc/nowhere"], 1);
+}
+
+#[test]
+fn usage_mistakes_end_with_2_on_stderr() {
+    let world = World::new();
+    let commands: [&[&str]; 5] = [&["fly"], &["exec"], &["drill", "--cut", "a=b", "--", "x"], &["store"], &[]];
+    for command in commands {
+        let done = world.outlast(command).expect(2);
+        assert!(done.stdout.is_empty() && !done.stderr.is_empty(), "{command:?}");
+    }
+    assert!(world.outlast(&["--help"]).expect(0).stdout.contains("drill"));
+}
+
+#[test]
+fn what_reads_speaks_json() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+    placed(&world, &upstream, "files.example.com");
+    let fetch = ["curl", "-fsSo", "a.txt", "https://files.example.com/a.txt"];
+    world.record(&fetch).expect(0);
+    let report = world.outlast(&[&["drill", "--json", "--"], &fetch[..]].concat()).expect(0).json();
+    assert_eq!(report["verdict"], "pass");
+
+    let status = world.outlast(&["status", "--json"]).expect(0).json();
+    let cells = status["cells"].as_array().unwrap();
+    let thing = world.project().canonicalize().unwrap();
+    let is_proved = |cell: &&serde_json::Value| cell["state"] == "proved" && cell["vanished"] == "all";
+    let proved = cells.iter().find(is_proved).unwrap_or_else(|| panic!("{status:#}"));
+    assert_eq!(proved["thing"], thing.to_str().unwrap());
+    assert!(proved["proved_at"].is_string() && proved["recovered_ms"].is_u64() && proved["what"].is_string());
+    assert!(status["events"].is_array());
+    let shown = world.outlast(&["status"]).expect(0).stdout;
+    assert!(shown.contains("proved") && shown.contains("files.example.com"), "{shown}");
+
+    let verified = world.outlast(&["store", "verify", "--json"]).expect(0).json();
+    assert!(verified["checked"].as_u64() > Some(0) && verified["n_damaged"] == 0, "{verified}");
+    assert_eq!(verified["damaged"], serde_json::json!([]));
+    let stat = world.outlast(&["store", "stat", "--json"]).expect(0).json();
+    assert!(stat["n_blobs"].as_u64() > Some(0) && stat["n_runs"].as_u64() > Some(0), "{stat}");
+    let list = world.outlast(&["evidence", "list", "--json"]).expect(0).json();
+    assert_eq!((list.as_array().unwrap().len(), &list[0]["verdict"]), (1, &serde_json::json!("pass")));
+    let folder = world.evidence().pop().unwrap();
+    let genuine = world.outlast(&["evidence", "verify", folder.to_str().unwrap(), "--json"]).expect(0).json();
+    assert_eq!(genuine["genuine"], true);
+
+    let before = (status, stat);
+    std::fs::remove_file(world.own().join("index.db")).unwrap();
+    world.outlast(&["rebuild-index", "--json"]).expect(0).json();
+    let after = |command: &[&str]| world.outlast(command).expect(0).json();
+    assert_eq!((after(&["status", "--json"]), after(&["store", "stat", "--json"])), before);
+}
+
+#[test]
+fn init_never_overwrites() {
+    let world = World::new();
+    world.outlast(&["init"]).expect(0).says("made").says("outlast exec --fresh -- make");
+    world.configure("# mine\n");
+    let keys = || entries(&world.own().join("keys")).iter().map(|key| std::fs::read(key).unwrap()).collect();
+    let before: Vec<Vec<u8>> = keys();
+    assert!(!before.is_empty());
+    world.outlast(&["init"]).expect(0).says("was there already");
+    let after: Vec<Vec<u8>> = keys();
+    assert_eq!(after, before);
+    let text = std::fs::read_to_string(world.own().join("outlast.toml")).unwrap();
+    assert_eq!(text, "# mine\n");
+}
