@@ -126,7 +126,8 @@ fn every_error_has_a_hint() {
 #[test]
 fn usage_mistakes_end_with_2_on_stderr() {
     let world = World::new();
-    let commands: [&[&str]; 5] = [&["fly"], &["exec"], &["drill", "--cut", "a=b", "--", "x"], &["store"], &[]];
+    let commands: [&[&str]; 5] =
+        [&["fly"], &["exec"], &["drill", "--cut", "a=b", "--", "x"], &["store"], &[]];
     for command in commands {
         let done = world.outlast(command).expect(2);
         assert!(done.stdout.is_empty() && !done.stderr.is_empty(), "{command:?}");

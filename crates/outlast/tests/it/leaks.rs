@@ -133,9 +133,8 @@ fn holds_every_fetch(record: &Value) {
 fn lists_what_was_refused(record: &Value) {
     let refused = record["refused"].as_array().unwrap();
     for (protocol, port) in [("tcp", 22), ("udp", 4242)] {
-        let is_it = |one: &Value| {
-            one["protocol"] == protocol && one["port"] == port && one["address"] == "1.1.1.1"
-        };
+        let is_it =
+            |one: &Value| one["protocol"] == protocol && one["port"] == port && one["address"] == "1.1.1.1";
         assert!(refused.iter().any(is_it), "{protocol} {port}: {refused:#?}");
     }
 }

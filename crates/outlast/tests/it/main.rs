@@ -6,8 +6,15 @@
 
 mod clients;
 mod drills;
+mod config;
 mod evidence;
 mod faults;
+mod git;
 mod kills;
+mod leaks;
+mod passing;
+mod presets;
+mod tree;
+mod users;
 mod warm;
 mod world;

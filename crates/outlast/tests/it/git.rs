@@ -1,0 +1,115 @@
+//! What is not kept: git passes live, ssh does not work yet, and questions are remembered for the same body only.
+
+use std::process::Command;
+
+use fakes::git::Repository;
+use fakes::{Answer, Upstream};
+use serde_json::{Value, json};
+
+use crate::world::{World, texts};
+
+/// Places a host at a loopback upstream.
+pub(crate) fn placed(world: &World, upstream: &Upstream, host: &str) {
+    upstream.ca_file(world.path());
+    world.configure(&format!(
+        "[[upstream]]\nhost = \"{host}\"\nconnect = \"{}\"\nca_file = \"../upstream-ca.pem\"\n",
+        upstream.tls_address()
+    ));
+}
+
+#[test]
+fn git_over_https_passes_live_and_is_listed() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let repository = Repository::create(&world.path().join("repository"));
+    repository.commit("main", "first", &[("a.txt", "kept\n")]);
+    upstream.serve_git("git.example.com", "/owner/name.git", &repository);
+    placed(&world, &upstream, "git.example.com");
+
+    let clone = ["git", "clone", "--quiet", "https://git.example.com/owner/name.git", "cloned"];
+    let done = world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
+    assert!(done.stderr.contains("not kept: https://git.example.com/owner/name.git/"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(world.project().join("cloned/a.txt")).unwrap(), "kept\n");
+    let record = world.newest_record();
+    let not_kept = texts(&record["not_kept"], "url");
+    for path in ["info/refs?service=git-upload-pack", "git-upload-pack"] {
+        let url = format!("https://git.example.com/owner/name.git/{path}");
+        assert!(not_kept.contains(&url.as_str()), "{not_kept:?}");
+    }
+    assert_eq!(record["hosts"][0]["kept"], false);
+
+    // What is not kept does not survive, and the drill says so.
+    std::fs::remove_dir_all(world.project().join("cloned")).unwrap();
+    world.drill(&clone).expect(1).says("git.example.com");
+    assert_eq!(world.newest_report()["verdict"], "fail");
+}
+
+#[test]
+fn ssh_is_refused_with_a_hint() {
+    let world = World::new();
+    let ssh =
+        "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=5 git@registry.npmjs.org";
+    let done = world.outlast(&["exec", "--", "sh", "-c", ssh]);
+    assert_eq!(done.code, 255, "{}", done.stderr);
+    done.says("refused: tcp to registry.npmjs.org port 22").says("hint: ssh does not work in a room yet");
+    let refused = &world.newest_record()["refused"][0];
+    assert_eq!((&refused["host"], &refused["port"]), (&json!("registry.npmjs.org"), &json!(22)));
+}
+
+/// The question that `npm audit` asks, as curl.
+fn ask(body: &str) -> Vec<String> {
+    let url = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
+    let words =
+        ["curl", "-sS", "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "-d", body, url];
+    words.map(str::to_owned).to_vec()
+}
+
+fn outlast(world: &World, before: &[&str], command: &[String]) -> crate::world::Done {
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    world.outlast(&[before, &command[..]].concat())
+}
+
+#[test]
+fn an_audit_is_remembered_for_the_same_body_only() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let found = r#"{"left-pad":[{"id":1,"severity":"high","vulnerable_versions":"<2"}]}"#;
+    upstream.handle("registry.npmjs.org", "/-/npm/v1/security/advisories/bulk", move |asked| {
+        let is_known = asked.body.windows(8).any(|part| part == b"left-pad");
+        Some(Answer::json(if is_known { found } else { "{}" }))
+    });
+    placed(&world, &upstream, "registry.npmjs.org");
+    let known = ask(r#"{"left-pad":["1.3.0"]}"#);
+    let done = outlast(&world, &["exec", "--fresh", "--"], &known).expect(0);
+    assert_eq!(done.stdout, format!("{found}\n200"));
+    assert_eq!(world.newest_record()["objects"][0]["method"], "POST");
+
+    let drilled = outlast(&world, &["drill", "--"], &known).expect(0);
+    assert_eq!(drilled.stdout, format!("{found}\n200"));
+    // Nobody ever asked this: in an outage there is no answer, least of all an all-clear.
+    let other = outlast(&world, &["exec", "--cut", "all", "--"], &ask(r#"{"is-odd":["1.0.0"]}"#)).expect(0);
+    let (body, status) = other.stdout.rsplit_once('\n').unwrap();
+    assert_eq!(status, "503");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert!(body["error"].is_string() && body["hint"].is_string(), "{body}");
+}
+
+#[test]
+fn the_callers_git_settings_survive() {
+    let (upstream, folder) = (Upstream::start_blocking(), tempfile::tempdir().unwrap());
+    let repository = Repository::create(folder.path());
+    repository.commit("main", "first", &[("a.txt", "kept\n")]);
+    upstream.serve_git("git.example.com", "/owner/name.git", &repository);
+    let world = World::new()
+        .with("GIT_CONFIG_COUNT", "2")
+        .with("GIT_CONFIG_KEY_0", "url.https://git.example.com/.insteadOf")
+        .with("GIT_CONFIG_VALUE_0", "short:")
+        .with("GIT_CONFIG_KEY_1", "http.sslCAInfo")
+        .with("GIT_CONFIG_VALUE_1", "/etc/ssl/certs/ca-certificates.crt");
+    placed(&world, &upstream, "git.example.com");
+    let settings = |command: &mut Command| command.output().unwrap().stdout;
+    let direct = settings(world.command("git").args(["config", "url.https://git.example.com/.insteadOf"]));
+    assert_eq!(direct, b"short:\n");
+    let clone = ["exec", "-q", "--", "git", "clone", "--quiet", "short:owner/name.git", "cloned"];
+    let done = world.outlast(&clone).expect(0);
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
+    assert!(world.project().join("cloned/a.txt").exists());
+}

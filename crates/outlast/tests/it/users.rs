@@ -1,0 +1,76 @@
+//! Nobody in particular: uid 65534 with a home it can write, as in many CI containers; and root where we are it.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+
+use crate::clients::npm_project;
+use crate::world::{Done, OUTLAST, World, entries, finish, read_json};
+
+const NOBODY: u32 = 65_534;
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Runs Outlast as uid 65534; where we are not root, as ourselves, who are somebody without rights as well.
+fn as_nobody(world: &World, arguments: &[&str]) -> Done {
+    let binary = world.path().join("bin/outlast");
+    if !binary.exists() {
+        // The original may lie where only its owner can read.
+        fs::create_dir(world.path().join("bin")).unwrap();
+        fs::copy(OUTLAST, &binary).unwrap();
+        fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = if is_root() {
+        let mut setpriv = world.command("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
+        setpriv
+    } else {
+        world.command(&binary)
+    };
+    // What lies in root's home cannot be used by others.
+    finish(command.args(arguments).env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), b"")
+}
+
+fn give_to_nobody(world: &World) {
+    if !is_root() {
+        return;
+    }
+    let folders = [world.path().to_owned(), world.home(), world.project()];
+    for path in folders.iter().cloned().chain(entries(&world.project())) {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+#[test]
+fn uid_65534_records_and_drills() {
+    let world = npm_project();
+    give_to_nobody(&world);
+    let script = "npm ci --no-audit && id -u > uid";
+    let command = ["sh", "-c", script];
+    as_nobody(
+        &world,
+        &[&["exec", "--fresh", "--require-sealed", "--output", "uid", "--"], &command[..]].concat(),
+    )
+    .expect(0);
+    assert_eq!(world.newest_record()["containment"], "sealed");
+    as_nobody(&world, &[&["drill", "--output", "uid", "--"], &command[..]].concat()).expect(0).says("PASS");
+    assert_eq!(world.newest_report()["verdict"], "pass");
+
+    as_nobody(&world, &[&["exec", "-q", "--"], &command[..]].concat()).expect(0);
+    let uid = fs::read_to_string(world.project().join("uid")).unwrap();
+    let own = nix::unistd::geteuid().as_raw();
+    assert_eq!(uid.trim(), if is_root() { NOBODY } else { own }.to_string());
+}
+
+#[test]
+fn the_caller_records_and_drills_and_stays_who_they_are() {
+    let world = npm_project();
+    let command = ["sh", "-c", "npm ci --no-audit && id -u"];
+    let done =
+        world.outlast(&[&["exec", "--fresh", "--require-sealed", "--"], &command[..]].concat()).expect(0);
+    assert!(done.stdout.ends_with(&format!("{}\n", nix::unistd::geteuid())), "{}", done.stdout);
+    world.drill(&command).expect(0);
+    let folder = world.evidence().pop().unwrap();
+    assert_eq!(read_json(&folder.join("report.json"))["containment"], "sealed");
+}
