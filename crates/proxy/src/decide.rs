@@ -91,8 +91,23 @@ pub(crate) fn meaning(status: StatusCode, kind: Kind, held: Option<&Held>) -> Me
         status if is_redirect(status) && kind == Kind::Index && has_good => Meaning::Worse,
         status if is_redirect(status) => Meaning::Answer,
         _ if has_good => Meaning::Worse,
+        // A host in trouble says nothing about an absence that was proved before.
+        status if is_trouble(status) && held.is_some() => Meaning::Worse,
         _ => Meaning::Pass,
     }
+}
+
+/// Returns whether a status says that the upstream is in trouble, rather than anything about the object.
+pub(crate) fn is_trouble(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+/// Returns whether a redirect leads from what used to be an answer to another host, for now only: the login page of a
+/// guest network looks like this. A permanent move, or one within the host, is a newer answer.
+pub(crate) fn leads_astray(status: StatusCode, from: &str, to: Option<&str>, held: Option<&Held>) -> bool {
+    matches!(status.as_u16(), 302 | 303 | 307)
+        && held.is_some_and(|held| held.status == 200)
+        && to.is_none_or(|to| to != from)
 }
 
 /// Returns whether a status sends the client somewhere else.
@@ -192,8 +207,28 @@ mod tests {
         check(302, Kind::Document, Some(&good), Meaning::Answer);
         for status in [401, 403, 429, 451, 500, 502, 503] {
             check(status, Kind::Document, Some(&good), Meaning::Worse);
-            check(status, Kind::Document, Some(&absent), Meaning::Pass);
             check(status, Kind::Document, None, Meaning::Pass);
         }
+        for status in [401, 403, 451] {
+            check(status, Kind::Document, Some(&absent), Meaning::Pass);
+        }
+        for status in [429, 500, 502, 503] {
+            check(status, Kind::Document, Some(&absent), Meaning::Worse);
+        }
+    }
+
+    #[test]
+    fn a_portal_is_told_from_a_move() {
+        let (page, moved) = (held(200, false), held(302, false));
+        let check = |status: u16, to: Option<&str>, held: Option<&Held>, expected: bool| {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(leads_astray(status, "a.example", to, held), expected, "{status} {to:?}");
+        };
+        check(302, Some("login.example"), Some(&page), true);
+        check(302, None, Some(&page), true);
+        check(302, Some("a.example"), Some(&page), false);
+        check(301, Some("b.example"), Some(&page), false);
+        check(302, Some("b.example"), Some(&moved), false);
+        check(302, Some("b.example"), None, false);
     }
 }

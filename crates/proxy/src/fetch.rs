@@ -7,33 +7,33 @@ use bytes::{Bytes, BytesMut};
 use host::http::{FetchError, Outgoing};
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
-use model::{Event, Freshness, Held, Proof, SafeUrl, SavedHeader, Source};
+use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, SavedHeader, Source};
 
 use crate::breaker::Outcome;
+use crate::copy::Prior;
 use crate::decide::{self, Meaning};
 use crate::flight::{End, Flight};
 use crate::headers;
 use crate::limits::{BODY_PAUSE_MAX, ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
-use crate::upstream::{Question, Reply};
-use crate::want::Want;
+use crate::upstream::{Chooser, Question, Reply};
+use crate::want::{Shape, Want};
 
 impl Inner {
     /// Joins the transfer of an object, or begins it.
-    pub(crate) fn join(self: &Arc<Self>, want: Arc<Want>, held: Option<Held>) -> Arc<Flight> {
+    pub(crate) fn join(self: &Arc<Self>, want: Arc<Want>, prior: Prior) -> Arc<Flight> {
         let mut flights = lock(&self.flights);
-        if let Some((flight, _)) = flights.get(&want.key) {
-            return flight.clone();
+        // Outlast may wait for what the command asked; the other way round it might be refused for Outlast's sake.
+        for chooser in [Chooser::Command, want.chooser] {
+            if let Some((flight, _)) = flights.get(&(want.key.clone(), chooser)) {
+                return flight.clone();
+            }
         }
         let flight = Arc::new(Flight::new());
-        let (inner, own, key) = (self.clone(), flight.clone(), want.key.clone());
-        let task = tokio::spawn(async move {
-            let end = inner.fetch(&want, held, &own).await;
-            // The store knows the object by now, so whoever finds no transfer finds the object.
-            lock(&inner.flights).remove(&want.key);
-            own.finish(end);
-        });
+        let key = (want.key.clone(), want.chooser);
+        let landing = Landing { inner: self.clone(), flight: flight.clone(), key: key.clone(), end: None };
+        let task = tokio::spawn(landing.fly(want, prior));
         flights.insert(key, (flight.clone(), task.abort_handle()));
         flight
     }
@@ -47,7 +47,7 @@ impl Inner {
     ) -> Result<Reply, FetchError> {
         let host = url.object().host().to_owned();
         let body = host::http::whole(Bytes::new());
-        let chooser = crate::upstream::Chooser::Command;
+        let chooser = Chooser::Command;
         self.bounded(&host, Question { method, url, headers, body, chooser }).await
     }
 
@@ -64,93 +64,132 @@ impl Inner {
         if self.line.fault(host).is_some() { SOFT_DEADLINE } else { FIRST_BYTE_TIMEOUT }
     }
 
-    async fn fetch(self: &Arc<Self>, want: &Want, held: Option<Held>, flight: &Flight) -> End {
+    async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
         let question = Question {
             method: Method::GET,
             url: want.url.clone(),
-            headers: with_validators(want, held.as_ref()),
+            headers: with_validators(want, prior.good()),
             body: host::http::whole(Bytes::new()),
             chooser: want.chooser,
         };
-        let (reply, expectation) = tokio::join!(self.bounded(want.host(), question), self.expectation(want));
-        let reply = match reply {
+        let reply = match self.bounded(want.host(), question).await {
             Ok(reply) => reply,
             Err(error) => {
-                let is_hang = matches!(error, FetchError::Timeout { .. });
-                self.note_outcome(want.host(), if is_hang { Outcome::Hung } else { Outcome::Failed });
-                return self.stand_in(want, held, &said(&error));
+                self.note_error(want.host(), &error);
+                return self.stand_in(want, prior, &said(&error));
             }
         };
-        let is_trouble = reply.status.is_server_error() || reply.status == StatusCode::TOO_MANY_REQUESTS;
+        let status = reply.status;
+        let is_trouble = decide::is_trouble(status);
         self.note_outcome(want.host(), if is_trouble { Outcome::Failed } else { Outcome::Answered });
-        match decide::meaning(reply.status, want.kind(), held.as_ref()) {
-            Meaning::Confirmed => self.confirm(want, held, Source::Copy),
-            Meaning::Gone => self.gone(want, held, reply.status),
-            Meaning::Worse => {
-                let reason = format!("`{}` answered with status {}", want.host(), reply.status.as_u16());
-                self.stand_in(want, held, &reason)
+        match decide::meaning(status, want.kind(), prior.known()) {
+            Meaning::Confirmed => self.confirm(want, prior, Source::Copy),
+            Meaning::Gone => self.gone(want, prior, status),
+            Meaning::Worse if decide::is_redirect(status) => {
+                let reason = format!("`{}` redirects away from an index", want.host());
+                self.refuse_answer(want, prior, reason)
             }
-            Meaning::Absence => self.take_small(want, reply, held).await,
-            Meaning::Answer if decide::is_redirect(reply.status) => self.take_small(want, reply, held).await,
+            Meaning::Worse => {
+                let reason = format!("`{}` answered with status {}", want.host(), status.as_u16());
+                self.stand_in(want, prior, &reason)
+            }
+            Meaning::Absence => self.take_small(want, reply, prior).await,
+            Meaning::Answer if decide::is_redirect(status) => self.take_redirect(want, reply, prior).await,
             Meaning::Answer => match want.shape {
-                crate::want::Shape::Index(ref index) => self.take_index(want, index, reply, held).await,
-                _ => self.transfer(want, reply, held, expectation, flight).await,
+                Shape::Index(ref index) => self.take_index(want, index, reply, prior).await,
+                _ => {
+                    // Only now: an answer is there, and where its host is has been seen.
+                    let expectation = self.expectation(want, &prior).await;
+                    self.transfer(want, reply, prior, expectation, flight).await
+                }
             },
             Meaning::Pass => self.pass_on(want, reply).await,
         }
     }
 
     /// Answers from the copy because the upstream gave nothing that may be passed on.
-    pub(crate) fn stand_in(&self, want: &Want, held: Option<Held>, reason: &str) -> End {
-        let Some(held) = held else {
-            let refusal = Refusal::unavailable(format!("nothing is kept for `{}`, and {reason}", want.url));
-            return End::Failed { refusal: Arc::new(refusal), sha256: None };
-        };
-        self.note_stale(want.host(), reason);
-        let freshness = decide::standing(&held, Freshness::Stale);
-        End::Landed { held: Arc::new(held), source: Source::Copy, freshness, live_headers: None }
+    pub(crate) fn stand_in(&self, want: &Want, prior: Prior, reason: &str) -> End {
+        match prior {
+            Prior::None => {
+                let refusal =
+                    Refusal::unavailable(format!("nothing is kept for `{}`, and {reason}", want.url));
+                End::Failed { refusal: Arc::new(refusal), sha256: None }
+            }
+            Prior::Lost(lost) => {
+                let (refusal, sha256) = lost.refusal(reason);
+                End::Failed { refusal: Arc::new(refusal), sha256 }
+            }
+            Prior::Good(held) => {
+                self.note_stale(want.host(), reason);
+                let freshness = decide::standing(&held, Freshness::Stale);
+                End::Landed { held: Arc::new(*held), source: Source::Copy, freshness, live_headers: None }
+            }
+        }
+    }
+
+    /// Does not take an answer that cannot be what was asked for: an event, and the copy if there is one.
+    pub(crate) fn refuse_answer(&self, want: &Want, prior: Prior, reason: String) -> End {
+        self.notes.detected(want.host(), self.at_ms());
+        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+        if prior.known().is_some() {
+            return self.stand_in(want, prior, &reason);
+        }
+        End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None }
     }
 
     /// Notes that the upstream gave what is held once more.
-    pub(crate) fn confirm(&self, want: &Want, held: Option<Held>, source: Source) -> End {
-        let Some(mut held) = held else {
-            return self.stand_in(want, None, "the upstream confirmed what is not held");
+    pub(crate) fn confirm(&self, want: &Want, prior: Prior, source: Source) -> End {
+        let Prior::Good(mut held) = prior else {
+            return self.stand_in(want, prior, "the upstream confirmed what cannot be served");
         };
         held.confirmed_at = self.engine.clock.now();
         held.gone_since = None;
         let event = Event::Confirmed { key: want.key.clone(), sha256: held.sha256, at: held.confirmed_at };
         self.journal(want.host(), event);
-        End::Landed { held: Arc::new(held), source, freshness: Freshness::Fresh, live_headers: None }
+        End::Landed { held: Arc::new(*held), source, freshness: Freshness::Fresh, live_headers: None }
     }
 
-    fn gone(&self, want: &Want, held: Option<Held>, status: StatusCode) -> End {
-        let Some(mut held) = held else {
-            return self.stand_in(want, None, "what is not held is gone");
-        };
-        if held.gone_since.is_none() {
-            let since = self.engine.clock.now();
-            held.gone_since = Some(since);
+    fn gone(&self, want: &Want, prior: Prior, status: StatusCode) -> End {
+        let since = self.engine.clock.now();
+        if prior.known().is_some_and(|held| held.gone_since.is_none()) {
             self.journal(want.host(), Event::Gone { key: want.key.clone(), status: status.as_u16(), since });
         }
+        let Prior::Good(mut held) = prior else {
+            return self.stand_in(want, prior, "it is gone upstream");
+        };
+        held.gone_since.get_or_insert(since);
         End::Landed {
-            held: Arc::new(held),
+            held: Arc::new(*held),
             source: Source::Copy,
             freshness: Freshness::Gone,
             live_headers: None,
         }
     }
 
+    async fn take_redirect(&self, want: &Want, reply: Reply, prior: Prior) -> End {
+        let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let target = location.and_then(|location| want.key.url.join(location).ok());
+        let to = target.as_ref().map(|target| target.object().host());
+        if decide::leads_astray(reply.status, want.host(), to, prior.known()) {
+            let to = to.unwrap_or("nowhere").to_owned();
+            let reason = format!("`{}` redirects to `{to}` in place of what it gave before", want.host());
+            return self.refuse_answer(want, prior, reason);
+        }
+        self.take_small(want, reply, prior).await
+    }
+
     /// Keeps a redirect or a proved absence, of which the headers matter more than the body.
-    async fn take_small(&self, want: &Want, reply: Reply, held: Option<Held>) -> End {
+    async fn take_small(&self, want: &Want, reply: Reply, prior: Prior) -> End {
         let (status, live, is_played) = (reply.status, headers::to_save(&reply.headers), reply.is_played);
         let body = match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => body,
-            Err(reason) => return self.stand_in(want, held, &reason),
+            Err(reason) => return self.stand_in(want, prior, &reason),
         };
         self.notes.count(want.host(), if is_played { 0 } else { body.len() as u64 });
-        let saved = without_signatures(want, &live);
-        let kept = self.keep_bytes(want, status, saved, &body, Proof::FirstSeen);
-        match kept {
+        let (saved, has_signature) = without_signatures(want, &live);
+        // A page that says where to go repeats the address, signature included.
+        let kept_body = if has_signature { Bytes::new() } else { body.clone() };
+        match self.keep_bytes(want, status, saved, &kept_body) {
             Ok(held) => End::Landed {
                 held: Arc::new(held),
                 source: Source::Upstream,
@@ -168,7 +207,6 @@ impl Inner {
         status: StatusCode,
         headers: Vec<SavedHeader>,
         body: &[u8],
-        proof: Proof,
     ) -> Result<Held, String> {
         let blob = self.engine.store.put(body).map_err(|error| not_stored(&error))?;
         let held = Held {
@@ -177,7 +215,7 @@ impl Inner {
             sha256: blob.sha256,
             size_bytes: blob.size_bytes,
             ecosystem: want.ecosystem.name().to_owned(),
-            proof,
+            proof: Proof::FirstSeen,
             immutable: false,
             confirmed_at: self.engine.clock.now(),
             gone_since: None,
@@ -186,9 +224,15 @@ impl Inner {
         Ok(held)
     }
 
-    /// Writes to the journal that an object is held.
+    /// Writes to the journal that an object is held, or that it still is.
     pub(crate) fn keep(&self, want: &Want, held: Held) -> Result<(), String> {
-        let event = Event::Kept { key: want.key.clone(), held };
+        // Another session may have kept it meanwhile.
+        let newest = self.engine.store.lookup(&want.key).ok().flatten();
+        let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
+            Event::Confirmed { key: want.key.clone(), sha256: held.sha256, at: held.confirmed_at }
+        } else {
+            Event::Kept { key: want.key.clone(), held }
+        };
         self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))
     }
 
@@ -198,7 +242,7 @@ impl Inner {
         if is_played {
             return self.stand_in(
                 want,
-                None,
+                Prior::None,
                 &format!("`{}` answered with status {}", want.host(), status.as_u16()),
             );
         }
@@ -212,8 +256,34 @@ impl Inner {
                     &format!("the upstream answered with status {}", status.as_u16()),
                 )
             }
-            Err(reason) => self.stand_in(want, None, &reason),
+            Err(reason) => self.stand_in(want, Prior::None, &reason),
         }
+    }
+}
+
+/// Ends a transfer for everybody who waits, even where it panicked or was given up.
+struct Landing {
+    inner: Arc<Inner>,
+    flight: Arc<Flight>,
+    key: (ObjectKey, Chooser),
+    end: Option<End>,
+}
+
+impl Landing {
+    async fn fly(mut self, want: Arc<Want>, prior: Prior) {
+        self.end = Some(self.inner.fetch(&want, prior, &self.flight).await);
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        // The store knows the object by now, so whoever finds no transfer finds the object.
+        lock(&self.inner.flights).remove(&self.key);
+        let given_up = || {
+            let refusal = Refusal::unavailable(format!("the transfer of `{}` was given up", self.key.0.url));
+            End::Failed { refusal: Arc::new(refusal), sha256: None }
+        };
+        self.flight.finish(self.end.take().unwrap_or_else(given_up));
     }
 }
 
@@ -233,18 +303,35 @@ fn with_validators(want: &Want, held: Option<&Held>) -> http::HeaderMap {
     headers
 }
 
-/// A redirect to a signed address is kept without the signature: the object's name outlives it.
-fn without_signatures(want: &Want, headers: &[SavedHeader]) -> Vec<SavedHeader> {
-    let strip = |header: &SavedHeader| {
+/// Returns whether an answer says the same as the one that is held; a redirect says where to.
+fn is_same(held: &Held, new: &Held) -> bool {
+    let location = |held: &Held| headers::saved(&held.headers, "location").map(str::to_owned);
+    (held.status, held.sha256, held.proof, held.immutable)
+        == (new.status, new.sha256, new.proof, new.immutable)
+        && location(held) == location(new)
+}
+
+/// A redirect to a signed address is kept without the signature: the object's name outlives it. The second value says
+/// whether there was one.
+fn without_signatures(want: &Want, headers: &[SavedHeader]) -> (Vec<SavedHeader>, bool) {
+    let mut has_signature = false;
+    let mut saved = Vec::with_capacity(headers.len());
+    for header in headers {
         if header.0 != "location" {
-            return header.clone();
+            saved.push(header.clone());
+            continue;
         }
         match want.key.url.join(&header.1) {
-            Ok(target) => SavedHeader(header.0.clone(), target.object().to_string()),
-            Err(_) => header.clone(),
+            Ok(target) if target.expose() == target.object().as_str() => saved.push(header.clone()),
+            Ok(target) => {
+                has_signature = true;
+                saved.push(SavedHeader(header.0.clone(), target.object().to_string()));
+            }
+            // What cannot be read could hide anything.
+            Err(_) => has_signature = true,
         }
-    };
-    headers.iter().map(strip).collect()
+    }
+    (saved, has_signature)
 }
 
 pub(crate) fn passed(status: StatusCode, headers: Vec<SavedHeader>, body: Bytes, reason: &str) -> End {

@@ -78,6 +78,8 @@ struct Tail {
     /// Bytes that are in the file; those beyond it are in memory alone.
     file_bytes: u64,
     readers: Vec<Weak<AtomicU64>>,
+    /// Whether the client that made it begin has yet to come for its first byte.
+    is_awaited: bool,
 }
 
 /// What a waiter finds first.
@@ -107,6 +109,7 @@ impl Flight {
 
     /// Lets clients begin.
     pub(crate) fn begin(&self, head: Head) {
+        self.lock().is_awaited = true;
         self.stage.send_modify(|stage| stage.head = Some(Arc::new(head)));
     }
 
@@ -129,9 +132,11 @@ impl Flight {
         }
     }
 
-    /// Ends the transfer for everybody.
+    /// Ends the transfer for everybody; the first end stands.
     pub(crate) fn finish(&self, end: End) {
-        self.stage.send_modify(|stage| stage.end = Some(end));
+        self.stage.send_modify(|stage| {
+            stage.end.get_or_insert(end);
+        });
     }
 
     /// Waits until there is something to answer with.
@@ -141,6 +146,8 @@ impl Flight {
         // The sender lives in `self`, so waiting cannot fail.
         let stage = found.expect("the transfer outlives its waiters").clone();
         match (stage.end, stage.head) {
+            // What is not in the store is only here.
+            (Some(End::Passed { .. }), Some(head)) => Ready::Head(head),
             (Some(end), _) => Ready::End(end),
             (None, Some(head)) => Ready::Head(head),
             (None, None) => unreachable!("waited for one of both"),
@@ -170,7 +177,12 @@ impl Flight {
     /// Returns a reader from `start` up to `end`, or to the end of the body.
     pub(crate) fn reader(self: &Arc<Self>, start: u64, end: Option<u64>) -> FlightReader {
         let offset = Arc::new(AtomicU64::new(start));
-        self.lock().readers.push(Arc::downgrade(&offset));
+        {
+            let mut tail = self.lock();
+            tail.readers.push(Arc::downgrade(&offset));
+            tail.is_awaited = false;
+        }
+        self.progress.notify_one();
         FlightReader { flight: self.clone(), offset, end, stage: self.stage.subscribe() }
     }
 
@@ -188,8 +200,13 @@ impl Flight {
                 progress.await;
             }
         };
-        // A client that does not read loses its place, not everybody's.
-        let _ = tokio::time::timeout(PACE_TIMEOUT, wait).await;
+        if tokio::time::timeout(PACE_TIMEOUT, wait).await.is_err() {
+            // A client that does not read loses its place, not everybody's.
+            let mut tail = self.lock();
+            tail.readers.clear();
+            tail.is_awaited = false;
+            tail.trim();
+        }
     }
 
     fn read(&self, offset: u64, size: usize) -> io::Result<Bytes> {
@@ -232,11 +249,12 @@ impl Tail {
             let Some(front) = self.chunks.front() else { return };
             let end = self.start + front.len() as u64;
             let is_needed = end > self.file_bytes
-                && self
-                    .readers
-                    .iter()
-                    .filter_map(Weak::upgrade)
-                    .any(|offset| offset.load(Ordering::Relaxed) < end);
+                && (self.is_awaited
+                    || self
+                        .readers
+                        .iter()
+                        .filter_map(Weak::upgrade)
+                        .any(|offset| offset.load(Ordering::Relaxed) < end));
             if is_needed {
                 return;
             }
@@ -290,14 +308,32 @@ impl FlightReader {
             let limit = self.end.map_or(visible, |end| end.min(visible)) - offset;
             let size = usize::try_from(limit).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             let bytes = self.flight.read(offset, size)?;
-            self.offset.store(offset + bytes.len() as u64, Ordering::Relaxed);
+            let next = offset + bytes.len() as u64;
+            self.offset.store(next, Ordering::Relaxed);
             self.flight.progress.notify_one();
+            if self.end.is_some_and(|end| next >= end) {
+                // A part is whole with these bytes: they leave only when the transfer was found to be right.
+                broken(self.flight.ended().await)?;
+            }
             return Ok(Some(bytes));
         }
-        match end {
-            Some(End::Failed { refusal, .. }) => Err(io::Error::other(refusal.reason.clone())),
-            _ => Ok(None),
-        }
+        end.map_or(Ok(()), broken)?;
+        Ok(None)
+    }
+}
+
+impl Drop for FlightReader {
+    fn drop(&mut self) {
+        // The transfer may be waiting for this one.
+        self.offset.store(u64::MAX, Ordering::Relaxed);
+        self.flight.progress.notify_one();
+    }
+}
+
+fn broken(end: End) -> io::Result<()> {
+    match end {
+        End::Failed { refusal, .. } => Err(io::Error::other(refusal.reason.clone())),
+        _ => Ok(()),
     }
 }
 
@@ -343,6 +379,8 @@ mod tests {
         assert!(flight.in_memory().is_none(), "7 MB do not stay in memory");
         let late = tokio::spawn(read_all(flight.reader(0, None)));
         let part = tokio::spawn(read_all(flight.reader(299_999, Some(300_002))));
+        tokio::task::yield_now().await;
+        assert!(!part.is_finished(), "it could still turn out to be wrong");
         flight.finish(passed());
         assert_eq!(early.await.unwrap().unwrap(), expected);
         assert_eq!(late.await.unwrap().unwrap(), expected);
@@ -365,7 +403,9 @@ mod tests {
     async fn a_failed_transfer_breaks_for_its_clients() {
         let flight = Arc::new(Flight::new());
         flight.push(Bytes::from_static(b"half"), FileState::Failed).await;
+        let part = tokio::spawn(read_all(flight.reader(0, Some(2))));
         flight.finish(failed());
         assert!(read_all(flight.reader(0, None)).await.is_err());
+        assert!(part.await.unwrap().is_err(), "a part of it neither");
     }
 }

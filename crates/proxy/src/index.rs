@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use model::{Event, Freshness, Held, Proof, Source};
+use model::{Freshness, Held, Source};
 use registry::{IndexFacts, IndexRequest, Vouched};
 
+use crate::breaker::Outcome;
+use crate::copy::Prior;
 use crate::fetch::{passed, read};
 use crate::flight::End;
 use crate::headers;
 use crate::limits::INDEX_BYTES_MAX;
-use crate::refusal::Refusal;
 use crate::session::Inner;
 use crate::upstream::Reply;
 use crate::vouch::Table;
@@ -25,12 +26,15 @@ impl Inner {
         want: &Want,
         index: &IndexRequest,
         reply: Reply,
-        held: Option<Held>,
+        prior: Prior,
     ) -> End {
         let (is_played, reply_headers) = (reply.is_played, reply.headers.clone());
         let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
             Ok(body) => body,
-            Err(reason) => return self.stand_in(want, held, &reason),
+            Err(reason) => {
+                self.note_outcome(want.host(), Outcome::Failed);
+                return self.stand_in(want, prior, &reason);
+            }
         };
         self.notes.count(want.host(), if is_played { 0 } else { encoded.len() as u64 });
         let understood = {
@@ -44,37 +48,27 @@ impl Inner {
         };
         let (body, reply_headers, facts) = match understood {
             Ok(Ok(understood)) => understood,
-            Ok(Err(reason)) => return self.reject(want, held, reason),
-            Err(_) => return self.reject(want, held, "reading it failed".to_owned()),
+            Ok(Err(reason)) => return self.reject(want, prior, &reason),
+            Err(_) => return self.reject(want, prior, "reading it failed"),
         };
-        if let Some(held) = held.clone() {
+        if let Some(held) = prior.good() {
             if held.sha256 == model::Sha256::of(&body) {
                 self.vouchers.learn(want.key.clone(), held.sha256, Arc::new(Table::new(facts)));
-                return self.confirm(want, Some(held), Source::Upstream);
+                return self.confirm(want, prior, Source::Upstream);
             }
-            if let Some(reason) = self.worse(want, index, &held, &facts) {
-                return self.reject(want, Some(held), reason);
+            if let Some(reason) = self.worse(want, index, held, &facts) {
+                return self.reject(want, prior, &reason);
             }
         }
-        self.accept(want, held, &reply_headers, body, facts)
+        self.accept(want, &reply_headers, body, facts)
     }
 
-    fn accept(
-        &self,
-        want: &Want,
-        held: Option<Held>,
-        reply: &HeaderMap,
-        body: Bytes,
-        facts: IndexFacts,
-    ) -> End {
+    fn accept(&self, want: &Want, reply: &HeaderMap, body: Bytes, facts: IndexFacts) -> End {
         let mut saved = headers::to_save(reply);
         // What is kept is the decoded document.
         saved.retain(|header| header.0 != "content-encoding");
-        match self.keep_bytes(want, StatusCode::OK, saved.clone(), &body, Proof::FirstSeen) {
+        match self.keep_bytes(want, StatusCode::OK, saved.clone(), &body) {
             Ok(new) => {
-                if held.is_some_and(|held| held.gone_since.is_some()) {
-                    tracing::info!("`{}` is back", want.key);
-                }
                 self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(facts)));
                 End::Landed {
                     held: Arc::new(new),
@@ -87,16 +81,9 @@ impl Inner {
         }
     }
 
-    /// An answer that cannot be what was asked for: an event, and the copy if there is one.
-    fn reject(&self, want: &Want, held: Option<Held>, reason: String) -> End {
-        self.notes.detected(want.host(), self.at_ms());
-        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
-        if held.as_ref().is_some_and(crate::decide::is_good) {
-            return self.stand_in(want, held, &format!("its answer was rejected: {reason}"));
-        }
-        let refusal =
-            Refusal::wrong(format!("what `{}` gave for `{}` was rejected: {reason}", want.host(), want.url));
-        End::Failed { refusal: Arc::new(refusal), sha256: None }
+    fn reject(&self, want: &Want, prior: Prior, reason: &str) -> End {
+        let reason = format!("what `{}` gave for `{}` was rejected: {reason}", want.host(), want.url);
+        self.refuse_answer(want, prior, reason)
     }
 
     /// Returns why a new index is worse than the one that is held: older, of other bytes under a version that we have

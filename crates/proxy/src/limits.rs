@@ -6,6 +6,9 @@ use std::time::Duration;
 pub(crate) const SOFT_DEADLINE: Duration = Duration::from_millis(900);
 /// How long an upstream may take to begin an answer that nothing here can stand in for; npm itself waits 300 s.
 pub(crate) const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a question waits when its answer is remembered: longer than an index, since an old answer can be a false
+/// all-clear, and the services that are asked take seconds at times.
+pub(crate) const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may pause; a build that waits longer is better told.
 pub(crate) const BODY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Indexes are read whole before they are believed; the largest real packument seen has 21 MB.

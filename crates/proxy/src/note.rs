@@ -101,10 +101,12 @@ impl Notes {
             .first_request_ms
             .get_or_insert(at);
         let mut exchanges = lock(&self.exchanges);
-        if exchanges.len() < N_EXCHANGES_MAX {
+        let number = exchanges.len();
+        // Beyond the bound it gets a number that nothing has.
+        if number < N_EXCHANGES_MAX {
             exchanges.push(exchange);
         }
-        exchanges.len() - 1
+        number
     }
 
     /// Notes which of several answers of one address an exchange is about.

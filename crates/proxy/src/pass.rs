@@ -16,7 +16,7 @@ use crate::breaker::Outcome;
 use crate::decide;
 use crate::fetch::{not_stored, read, said};
 use crate::headers;
-use crate::limits::{INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
+use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::serve::answer;
@@ -68,7 +68,7 @@ impl Session {
                 inner.missing(number, &Refusal::unavailable(why), None)
             }
             Err(error) => {
-                inner.note_outcome(&host, Outcome::Failed);
+                inner.note_error(&host, &error);
                 let why = format!("`{url}` cannot be answered from copies ({reason}), and {}", said(&error));
                 inner.missing(number, &Refusal::unavailable(why), None)
             }
@@ -96,7 +96,7 @@ impl Session {
         let variant = format!("body={}", Sha256::of(&body));
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
-        let asked = inner.ask_question(&url, client, body, &key, ecosystem).await;
+        let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) if decide::is_good(&held) => {
                 inner.end(number, remembered(&held, Source::Upstream, Freshness::Fresh));
@@ -111,7 +111,7 @@ impl Session {
             Ok((status, ..)) => format!("the upstream answered with status {}", status.as_u16()),
             Err(reason) => reason,
         };
-        inner.from_memory(number, &url, &key, &trouble)
+        inner.recall(number, &url, &key, &trouble)
     }
 }
 
@@ -119,6 +119,30 @@ impl Session {
 type Asked = (StatusCode, Vec<model::SavedHeader>, Bytes, Result<Held, String>);
 
 impl Inner {
+    /// Asks, but where an answer is remembered, neither for long nor a host that was found down.
+    async fn ask_in_time(
+        &self,
+        url: &SafeUrl,
+        client: &HeaderMap,
+        body: Bytes,
+        key: &ObjectKey,
+        ecosystem: &'static dyn Ecosystem,
+    ) -> Result<Asked, String> {
+        let asking = self.ask_question(url, client, body, key, ecosystem);
+        if !self.remembers(key) {
+            return asking.await;
+        }
+        let host = url.object().host();
+        if !self.may_wait(host) {
+            return Err(format!("`{host}` was found down a moment ago"));
+        }
+        if let Ok(asked) = tokio::time::timeout(ANSWER_PATIENCE, asking).await {
+            return asked;
+        }
+        self.note_outcome(host, Outcome::Hung);
+        Err(format!("`{host}` did not answer within {} s", ANSWER_PATIENCE.as_secs()))
+    }
+
     async fn ask_question(
         &self,
         url: &SafeUrl,
@@ -141,11 +165,11 @@ impl Inner {
             chooser: Chooser::Command,
         };
         let reply = self.bounded(host, question).await.map_err(|error| {
-            self.note_outcome(host, Outcome::Failed);
+            self.note_error(host, &error);
             said(&error)
         })?;
-        let outcome = if reply.status.is_server_error() { Outcome::Failed } else { Outcome::Answered };
-        self.note_outcome(host, outcome);
+        let is_trouble = decide::is_trouble(reply.status);
+        self.note_outcome(host, if is_trouble { Outcome::Failed } else { Outcome::Answered });
         if reply.is_played {
             return Err(format!("`{host}` answered with status {}", reply.status.as_u16()));
         }
@@ -153,6 +177,10 @@ impl Inner {
         let bytes = read(reply.body, INDEX_BYTES_MAX).await?;
         self.notes.count(host, bytes.len() as u64);
         let kept = if status == StatusCode::OK {
+            if !is_answer(&saved, &bytes) {
+                self.note_outcome(host, Outcome::Failed);
+                return Err(format!("what `{host}` answered is no JSON"));
+            }
             self.remember(key, &saved, &bytes, ecosystem)
         } else {
             Err(format!("the upstream answered with status {}", status.as_u16()))
@@ -188,13 +216,7 @@ impl Inner {
         self.engine.store.lookup(key).is_ok_and(|held| held.is_some())
     }
 
-    fn from_memory(
-        &self,
-        number: usize,
-        url: &SafeUrl,
-        key: &ObjectKey,
-        trouble: &str,
-    ) -> Response<Outgoing> {
+    fn recall(&self, number: usize, url: &SafeUrl, key: &ObjectKey, trouble: &str) -> Response<Outgoing> {
         let Ok(Some(held)) = self.engine.store.lookup(key) else {
             let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
             return self.missing(number, &Refusal::unavailable(reason), None);
@@ -213,6 +235,13 @@ impl Inner {
             }
         }
     }
+}
+
+/// Returns whether this can be an answer: every API that is asked answers in JSON, and a page of a portal or half a
+/// document would be a false all-clear.
+fn is_answer(saved: &[model::SavedHeader], bytes: &Bytes) -> bool {
+    let is_encoded = headers::saved(saved, "content-encoding").is_some_and(|coding| coding != "identity");
+    is_encoded || serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
 }
 
 fn remembered(held: &Held, source: Source, freshness: Freshness) -> Ending {

@@ -9,13 +9,14 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use model::{Freshness, Held, Sha256, Source};
-use store::{BlobError, BlobReader};
+use store::BlobReader;
 
 use crate::breaker::Outcome;
+use crate::copy::{self, Copy, Loaded, Verified};
 use crate::decide::{self, First, Insistence, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
-use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE, VERIFY_FIRST_BYTES};
+use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE};
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
@@ -50,60 +51,48 @@ impl Session {
         let ask = Ask::new(number, method, client);
         let inner = &self.0;
         inner.notes.specify(number, &want.key.variant);
-        let held = match inner.usable(&want).await {
-            Ok(held) => held,
-            Err((refusal, sha256)) => return inner.missing(number, &refusal, Some(sha256)),
-        };
-        let no_cache = client.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-cache");
-        let first = decide::first(&Situation {
-            held: held.as_ref(),
-            kind: want.kind(),
-            now: inner.engine.clock.now(),
-            fresh_for: inner.engine.index_fresh_for,
-            client: if no_cache { Insistence::NoCache } else { Insistence::None },
-            may_wait: held.is_none() || inner.may_wait(want.host()),
-        });
-        match (first, held) {
-            (First::Serve(freshness), Some(held)) => {
-                if freshness == Freshness::Stale {
-                    inner.note_stale(want.host(), "it was found down a moment ago");
+        let copy = inner.copy(&want).await;
+        match inner.first(&want, client, &copy) {
+            First::Ask => inner.give_upstream(&ask, want, copy).await,
+            First::Serve(freshness) => match copy {
+                Copy::Good(loaded) => {
+                    if freshness == Freshness::Stale {
+                        inner.note_stale(want.host(), "it was found down a moment ago");
+                    }
+                    inner.give_copy(&ask, *loaded, Source::Copy, freshness)
                 }
-                inner.from_copy(&ask, &held, Source::Copy, freshness).await
-            }
-            (_, held) => inner.from_upstream(&ask, want, held).await,
+                Copy::None | Copy::Lost(_) => inner.give_upstream(&ask, want, copy).await,
+            },
         }
     }
 }
 
 impl Inner {
-    /// Returns the copy of an object if its bytes are there; a damaged one is fetched again where that is possible.
-    async fn usable(&self, want: &Want) -> Result<Option<Held>, (Refusal, Sha256)> {
-        let held = match self.engine.store.lookup(&want.key) {
-            Ok(held) => held,
-            Err(error) => {
-                tracing::error!("the index could not be read: {error}");
-                None
-            }
+    /// Decides what to do first.
+    fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> First {
+        let Copy::Good(loaded) = copy else { return First::Ask };
+        let insists = |value: &HeaderValue| {
+            value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim() == "no-cache"))
         };
-        let Some(held) = held else { return Ok(None) };
-        let (store, sha256, size_bytes) = (self.engine.store.clone(), held.sha256, held.size_bytes);
-        let check = move || match store.open_blob(&sha256) {
-            Ok(blob) if size_bytes <= VERIFY_FIRST_BYTES => {
-                drop(blob);
-                store.read_blob(&sha256, VERIFY_FIRST_BYTES).map(drop).is_ok()
-            }
-            Ok(blob) => blob.size_bytes() == size_bytes,
-            Err(_) => false,
+        let mut situation = Situation {
+            held: Some(&loaded.held),
+            kind: want.kind(),
+            now: self.engine.clock.now(),
+            fresh_for: self.engine.index_fresh_for,
+            client: if client.get_all(header::CACHE_CONTROL).iter().any(insists) {
+                Insistence::NoCache
+            } else {
+                Insistence::None
+            },
+            may_wait: true,
         };
-        if check() {
-            return Ok(Some(held));
+        let first = decide::first(&situation);
+        if first != First::Ask {
+            return first;
         }
-        tracing::error!("the copy of `{}` is damaged", want.key);
-        if self.line.fault(want.host()).is_some() {
-            let reason = format!("the copy of `{}` is damaged or missing: blob {}", want.url, held.sha256);
-            return Err((Refusal::damaged(reason), held.sha256));
-        }
-        Ok(None)
+        // Only who would ask uses up the one try that a host has which was found down.
+        situation.may_wait = self.may_wait(want.host());
+        decide::first(&situation)
     }
 
     /// Ends an exchange without an object.
@@ -117,33 +106,33 @@ impl Inner {
         refusal.response()
     }
 
-    async fn from_upstream(
-        self: &Arc<Self>,
-        ask: &Ask,
-        want: Want,
-        held: Option<Held>,
-    ) -> Response<Outgoing> {
+    async fn give_upstream(self: &Arc<Self>, ask: &Ask, want: Want, copy: Copy) -> Response<Outgoing> {
         let host = want.host().to_owned();
-        let flight = self.join(Arc::new(want), held.clone());
-        let Some(held) = held else {
-            return self.from_flight(ask, &flight, flight.ready().await).await;
+        if let (Copy::Lost(lost), Some(_)) = (&copy, self.line.fault(&host)) {
+            let (refusal, sha256) = lost.refusal("its host was cut");
+            return self.missing(ask.number, &refusal, sha256);
+        }
+        let flight = self.join(Arc::new(want), copy.prior());
+        let Copy::Good(loaded) = copy else {
+            return self.give_flight(ask, &flight, flight.ready().await, None).await;
         };
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
-            Ok(ready) => self.from_flight(ask, &flight, ready).await,
+            Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
                 self.note_outcome(&host, Outcome::Hung);
                 self.note_stale(&host, "it did not begin to answer within a second");
-                let freshness = decide::standing(&held, Freshness::Stale);
-                self.from_copy(ask, &held, Source::Copy, freshness).await
+                let freshness = decide::standing(&loaded.held, Freshness::Stale);
+                self.give_copy(ask, *loaded, Source::Copy, freshness)
             }
         }
     }
 
-    async fn from_flight(
+    async fn give_flight(
         self: &Arc<Self>,
         ask: &Ask,
         flight: &Arc<Flight>,
         ready: Ready,
+        loaded: Option<Loaded>,
     ) -> Response<Outgoing> {
         match ready {
             Ready::Head(head) => self.while_it_arrives(ask, flight, &head).await,
@@ -152,7 +141,18 @@ impl Inner {
                     Some(headers) => Held { headers: headers.to_vec(), ..(*held).clone() },
                     None => (*held).clone(),
                 };
-                self.from_copy(ask, &held, source, freshness).await
+                let sha256 = held.sha256;
+                let loaded = match loaded.filter(|loaded| loaded.held.sha256 == sha256) {
+                    Some(loaded) => Ok(Loaded { held, ..loaded }),
+                    None => copy::load(&self.engine.store, held).await,
+                };
+                match loaded {
+                    Ok(loaded) => self.give_copy(ask, loaded, source, freshness),
+                    Err(error) => {
+                        let refusal = Refusal::damaged(format!("blob {sha256} cannot be used: {error}"));
+                        self.missing(ask.number, &refusal, Some(sha256))
+                    }
+                }
             }
             Ready::End(End::Passed { status, headers, body, size_bytes, reason }) => {
                 let reason = reason.to_string();
@@ -174,7 +174,7 @@ impl Inner {
         if ask.range.is_some() && head.size_bytes.is_none() {
             // Without its size no part of it can be named; wait for it.
             let end = flight.ended().await;
-            return Box::pin(self.from_flight(ask, flight, Ready::End(end))).await;
+            return Box::pin(self.give_flight(ask, flight, Ready::End(end), None)).await;
         }
         let (inner, own, number) = (self.clone(), flight.clone(), ask.number);
         tokio::spawn(async move {
@@ -218,13 +218,14 @@ impl Inner {
     }
 
     /// Answers from the store.
-    async fn from_copy(
+    fn give_copy(
         &self,
         ask: &Ask,
-        held: &Held,
+        loaded: Loaded,
         source: Source,
         freshness: Freshness,
     ) -> Response<Outgoing> {
+        let held = &loaded.held;
         let mut headers = headers::from_saved(&held.headers);
         if freshness != Freshness::Fresh
             && let Ok(value) = HeaderValue::try_from(freshness.to_string())
@@ -254,50 +255,35 @@ impl Inner {
         if status == StatusCode::OK {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
-        match self.body(held, start, end).await {
-            Ok(body) => {
-                self.end(ask.number, object(held, status.as_u16(), source, freshness));
-                let body = if ask.is_head { host::http::whole(Bytes::new()) } else { body };
-                answer(status, headers, body)
-            }
-            Err(reason) => self.missing(ask.number, &Refusal::damaged(reason), Some(held.sha256)),
-        }
+        self.end(ask.number, object(held, status.as_u16(), source, freshness));
+        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { part(loaded.bytes, start, end) };
+        answer(status, headers, body)
     }
+}
 
-    /// Returns bytes of a blob that was verified before the first of them leaves.
-    async fn body(&self, held: &Held, start: u64, end: u64) -> Result<Outgoing, String> {
-        let (store, sha256) = (self.engine.store.clone(), held.sha256);
-        let damaged = move |error: &dyn std::fmt::Display| format!("blob {sha256} cannot be used: {error}");
-        if held.size_bytes <= VERIFY_FIRST_BYTES {
-            let bytes =
-                Bytes::from(store.read_blob(&sha256, VERIFY_FIRST_BYTES).map_err(|error| damaged(&error))?);
-            let part =
-                usize::try_from(start).unwrap_or(usize::MAX)..usize::try_from(end).unwrap_or(usize::MAX);
-            return Ok(host::http::whole(bytes.slice(part)));
+/// Returns bytes of a copy that was verified before the first of them leaves.
+fn part(bytes: Verified, start: u64, end: u64) -> Outgoing {
+    let blob = match bytes {
+        Verified::File(blob) => blob,
+        Verified::Whole(bytes) => {
+            let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            return host::http::whole(bytes.slice(index(start)..index(end)));
         }
-        let blob = tokio::task::spawn_blocking(move || {
-            let blob = store.open_blob(&sha256)?;
-            blob.verify()?;
-            Ok::<_, BlobError>(blob)
-        })
-        .await
-        .map_err(|error| damaged(&error))?
-        .map_err(|error| damaged(&error))?;
-        let body = stream::unfold(Some((blob, start)), move |state| async move {
-            let (blob, offset) = state?;
-            if offset >= end {
-                return None;
+    };
+    let body = stream::unfold(Some((blob, start)), move |state| async move {
+        let (blob, offset) = state?;
+        if offset >= end {
+            return None;
+        }
+        match read_chunk(&blob, offset, end) {
+            Ok(bytes) => {
+                let next = offset + bytes.len() as u64;
+                Some((Ok(Frame::data(bytes)), Some((blob, next))))
             }
-            match read_chunk(&blob, offset, end) {
-                Ok(bytes) => {
-                    let next = offset + bytes.len() as u64;
-                    Some((Ok(Frame::data(bytes)), Some((blob, next))))
-                }
-                Err(error) => Some((Err(error.into()), None)),
-            }
-        });
-        Ok(StreamBody::new(body).boxed_unsync())
-    }
+            Err(error) => Some((Err(error.into()), None)),
+        }
+    });
+    StreamBody::new(body).boxed_unsync()
 }
 
 /// Reads the page cache, which was filled by verifying: a read here does not wait for the disk.

@@ -69,13 +69,16 @@ pub struct Findings {
 #[derive(Debug, Clone)]
 pub struct Session(pub(crate) Arc<Inner>);
 
+/// Transfers under way, apart by who chose to ask: what Outlast may not ask, the command may.
+type Flights = HashMap<(ObjectKey, Chooser), (Arc<Flight>, AbortHandle)>;
+
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) line: Line,
     pub(crate) notes: Notes,
     pub(crate) vouchers: Vouchers,
-    pub(crate) flights: Mutex<HashMap<ObjectKey, (Arc<Flight>, AbortHandle)>>,
+    pub(crate) flights: Mutex<Flights>,
     purpose: Purpose,
     breaker: Mutex<Breaker>,
     stale: Mutex<HashSet<String>>,
@@ -209,6 +212,16 @@ impl Inner {
         lock(&self.breaker).note(host, outcome, self.engine.clock.elapsed());
         if outcome != Outcome::Answered {
             self.notes.detected(host, self.at_ms());
+        }
+    }
+
+    /// Notes why a request to an upstream had no answer.
+    pub(crate) fn note_error(&self, host: &str, error: &FetchError) {
+        match error {
+            // It was not asked, so this says nothing about the host.
+            FetchError::Forbidden { .. } => tracing::warn!("`{host}` is not asked: {error}"),
+            FetchError::Timeout { .. } => self.note_outcome(host, Outcome::Hung),
+            _ => self.note_outcome(host, Outcome::Failed),
         }
     }
 

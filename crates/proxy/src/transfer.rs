@@ -8,6 +8,8 @@ use http::{StatusCode, header};
 use model::{Algorithm, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
 use store::BlobWriter;
 
+use crate::breaker::Outcome;
+use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::fetch::{next_chunk, not_stored};
 use crate::flight::{End, FileState, Flight, Head};
@@ -35,80 +37,57 @@ impl Inner {
         &self,
         want: &Want,
         reply: Reply,
-        held: Option<Held>,
+        prior: Prior,
         expectation: Option<Expectation>,
         flight: &Flight,
     ) -> End {
         let saved = headers::to_save(&reply.headers);
-        if let Some(reason) = self.impossible(want, &reply, &saved, held.as_ref()) {
-            return self.refuse_answer(want, held, reason);
+        // What a digest is known of is told by its bytes.
+        if (expectation.is_none() || reply.is_played)
+            && let Some(reason) = impossible(want, &reply, &saved, prior.known())
+        {
+            return self.refuse_answer(want, prior, reason);
         }
         let length = reply
             .headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let is_small = length.is_some_and(|length| length <= VERIFY_FIRST_BYTES);
-        // While a better copy is held, nothing is shown before it is known to be whole.
-        let verify_first = is_small || held.as_ref().is_some_and(decide::is_good);
-        if !verify_first {
-            let head = Head { status: StatusCode::OK, headers: saved.clone(), size_bytes: length };
+        // While a copy can stand in, what may be small is not shown before it is known to be whole.
+        let may_be_small = length.is_none() && prior.good().is_some_and(decide::is_good);
+        let head = Head { status: StatusCode::OK, headers: saved.clone(), size_bytes: length };
+        let unshown = if is_small || may_be_small {
+            Some(head)
+        } else {
             flight.begin(head);
-        }
+            None
+        };
         let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
-        let arrival = match self.receive(want, reply, expectation.as_ref(), flight).await {
+        let arrival = match self.receive(want, reply, expectation.as_ref(), flight, unshown).await {
             Ok(arrival) => arrival,
-            Err(reason) => return self.stand_in(want, held, &reason),
+            Err(reason) => {
+                self.note_outcome(want.host(), Outcome::Failed);
+                return self.stand_in(want, prior, &reason);
+            }
         };
         if length.is_some_and(|length| length != arrival.size_bytes) {
-            return self.stand_in(want, held, "the answer was shorter than it said");
+            return self.stand_in(want, prior, "the answer was shorter than it said");
         }
         let proof = match expectation {
             None => Proof::FirstSeen,
-            Some(expectation) => match self.verify(want, arrival, expectation) {
-                Ok(verified) => {
-                    return self.settle(want, saved, held, verified, flight, Proof::Verified).await;
-                }
-                Err(end) => return end,
-            },
+            Some(expectation) => {
+                let proof = expectation.proof;
+                return match self.verify(want, arrival, expectation) {
+                    Ok(arrival) => self.settle(want, saved, &prior, arrival, flight, proof).await,
+                    Err(end) => end,
+                };
+            }
         };
         if is_played || !is_delimited {
             let reason = "nobody vouches for it, and its end could not be told from a broken connection";
             return self.hand_over(saved, arrival, flight, reason).await;
         }
-        self.settle(want, saved, held, arrival, flight, proof).await
-    }
-
-    /// Returns why an answer cannot be what was asked for: a web page where a file or another kind of document was.
-    fn impossible(
-        &self,
-        want: &Want,
-        reply: &Reply,
-        saved: &[SavedHeader],
-        held: Option<&Held>,
-    ) -> Option<String> {
-        let is_page = |headers: &[SavedHeader]| {
-            headers::saved(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
-        };
-        if !is_page(saved) {
-            return None;
-        }
-        let host = want.host();
-        if want.kind() == Kind::File {
-            return Some(format!("`{host}` answered with a web page in place of a file"));
-        }
-        let was_something_else = held.is_some_and(|held| decide::is_good(held) && !is_page(&held.headers));
-        // A played page is never taken, whatever was held: the drill knows that it is wrong.
-        (was_something_else || reply.is_played)
-            .then(|| format!("`{host}` answered with a web page in place of what it gave before"))
-    }
-
-    fn refuse_answer(&self, want: &Want, held: Option<Held>, reason: String) -> End {
-        self.notes.detected(want.host(), self.at_ms());
-        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
-        if held.is_some() {
-            return self.stand_in(want, held, &reason);
-        }
-        End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None }
+        self.settle(want, saved, &prior, arrival, flight, proof).await
     }
 
     async fn receive(
@@ -117,6 +96,7 @@ impl Inner {
         reply: Reply,
         expectation: Option<&Expectation>,
         flight: &Flight,
+        mut unshown: Option<Head>,
     ) -> Result<Arrival, String> {
         let mut arrival = Arrival::new(expectation);
         match self.engine.store.writer() {
@@ -137,6 +117,11 @@ impl Inner {
             arrival.size_bytes += chunk.len() as u64;
             if arrival.size_bytes > FILE_BYTES_MAX {
                 return Err(format!("the answer is larger than {FILE_BYTES_MAX} bytes"));
+            }
+            if arrival.size_bytes > VERIFY_FIRST_BYTES
+                && let Some(head) = unshown.take()
+            {
+                flight.begin(head);
             }
             let state = arrival.take(&chunk);
             if let Some(before) = arrival.held_back.replace(chunk) {
@@ -178,7 +163,7 @@ impl Inner {
         &self,
         want: &Want,
         saved: Vec<SavedHeader>,
-        held: Option<Held>,
+        prior: &Prior,
         mut arrival: Arrival,
         flight: &Flight,
         proof: Proof,
@@ -202,7 +187,7 @@ impl Inner {
             confirmed_at: self.engine.clock.now(),
             gone_since: None,
         };
-        if let Err(reason) = self.write_down(want, held.as_ref(), &landed) {
+        if let Err(reason) = self.write_down(want, prior.known(), &landed) {
             return self.hand_over(saved, arrival, flight, &reason).await;
         }
         if let Some(last) = arrival.held_back.take() {
@@ -218,11 +203,6 @@ impl Inner {
 
     fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), String> {
         let before: Option<Sha256> = held.filter(|held| decide::is_good(held)).map(|held| held.sha256);
-        if before == Some(landed.sha256) && held.is_some_and(|held| held.proof == landed.proof) {
-            let at = landed.confirmed_at;
-            self.journal(want.host(), Event::Confirmed { key: want.key.clone(), sha256: landed.sha256, at });
-            return Ok(());
-        }
         self.keep(want, landed.clone())?;
         if let Some(before) = before.filter(|before| *before != landed.sha256) {
             self.journal(want.host(), Event::Changed { key: want.key.clone(), before, after: landed.sha256 });
@@ -250,6 +230,24 @@ impl Inner {
             reason: reason.into(),
         }
     }
+}
+
+/// Returns why an answer cannot be what was asked for: a web page where a file or another kind of document was.
+fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&Held>) -> Option<String> {
+    let is_page = |headers: &[SavedHeader]| {
+        headers::saved(headers, "content-type").is_some_and(|kind| kind.starts_with("text/html"))
+    };
+    if !is_page(saved) {
+        return None;
+    }
+    let host = want.host();
+    if want.kind() == Kind::File {
+        return Some(format!("`{host}` answered with a web page in place of a file"));
+    }
+    let was_something_else = held.is_some_and(|held| held.status == 200 && !is_page(&held.headers));
+    // A played page is never taken, whatever was held: the drill knows that it is wrong.
+    (was_something_else || reply.is_played)
+        .then(|| format!("`{host}` answered with a web page in place of what it gave before"))
 }
 
 impl Arrival {

@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use model::{Cut, Fault, SafeUrl};
 
 /// Who chose to make a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Chooser {
     /// The command in the room.
     Command,

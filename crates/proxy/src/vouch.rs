@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use model::{DigestSet, Held, ObjectKey, ObjectUrl, SafeUrl, Sha256};
+use model::{Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
 use registry::{ANY_REGISTRY, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
 
+use crate::copy::Prior;
 use crate::decide;
 use crate::flight::End;
 use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
@@ -18,6 +19,14 @@ use crate::want::{Shape, Want};
 pub(crate) struct Expectation {
     pub(crate) digests: DigestSet,
     pub(crate) vouched_by: String,
+    /// What bytes are that meet it: the first bytes seen vouch for nothing but themselves.
+    pub(crate) proof: Proof,
+}
+
+impl Expectation {
+    const fn verified(digests: DigestSet, vouched_by: String) -> Self {
+        Self { digests, vouched_by, proof: Proof::Verified }
+    }
 }
 
 /// What one index vouches for, ready to be asked.
@@ -53,12 +62,17 @@ impl Table {
     }
 }
 
+/// A registry, the digests that a lock pins there, and the lock's name.
+type Pinned = (String, DigestSet, String);
+
 /// The locks of the project, and the indexes read so far.
 #[derive(Debug)]
 pub(crate) struct Vouchers {
-    by_package: HashMap<(&'static str, String, String), Vec<(String, DigestSet, String)>>,
+    by_package: HashMap<(&'static str, String, String), Vec<Pinned>>,
     by_url: HashMap<ObjectUrl, (DigestSet, String)>,
     tables: Mutex<Tables>,
+    /// Copies that were compared with a lock in this session, each with the digest that contradicts it.
+    compared: Mutex<HashMap<(ObjectKey, Sha256), Option<String>>>,
 }
 
 #[derive(Debug, Default)]
@@ -69,8 +83,12 @@ struct Tables {
 
 impl Vouchers {
     pub(crate) fn new(pins: Vec<(String, Pin)>) -> Self {
-        let mut vouchers =
-            Self { by_package: HashMap::new(), by_url: HashMap::new(), tables: Mutex::default() };
+        let mut vouchers = Self {
+            by_package: HashMap::new(),
+            by_url: HashMap::new(),
+            tables: Mutex::default(),
+            compared: Mutex::default(),
+        };
         for (lock_name, pin) in pins {
             if let Some(url) = pin.url {
                 vouchers.by_url.insert(url, (pin.digests.clone(), lock_name.clone()));
@@ -82,6 +100,16 @@ impl Vouchers {
             }
         }
         vouchers
+    }
+
+    /// Returns the outcome of comparing a copy with a lock, if it was compared.
+    pub(crate) fn compared(&self, copy: &(ObjectKey, Sha256)) -> Option<Option<String>> {
+        lock(&self.compared).get(copy).cloned()
+    }
+
+    /// Remembers the outcome: nothing, or the digest that contradicts the lock.
+    pub(crate) fn note_compared(&self, copy: (ObjectKey, Sha256), contradiction: Option<String>) {
+        lock(&self.compared).insert(copy, contradiction);
     }
 
     /// Remembers what an index vouches for.
@@ -108,12 +136,13 @@ impl Vouchers {
         let pinned = self.by_package.get(&package)?;
         let is_here = |registry: &String| *registry == coordinate.registry || registry == ANY_REGISTRY;
         let (_, digests, lock_name) = pinned.iter().find(|(registry, ..)| is_here(registry))?;
-        Some(Expectation { digests: digests.clone(), vouched_by: lock_name.clone() })
+        Some(Expectation::verified(digests.clone(), lock_name.clone()))
     }
 
-    fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
+    /// Returns what a lock says that a file must be.
+    pub(crate) fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
         if let Some((digests, lock_name)) = self.by_url.get(url) {
-            return Some(Expectation { digests: digests.clone(), vouched_by: lock_name.clone() });
+            return Some(Expectation::verified(digests.clone(), lock_name.clone()));
         }
         self.pinned(coordinate?)
     }
@@ -127,14 +156,23 @@ impl Vouchers {
         let tables = lock(&self.tables);
         tables.by_key.iter().find_map(|(key, (_, table))| {
             let digests = table.digests(Some(coordinate), url)?.clone();
-            Some(Expectation { digests, vouched_by: key.url.to_string() })
+            Some(Expectation::verified(digests, key.url.to_string()))
         })
     }
 }
 
 impl Inner {
     /// Returns the digests that the bytes of `want` must have, if anybody vouches for them.
-    pub(crate) async fn expectation(self: &Arc<Self>, want: &Want) -> Option<Expectation> {
+    pub(crate) async fn expectation(self: &Arc<Self>, want: &Want, prior: &Prior) -> Option<Expectation> {
+        if let Some(vouched) = self.vouched(want).await {
+            return Some(vouched);
+        }
+        let first = prior.first_bytes()?;
+        let digests = Digest::from(first.sha256).into();
+        Some(Expectation { digests, vouched_by: "the first bytes seen".to_owned(), proof: first.proof })
+    }
+
+    async fn vouched(self: &Arc<Self>, want: &Want) -> Option<Expectation> {
         let url = want.url.object();
         match &want.shape {
             Shape::Index(_) => None,
@@ -164,7 +202,7 @@ impl Inner {
         let vouched_by = index.url.to_string();
         let from = |table: &Table| {
             let digests = table.digests(file.coordinate.as_ref(), url)?.clone();
-            Some(Expectation { digests, vouched_by: vouched_by.clone() })
+            Some(Expectation::verified(digests, vouched_by.clone()))
         };
         if let Some(found) = self.vouchers.known(&key).and_then(|(_, table)| from(&table)) {
             return Some(found);
@@ -207,7 +245,8 @@ impl Inner {
         let url = SafeUrl::from(index.url.clone());
         let want = Want::index(url, index.clone(), &http::HeaderMap::new(), Chooser::Outlast, ecosystem);
         let key = want.key.clone();
-        let flight = self.join(Arc::new(want), None);
+        let copy = self.copy(&want).await;
+        let flight = self.join(Arc::new(want), copy.prior());
         match flight.ended().await {
             End::Landed { held, .. } if decide::is_good(&held) => self.table(ecosystem, index, &key, &held),
             _ => None,

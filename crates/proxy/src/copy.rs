@@ -1,0 +1,262 @@
+//! The copy of an object: its bytes are read and verified once, before anything is decided about it.
+
+use bytes::Bytes;
+use model::{Digest, Event, Held, Proof, Sha256};
+use registry::Coordinate;
+use store::{BlobError, BlobReader, Store};
+
+use crate::decide;
+use crate::limits::{CHUNK_BYTES, VERIFY_FIRST_BYTES};
+use crate::refusal::Refusal;
+use crate::session::Inner;
+use crate::want::{Shape, Want};
+
+/// A copy whose bytes were verified.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) held: Held,
+    pub(crate) bytes: Verified,
+}
+
+/// Bytes that are what their blob is named after.
+#[derive(Debug)]
+pub(crate) enum Verified {
+    Whole(Bytes),
+    File(Box<BlobReader>),
+}
+
+/// A copy that the journal knows and that cannot be served.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub(crate) held: Held,
+    why: Why,
+}
+
+#[derive(Debug, Clone)]
+enum Why {
+    /// Its bytes are not what they were.
+    Damaged(String),
+    /// A lock pins others.
+    Contradicted(String),
+}
+
+/// What there is of an object when it is wanted.
+#[derive(Debug)]
+pub(crate) enum Copy {
+    None,
+    Good(Box<Loaded>),
+    Lost(Box<Lost>),
+}
+
+/// What a transfer needs to know of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Prior {
+    None,
+    Good(Box<Held>),
+    Lost(Box<Lost>),
+}
+
+impl Copy {
+    pub(crate) fn prior(&self) -> Prior {
+        match self {
+            Self::None => Prior::None,
+            Self::Good(loaded) => Prior::Good(Box::new(loaded.held.clone())),
+            Self::Lost(lost) => Prior::Lost(lost.clone()),
+        }
+    }
+}
+
+impl Prior {
+    /// Returns what may be served in place of an answer.
+    pub(crate) fn good(&self) -> Option<&Held> {
+        if let Self::Good(held) = self { Some(held) } else { None }
+    }
+
+    /// Returns what the journal knows, whether or not it can be served: it decides what a new answer is worth.
+    pub(crate) fn known(&self) -> Option<&Held> {
+        match self {
+            Self::None => None,
+            Self::Good(held) => Some(held),
+            Self::Lost(lost) => Some(&lost.held),
+        }
+    }
+
+    /// Returns the first bytes of something immutable, which cannot be served, and which no others may replace.
+    pub(crate) fn first_bytes(&self) -> Option<&Held> {
+        match self {
+            Self::Lost(lost) if lost.held.immutable && matches!(lost.why, Why::Damaged(_)) => {
+                Some(&lost.held)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Lost {
+    /// Returns what to say when nothing else comes either, and the blob that is missed.
+    pub(crate) fn refusal(&self, trouble: &str) -> (Refusal, Option<Sha256>) {
+        match &self.why {
+            Why::Damaged(why) => (Refusal::damaged(format!("{why}, and {trouble}")), Some(self.held.sha256)),
+            Why::Contradicted(why) => (Refusal::unavailable(format!("{why}, and {trouble}")), None),
+        }
+    }
+}
+
+impl Inner {
+    /// Returns the copy of an object, verified, and compared with the lock that pins it.
+    pub(crate) async fn copy(&self, want: &Want) -> Copy {
+        let held = match self.engine.store.lookup(&want.key) {
+            Ok(Some(held)) => held,
+            Ok(None) => return Copy::None,
+            Err(error) => {
+                tracing::error!("the index could not be read: {error}");
+                return Copy::None;
+            }
+        };
+        match load(&self.engine.store, held.clone()).await {
+            Ok(loaded) => self.compare_with_lock(want, loaded).await,
+            Err(error) => {
+                let why =
+                    format!("the copy of `{}` cannot be used (blob {}: {error})", want.url, held.sha256);
+                tracing::error!("{why}");
+                Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
+            }
+        }
+    }
+
+    /// A lock may have come after the copy: it has the last word, and makes what agrees with it verified.
+    async fn compare_with_lock(&self, want: &Want, mut loaded: Loaded) -> Copy {
+        let pinned = match decide::is_good(&loaded.held) {
+            true => self.vouchers.by_lock(coordinate(want), want.url.object()),
+            false => None,
+        };
+        let Some((pinned, algorithm)) =
+            pinned.and_then(|pinned| pinned.digests.strongest().map(|algorithm| (pinned, algorithm)))
+        else {
+            return Copy::Good(Box::new(loaded));
+        };
+        let compared = (want.key.clone(), loaded.held.sha256);
+        let known = self.vouchers.compared(&compared);
+        let is_new = known.is_none();
+        let contradiction = match known {
+            Some(known) => known,
+            None => {
+                let got;
+                (loaded, got) = match digest(loaded, algorithm).await {
+                    Ok(done) => done,
+                    Err(lost) => return Copy::Lost(lost),
+                };
+                let contradiction = (!pinned.digests.accepts(&got)).then(|| got.to_string());
+                self.vouchers.note_compared(compared, contradiction.clone());
+                contradiction
+            }
+        };
+        match contradiction {
+            None => {
+                if loaded.held.proof != Proof::Verified {
+                    loaded.held.proof = Proof::Verified;
+                    loaded.held.immutable = true;
+                    if let Err(reason) = self.keep(want, loaded.held.clone()) {
+                        tracing::error!("that `{}` is verified could not be noted: {reason}", want.key);
+                    }
+                }
+                Copy::Good(Box::new(loaded))
+            }
+            Some(got) => {
+                let why = format!(
+                    "the copy of `{}` is {got}, and {} vouches for {}",
+                    want.url, pinned.vouched_by, pinned.digests
+                );
+                if is_new {
+                    tracing::error!("{why}");
+                    self.quarantine_copy(want, &loaded.held, &pinned, got);
+                }
+                Copy::Lost(Box::new(Lost { held: loaded.held, why: Why::Contradicted(why) }))
+            }
+        }
+    }
+
+    fn quarantine_copy(&self, want: &Want, held: &Held, pinned: &crate::vouch::Expectation, got: String) {
+        let event = Event::Quarantined {
+            key: want.key.clone(),
+            sha256: Some(held.sha256),
+            size_bytes: held.size_bytes,
+            expected: pinned.digests.to_string(),
+            got,
+            vouched_by: pinned.vouched_by.clone(),
+        };
+        // No fault that a drill plays: these bytes are here.
+        if let Err(error) = self.engine.store.record(vec![event]) {
+            tracing::error!("an event about `{}` could not be written to the journal: {error}", want.key);
+        }
+    }
+}
+
+fn coordinate(want: &Want) -> Option<&Coordinate> {
+    if let Shape::File(file) = &want.shape { file.coordinate.as_ref() } else { None }
+}
+
+/// Reads small bytes, and hashes large ones where they lie.
+pub(crate) async fn load(store: &Store, held: Held) -> Result<Loaded, String> {
+    let (sha256, size_bytes) = (held.sha256, held.size_bytes);
+    let bytes = if size_bytes <= VERIFY_FIRST_BYTES {
+        let bytes = store.read_blob(&sha256, VERIFY_FIRST_BYTES).map_err(|error| error.to_string())?;
+        Verified::Whole(bytes.into())
+    } else {
+        let store = store.clone();
+        let verify = move || {
+            let blob = store.open_blob(&sha256)?;
+            blob.verify()?;
+            Ok::<_, BlobError>(blob)
+        };
+        let verified = tokio::task::spawn_blocking(verify).await.map_err(|error| error.to_string())?;
+        Verified::File(Box::new(verified.map_err(|error| error.to_string())?))
+    };
+    if bytes.size_bytes() == size_bytes {
+        Ok(Loaded { held, bytes })
+    } else {
+        Err(format!("it has {} bytes in place of {size_bytes}", bytes.size_bytes()))
+    }
+}
+
+impl Verified {
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::File(blob) => blob.size_bytes(),
+        }
+    }
+}
+
+/// Returns the digest of a copy by another algorithm than the one that names it.
+async fn digest(loaded: Loaded, algorithm: model::Algorithm) -> Result<(Loaded, Digest), Box<Lost>> {
+    if algorithm == model::Algorithm::Sha256 {
+        let digest = loaded.held.sha256.into();
+        return Ok((loaded, digest));
+    }
+    let held = loaded.held.clone();
+    let hash = move || {
+        let mut context = ring::digest::Context::new(algorithm.ring());
+        match &loaded.bytes {
+            Verified::Whole(bytes) => context.update(bytes),
+            Verified::File(blob) => {
+                let mut chunk = vec![0; CHUNK_BYTES];
+                let mut offset = 0;
+                while let n @ 1.. = blob.read_at(&mut chunk, offset)? {
+                    context.update(&chunk[..n]);
+                    offset += n as u64;
+                }
+            }
+        }
+        let digest =
+            Digest::from_bytes(algorithm, context.finish().as_ref()).map_err(std::io::Error::other)?;
+        Ok::<_, std::io::Error>((loaded, digest))
+    };
+    let done = match tokio::task::spawn_blocking(hash).await {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let why = format!("blob {} cannot be used: {done}", held.sha256);
+    Err(Box::new(Lost { held, why: Why::Damaged(why) }))
+}

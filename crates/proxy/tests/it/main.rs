@@ -1,0 +1,22 @@
+//! The engine as a door sees it: requests go in, scripted upstreams stand outside, a store in a temporary folder inside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start processes of their own and read their environment"
+)]
+
+mod arrival;
+mod basics;
+mod cuts;
+mod damage;
+mod framing;
+mod guard;
+mod hostile;
+mod outage;
+mod pins;
+mod questions;
+mod secrets;
+mod space;
+mod world;
+mod worse;

@@ -1,0 +1,157 @@
+//! Who vouches for the bytes: a lock, an index, the first bytes seen.
+
+use fakes::{Answer, Fault};
+use model::{Event, Proof, Sha256};
+use proxy::Ending;
+
+use crate::world::*;
+
+const TOOL: &str = "https://web.example/tool.tar.gz";
+
+fn quarantined(event: &Event) -> Option<(Option<Sha256>, &str, &str, &str)> {
+    match event {
+        Event::Quarantined { sha256, expected, got, vouched_by, .. } => {
+            Some((*sha256, expected, got, vouched_by))
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lock_pins_is_verified_against_it() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("right"));
+    get(&world.pinned(vec![pin(TOOL, b"right")]), TOOL).await.is(200, b"right");
+    let held = world.held(TOOL).unwrap();
+    assert_eq!((held.proof, held.immutable), (Proof::Verified, true));
+    assert_eq!(world.n_events(|event| quarantined(event).is_some()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_bytes_are_quarantined_with_both_digests_and_not_served() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("wrong"));
+    let session = world.pinned(vec![pin(TOOL, b"right")]);
+    let got = get(&session, TOOL).await;
+    assert_eq!(got.status, 502, "{got:?}");
+    assert!(matches!(ending(&session).await, Ending::Missing { .. }));
+    assert_eq!(world.held(TOOL), None);
+    let events = world.events();
+    let (sha256, expected, seen, vouched_by) = events.iter().find_map(quarantined).unwrap();
+    let sha512 = |bytes: &[u8]| pin(TOOL, bytes).digests.to_string();
+    assert_eq!((expected, seen), (&*sha512(b"right"), &*sha512(b"wrong")));
+    assert_eq!(vouched_by, "the.lock");
+    assert_eq!(world.store.read_blob(&sha256.unwrap(), 10).unwrap(), b"wrong", "for a person to look at");
+    world.upstream.put(WEB, "/tool.tar.gz", file("right"));
+    get(&world.pinned(vec![pin(TOOL, b"right")]), TOOL).await.is(200, b"right");
+    world.assert_good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_wrong_bytes_arrive_as_a_broken_transfer() {
+    let world = World::new();
+    let body = noise(LARGE_BYTES, 1);
+    world.upstream.put(WEB, "/tool.tar.gz", file(body.clone()));
+    world.upstream.on(WEB, "/tool.tar.gz", Fault::WrongBytes);
+    let session = world.pinned(vec![pin(TOOL, &body)]);
+    let got = get(&session, TOOL).await;
+    assert_eq!(got.status, 200, "it had begun");
+    assert!(got.body.is_err());
+    assert!(matches!(ending(&session).await, Ending::Missing { .. }));
+    assert_eq!(world.held(TOOL), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_bytes_are_found_when_only_the_file_is_asked_for() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&package));
+    let url = tarball(&package, "1.0.0");
+    world.upstream.on(NPM, &package.tarball_path("1.0.0"), Fault::WrongBytes);
+    get(&world.session(), &url).await.is_refused();
+    assert_eq!(world.held(&url), None);
+    let vouched_by =
+        world.events().iter().find_map(|event| quarantined(event).map(|q| q.3.to_owned())).unwrap();
+    assert_eq!(vouched_by, format!("https://{NPM}/left-pad"));
+    world.upstream.clear_faults();
+    get(&world.session(), &url).await.is(200, package.tarball("1.0.0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crate_is_vouched_for_by_the_index_at_another_host() {
+    let world = World::new();
+    let one = fakes::cargo::crate_("one", "1.0.0");
+    world.upstream.serve_cargo("index.crates.io", "static.crates.io", std::slice::from_ref(&one));
+    let url = format!("https://static.crates.io{}", one.file_path());
+    world.upstream.on("static.crates.io", &one.file_path(), Fault::WrongBytes);
+    get(&world.session(), &url).await.is_refused();
+    world.upstream.clear_faults();
+    get(&world.session(), &url).await.is(200, &one.file());
+    assert_eq!(world.held(&url).unwrap().proof, Proof::Verified);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_decides_and_not_the_kind_that_the_server_names() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&package));
+    let tarball_bytes = package.tarball("1.0.0").clone();
+    let mislabelled = Answer::bytes("text/html", tarball_bytes.clone());
+    world.upstream.put(NPM, &package.tarball_path("1.0.0"), mislabelled);
+    get(&world.session(), &tarball(&package, "1.0.0")).await.is(200, &tarball_bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_comes_later_vouches_for_what_is_held() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("right"));
+    get(&world.session(), TOOL).await.is(200, b"right");
+    assert_eq!(world.held(TOOL).unwrap().proof, Proof::FirstSeen);
+    let session = world.pinned(vec![pin(TOOL, b"right")]);
+    for _ in 0..2 {
+        get(&session, TOOL).await.is(200, b"right").state("");
+    }
+    let held = world.held(TOOL).unwrap();
+    assert_eq!((held.proof, held.immutable), (Proof::Verified, true));
+    assert_eq!(world.upstream.n_asked(WEB, "/tool.tar.gz"), 1, "nobody needs to be asked");
+    let proofs: Vec<Proof> = world.generations(TOOL).iter().map(|held| held.proof).collect();
+    assert_eq!(proofs.last(), Some(&Proof::Verified));
+    world.assert_good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_bytes_that_a_lock_contradicts_are_quarantined_and_fetched_anew() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("wrong"));
+    get(&world.session(), TOOL).await.is(200, b"wrong");
+
+    world.upstream.on(WEB, "*", Fault::Status(502));
+    let session = world.pinned(vec![pin(TOOL, b"right")]);
+    for _ in 0..2 {
+        assert_eq!(get(&session, TOOL).await.status, 503, "nothing right is there");
+    }
+    assert_eq!(world.n_events(|event| quarantined(event).is_some()), 1, "once is enough");
+
+    world.upstream.clear_faults();
+    world.upstream.put(WEB, "/tool.tar.gz", file("right"));
+    get(&session, TOOL).await.is(200, b"right").state("");
+    get(&session, TOOL).await.is(200, b"right");
+    assert_eq!(world.held(TOOL).unwrap().proof, Proof::Verified);
+    let bytes: Vec<Sha256> = world.generations(TOOL).iter().map(|held| held.sha256).collect();
+    assert_eq!(bytes, [Sha256::of(b"wrong"), Sha256::of(b"right")], "nothing is lost");
+    get(&world.session(), TOOL).await.is(200, b"right");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_file_is_first_seen_and_never_replaced() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    // Only the file: its index is a 404, so nobody vouches.
+    world.upstream.put(NPM, &package.tarball_path("1.0.0"), Answer::file("first"));
+    let url = tarball(&package, "1.0.0");
+    get(&world.session(), &url).await.is(200, b"first");
+    assert_eq!(world.held(&url).unwrap().proof, Proof::FirstSeen);
+    world.upstream.put(NPM, &package.tarball_path("1.0.0"), Answer::file("second"));
+    get(&world.session(), &url).await.is(200, b"first").state("");
+    assert_eq!(world.generations(&url).len(), 1);
+}

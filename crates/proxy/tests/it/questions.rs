@@ -1,0 +1,86 @@
+//! POSTs that only ask: remembered for the same body, and never an all-clear that nobody gave.
+
+use std::time::Duration;
+
+use fakes::{Answer, Fault};
+use model::Source;
+use proxy::Ending;
+
+use crate::world::*;
+
+const AUDIT: &str = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
+const PATH: &str = "/-/npm/v1/security/advisories/bulk";
+const ADVISORY: &[u8] = b"{\"left-pad\":[{\"id\":1}]}";
+
+async fn audit(session: &proxy::Session, body: &[u8]) -> Got {
+    ask(session, "POST", AUDIT, &[("content-type", "application/json")], body).await
+}
+
+/// A world that remembers one answer.
+async fn with_answer() -> World {
+    let world = World::new();
+    world.upstream.put(NPM, PATH, Answer::json(ADVISORY));
+    audit(&world.session(), b"{\"a\":1}").await.is(200, ADVISORY);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_question_has_the_same_answer_and_another_has_none() {
+    let world = with_answer().await;
+    for fault in ["refuse", "reset", "hang", "502", "nxdomain", "wrong"] {
+        let drill = world.drill(&format!("all={fault}"));
+        audit(&drill, b"{\"a\":1}").await.is(200, ADVISORY).state("stale");
+        let Ending::Object { source, .. } = ending(&drill).await else { panic!("{fault}") };
+        assert_eq!(source, Source::Copy);
+        let drill = world.drill(&format!("all={fault}"));
+        let other = audit(&drill, b"{\"b\":1}").await;
+        assert_eq!(other.status, 503, "{fault}: never a false all-clear");
+        assert!(matches!(ending(&drill).await, Ending::Missing { .. }), "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_answer_is_the_newest() {
+    let world = with_answer().await;
+    world.upstream.put(NPM, PATH, Answer::json("{}"));
+    audit(&world.session(), b"{\"a\":1}").await.is(200, b"{}").state("");
+    audit(&world.drill("all"), b"{\"a\":1}").await.is(200, b"{}");
+    let seen = world.upstream.log().pop().unwrap();
+    assert_eq!(&seen.body[..], b"{\"a\":1}", "the question reaches the upstream as it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_answer_is_neither_given_nor_remembered() {
+    for fault in [
+        Fault::Html200,
+        Fault::TruncatedJson,
+        Fault::Older(Answer::json("")),
+        Fault::Status(500),
+        Fault::RetryAfter429(9),
+        Fault::Reset,
+        Fault::Short,
+    ] {
+        let world = with_answer().await;
+        let what = format!("{fault:?}");
+        world.upstream.on(NPM, PATH, fault);
+        audit(&world.session(), b"{\"a\":1}").await.is(200, ADVISORY).state("stale");
+        let other = audit(&world.session(), b"{\"b\":1}").await;
+        assert_ne!(other.status, 200, "{what}");
+        world.upstream.clear_faults();
+        audit(&world.drill("all"), b"{\"a\":1}").await.is(200, ADVISORY);
+        assert_eq!(audit(&world.drill("all"), b"{\"b\":1}").await.status, 503, "{what}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_upstream_is_waited_for_once() {
+    let world = with_answer().await;
+    world.upstream.on(NPM, PATH, Fault::Hang);
+    let session = world.session();
+    let (got, time) = timed(audit(&session, b"{\"a\":1}")).await;
+    got.is(200, ADVISORY).state("stale");
+    assert!(time < Duration::from_secs(7), "{time:?}");
+    let (got, time) = timed(audit(&session, b"{\"a\":1}")).await;
+    got.is(200, ADVISORY).state("stale");
+    assert!(time < Duration::from_millis(200), "{time:?}");
+}

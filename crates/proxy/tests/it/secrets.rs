@@ -1,0 +1,107 @@
+//! Nothing secret is written down, whatever happens to the request.
+
+use std::path::Path;
+
+use fakes::{Answer, Fault};
+
+use crate::world::*;
+
+const SECRET: &str = "S3CRETm4rker";
+
+/// Returns every file below a folder that has the marker in its name or its bytes.
+fn files_with(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_with(&path, found);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let has_it = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+        if has_it || path.to_string_lossy().contains(SECRET) {
+            found.push(path.display().to_string());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_reach_the_upstream_and_never_the_disk() {
+    let world = World::new();
+    let cookie = format!("session={SECRET}");
+    world.upstream.put(WEB, "/page", text("page").header("set-cookie", &cookie));
+    world.upstream.put(WEB, "/forbidden", Answer::status(403).header("www-authenticate", SECRET));
+    world.upstream.put(WEB, "/absent", Answer::status(404).header("set-cookie", &cookie));
+    world.upstream.on(WEB, "/broken", Fault::Reset);
+    let bearer = format!("Bearer {SECRET}");
+    let headers = [("authorization", bearer.as_str()), ("cookie", cookie.as_str()), ("x-api-key", SECRET)];
+    let session = world.session();
+    for path in ["/page", "/forbidden", "/absent", "/broken"] {
+        for method in ["GET", "HEAD", "POST", "PUT"] {
+            let url = format!("https://user:{SECRET}@{WEB}{path}#{SECRET}");
+            ask(&session, method, &url, &headers, b"").await;
+        }
+        let signed = format!("https://{WEB}{path}?x=1&X-Amz-Signature={SECRET}&X-Amz-Expires=60");
+        ask(&session, "GET", &signed, &headers, b"").await;
+    }
+    assert!(world.upstream.log().iter().any(|seen| seen.headers["authorization"] == bearer.as_str()));
+    let drill = world.drill("all");
+    for path in ["/page", "/forbidden"] {
+        ask(&drill, "GET", &format!("https://{WEB}{path}"), &headers, b"").await;
+    }
+    let findings = format!("{:?} {:?}", finish(&session).await, finish(&drill).await);
+    assert!(!findings.contains(SECRET), "{findings}");
+    world.store.flush().unwrap();
+    let mut found = Vec::new();
+    files_with(world.home.path(), &mut found);
+    assert!(found.is_empty(), "{found:?}");
+    // The search itself works.
+    std::fs::write(world.home.path().join("control"), SECRET).unwrap();
+    files_with(world.home.path(), &mut found);
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_redirect_is_followed_live_and_kept_without_its_signature() {
+    let target = "https://elsewhere.example/object";
+    let signed = format!("{target}?X-Amz-Signature={SECRET}&X-Amz-Expires=300");
+    let page = format!("<a href=\"{signed}\">redirected</a>");
+    let world = World::with_raw(format!(
+        "HTTP/1.1 302 Found\r\nlocation: {signed}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{page}",
+        page.len()
+    ));
+    world
+        .upstream
+        .handle("elsewhere.example", "/object", |asked| asked.path.contains(SECRET).then(|| file("release")));
+    let release = "http://raw.example/release";
+    let session = world.session();
+    let got = get(&session, release).await;
+    assert_eq!(got.status, 302, "redirects are handed back, not followed");
+    assert_eq!(world.upstream.n_asked("elsewhere.example", "/object"), 0);
+    assert!(got.header("location").contains(SECRET), "{got:?}");
+    get(&session, got.header("location")).await.is(200, b"release");
+    assert_eq!(get(&session, target).await.status, 200, "the copy is better than the 404 without signature");
+
+    let drill = world.drill("all");
+    let got = get(&drill, release).await;
+    assert_eq!((got.status, got.header("location")), (302, target));
+    get(&drill, target).await.is(200, b"release");
+    get(&drill, &format!("{target}?X-Amz-Signature=other&X-Amz-Expires=9")).await.is(200, b"release");
+    world.store.flush().unwrap();
+    let mut found = Vec::new();
+    files_with(world.home.path(), &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_redirect_is_one_generation() {
+    let world = World::new();
+    world.upstream.on(WEB, "/moved", Fault::RedirectTo("/new".to_owned()));
+    for _ in 0..3 {
+        assert_eq!(get(&world.session(), "https://web.example/moved").await.header("location"), "/new");
+    }
+    assert_eq!(world.generations("https://web.example/moved").len(), 1);
+    for _ in 0..3 {
+        assert_eq!(get(&world.session(), "https://web.example/absent").await.status, 404);
+    }
+    assert_eq!(world.generations("https://web.example/absent").len(), 1);
+}

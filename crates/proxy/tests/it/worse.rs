@@ -1,0 +1,172 @@
+//! A worse answer never replaces a better one.
+
+use std::time::Duration;
+
+use fakes::npm::{Package, package};
+use fakes::{Answer, Fault};
+use model::{Event, Sha256};
+
+use crate::world::*;
+
+const INDEX: &str = "https://registry.npmjs.org/left-pad";
+const PAGE: &str = "https://web.example/page";
+
+fn left_pad(versions: &[&str]) -> Package {
+    versions.iter().fold(package("left-pad", &[]), |package, version| {
+        package.version(version, &serde_json::json!({}), &[])
+    })
+}
+
+fn packument(package: &Package) -> Answer {
+    Answer::json(package.packument(NPM).to_string())
+}
+
+/// Holds a good index, plays `fault`, and asserts that the index still stands; in an outage as well.
+async fn check(what: &str, fault: Fault, is_rejected: bool, state: &str) {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0", "1.1.0"])]);
+    let good = get(&world.session(), INDEX).await.body.unwrap();
+    // What is held of a version makes it one that must not vanish.
+    get(&world.session(), &tarball(&left_pad(&["1.0.0"]), "1.0.0")).await;
+    // Without the fault there would be something newer.
+    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0", "1.1.0", "1.2.0"])]);
+    world.upstream.on(NPM, "/left-pad", fault);
+    world.pass_time();
+    let got = get(&world.session(), INDEX).await;
+    assert_eq!((got.status, got.header("outlast-state")), (200, state), "{what}");
+    assert_eq!(got.body.as_ref().unwrap(), &good, "{what}");
+    assert_eq!(world.held(INDEX).unwrap().sha256, Sha256::of(&good), "{what}");
+    assert_eq!(world.generations(INDEX).len(), 1, "{what}");
+    let n_rejected = world.n_events(|event| matches!(event, Event::Rejected { .. }));
+    assert_eq!(n_rejected, usize::from(is_rejected), "{what}");
+    get(&world.drill("all"), INDEX).await.is(200, &good);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_not_replaced_by_a_worse_answer() {
+    let other = packument(&package("right-pad", &[("1.0.0", &[])]));
+    let older = left_pad(&["1.0.0", "1.1.0", "1.2.0"])
+        .packument(NPM)
+        .to_string()
+        .replace("2026-02-01T00:00:00.000Z", "2025-02-01T00:00:00.000Z");
+    let republished = left_pad(&[]).version("1.0.0", &serde_json::json!({ "evil": true }), &[]).version(
+        "1.1.0",
+        &serde_json::json!({}),
+        &[],
+    );
+    check("a portal's page", Fault::Html200, true, "stale").await;
+    check("cut JSON", Fault::TruncatedJson, true, "stale").await;
+    check("an empty object", Fault::Older(Answer::json("{}")), true, "stale").await;
+    check("nothing", Fault::Older(Answer::json("")), true, "stale").await;
+    check("another package", Fault::Older(other), true, "stale").await;
+    check("an older one", Fault::Older(Answer::json(older)), true, "stale").await;
+    check("a held version is lost", Fault::Older(packument(&left_pad(&["1.1.0"]))), true, "stale").await;
+    check("other bytes for a version", Fault::Older(packument(&republished)), true, "stale").await;
+    check("a redirect", Fault::RedirectTo("https://elsewhere.example/login".to_owned()), true, "stale").await;
+    check("404", Fault::Status(404), false, "gone").await;
+    check("401", Fault::Status(401), false, "stale").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_better_index_replaces_the_one_that_is_held() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0"])]);
+    let old = get(&world.session(), INDEX).await.body.unwrap();
+    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0", "1.1.0"])]);
+    world.pass_time();
+    let new = get(&world.session(), INDEX).await;
+    assert_ne!(new.body.as_ref().unwrap(), &old);
+    new.state("");
+    assert_eq!(world.generations(INDEX).len(), 2, "both stay");
+    assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_version_matters_where_a_lock_pins_it() {
+    let both = left_pad(&["1.0.0", "1.1.0"]);
+    let url = tarball(&both, "1.0.0");
+    for is_pinned in [true, false] {
+        let world = World::new();
+        world.upstream.serve_npm(NPM, std::slice::from_ref(&both));
+        let good = get(&world.session(), INDEX).await.body.unwrap();
+        world.upstream.serve_npm(NPM, &[left_pad(&["1.1.0"])]);
+        world.pass_time();
+        let pins = if is_pinned { vec![pin(&url, both.tarball("1.0.0"))] } else { Vec::new() };
+        let got = get(&world.pinned(pins), INDEX).await;
+        assert_eq!(got.body.unwrap() == good, is_pinned);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_outlast_asks_for_is_judged_as_well() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0"])]);
+    let short = [("accept", "application/vnd.npm.install-v1+json")];
+    ask(&world.session(), "GET", INDEX, &short, b"").await;
+    get(&world.session(), &tarball(&left_pad(&["1.0.0"]), "1.0.0")).await;
+    let held = world.held(INDEX).unwrap();
+    // Somebody asks for a new version's file; the index that would vouch for it has lost the old one.
+    let new = left_pad(&["1.1.0"]);
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&new));
+    get(&world.session(), &tarball(&new, "1.1.0")).await;
+    assert_eq!(world.held(INDEX).unwrap().sha256, held.sha256);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_stays_and_says_so() {
+    let world = World::new();
+    let package = left_pad(&["1.0.0"]);
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&package));
+    let good = get(&world.session(), INDEX).await.body.unwrap();
+    get(&world.session(), &tarball(&package, "1.0.0")).await;
+    world.upstream.remove(NPM, "/left-pad");
+    world.upstream.remove(NPM, &package.tarball_path("1.0.0"));
+    for _ in 0..2 {
+        world.pass_time();
+        get(&world.session(), INDEX).await.is(200, &good).state("gone");
+        get(&world.session(), &tarball(&package, "1.0.0")).await.is(200, package.tarball("1.0.0"));
+    }
+    assert_eq!(world.n_events(|event| matches!(event, Event::Gone { .. })), 1, "once, when it vanished");
+    get(&world.drill("all"), INDEX).await.is(200, &good).state("gone");
+    world.upstream.serve_npm(NPM, &[package]);
+    world.pass_time();
+    get(&world.session(), INDEX).await.is(200, &good).state("");
+}
+
+/// Holds a document, plays `fault`, and asserts which of both the client gets.
+async fn check_document(fault: Fault, is_copy: bool) {
+    let world = World::new();
+    world.upstream.put(WEB, "/page", text("good"));
+    get(&world.session(), PAGE).await;
+    world.upstream.put(WEB, "/page", text("newer"));
+    let what = format!("{fault:?}");
+    world.upstream.on(WEB, "/page", fault);
+    let got = get(&world.session(), PAGE).await;
+    assert_eq!((got.status, &got.body.as_ref().unwrap()[..]) == (200, b"good"), is_copy, "{what} {got:?}");
+    let newest = world.held(PAGE).unwrap();
+    assert_eq!(newest.sha256 == Sha256::of(b"good"), is_copy, "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_not_replaced_by_a_worse_answer() {
+    for status in [401, 403, 404, 410, 429, 451, 500, 502, 503] {
+        check_document(Fault::Status(status), true).await;
+    }
+    check_document(Fault::Html200, true).await;
+    check_document(Fault::RedirectTo("https://elsewhere.example/login".to_owned()), true).await;
+    check_document(Fault::RedirectTo("https://web.example/moved".to_owned()), false).await;
+    check_document(Fault::Older(Answer::text("new")), false).await;
+    check_document(Fault::Short, true).await;
+    check_document(Fault::SlowFirstByte(Duration::from_secs(5)), true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_page_may_change_as_it_likes() {
+    let world = World::new();
+    for content in ["<p>one</p>", "<p>two</p>"] {
+        world.upstream.put(WEB, "/page", Answer::bytes("text/html", content));
+        get(&world.session(), PAGE).await.is(200, content.as_bytes()).state("");
+    }
+    assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 0);
+}
