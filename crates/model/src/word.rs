@@ -25,7 +25,7 @@ pub enum Proof {
 }
 
 /// How an answer relates to what the upstream says now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Freshness {
     /// Confirmed by the upstream, or immutable and verified.

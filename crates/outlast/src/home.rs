@@ -49,7 +49,7 @@ impl Home {
 
     /// Opens the store, which makes the home folder if need be.
     pub(crate) fn store(&self) -> Result<Store, Failure> {
-        host::file::create_folder(&self.path)
+        create(&self.path)
             .with_context(|| format!("could not make the home folder `{}`", self.path.display()))
             .map_err(|error| Failure::no(error).hint("choose another folder with --home or OUTLAST_HOME"))?;
         Ok(Store::open(&self.path, self.clock.clone())?)
@@ -75,6 +75,16 @@ impl Home {
     pub(crate) fn evidence(&self) -> PathBuf {
         self.path.join("evidence")
     }
+}
+
+/// Makes the home folder, for its owner only: copies of private packages and whole command lines lie in it.
+pub(crate) fn create(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if path.is_dir() {
+        return Ok(());
+    }
+    host::file::create_folder(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]

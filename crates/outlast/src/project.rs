@@ -97,6 +97,17 @@ fn size_bytes(folder: &Path) -> u64 {
     sum
 }
 
+/// Reads the name of an output: a path inside the project.
+pub(crate) fn parse_output(text: &str) -> Result<PathBuf, String> {
+    use std::path::Component;
+    let path = PathBuf::from(text);
+    let is_inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if text.is_empty() || !path.components().all(is_inside) {
+        return Err("an output is a path inside the project's directory".to_owned());
+    }
+    Ok(path.components().filter(|part| *part != Component::CurDir).collect())
+}
+
 /// Returns the digest of every file at or below each named output. An output that is not there has none.
 pub(crate) fn outputs(directory: &Path, named: &[PathBuf]) -> std::io::Result<Vec<Output>> {
     let mut outputs = BTreeSet::new();

@@ -14,6 +14,7 @@ use crate::command_line::Global;
 use crate::commands::block_on;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::project::parse_output;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
 
 /// The exit code of a drill that neither passed nor failed.
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     objective: Option<Duration>,
     /// Compare this file or folder with what the recorded run made
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = parse_output)]
     output: Vec<PathBuf>,
     /// Write the evidence into this folder too
     #[arg(long, value_name = "DIR")]
@@ -50,6 +51,12 @@ fn parse_duration(text: &str) -> Result<Duration, drill::DurationError> {
 
 pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
     let home = Home::find(global)?;
+    if let Some(folder) = &arguments.evidence
+        && std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+    {
+        return Err(Failure::usage(anyhow!("`{}` is not empty", folder.display()))
+            .hint("evidence with other files beside it does not verify; name a new folder"));
+    }
     let requests = requests(arguments)?;
     // A home that is not there yet has no recorded run: that is said with the way out, like any other absence of one.
     let store = home.store().map_err(|failure| failure.exit_code(INCONCLUSIVE))?;

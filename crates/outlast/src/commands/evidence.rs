@@ -72,6 +72,10 @@ fn verify(
         })?,
         None => own_key(global)?,
     };
+    if !directory.is_dir() {
+        return Err(Failure::no(anyhow::anyhow!("there is no folder `{}`", directory.display()))
+            .hint("`outlast evidence list` names this home's drills; their folders are in evidence/"));
+    }
     let checked = drill::evidence::verify(directory, &key, None);
     match checked {
         Ok(checked) => {

@@ -13,6 +13,7 @@ use crate::command_line::Global;
 use crate::commands::block_on;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::project::parse_output;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
 use crate::tasks::summary;
@@ -35,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Note the digests of this file or folder, for a drill to compare
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = parse_output)]
     output: Vec<PathBuf>,
     /// The command
     #[arg(last = true, required = true, value_name = "CMD")]

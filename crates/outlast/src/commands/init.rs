@@ -37,7 +37,7 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     let path = Home::path(global)?;
-    host::file::create_folder(&path)
+    crate::home::create(&path)
         .with_context(|| format!("could not make the home folder `{}`", path.display()))
         .map_err(|error| Failure::no(error).hint("choose another folder with --home or OUTLAST_HOME"))?;
     let file = path.join("outlast.toml");

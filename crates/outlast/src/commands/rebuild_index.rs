@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use clap::Args;
 use store::Store;
 
@@ -23,5 +24,12 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         speak::json(&report)?;
     }
     say(global, &format_args!("index made anew from {} of the journal", count(report.n_entries, "line")));
-    Ok(ExitCode::SUCCESS)
+    if report.journal.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for problem in &report.journal {
+        say(global, &format_args!("journal: {problem}"));
+    }
+    Err(Failure::no(anyhow!("the journal is damaged, so the index may lack what it said"))
+        .hint("`outlast store verify` says where; put that segment back from a copy"))
 }

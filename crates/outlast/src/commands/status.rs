@@ -52,9 +52,9 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
             .collect(),
     };
     if global.json {
-        speak::json(&status)?
+        speak::json(&status)?;
     } else {
-        show(&status)?
+        show(&status)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +87,9 @@ fn show(status: &Status) -> Result<(), Failure> {
             thing = &cell.thing;
             speak::data(&thing)?;
         }
-        let proof = match (cell.proved_at, cell.recovered_ms) {
+        // What was proved once says nothing about a cell that is lost since.
+        let is_proof = matches!(cell.state, State::Proved | State::Claimed);
+        let proof = match (cell.proved_at.filter(|_| is_proof), cell.recovered_ms) {
             (Some(at), Some(ms)) => {
                 format!("{}, recovered in {}", at.strftime("%Y-%m-%d"), duration(ms))
             }

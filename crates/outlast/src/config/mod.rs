@@ -14,7 +14,7 @@ pub(crate) use exec::Exec;
 pub(crate) use limits::Limits;
 
 /// Everything that can be configured; every part has a default.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Config {
     pub(crate) upstreams: Vec<host::http::Upstream>,
     pub(crate) allow: Vec<host::http::Network>,
@@ -78,12 +78,6 @@ impl Config {
             what: mistake.what,
             hint: mistake.hint.to_owned(),
         })
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { upstreams: Vec::new(), allow: Vec::new(), exec: Exec::default(), limits: Limits::default() }
     }
 }
 

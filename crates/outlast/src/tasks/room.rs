@@ -119,7 +119,10 @@ pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
     let root = project::root(&order.directory);
     let user_home = order.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
     let lookup = |name: &str| order.variable(name);
-    let masks = user_home.as_ref().map(|home| drill::masks(home, &lookup)).unwrap_or_default();
+    let mut masks = user_home.as_ref().map(|home| drill::masks(home, &lookup)).unwrap_or_default();
+    if is_root() {
+        masks.extend(drill::mask::machine_masks().into_iter().filter(|mask| mask.path.is_dir()));
+    }
     let fresh = Fresh {
         home: user_home.unwrap_or_else(|| PathBuf::from("/nonexistent")),
         project: ProjectCopy { from: project::files(&root)?, at: root },
@@ -127,6 +130,12 @@ pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
         scratch: scratch(order),
     };
     Ok(Masked { fresh, masks })
+}
+
+/// Only root can use the machine's own package manager, and so its caches.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 
 /// Returns a folder on disk for copies: not in the home folder, which they cover.

@@ -1,6 +1,8 @@
 //! What a person is told after a run.
 
-use model::{Containment, Proof, Record};
+use std::collections::BTreeSet;
+
+use model::{Containment, Freshness, Proof, Record};
 
 use crate::command_line::Global;
 use crate::speak::{count, duration, say, size};
@@ -37,6 +39,7 @@ pub(crate) fn say_run(global: &Global, done: &Done, next: &str) {
         ),
     );
     say_hosts(global, record);
+    say_copies(global, record);
     say_troubles(global, done);
     say(global, &format_args!("hint: {next}"));
 }
@@ -58,17 +61,42 @@ fn say_hosts(global: &Global, record: &Record) {
     say_rest(global, record.hosts.len(), "hosts");
 }
 
+/// Says where a copy stood in for an upstream: nothing else in the output of the command would tell.
+fn say_copies(global: &Global, record: &Record) {
+    let stood_in: BTreeSet<(&str, Freshness)> = record
+        .objects
+        .iter()
+        .filter(|object| object.freshness != Freshness::Fresh)
+        .map(|object| (object.url.host(), object.freshness))
+        .collect();
+    for (host, freshness) in stood_in.iter().take(N_NAMED_MAX) {
+        let why = match freshness {
+            Freshness::Gone => "the upstream says that they do not exist any more",
+            _ => "the upstream could not be asked, or what it gave was rejected",
+        };
+        say(global, &format_args!("  copies stood in for {host}: {why}; `outlast status` tells more"));
+    }
+}
+
 fn say_troubles(global: &Global, done: &Done) {
     let record = &done.record;
     for not_kept in record.not_kept.iter().take(N_NAMED_MAX) {
         say(global, &format_args!("  not kept: {} ({})", not_kept.url, not_kept.reason));
     }
     say_rest(global, record.not_kept.len(), "addresses that are not kept");
-    for refused in record.refused.iter().take(N_NAMED_MAX) {
-        let name = if refused.host.is_empty() { &refused.address } else { &refused.host };
-        say(global, &format_args!("  refused: {} to {name} port {}", refused.protocol, refused.port));
+    // A name has an address in each family, and is refused at both.
+    let refused: BTreeSet<_> = record
+        .refused
+        .iter()
+        .map(|refused| {
+            let name = if refused.host.is_empty() { &refused.address } else { &refused.host };
+            (name, refused.port, refused.protocol)
+        })
+        .collect();
+    for (name, port, protocol) in refused.iter().take(N_NAMED_MAX) {
+        say(global, &format_args!("  refused: {protocol} to {name} port {port}"));
     }
-    say_rest(global, record.refused.len(), "refused connections");
+    say_rest(global, refused.len(), "refused connections");
     if record.refused.iter().any(|refused| refused.port == 22) {
         say(
             global,
@@ -81,6 +109,12 @@ fn say_troubles(global: &Global, done: &Done) {
             &format_args!(
                 "  {host}: the client did not trust the run's certificate; hint: it has a list of its own, see docs/OPERATING.md"
             ),
+        );
+    }
+    for output in &done.absent_outputs {
+        say(
+            global,
+            &format_args!("  output `{}` was not made, so no drill can compare it", output.display()),
         );
     }
     for lock in &done.unread_locks {

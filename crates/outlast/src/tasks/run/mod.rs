@@ -58,6 +58,8 @@ pub(crate) struct Done {
     pub(crate) distrusted: Vec<String>,
     pub(crate) masked: Vec<drill::Mask>,
     pub(crate) unread_locks: Vec<String>,
+    /// Named outputs that the command did not make.
+    pub(crate) absent_outputs: Vec<PathBuf>,
 }
 
 /// Runs a task to its end: when this returns, everything the command took is durable.
@@ -94,6 +96,12 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     });
     let lived = live(&plan, door, &task, &caller).await?;
     let outputs = project::outputs(&lived.project, &task.outputs).map_err(|error| own(error.into()))?;
+    let absent_outputs: Vec<PathBuf> = task
+        .outputs
+        .iter()
+        .filter(|output| lived.project.join(output).symlink_metadata().is_err())
+        .cloned()
+        .collect();
     let findings = session.finish().await;
     let run = Run {
         run_id,
@@ -117,6 +125,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         distrusted: heard.distrusted(),
         masked,
         unread_locks,
+        absent_outputs,
     })
 }
 
@@ -183,7 +192,7 @@ fn explain(error: RoomError) -> Failure {
     let hint = match &error {
         RoomError::NotPossible { .. } => {
             "allow unprivileged user namespaces (`sysctl user.max_user_namespaces`, in a container its seccomp \
-             profile), or run without --require-sealed to be observed only"
+             profile); only `exec` without --fresh and --require-sealed can run observed instead"
         }
         RoomError::NotFound { .. } => "check the spelling, and that its folder is in PATH",
         RoomError::NotRunnable { .. } => "check that the file may be executed and the directory entered",
