@@ -228,6 +228,14 @@ impl Inner {
     pub(crate) fn keep(&self, want: &Want, held: Held) -> Result<(), String> {
         // Another session may have kept it meanwhile.
         let newest = self.engine.store.lookup(&want.key).ok().flatten();
+        let is_first = newest.as_ref().is_none_or(|newest| {
+            !newest.immutable || newest.sha256 == held.sha256 || held.proof == Proof::Verified
+        });
+        if !is_first {
+            let reason = "other bytes were seen first, and these are not vouched for".to_owned();
+            self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+            return Err(reason);
+        }
         let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
             Event::Confirmed { key: want.key.clone(), sha256: held.sha256, at: held.confirmed_at }
         } else {

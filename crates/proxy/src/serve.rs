@@ -202,10 +202,10 @@ impl Inner {
         if let Some(end) = end {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
         }
+        let reader = flight.reader(start, end);
         if ask.is_head {
             return answer(status, headers, host::http::whole(Bytes::new()));
         }
-        let reader = flight.reader(start, end);
         let body = stream::unfold(Some(reader), |reader| async move {
             let mut reader = reader?;
             match reader.next().await {

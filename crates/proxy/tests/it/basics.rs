@@ -142,6 +142,29 @@ async fn heads_ranges_and_conditions_are_answered_from_a_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_kept_unpacked_and_a_file_as_it_comes() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    let plain = package.packument(NPM).to_string();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, plain.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    let answer = |body: &[u8]| Answer::json(body.to_vec()).header("content-encoding", "gzip");
+    world.upstream.put(NPM, "/left-pad", answer(&packed));
+    world.upstream.put(WEB, "/page", answer(&packed));
+    let session = world.session();
+    let index = get(&session, &format!("https://{NPM}/left-pad")).await;
+    index.is(200, plain.as_bytes());
+    assert_eq!(index.header("content-encoding"), "");
+    let page = get(&session, PAGE).await;
+    page.is(200, &packed);
+    assert_eq!(page.header("content-encoding"), "gzip");
+    world.pass_time();
+    world.upstream.put(NPM, "/left-pad", answer(&packed[..packed.len() / 2]));
+    get(&world.session(), &format!("https://{NPM}/left-pad")).await.is(200, plain.as_bytes()).state("stale");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_sessions_share_one_store() {
     let world = World::new();
     world.upstream.put(WEB, "/page", text("shared"));

@@ -75,6 +75,24 @@ async fn other_bytes_do_not_replace_a_damaged_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_does_not_replace_a_damaged_file() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    let (path, url) = (package.tarball_path("1.0.0"), tarball(&package, "1.0.0"));
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&package));
+    get(&world.session(), &url).await.is(200, package.tarball("1.0.0"));
+    let sha256 = Sha256::of(package.tarball("1.0.0"));
+    world.damage(&sha256);
+    world.upstream.on(NPM, &path, Fault::RedirectTo("/elsewhere.tgz".to_owned()));
+    let session = world.session();
+    assert_eq!(get(&session, &url).await.status, 302, "the command may follow it");
+    assert!(matches!(ending(&session).await, Ending::NotKept { .. }));
+    assert_eq!(world.held(&url).unwrap().sha256, sha256);
+    world.upstream.clear_faults();
+    get(&world.session(), &url).await.is(200, package.tarball("1.0.0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_answer_to_a_question_is_missing() {
     let world = World::new();
     let url = "https://api.osv.dev/v1/query";

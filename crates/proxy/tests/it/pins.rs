@@ -143,6 +143,28 @@ async fn held_bytes_that_a_lock_contradicts_are_quarantined_and_fetched_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_sessions_at_once_the_first_bytes_win() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    let (path, url) = (package.tarball_path("1.0.0"), tarball(&package, "1.0.0"));
+    world.upstream.put(NPM, &path, Answer::file("second"));
+    world.upstream.on_first(1, NPM, &path, Fault::SlowFirstByte(std::time::Duration::from_millis(400)));
+    let slow = tokio::spawn({
+        let (session, url) = (world.session(), url.clone());
+        async move { get(&session, &url).await }
+    });
+    while world.upstream.n_asked(NPM, &path) == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.upstream.put(NPM, &path, Answer::file("first"));
+    get(&world.session(), &url).await.is(200, b"first");
+    slow.await.unwrap().is(200, b"second");
+    assert_eq!(world.generations(&url).len(), 1);
+    get(&world.session(), &url).await.is(200, b"first");
+    assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_file_is_first_seen_and_never_replaced() {
     let world = World::new();
     let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);

@@ -73,6 +73,16 @@ async fn what_is_no_answer_is_neither_given_nor_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_beyond_all_bounds_is_refused() {
+    let world = with_answer().await;
+    world.upstream.clear_log();
+    let session = world.session();
+    assert_eq!(audit(&session, &vec![b' '; 17 << 20]).await.status, 413);
+    assert!(matches!(ending(&session).await, Ending::Refused { .. }));
+    assert!(world.upstream.log().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_upstream_is_waited_for_once() {
     let world = with_answer().await;
     world.upstream.on(NPM, PATH, Fault::Hang);
