@@ -144,6 +144,9 @@ pub enum Event {
         directory: String,
         /// The hosts that were cut and asked; `all` where everything was cut.
         cut: Vec<String>,
+        /// Hosts of which something was asked for that is not held.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing_hosts: Vec<String>,
         /// From the first request to a cut host to the first verified answer in its place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recovered_ms: Option<u64>,

@@ -7,8 +7,8 @@
 //! - without a drill, a successful recorded run makes it *claimed* where the host is kept and *lost* where it is not;
 //! - a failed recorded run, one that fetched nothing and an inconclusive drill show nothing: *unknown*.
 //!
-//! A drill that cut everything speaks for `all`, and if it passed for each host the command uses. One that failed does
-//! not tell which host it was, so it speaks for `all` alone unless there is only one. A drill that cut some hosts at
+//! A drill that cut everything speaks for `all`, and if it passed for each host the command uses. One that failed speaks
+//! for `all` and for the hosts of which something was missing; without those, for the only host if there is one. A drill that cut some hosts at
 //! once speaks for each of them. An observed run may have missed hosts, so it claims nothing about `all`.
 
 mod label;
@@ -125,6 +125,7 @@ struct Drill<'a> {
     at: Timestamp,
     verdict: Verdict,
     cut: &'a [String],
+    missing_hosts: &'a [String],
     recovered_ms: Option<u64>,
 }
 
@@ -141,10 +142,10 @@ fn histories<'a>(entries: &[Entry<'a>]) -> Histories<'a> {
                     history.recorded = Some(recorded(entry.time, hosts, *containment));
                 }
             }
-            Event::Drilled { command, directory, verdict, cut, recovered_ms, at, .. } => {
+            Event::Drilled { command, directory, verdict, cut, missing_hosts, recovered_ms, at, .. } => {
                 let history = histories.entry((directory.as_str(), command.as_slice())).or_default();
                 let (at, verdict, recovered_ms) = (*at, *verdict, *recovered_ms);
-                history.drills.push(Drill { at, verdict, cut, recovered_ms });
+                history.drills.push(Drill { at, verdict, cut, missing_hosts, recovered_ms });
             }
             _ => {}
         }
@@ -244,6 +245,7 @@ impl History<'_> {
         let used = self.recorded.as_ref().map(|recorded| &recorded.hosts);
         let uses = used.is_some_and(|hosts| hosts.contains_key(vanished));
         let is_only = used.is_some_and(|hosts| hosts.len() == 1);
-        cuts_all && uses && (drill.verdict == Verdict::Pass || is_only)
+        let is_at_fault = drill.missing_hosts.iter().any(|host| host == vanished);
+        cuts_all && (is_at_fault || uses && (drill.verdict == Verdict::Pass || is_only))
     }
 }

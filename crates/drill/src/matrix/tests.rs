@@ -106,10 +106,19 @@ impl Journal {
             command: words("npm ci"),
             directory: "/p".to_owned(),
             cut: cut.iter().map(|host| (*host).to_owned()).collect(),
+            missing_hosts: Vec::new(),
             recovered_ms: Some(7),
             at,
         };
         self.0.push((at, event));
+        self
+    }
+
+    /// Notes that the last drill asked a host for something that was not held.
+    fn missing_from(mut self, host: &str) -> Self {
+        if let Some((_, Event::Drilled { missing_hosts, .. })) = self.0.last_mut() {
+            missing_hosts.push(host.to_owned());
+        }
         self
     }
 
@@ -177,6 +186,13 @@ fn a_passed_drill_proves_for_as_long_as_it_lasts() {
 fn a_failed_drill_is_lost_until_it_is_recorded_again() {
     let new = Journal::default;
     new().run(KEPT).drill(Fail, &["all"]).check("all=lost a=claimed b=claimed");
+    new().run(KEPT).drill(Fail, &["all"]).missing_from("b").check("all=lost a=claimed b=lost");
+    new()
+        .run(KEPT)
+        .drill(Pass, &["all"])
+        .drill(Fail, &["all"])
+        .missing_from("b")
+        .check("all=lost a=proved b=lost");
     new().run(&KEPT[..1]).drill(Fail, &["all"]).check("all=lost a=lost");
     new().run(KEPT).drill(Fail, &["a"]).check("all=claimed a=lost b=claimed");
     new().run(KEPT).drill(Fail, &["a"]).run(KEPT).check("all=claimed a=claimed b=claimed");

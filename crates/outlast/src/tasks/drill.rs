@@ -1,5 +1,6 @@
 //! One drill: run it, judge it, leave evidence, whatever the verdict.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -229,6 +230,8 @@ fn write(
     } else {
         asked.map(|host| host.host.clone()).collect()
     };
+    let missing_hosts: BTreeSet<String> =
+        report.missing.iter().map(|missing| missing.url.host().to_owned()).collect();
     let event = Event::Drilled {
         drill: name,
         scenario: report.scenario.clone(),
@@ -237,6 +240,7 @@ fn write(
         command: report.record.command.clone(),
         directory: report.record.directory.clone(),
         cut,
+        missing_hosts: missing_hosts.into_iter().collect(),
         recovered_ms: report.recovered_ms,
         at: report.finished_at,
     };

@@ -140,6 +140,7 @@ pub(crate) fn drilled(number: u8) -> Event {
         command: vec!["make".to_owned()],
         directory: "/project".to_owned(),
         cut: vec!["all".to_owned()],
+        missing_hosts: Vec::new(),
         recovered_ms: Some(3),
         at: time(i64::from(number)),
     }
