@@ -13,6 +13,7 @@ mod index;
 mod limits;
 mod note;
 mod pass;
+mod range;
 mod refusal;
 mod serve;
 mod session;

@@ -18,6 +18,7 @@ use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
 use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE};
 use crate::note::Ending;
+use crate::range::{self, Range};
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::want::Want;
@@ -30,13 +31,6 @@ struct Ask {
     range: Option<Range>,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
-}
-
-/// One byte range (RFC 9110 §14.1.2); several at once are answered with the whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Range {
-    From(u64, Option<u64>),
-    Last(u64),
 }
 
 impl Session {
@@ -192,7 +186,7 @@ impl Inner {
         let (status, start, end) = match (ask.range, size) {
             (Some(range), Some(size)) => match range.within(size) {
                 Some((start, end)) => {
-                    headers.insert(header::CONTENT_RANGE, content_range(start, end, size));
+                    headers.insert(header::CONTENT_RANGE, range::of_part(start, end, size));
                     (StatusCode::PARTIAL_CONTENT, start, Some(end))
                 }
                 None => return unsatisfiable(size),
@@ -242,7 +236,7 @@ impl Inner {
             None => (status, 0, size),
             Some(range) => match range.within(size) {
                 Some((start, end)) => {
-                    headers.insert(header::CONTENT_RANGE, content_range(start, end, size));
+                    headers.insert(header::CONTENT_RANGE, range::of_part(start, end, size));
                     (StatusCode::PARTIAL_CONTENT, start, end)
                 }
                 None => {
@@ -327,34 +321,9 @@ impl Ask {
     }
 }
 
-impl Range {
-    fn parse(text: &str) -> Option<Self> {
-        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-        if first.is_empty() {
-            return last.parse().ok().map(Self::Last);
-        }
-        let last = if last.is_empty() { None } else { Some(last.parse().ok()?) };
-        Some(Self::From(first.parse().ok()?, last))
-    }
-
-    /// Returns the first byte and the one after the last.
-    fn within(self, size: u64) -> Option<(u64, u64)> {
-        let (start, end) = match self {
-            Self::From(first, last) => (first, last.map_or(size, |last| last.saturating_add(1).min(size))),
-            Self::Last(n) => (size.saturating_sub(n), size),
-        };
-        (start < end).then_some((start, end))
-    }
-}
-
-fn content_range(start: u64, end: u64, size: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("bytes {start}-{}/{size}", end - 1)).expect("digits are a header value")
-}
-
 fn unsatisfiable(size: u64) -> Response<Outgoing> {
     let mut headers = HeaderMap::new();
-    let value = HeaderValue::try_from(format!("bytes */{size}")).expect("digits are a header value");
-    headers.insert(header::CONTENT_RANGE, value);
+    headers.insert(header::CONTENT_RANGE, range::of_nothing(size));
     answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, host::http::whole(Bytes::new()))
 }
 
@@ -375,25 +344,4 @@ pub(crate) fn answer(status: StatusCode, headers: HeaderMap, body: Outgoing) -> 
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_name_the_bytes_they_say() {
-        let check = |text: &str, expected: Option<(u64, u64)>| {
-            assert_eq!(Range::parse(text).and_then(|range| range.within(10)), expected, "{text}");
-        };
-        check("bytes=0-0", Some((0, 1)));
-        check("bytes=2-", Some((2, 10)));
-        check("bytes=5-99", Some((5, 10)));
-        check("bytes=-3", Some((7, 10)));
-        check("bytes=-99", Some((0, 10)));
-        for text in ["bytes=10-", "bytes=5-2", "bytes=-0", "bytes=a-b", "items=0-1", "bytes=0-1,3-4"] {
-            check(text, None);
-        }
-        check("bytes=0-18446744073709551615", Some((0, 10)));
-    }
 }

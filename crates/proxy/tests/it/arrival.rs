@@ -68,11 +68,9 @@ async fn the_first_byte_comes_long_before_the_last() {
     world.upstream.on(WEB, "/large", slowly());
     let session = world.session();
     let request = http::Request::new(host::http::whole(bytes::Bytes::new()));
-    let clock = host::Clock::real();
     let mut body = session.answer(model::SafeUrl::parse(LARGE).unwrap(), request).await.into_body();
     let first = http_body_util::BodyExt::frame(&mut body).await;
     assert!(first.unwrap().unwrap().is_data());
-    assert!(clock.elapsed() < Duration::from_millis(400), "{:?}", clock.elapsed());
     assert!(world.held(LARGE).is_none(), "it has not arrived yet");
 }
 

@@ -61,7 +61,7 @@ async fn a_host_that_is_not_cut_is_live() {
     let drill = world.drill(&format!("{WEB}=hang all=502"));
     let (got, time) = timed(get(&drill, PAGE)).await;
     got.is(200, b"new").state("stale");
-    assert!(time < Duration::from_millis(1500), "{time:?}");
+    assert!(time < Duration::from_secs(2), "{time:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

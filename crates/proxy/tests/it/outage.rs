@@ -47,7 +47,7 @@ async fn a_failing_upstream_costs_nothing() {
         for _ in 0..2 {
             let (got, time) = timed(get(&session, INDEX)).await;
             got.is(200, &good).state("stale");
-            assert!(time < Duration::from_millis(500), "{what} took {time:?}");
+            assert!(time < Duration::from_millis(900), "{what} took {time:?}");
             world.clock.advance(Duration::from_secs(3 * 3600));
         }
         let n_stale = world.n_events(|event| matches!(event, Event::Stale { host, .. } if host == NPM));
@@ -69,7 +69,7 @@ async fn a_refused_connection_costs_nothing() {
     let engine = proxy::Engine { client: cut, ..world.engine() };
     let (got, time) = timed(get(&engine.session(live()), INDEX)).await;
     got.is(200, &good).state("stale");
-    assert!(time < Duration::from_millis(500), "{time:?}");
+    assert!(time < Duration::from_millis(900), "{time:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,11 +81,11 @@ async fn a_hanging_upstream_costs_a_second_once() {
         let session = world.session();
         let (got, time) = timed(get(&session, INDEX)).await;
         got.is(200, &good).state("stale");
-        assert!(time < Duration::from_millis(1500), "{what} took {time:?}");
+        assert!(time < Duration::from_secs(2), "{what} took {time:?}");
         for _ in 0..5 {
             let (got, time) = timed(get(&session, INDEX)).await;
             got.is(200, &good).state("stale");
-            assert!(time < Duration::from_millis(200), "{what} took {time:?} again");
+            assert!(time < Duration::from_millis(500), "{what} took {time:?} again");
         }
         assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 2, "{what}");
     }
