@@ -98,7 +98,7 @@ impl Session {
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
-            Ok((status, saved, bytes, Ok(held))) if decide::is_good(&held) => {
+            Ok((status, saved, bytes, Ok(held))) => {
                 inner.end(number, remembered(&held, Source::Upstream, Freshness::Fresh));
                 return answer(status, headers::from_saved(&saved), host::http::whole(bytes));
             }
@@ -181,7 +181,10 @@ impl Inner {
                 self.note_outcome(host, Outcome::Failed);
                 return Err(format!("what `{host}` answered is no JSON"));
             }
-            self.remember(key, &saved, &bytes, ecosystem)
+            self.remember(key, status, &saved, &bytes, ecosystem)
+        } else if is_not_offered(status) && !self.remembers_good(key) {
+            // That a registry has no such API is an answer too, and no all-clear; but none that replaces a better one.
+            self.remember(key, status, &saved, &bytes, ecosystem)
         } else {
             Err(format!("the upstream answered with status {}", status.as_u16()))
         };
@@ -191,13 +194,14 @@ impl Inner {
     fn remember(
         &self,
         key: &ObjectKey,
+        status: StatusCode,
         saved: &[model::SavedHeader],
         bytes: &Bytes,
         ecosystem: &'static dyn Ecosystem,
     ) -> Result<Held, String> {
         let blob = self.engine.store.put(bytes).map_err(|error| not_stored(&error))?;
         let held = Held {
-            status: 200,
+            status: status.as_u16(),
             headers: saved.to_vec(),
             sha256: blob.sha256,
             size_bytes: blob.size_bytes,
@@ -216,6 +220,10 @@ impl Inner {
         self.engine.store.lookup(key).is_ok_and(|held| held.is_some())
     }
 
+    fn remembers_good(&self, key: &ObjectKey) -> bool {
+        self.engine.store.lookup(key).is_ok_and(|held| held.is_some_and(|held| held.status == 200))
+    }
+
     fn recall(&self, number: usize, url: &SafeUrl, key: &ObjectKey, trouble: &str) -> Response<Outgoing> {
         let Ok(Some(held)) = self.engine.store.lookup(key) else {
             let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
@@ -227,7 +235,8 @@ impl Inner {
                 self.end(number, remembered(&held, Source::Copy, Freshness::Stale));
                 let mut headers = headers::from_saved(&held.headers);
                 headers.insert("outlast-state", http::HeaderValue::from_static("stale"));
-                answer(StatusCode::OK, headers, host::http::whole(bytes.into()))
+                let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
+                answer(status, headers, host::http::whole(bytes.into()))
             }
             Err(error) => {
                 let reason = format!("blob {} cannot be used: {error}", held.sha256);
@@ -242,6 +251,11 @@ impl Inner {
 fn is_answer(saved: &[model::SavedHeader], bytes: &Bytes) -> bool {
     let is_encoded = headers::saved(saved, "content-encoding").is_some_and(|coding| coding != "identity");
     is_encoded || serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
+}
+
+/// Returns whether a status says that the registry does not have the API that was asked.
+const fn is_not_offered(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 404 | 405 | 410)
 }
 
 fn remembered(held: &Held, source: Source, freshness: Freshness) -> Ending {
