@@ -93,6 +93,19 @@ fn an_audit_is_remembered_for_the_same_body_only() {
 }
 
 #[test]
+fn an_audit_that_the_registry_does_not_offer_is_answered_the_same_way() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let path = "/-/npm/v1/security/advisories/bulk";
+    upstream.handle("registry.npmjs.org", path, |_| Some(Answer::status(405)));
+    placed(&world, &upstream, "registry.npmjs.org");
+    let question = ask(r#"{"left-pad":["1.3.0"]}"#);
+    let done = outlast(&world, &["exec", "--fresh", "--"], &question).expect(0);
+    assert!(done.stdout.ends_with("\n405"), "{}", done.stdout);
+    let drilled = outlast(&world, &["drill", "--"], &question).expect(0);
+    assert_eq!(drilled.stdout, done.stdout);
+}
+
+#[test]
 fn the_callers_git_settings_survive() {
     let (upstream, folder) = (Upstream::start_blocking(), tempfile::tempdir().unwrap());
     let repository = Repository::create(folder.path());

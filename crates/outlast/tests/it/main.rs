@@ -1,12 +1,13 @@
 //! The binary as people use it: real clients, real registries, and loopback upstreams where a fault has to be played.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start the binary and real clients, and read where the tools are"
 )]
 
 mod clients;
-mod drills;
 mod config;
+mod drills;
 mod evidence;
 mod faults;
 mod git;
