@@ -9,6 +9,7 @@ use store::Store;
 use crate::command_line::Global;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::mend;
 
 /// The home folder and its configuration.
 #[derive(Debug)]
@@ -52,7 +53,12 @@ impl Home {
         create(&self.path)
             .with_context(|| format!("could not make the home folder `{}`", self.path.display()))
             .map_err(|error| Failure::no(error).hint("choose another folder with --home or OUTLAST_HOME"))?;
-        Ok(Store::open(&self.path, self.clock.clone())?)
+        let store = Store::open(&self.path, self.clock.clone())?;
+        if let Err(error) = mend::mend(self, &store) {
+            // No reason to keep anybody from working: it is tried again next time.
+            tracing::warn!("could not finish what a killed process left: {error:#}");
+        }
+        Ok(store)
     }
 
     /// Opens the store of a home that is there already: a command that only reads does not make one.

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod failure;
 mod home;
+mod mend;
 mod project;
 mod speak;
 mod tasks;

@@ -9,6 +9,7 @@ use drill::SigningKey;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::mend;
 use crate::speak::say;
 
 /// The configuration as it is first written: every key with its default, as a comment.
@@ -40,6 +41,7 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     crate::home::create(&path)
         .with_context(|| format!("could not make the home folder `{}`", path.display()))
         .map_err(|error| Failure::no(error).hint("choose another folder with --home or OUTLAST_HOME"))?;
+    let writing = mend::writing(&path)?;
     let file = path.join("outlast.toml");
     let made_file = if file.exists() {
         false
@@ -60,6 +62,7 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
             true
         }
     };
+    drop(writing);
     home.store()?;
     let made = |is_made| if is_made { "made" } else { "was there already" };
     say(global, &format_args!("{}: {}", file.display(), made(made_file)));

@@ -16,6 +16,7 @@ use store::{Entry, Store};
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::mend;
 use crate::speak::{self, duration, say};
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, Task};
@@ -83,6 +84,7 @@ pub(crate) async fn run(
 }
 
 fn key(home: &Home) -> Result<SigningKey, Failure> {
+    let _writing = mend::writing(&home.path)?;
     match SigningKey::open(&home.keys()) {
         Ok(key) => Ok(key),
         Err(_) if !home.keys().join("evidence.ed25519").exists() => {
@@ -220,6 +222,7 @@ fn write(
 ) -> Result<PathBuf, Failure> {
     let name = drill::evidence::folder_name(report.finished_at, &report.scenario, host::random::bytes());
     let folder = home.evidence().join(&name);
+    let _writing = mend::writing(&home.path)?;
     let written = drill::evidence::write(&folder, report, journal, key).map_err(|error| {
         Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
     })?;

@@ -14,6 +14,7 @@ use store::Store;
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::mend;
 use crate::project;
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
@@ -240,6 +241,7 @@ fn keep(home: &Home, store: &Store, record: &Record, purpose: Purpose) -> Result
     }])?;
     store.flush()?;
     let folder = home.run(&record.run_id);
+    let _writing = mend::writing(&home.path)?;
     host::file::create_folder(&folder)?;
     host::file::write_atomically(&folder.join("record.json"), &bytes)?;
     Ok(())
