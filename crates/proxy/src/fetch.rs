@@ -312,7 +312,7 @@ fn with_validators(want: &Want, held: Option<&Held>) -> http::HeaderMap {
 }
 
 /// Returns whether an answer says the same as the one that is held; a redirect says where to.
-fn is_same(held: &Held, new: &Held) -> bool {
+pub(crate) fn is_same(held: &Held, new: &Held) -> bool {
     let location = |held: &Held| headers::saved(&held.headers, "location").map(str::to_owned);
     (held.status, held.sha256, held.proof, held.immutable)
         == (new.status, new.sha256, new.proof, new.immutable)

@@ -14,7 +14,7 @@ use registry::Ecosystem;
 
 use crate::breaker::Outcome;
 use crate::decide;
-use crate::fetch::{not_stored, read, said};
+use crate::fetch::{is_same, not_stored, read, said};
 use crate::headers;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::note::Ending;
@@ -211,7 +211,12 @@ impl Inner {
             confirmed_at: self.engine.clock.now(),
             gone_since: None,
         };
-        let event = Event::Kept { key: key.clone(), held: held.clone() };
+        let newest = self.engine.store.lookup(key).ok().flatten();
+        let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
+            Event::Confirmed { key: key.clone(), sha256: held.sha256, at: held.confirmed_at }
+        } else {
+            Event::Kept { key: key.clone(), held: held.clone() }
+        };
         self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))?;
         Ok(held)
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fakes::{Answer, Fault};
-use model::Source;
+use model::{Event, Source};
 use proxy::Ending;
 
 use crate::world::*;
@@ -70,6 +70,27 @@ async fn what_is_no_answer_is_neither_given_nor_remembered() {
         audit(&world.drill("all"), b"{\"a\":1}").await.is(200, ADVISORY);
         assert_eq!(audit(&world.drill("all"), b"{\"b\":1}").await.status, 503, "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_there_is_nobody_to_ask_is_remembered_and_replaces_no_answer() {
+    let world = World::new();
+    world.upstream.put(NPM, PATH, Answer::status(405));
+    audit(&world.session(), b"{}").await.is(405, Answer::status(405).body());
+    audit(&world.drill("all"), b"{}").await.is(405, Answer::status(405).body());
+    let world = with_answer().await;
+    world.upstream.put(NPM, PATH, Answer::status(405));
+    audit(&world.session(), b"{\"a\":1}").await.is(200, ADVISORY).state("stale");
+    audit(&world.drill("all"), b"{\"a\":1}").await.is(200, ADVISORY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_answer_is_one_generation() {
+    let world = with_answer().await;
+    audit(&world.session(), b"{\"a\":1}").await.is(200, ADVISORY).state("");
+    let n_kept = world.n_events(|event| matches!(event, Event::Kept { .. }));
+    let n_confirmed = world.n_events(|event| matches!(event, Event::Confirmed { .. }));
+    assert_eq!((n_kept, n_confirmed), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
