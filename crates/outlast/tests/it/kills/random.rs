@@ -57,6 +57,7 @@ impl Drop for Told {
 fn work(seed: u64) {
     let mut random = Rng::with_seed(seed);
     let scene = Scene::new();
+    scene.run("", &["init"]).expect(0);
     let mut acknowledged: Vec<Acknowledged> = Vec::new();
     for number in 0..N_STEPS {
         let step = Step::draw(&mut random, &scene, &acknowledged);
@@ -69,9 +70,9 @@ fn work(seed: u64) {
     }
     let what = format!("KILL_SEED={seed}, the end");
     let whole = scene.record(&fetch(&scene.urls()));
-    scene.assert_survives(&whole.command, &what);
+    scene.assert_survives(&whole, &what);
     if let Some(other) = acknowledged.iter().find(|acknowledged| acknowledged.is_whole()) {
-        scene.assert_survives(&other.command, &what);
+        scene.assert_survives(other, &what);
     }
     acknowledged.push(whole);
     scene.assert_kept(&acknowledged, &what);

@@ -14,8 +14,10 @@ use serde_json::Value;
 use crate::world::{Done, OUTLAST, World, entries, finish, read_json, texts};
 
 /// In the environment of everything that Outlast starts, so that what is left of a run is found.
-const MARKER: &str = "OUTLAST_KILLS_MARKER";
+pub(super) const MARKER: &str = "OUTLAST_KILLS_MARKER";
 
+/// The folder for temporary files, of this scene alone.
+const TEMPORARY: &str = "tmp";
 const NPM: &str = "registry.npmjs.org";
 /// Plain files: host, path, size. Two are larger than what a transfer keeps in memory.
 const FILES: [(&str, &str, usize); 6] = [
@@ -50,10 +52,10 @@ impl Acknowledged {
 impl Scene {
     pub(super) fn new() -> Self {
         let world = World::new();
-        let temporary = world.path().join("tmp");
+        let at = |name: &str| world.path().join(name).to_str().unwrap().to_owned();
+        let (temporary, marker) = (at(TEMPORARY), at(""));
         fs::create_dir(&temporary).unwrap();
-        let marker = world.path().display().to_string();
-        let world = world.with("TMPDIR", temporary.to_str().unwrap()).with(MARKER, &marker);
+        let world = world.with("TMPDIR", &temporary).with(MARKER, marker.trim_end_matches('/'));
         let upstream = Upstream::start_blocking();
         let mut expected = BTreeMap::new();
         for (number, (host, path, size)) in FILES.into_iter().enumerate() {
@@ -72,7 +74,8 @@ impl Scene {
         scene
     }
 
-    fn configure(&self) {
+    /// Writes outlast.toml: every host is at the upstream of this scene.
+    pub(super) fn configure(&self) {
         let ca = self.upstream.ca_file(self.world.path());
         let connect = self.upstream.tls_address();
         let upstream = |host| {
@@ -83,6 +86,11 @@ impl Scene {
         };
         let hosts = ["files.example", "mirror.example", NPM];
         self.world.configure(&hosts.map(upstream).concat());
+    }
+
+    /// Returns the folder in which everything temporary lies.
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.world.path().join(TEMPORARY)
     }
 
     /// Returns every address.
@@ -105,7 +113,12 @@ impl Scene {
 
     /// Runs `outlast` and kills it after a while, if told to; checks what it served.
     #[track_caller]
-    pub(super) fn run_until(&self, failpoints: &str, arguments: &[&str], kill_after: Option<Duration>) -> Done {
+    pub(super) fn run_until(
+        &self,
+        failpoints: &str,
+        arguments: &[&str],
+        kill_after: Option<Duration>,
+    ) -> Done {
         let mut command = self.outlast(failpoints, arguments);
         let done = match kill_after {
             None => finish(&mut command, b""),
@@ -158,15 +171,16 @@ impl Scene {
                     assert_eq!(sha256, expected.to_string(), "{what}: {url}");
                 }
             }
-            assert!(!objects.is_empty(), "{what}: {record:#}");
+            assert!(!objects.is_empty() || !acknowledged.is_whole(), "{what}: {record:#}");
         }
     }
 
     /// Asserts that a recorded command survives with everything cut off.
     #[track_caller]
-    pub(super) fn assert_survives(&self, command: &[String], what: &str) {
-        let command_line: Vec<&str> =
-            ["drill", "--"].into_iter().chain(command.iter().map(String::as_str)).collect();
+    pub(super) fn assert_survives(&self, recorded: &Acknowledged, what: &str) {
+        let own = ["drill", "--run", recorded.record["run_id"].as_str().unwrap(), "--"];
+        let command = recorded.command.iter().map(String::as_str);
+        let command_line: Vec<&str> = own.into_iter().chain(command).collect();
         let done = self.run("", &command_line);
         assert_eq!(done.code, 0, "{what}: {}{}", done.stdout, done.stderr);
     }
@@ -184,6 +198,12 @@ impl Scene {
         }
         self.run("", &["rebuild-index"]).expect(0);
         assert_eq!(answers(), before, "{what}");
+    }
+
+    /// Returns the segments of the journal that are full.
+    pub(super) fn closed_segments(&self) -> Vec<PathBuf> {
+        let is_closed = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "zst");
+        entries(&self.world.own().join("journal")).into_iter().filter(is_closed).collect()
     }
 
     /// Returns what a write that was not finished has left in the home folder.
