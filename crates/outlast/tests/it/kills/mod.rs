@@ -1,5 +1,7 @@
 //! Nothing lost, nothing left behind: the binary is killed, interrupted, and runs out of disk.
+#![expect(clippy::print_stdout, reason = "a test prints its seed")]
 
+mod control;
 mod full;
 mod leave;
 mod points;

@@ -3,6 +3,7 @@
 //! `KILL_SEEDS` says how many seeds are tried, `KILL_SEED` repeats one.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -28,7 +29,8 @@ fn random_work_loses_nothing() {
             (0..n_seeds).map(|_| u64::from(u32::from_be_bytes(host::random::bytes()))).collect()
         }
     };
-    let waiting = Mutex::new(seeds);
+    let n_seeds = seeds.len();
+    let (waiting, tally) = (Mutex::new(seeds), Tally::default());
     std::thread::scope(|scope| {
         for _ in 0..N_THREADS {
             scope.spawn(|| {
@@ -36,11 +38,39 @@ fn random_work_loses_nothing() {
                     let Some(seed) = waiting.lock().unwrap().pop() else { return };
                     println!("KILL_SEED={seed}");
                     let _told = Told(seed);
-                    work(seed);
+                    work(seed, &tally);
                 }
             });
         }
     });
+    if n_seeds >= N_SEEDS {
+        tally.assert_all_happened();
+    }
+}
+
+/// What happened over all seeds: where nothing did, nothing was tested.
+#[derive(Debug, Default)]
+struct Tally {
+    n_killed: AtomicUsize,
+    n_refused: AtomicUsize,
+    n_acknowledged: AtomicUsize,
+    /// Acknowledged, and the record says that something is not kept.
+    n_partly: AtomicUsize,
+}
+
+impl Tally {
+    fn count(counter: &AtomicUsize) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn assert_all_happened(&self) {
+        println!("{self:?}");
+        let [n_killed, n_refused, n_acknowledged, n_partly] =
+            [&self.n_killed, &self.n_refused, &self.n_acknowledged, &self.n_partly]
+                .map(|counter| counter.load(Ordering::Relaxed));
+        // Of the last two there are about eight with 20 seeds.
+        assert!(n_killed > 0 && n_acknowledged > 0 && n_refused + n_partly > 0, "{self:?}");
+    }
 }
 
 /// Names the seed when its work panics.
@@ -54,7 +84,7 @@ impl Drop for Told {
     }
 }
 
-fn work(seed: u64) {
+fn work(seed: u64, tally: &Tally) {
     let mut random = Rng::with_seed(seed);
     let scene = Scene::new();
     scene.run("", &["init"]).expect(0);
@@ -63,7 +93,7 @@ fn work(seed: u64) {
         let step = Step::draw(&mut random, &scene, &acknowledged);
         let what = format!("KILL_SEED={seed} step {number}: {step:?}");
         let before = acknowledged.len();
-        acknowledged.extend(step.take(&scene, &what));
+        acknowledged.extend(step.take(&scene, tally, &what));
         if acknowledged.len() > before || step.is_violent() {
             scene.assert_kept(&acknowledged, &what);
         }
@@ -129,18 +159,27 @@ impl Step {
     }
 
     /// Lets it happen; returns the run if its end was told.
-    fn take(&self, scene: &Scene, what: &str) -> Option<Acknowledged> {
+    fn take(&self, scene: &Scene, tally: &Tally, what: &str) -> Option<Acknowledged> {
         let record = scene.world.path().join("record.json");
         let _ = std::fs::remove_file(&record);
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
         let done = scene.run_until(&self.failpoints, &words, self.kill_after);
+        if done.code == -9 {
+            Tally::count(&tally.n_killed);
+        }
         let command = self.recorded.clone()?;
         if !matches!(done.code, 0 | 1) {
             assert!(matches!(done.code, -9 | 125), "{what}: {} {}", done.code, done.stderr);
+            if done.code == 125 {
+                Tally::count(&tally.n_refused);
+            }
             return None;
         }
         // Whatever becomes of the disk, the command gets what it asks for.
         assert_eq!(done.code, 0, "{what}: {}", done.stderr);
-        Some(Acknowledged { command, record: read_json(&record) })
+        let acknowledged = Acknowledged { command, record: read_json(&record) };
+        let counter = if acknowledged.is_whole() { &tally.n_acknowledged } else { &tally.n_partly };
+        Tally::count(counter);
+        Some(acknowledged)
     }
 }
