@@ -88,7 +88,8 @@ impl From<store::OpenError> for Failure {
             }
             store::OpenError::Io { .. } => "check the disk that holds Outlast's home folder",
             store::OpenError::Index { .. } => {
-                "`outlast rebuild-index` makes the index anew from journal and blobs"
+                "free some space if the disk of Outlast's home folder is full; else `outlast rebuild-index` makes the \
+                 index anew from journal and blobs"
             }
         };
         Self::no(error).hint(hint)

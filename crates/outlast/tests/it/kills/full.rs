@@ -129,7 +129,7 @@ fn at_any_free_space() {
             match (done.code, record) {
                 (0, Some(record)) => acknowledged.push(Acknowledged { command: fetch(&urls), record }),
                 (125, None) => {
-                    done.says("error: ").says("hint: ");
+                    done.says("error: ").says("free");
                 }
                 (code, record) => panic!("{what}: {code} {record:?} {}", done.stderr),
             }
