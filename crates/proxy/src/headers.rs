@@ -5,6 +5,9 @@ use model::SavedHeader;
 
 use crate::limits::HEADER_BYTES_MAX;
 
+/// The part of a variant that marks answers to somebody with credentials.
+const WITH_CREDENTIALS: &str = "with credentials";
+
 /// Headers of one connection, not of the message (RFC 9110 §7.6.1).
 const OF_THE_CONNECTION: [&str; 9] = [
     "connection",
@@ -45,6 +48,19 @@ const SAVED: [&str; 13] = [
     "x-pypi-last-serial",
     "npm-notice",
 ];
+
+/// Returns the variant of an answer to this client: what was given to somebody with credentials is kept apart from what
+/// everybody gets, and only for somebody with credentials.
+///
+/// Whose they are does not matter: a rotated token must not lose the copy.
+pub(crate) fn partitioned(variant: &str, client: &HeaderMap) -> String {
+    let has_credentials = client.contains_key(header::AUTHORIZATION) || client.contains_key(header::COOKIE);
+    match (has_credentials, variant.is_empty()) {
+        (false, _) => variant.to_owned(),
+        (true, true) => WITH_CREDENTIALS.to_owned(),
+        (true, false) => format!("{variant}, {WITH_CREDENTIALS}"),
+    }
+}
 
 /// Returns the request's headers as they are sent upstream when the whole answer is wanted.
 pub(crate) fn for_whole(headers: &HeaderMap) -> HeaderMap {

@@ -93,7 +93,7 @@ impl Session {
                 return Refusal::bad_request(StatusCode::PAYLOAD_TOO_LARGE, reason).response();
             }
         };
-        let variant = format!("body={}", Sha256::of(&body));
+        let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client);
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;

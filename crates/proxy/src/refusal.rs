@@ -30,10 +30,10 @@ impl Refusal {
         }
     }
 
-    /// What came cannot be what was asked for.
+    /// What came cannot be what was asked for: what would be right, nobody knows yet.
     pub(crate) const fn wrong(reason: String) -> Self {
         Self {
-            status: StatusCode::BAD_GATEWAY,
+            status: StatusCode::SERVICE_UNAVAILABLE,
             error: "wrong",
             reason,
             hint: "the answer was not passed on; `outlast status` shows what was quarantined or rejected",

@@ -55,8 +55,8 @@ impl Want {
         }
         // Read whole before it is believed, so it may as well come compressed.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let key =
-            ObjectKey { method: Method::Get, url: request.url.clone(), variant: request.variant.clone() };
+        let variant = headers::partitioned(&request.variant, client);
+        let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
         Self { key, url, headers, chooser, ecosystem, shape: Shape::Index(request) }
     }
 
@@ -70,6 +70,7 @@ impl Want {
     ) -> Self {
         let mut headers = headers::for_whole(client);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let variant = headers::partitioned(&variant, client);
         let key = ObjectKey { method: Method::Get, url: url.object().clone(), variant };
         Self { key, url, headers, chooser: Chooser::Command, ecosystem, shape }
     }

@@ -56,8 +56,9 @@ pub struct PlacedFile {
 /// Copies of the user's folders, which the command may change while the originals stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fresh {
-    /// The home folder; an overlay covers it. One that does not exist is ignored.
-    pub home: PathBuf,
+    /// The home folders: the variable's, and the password file's where that is another. Overlays cover them; one that
+    /// does not exist is ignored.
+    pub homes: Vec<PathBuf>,
     /// The project.
     pub project: ProjectCopy,
     /// Folders, such as caches, that are empty in the room. Those that do not exist are created where that changes

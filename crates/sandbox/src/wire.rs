@@ -134,7 +134,7 @@ pub(crate) struct WirePlan {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct WireFresh {
-    home: Raw,
+    homes: Vec<Raw>,
     from: Vec<Raw>,
     at: Raw,
     empty: Vec<Raw>,
@@ -161,7 +161,7 @@ impl WirePlan {
                 .collect(),
             masked: paths(&plan.masked),
             fresh: plan.fresh.as_ref().map(|fresh| WireFresh {
-                home: Raw::of(&fresh.home),
+                homes: paths(&fresh.homes),
                 from: paths(&fresh.project.from),
                 at: Raw::of(&fresh.project.at),
                 empty: paths(&fresh.empty),
@@ -189,7 +189,7 @@ impl WirePlan {
                 .collect(),
             masked: paths(self.masked),
             fresh: self.fresh.map(|fresh| Fresh {
-                home: fresh.home.into_path(),
+                homes: paths(fresh.homes),
                 project: ProjectCopy { from: paths(fresh.from), at: fresh.at.into_path() },
                 empty: paths(fresh.empty),
                 scratch: fresh.scratch.into_path(),
@@ -295,7 +295,7 @@ mod tests {
             files: vec![PlacedFile { path: odd().into(), bytes: (0..=255).collect(), mode: 0o600 }],
             masked: vec![odd().into()],
             fresh: Some(Fresh {
-                home: odd().into(),
+                homes: vec![odd().into(), odd().into()],
                 project: ProjectCopy { from: vec![odd().into()], at: odd().into() },
                 empty: vec![odd().into()],
                 scratch: odd().into(),

@@ -117,34 +117,49 @@ pub(crate) struct Masked {
 /// Plans the copies of a fresh room: the project's own files, an overlay over the home folder, no caches.
 pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
     let root = project::root(&order.directory);
-    let user_home = order.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+    let homes = homes(order);
     let lookup = |name: &str| order.variable(name);
-    let mut masks = user_home.as_ref().map(|home| drill::masks(home, &lookup)).unwrap_or_default();
-    if is_root() {
+    let mut masks: Vec<_> = homes.iter().flat_map(|home| drill::masks(home, &lookup)).collect();
+    masks.sort();
+    masks.dedup();
+    if own_uid() == Some(0) {
+        // Only root can use the machine's own package manager, and so its caches.
         masks.extend(drill::mask::machine_masks().into_iter().filter(|mask| mask.path.is_dir()));
     }
     let fresh = Fresh {
-        home: user_home.unwrap_or_else(|| PathBuf::from("/nonexistent")),
         project: ProjectCopy { from: project::files(&root)?, at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
-        scratch: scratch(order),
+        scratch: scratch(order, &homes),
+        homes,
     };
     Ok(Masked { fresh, masks })
 }
 
-/// Only root can use the machine's own package manager, and so its caches.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+/// Returns the home folders of whoever runs the command: the variable's and the password file's, which programs that
+/// ignore the variable use, Java among them.
+fn homes(order: &Order) -> Vec<PathBuf> {
+    let table = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = own_uid().map(|uid| uid.to_string());
+    let listed = table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2).copied() == uid.as_deref()).then(|| fields.get(5).map(PathBuf::from))?
+    });
+    let mut homes: Vec<PathBuf> =
+        order.variable("HOME").map(PathBuf::from).into_iter().chain(listed).collect();
+    // A system account may have `/` or a folder of the system for a home: covering that would hide too much.
+    homes.retain(|home| home.is_absolute() && home.components().count() > 1 && home.is_dir());
+    homes.dedup();
+    homes
 }
 
-/// Returns a folder on disk for copies: not in the home folder, which they cover.
-fn scratch(order: &Order) -> PathBuf {
-    let home = order.variable("HOME").map(PathBuf::from);
-    let is_outside = |folder: &PathBuf| {
-        folder.is_dir()
-            && home.as_ref().is_none_or(|home| !folder.starts_with(home) || home.as_os_str() == "/")
-    };
+fn own_uid() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").ok().map(|own| own.uid())
+}
+
+/// Returns a folder on disk for copies: not in a home folder, which they cover.
+fn scratch(order: &Order, homes: &[PathBuf]) -> PathBuf {
+    let is_outside = |folder: &PathBuf| folder.is_dir() && !homes.iter().any(|home| folder.starts_with(home));
     let named = order.variable("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
     named
         .into_iter()

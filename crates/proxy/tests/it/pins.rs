@@ -33,7 +33,7 @@ async fn wrong_bytes_are_quarantined_with_both_digests_and_not_served() {
     world.upstream.put(WEB, "/tool.tar.gz", file("wrong"));
     let session = world.pinned(vec![pin(TOOL, b"right")]);
     let got = get(&session, TOOL).await;
-    assert_eq!(got.status, 502, "{got:?}");
+    assert_eq!(got.status, 503, "{got:?}");
     assert!(matches!(ending(&session).await, Ending::Missing { .. }));
     assert_eq!(world.held(TOOL), None);
     let events = world.events();

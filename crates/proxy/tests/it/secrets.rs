@@ -105,3 +105,26 @@ async fn the_same_redirect_is_one_generation() {
     }
     assert_eq!(world.generations("https://web.example/absent").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needed_credentials_is_given_to_nobody_without() {
+    let world = World::new();
+    world.upstream.handle(WEB, "/private", |asked| {
+        let is_known = asked.headers.contains_key("authorization");
+        Some(if is_known { text("the secret plan") } else { Answer::status(401) })
+    });
+    let url = format!("https://{WEB}/private");
+    let session = world.session();
+    let with = [("authorization", "Bearer one")];
+    assert_eq!(ask(&session, "GET", &url, &with, b"").await.body.as_deref(), Ok(&b"the secret plan"[..]));
+    let without = ask(&session, "GET", &url, &[], b"").await;
+    assert_eq!(without.status, 401, "live");
+    let drill = world.drill("all");
+    assert_eq!(ask(&drill, "GET", &url, &[], b"").await.status, 503, "in an outage");
+    let rotated = [("authorization", "Bearer two")];
+    assert_eq!(
+        ask(&drill, "GET", &url, &rotated, b"").await.body.as_deref(),
+        Ok(&b"the secret plan"[..]),
+        "a rotated token keeps it"
+    );
+}

@@ -27,10 +27,10 @@ impl Copies {
     /// Says what is wrong with the plan before anything is made.
     pub(super) fn check(fresh: &Fresh) -> Result<(), Failure> {
         let bad = |why: String| Err(Failure::BadPlan(why));
-        if fresh.home.parent().is_none() {
+        if fresh.homes.iter().any(|home| home.parent().is_none()) {
             return bad("the home folder is the root of the file system".to_owned());
         }
-        for outer in [&fresh.home, &fresh.project.at] {
+        for outer in fresh.homes.iter().chain([&fresh.project.at]) {
             if fresh.scratch.starts_with(outer) {
                 return bad(format!("`{}` lies in `{}`", fresh.scratch.display(), outer.display()));
             }

@@ -2,6 +2,7 @@
 //!
 //! What a later mount would hide is held open first, and shown again at its own path afterwards.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -85,11 +86,15 @@ fn cover_with_copies(fresh: &Fresh, copies: &Copies) -> Result<Vec<PathBuf>, Fai
     let mut own = vec![PathBuf::from("/tmp"), fresh.project.at.clone()];
     let mut mounts =
         vec![(PathBuf::from("/tmp"), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
-    if fresh.home.is_dir() {
-        for (number, lower) in mount_points_in(&fresh.home).into_iter().enumerate() {
-            overlay(&lower, &source, number)?;
+    let mut covered = BTreeSet::new();
+    for home in fresh.homes.iter().filter(|home| home.is_dir()) {
+        for lower in mount_points_in(home) {
+            // A home within another is covered with it.
+            if covered.insert(lower.clone()) {
+                overlay(&lower, &source, covered.len())?;
+            }
         }
-        own.push(fresh.home.clone());
+        own.push(home.clone());
     }
     for (number, path) in fresh.empty.iter().enumerate() {
         mounts.push((path.clone(), source.join("empty").join(number.to_string())));

@@ -75,7 +75,7 @@ impl Asked {
             "--fresh" => {
                 let (home, at, scratch) = (next().into(), next().into(), next().into());
                 let project = ProjectCopy { from: Vec::new(), at };
-                plan.fresh = Some(Fresh { home, project, empty: Vec::new(), scratch });
+                plan.fresh = Some(Fresh { homes: vec![home], project, empty: Vec::new(), scratch });
             }
             "--copy" => plan.fresh.as_mut().expect("--fresh first").project.from.push(next().into()),
             "--empty" => plan.fresh.as_mut().expect("--fresh first").empty.push(next().into()),

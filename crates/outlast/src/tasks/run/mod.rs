@@ -61,6 +61,8 @@ pub(crate) struct Done {
     pub(crate) unread_locks: Vec<String>,
     /// Named outputs that the command did not make.
     pub(crate) absent_outputs: Vec<PathBuf>,
+    /// The copies of the room. Removing a large build takes seconds: whoever waits is told the result first.
+    _lived: Lived,
 }
 
 /// Runs a task to its end: when this returns, everything the command took is durable.
@@ -116,7 +118,6 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         outputs,
         refused: heard.refused(),
     };
-    drop(lived);
     let record = record::record(run, &findings.exchanges, &heard.passed());
     keep(home, store, &record, task.purpose).map_err(own)?;
     Ok(Done {
@@ -127,10 +128,12 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         masked,
         unread_locks,
         absent_outputs,
+        _lived: lived,
     })
 }
 
 /// A command that has lived; the copies of its room go when this does.
+#[derive(Debug)]
 struct Lived {
     exit_code: i32,
     duration_ms: u64,

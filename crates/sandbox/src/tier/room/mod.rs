@@ -112,7 +112,8 @@ fn check(plan: &Plan) -> Result<(), RoomError> {
     if plan.command.is_empty() {
         return bad("there is no command");
     }
-    let fresh = plan.fresh.iter().flat_map(|fresh| [&fresh.home, &fresh.project.at, &fresh.scratch]);
+    let fresh =
+        plan.fresh.iter().flat_map(|fresh| fresh.homes.iter().chain([&fresh.project.at, &fresh.scratch]));
     let paths = plan.files.iter().map(|file| &file.path).chain(&plan.masked).chain(fresh);
     if paths.chain([&plan.directory]).any(|path| !path.is_absolute()) {
         return bad("a path is not absolute");
