@@ -120,19 +120,36 @@ pub(crate) fn outputs(directory: &Path, named: &[PathBuf]) -> std::io::Result<Ve
 fn collect(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std::io::Result<()> {
     let whole = directory.join(path);
     let Ok(kind) = whole.symlink_metadata().map(|metadata| metadata.file_type()) else { return Ok(()) };
+    if kind.is_symlink() {
+        return collect_link(directory, path, outputs);
+    }
     if kind.is_dir() {
         for entry in std::fs::read_dir(&whole)? {
             collect(directory, &path.join(entry?.file_name()), outputs)?;
         }
         return Ok(());
     }
-    let sha256 = if kind.is_symlink() {
-        use std::os::unix::ffi::OsStrExt as _;
-        Sha256::of(std::fs::read_link(&whole)?.as_os_str().as_bytes())
-    } else if kind.is_file() {
-        hash(&whole)?
-    } else {
+    if kind.is_file() {
+        let sha256 = hash(&whole)?;
+        outputs.insert(Output { path: path.to_string_lossy().into_owned(), sha256 });
+    }
+    Ok(())
+}
+
+/// A link to a file within the project is that file; one that leads elsewhere says nothing about what was made, so it is
+/// left out, and a drill finds nothing to compare. A link to a folder within is the text of the link: what it leads to is
+/// named by its own path.
+fn collect_link(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std::io::Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let whole = directory.join(path);
+    let (Ok(target), Ok(inside)) = (whole.canonicalize(), directory.canonicalize()) else { return Ok(()) };
+    if !target.starts_with(inside) {
         return Ok(());
+    }
+    let sha256 = if target.is_file() {
+        hash(&target)?
+    } else {
+        Sha256::of(std::fs::read_link(&whole)?.as_os_str().as_bytes())
     };
     outputs.insert(Output { path: path.to_string_lossy().into_owned(), sha256 });
     Ok(())

@@ -1,6 +1,7 @@
 //! One drill: run it, judge it, leave evidence, whatever the verdict.
 
-use std::collections::BTreeSet;
+mod chain;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -71,13 +72,15 @@ pub(crate) async fn run(
         2 => failure,
         _ => failure.exit_code(INCONCLUSIVE),
     })?;
-    let previous = previous(store)?;
-    let facts = facts(&request.scenario, &done, recorded, previous, home.clock.now());
-    let report = drill::judge(&facts);
-    let journal = journal(&request.scenario, &done, &report);
-    let folder = write(home, store, &report, &journal, &key)?;
+    let judge = |previous_sha256| {
+        let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
+        let report = drill::judge(&facts);
+        let journal = journal(&request.scenario, &done, &report);
+        (report, journal)
+    };
+    let (report, folder) = chain::append(home, store, &key, judge)?;
     if let Evidence::Also(other) = &request.evidence {
-        copy_evidence(&folder, other)?;
+        chain::copy(&folder, other)?;
     }
     tell(global, &report, &folder)?;
     Ok(report.verdict)
@@ -105,6 +108,18 @@ fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Recorde
         Some(run) => store.run(run)?,
         None => store.newest_recording(&words, &directory)?,
     };
+    if let Some(Entry { event: Event::Ran { command, directory: other, is_drill, .. }, .. }) = &entry {
+        let why = match () {
+            () if *is_drill => Some("it is a drill's own run, not a recording"),
+            () if *command != words => Some("it ran another command"),
+            () if *other != directory => Some("it ran in another directory"),
+            () => None,
+        };
+        if let Some(why) = why {
+            return Err(Failure::inconclusive(anyhow!("that run cannot be compared with: {why}"))
+                .hint("name a recording of this command in this directory, or leave out --run"));
+        }
+    }
     let Some(Entry { event: Event::Ran { record, .. }, .. }) = entry else {
         let what = match run {
             Some(run) => anyhow!("there is no run `{run}`"),
@@ -121,14 +136,6 @@ fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Recorde
         .map_err(|error| Failure::no(error).hint("`outlast store verify` names what is damaged"))?;
     let record: Record = serde_json::from_slice(&bytes).map_err(Failure::no)?;
     Ok(RecordedRun::from(&record))
-}
-
-fn previous(store: &Store) -> Result<Option<Sha256>, Failure> {
-    let last = store.drills()?.pop();
-    Ok(last.and_then(|entry| match entry.event {
-        Event::Drilled { attestation, .. } => Some(attestation),
-        _ => None,
-    }))
 }
 
 fn facts(
@@ -210,59 +217,6 @@ fn user() -> String {
         use std::os::unix::fs::MetadataExt as _;
         std::fs::metadata("/proc/self").map(|own| format!("uid {}", own.uid())).unwrap_or_default()
     })
-}
-
-/// Writes the evidence and, only once it is whole, the journal's entry about it.
-fn write(
-    home: &Home,
-    store: &Store,
-    report: &Report,
-    journal: &[Action],
-    key: &SigningKey,
-) -> Result<PathBuf, Failure> {
-    let name = drill::evidence::folder_name(report.finished_at, &report.scenario, host::random::bytes());
-    let folder = home.evidence().join(&name);
-    let _writing = mend::writing(&home.path)?;
-    let written = drill::evidence::write(&folder, report, journal, key).map_err(|error| {
-        Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
-    })?;
-    let asked =
-        report.timelines.iter().filter(|host| host.fault.is_some() && host.first_request_ms.is_some());
-    let cut = if report.cut.iter().any(|cut| cut.host == "all") {
-        vec!["all".to_owned()]
-    } else {
-        asked.map(|host| host.host.clone()).collect()
-    };
-    let missing_hosts: BTreeSet<String> =
-        report.missing.iter().map(|missing| missing.url.host().to_owned()).collect();
-    let event = Event::Drilled {
-        drill: name,
-        scenario: report.scenario.clone(),
-        verdict: report.verdict,
-        attestation: written.attestation_sha256,
-        command: report.record.command.clone(),
-        directory: report.record.directory.clone(),
-        cut,
-        missing_hosts: missing_hosts.into_iter().collect(),
-        recovered_ms: report.recovered_ms,
-        at: report.finished_at,
-    };
-    store.append(None, vec![event]).map_err(Failure::no)?;
-    Ok(folder)
-}
-
-fn copy_evidence(from: &Path, to: &Path) -> Result<(), Failure> {
-    let copy = || -> std::io::Result<()> {
-        std::fs::create_dir_all(to)?;
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-        }
-        Ok(())
-    };
-    copy()
-        .with_context(|| format!("could not copy the evidence to `{}`", to.display()))
-        .map_err(|error| Failure::no(error).hint(format!("it lies in `{}`", from.display())))
 }
 
 fn journal(scenario: &Scenario, done: &Done, report: &Report) -> Vec<Action> {
