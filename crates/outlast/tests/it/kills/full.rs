@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -37,13 +38,23 @@ fn apart(test: &str, act: impl Fn()) {
     assert!(told.contains("1 passed"), "{told}");
 }
 
+/// A disk; it must go before the folder on which it is mounted.
+struct Disk(PathBuf);
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(std::thread::panicking() || unmounted.unwrap().success());
+    }
+}
+
 /// Returns a scene whose home has a disk of its own.
-fn scene() -> Scene {
+fn scene() -> (Scene, Disk) {
     let scene = Scene::new();
     let own = scene.world.own();
     mount(&["-t", "tmpfs", "-o", &format!("size={ROOMY}"), "tmpfs", own.to_str().unwrap()]);
     scene.configure();
-    scene
+    (scene, Disk(own))
 }
 
 fn mount(arguments: &[&str]) {
@@ -88,7 +99,7 @@ fn assert_recovered(scene: &Scene, acknowledged: &mut Vec<Acknowledged>, what: &
 #[test]
 fn in_the_middle_of_a_blob() {
     apart("in_the_middle_of_a_blob", || {
-        let scene = scene();
+        let (scene, _disk) = scene();
         let small = scene.record(&fetch(&["https://files.example/small"]));
         let mut acknowledged = vec![small];
         fill(&scene, 6 << 10);
@@ -116,7 +127,7 @@ fn in_the_middle_of_a_blob() {
 #[test]
 fn at_any_free_space() {
     apart("at_any_free_space", || {
-        let scene = scene();
+        let (scene, _disk) = scene();
         let mut acknowledged = vec![scene.record(&fetch(&["https://files.example/small"]))];
         let filler = scene.world.own().join(FILLER);
         let urls =
