@@ -15,14 +15,15 @@ pub struct RebuildReport {
     pub n_entries: u64,
     /// Objects held.
     pub n_objects: u64,
-    /// What was wrong with the journal, in words for a person; the index has everything else.
+    /// What was wrong with the journal, in words for a person; then an index that could be read was left as it was.
     pub journal: Vec<String>,
 }
 
 impl Store {
     /// Makes the index anew; the old one stays until the new one is whole. Others may have the store open.
     ///
-    /// The journal is believed as it is, also where an old index had seen more of it.
+    /// Where the journal is damaged, or an index that can be read had seen more of it, that index stays: it may be all
+    /// that shows the loss. Put the journal back first; or delete the index, to have one of what is left.
     pub fn rebuild_index(home: &Path, clock: host::Clock) -> Result<RebuildReport, OpenError> {
         let lock = Self::lock(home)?;
         let (desk, whole) = Desk::rebuild(home).map_err(|source| OpenError::Index { source })?;

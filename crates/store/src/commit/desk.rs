@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Item, Shared};
 use crate::error::{IndexError, WriteError};
-use crate::index::IndexWriter;
+use crate::index::{IndexWriter, Position};
 use crate::journal::{Journal, Line, Numbered, SEGMENT_BYTES_MAX, Whole, hash_at};
 
 /// What is appended with one write, beyond which the next begins: a segment is never much longer than its bound.
@@ -45,7 +45,7 @@ impl Desk {
         let journal = Journal::open(home)?;
         let (index, _) = IndexWriter::open(&home.join("index.db"), &journal)?;
         let mut desk = Self { journal, index };
-        desk.compare_with_index(&folder)?;
+        compare(&mut desk.journal, &folder, &desk.index.position()?);
         desk.journal.mend_tail()?;
         match desk.fold_journal(|transaction| transaction.commit()) {
             // The disk may be full: what is held can be looked up all the same, see `catch_up`.
@@ -55,11 +55,18 @@ impl Desk {
         Ok(desk)
     }
 
-    /// Makes the index anew from the journal. The caller holds the file lock.
+    /// Makes the index anew from the journal, unless that would hide a loss. The caller holds the file lock.
     pub(crate) fn rebuild(home: &Path) -> Result<(Self, Whole), IndexError> {
         let mut journal = Journal::open(home)?;
+        let path = home.join("index.db");
+        // Another journal's index shows nothing about this one.
+        if let Some(position) = IndexWriter::position_at(&path)
+            && position.journal == journal.id()
+        {
+            compare(&mut journal, &home.join("journal"), &position);
+        }
         journal.mend_tail()?;
-        let (index, whole) = IndexWriter::rebuild(&home.join("index.db"), &journal)?;
+        let (index, whole) = IndexWriter::rebuild_from_good(&path, &journal)?;
         Ok((Self { journal, index }, whole))
     }
 
@@ -68,8 +75,13 @@ impl Desk {
         Ok(self.index.position()?.seq)
     }
 
+    /// Makes a corrupt index anew. One that may show what a damaged journal has lost stays, and gives no answers.
     pub(crate) fn rebuild_index(&mut self, shared: &Shared) -> Result<(), IndexError> {
-        let (index, _) = IndexWriter::rebuild(&shared.home.join("index.db"), &self.journal)?;
+        let path = shared.home.join("index.db");
+        if self.journal.damage.is_some() && IndexWriter::position_at(&path).is_some() {
+            return Err(IndexError::Damaged { place: "a row, and the journal is damaged too".to_owned() });
+        }
+        let (index, _) = IndexWriter::rebuild(&path, &self.journal)?;
         self.index = index;
         shared.overlay_mut().retire();
         Ok(())
@@ -171,30 +183,6 @@ impl Desk {
         Ok(head)
     }
 
-    /// Stops writing if the index has seen entries that the journal does not have any more.
-    fn compare_with_index(&mut self, folder: &Path) -> Result<(), IndexError> {
-        let position = self.index.position()?;
-        if self.journal.damage.is_some() || position.seq == 0 {
-            return Ok(());
-        }
-        if position.seq > self.journal.seq {
-            self.journal.damage = Some(format!(
-                "it ends with entry {}, and entry {} had been written",
-                self.journal.seq, position.seq
-            ));
-            return Ok(());
-        }
-        let hash = if position.seq == self.journal.seq {
-            Some(self.journal.hash)
-        } else {
-            hash_at(folder, position.seq)
-        };
-        if hash.is_some_and(|hash| hash != position.hash) {
-            self.journal.damage = Some(format!("entry {} is another than was written", position.seq));
-        }
-        Ok(())
-    }
-
     fn fold_journal(
         &mut self,
         commit: impl FnOnce(rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
@@ -214,6 +202,22 @@ impl Desk {
             })?;
         }
         Ok(lines)
+    }
+}
+
+/// Stops writing if an index has seen entries that the journal does not have any more.
+fn compare(journal: &mut Journal, folder: &Path, position: &Position) {
+    if journal.damage.is_some() || position.seq == 0 {
+        return;
+    }
+    if position.seq > journal.seq {
+        journal.damage =
+            Some(format!("it ends with entry {}, and entry {} had been written", journal.seq, position.seq));
+        return;
+    }
+    let hash = if position.seq == journal.seq { Some(journal.hash) } else { hash_at(folder, position.seq) };
+    if hash.is_some_and(|hash| hash != position.hash) {
+        journal.damage = Some(format!("entry {} is another than was written", position.seq));
     }
 }
 

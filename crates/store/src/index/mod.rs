@@ -126,6 +126,39 @@ impl IndexWriter {
 
     /// Makes the index from the journal; the old one stays until the new one is whole.
     pub(crate) fn rebuild(path: &Path, journal: &Journal) -> Result<(Self, Whole), IndexError> {
+        let (temporary, whole) = Self::fold_whole(path, journal)?;
+        Ok((Self::replace(path, &temporary)?, whole))
+    }
+
+    /// As [`IndexWriter::rebuild`], but where something is wrong with the journal an index that can be read stays.
+    ///
+    /// How far it had got may be the only thing that still shows a loss.
+    pub(crate) fn rebuild_from_good(path: &Path, journal: &Journal) -> Result<(Self, Whole), IndexError> {
+        let (temporary, mut whole) = Self::fold_whole(path, journal)?;
+        if let Some(damage) = &journal.damage
+            && whole.problems.is_empty()
+        {
+            whole.problems.push(damage.clone());
+        }
+        if !whole.problems.is_empty()
+            && let Ok(writer) = Self::open_existing(path)
+        {
+            fs::remove_file(&temporary)?;
+            whole.problems.push(
+                "the index that was there is left as it was, because it may show what is lost".to_owned(),
+            );
+            return Ok((writer, whole));
+        }
+        Ok((Self::replace(path, &temporary)?, whole))
+    }
+
+    /// Returns how far the index at `path` has got, if it can be read.
+    pub(crate) fn position_at(path: &Path) -> Option<Position> {
+        Self::open_existing(path).and_then(|writer| writer.position()).ok()
+    }
+
+    /// Folds the whole journal into a new file beside the index.
+    fn fold_whole(path: &Path, journal: &Journal) -> Result<(PathBuf, Whole), IndexError> {
         let temporary = path.with_extension("db.tmp");
         let _ = fs::remove_file(&temporary);
         let whole = {
@@ -143,6 +176,10 @@ impl IndexWriter {
             whole
         };
         fs::File::open(&temporary)?.sync_all()?;
+        Ok((temporary, whole))
+    }
+
+    fn replace(path: &Path, temporary: &Path) -> Result<Self, IndexError> {
         // The log of the old database must not be taken for the new one's.
         for old in ["db", "db-wal", "db-shm"] {
             match fs::remove_file(path.with_extension(old)) {
@@ -150,9 +187,9 @@ impl IndexWriter {
                 _ => {}
             }
         }
-        fs::rename(&temporary, path)?;
+        fs::rename(temporary, path)?;
         host::file::sync_folder(path.parent().unwrap_or(path))?;
-        Ok((Self::open_existing(path)?, whole))
+        Self::open_existing(path)
     }
 
     /// Returns how far the index has got.

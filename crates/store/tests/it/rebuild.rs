@@ -122,3 +122,58 @@ fn an_index_that_fell_behind_catches_up() {
     fs::write(home.path().join("index.db"), behind).unwrap();
     assert_eq!(answers(&home.open()), before);
 }
+
+/// Loses a part of the journal and asserts that this is told for ever, however often the index is to be made anew.
+fn check_loss_stays_visible(what: &str, lose: impl Fn(&Home)) {
+    let (home, _) = filled();
+    let whole = fs::read(home.current()).unwrap();
+    let before = Store::open(home.path(), clock()).unwrap().lookup(&key(&Workload::path(0))).unwrap();
+    lose(&home);
+    for _ in 0..2 {
+        let report = Store::rebuild_index(home.path(), clock()).unwrap();
+        assert!(!report.journal.is_empty(), "{what}");
+        let store = home.open();
+        assert!(!store.verify(&mut |_| {}).unwrap().is_good(), "{what}");
+        assert_eq!(store.lookup(&key(&Workload::path(0))).unwrap(), before, "{what}: what it knew it knows");
+        assert!(store.append(None, vec![drilled(1)]).is_err(), "{what}");
+    }
+    fs::write(home.current(), whole).unwrap();
+    assert!(Store::rebuild_index(home.path(), clock()).unwrap().journal.is_empty(), "{what}: put back");
+    assert_good(&home.open());
+}
+
+#[test]
+fn a_loss_that_only_the_index_shows_outlives_rebuilding() {
+    check_loss_stays_visible("the open segment is gone", |home| fs::remove_file(home.current()).unwrap());
+    let cut = |home: &Home, n_bytes_more: usize| {
+        let text = fs::read_to_string(home.current()).unwrap();
+        let start = text.trim_end().rfind('\n').unwrap() + 1;
+        fs::write(home.current(), &text[..start + n_bytes_more]).unwrap();
+    };
+    check_loss_stays_visible("the last line is gone", |home| cut(home, 0));
+    check_loss_stays_visible("the last line is torn", |home| cut(home, 20));
+    check_loss_stays_visible("a line is changed", |home| {
+        let text = fs::read_to_string(home.current()).unwrap();
+        fs::write(home.current(), text.replacen("example", "exbmple", 1)).unwrap();
+    });
+}
+
+#[test]
+fn a_corrupt_index_that_shows_a_loss_is_not_mended_away() {
+    let (home, _) = filled();
+    let path = Workload::path(0);
+    let connection = rusqlite::Connection::open(home.path().join("index.db")).unwrap();
+    connection
+        .execute(r#"UPDATE generations SET held = replace(held, '"status":200', '"status":204')"#, [])
+        .unwrap();
+    drop(connection);
+    let text = fs::read_to_string(home.current()).unwrap();
+    fs::write(home.current(), &text[..=text.trim_end().rfind('\n').unwrap()]).unwrap();
+    for _ in 0..2 {
+        let store = home.open();
+        assert!(store.generations(&key(&path)).is_err(), "no answer rather than a wrong one");
+        assert!(!store.verify(&mut |_| {}).unwrap().is_good());
+    }
+    fs::write(home.current(), text).unwrap();
+    assert!(!home.open().generations(&key(&path)).unwrap().is_empty());
+}
