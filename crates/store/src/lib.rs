@@ -10,6 +10,7 @@ mod error;
 mod index;
 mod journal;
 mod lookup;
+mod regular;
 mod store;
 
 pub use blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter};

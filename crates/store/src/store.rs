@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 
 use model::{Event, Sha256};
 
-use crate::blob::{Blob, BlobError, BlobReader, BlobWriter, Folder};
+use crate::blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter, Folder};
 use crate::commit::{self, Desk, Shared};
 use crate::error::{AppendError, IndexError, OpenError, WriteError};
+use crate::regular;
 
 /// What the caller of [`Store::append`] has seen of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,8 +78,12 @@ impl Store {
                 return BlobReader::new(shared.clone(), *sha256, file, Some(size_bytes));
             }
         }
-        let file = match File::open(shared.folder.path(sha256)) {
+        let file = match regular::open(&shared.folder.path(sha256)) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(BlobError::Missing),
+            Err(error) if regular::is_other(&error) => {
+                shared.note_damage(*sha256);
+                return Err(BlobError::Damaged { fault: BlobFault::Missing });
+            }
             opened => opened?,
         };
         // Without the index the digest still decides, only later.

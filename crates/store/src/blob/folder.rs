@@ -12,6 +12,7 @@ use host::file::sync_folder;
 use model::{Sha256, Sha256Hasher};
 
 use super::BlobFault;
+use crate::regular;
 
 /// Files are synced by this many threads: most of an fsync is waiting, and file systems commit several at once.
 const N_SYNC_THREADS: usize = 4;
@@ -79,7 +80,7 @@ impl Folder {
 
     /// Returns the length of a blob that lies under its final name.
     pub(crate) fn size_bytes(&self, sha256: &Sha256) -> Option<u64> {
-        let metadata = fs::metadata(self.path(sha256)).ok()?;
+        let metadata = fs::symlink_metadata(self.path(sha256)).ok()?;
         metadata.is_file().then_some(metadata.len())
     }
 
@@ -231,7 +232,7 @@ impl Drop for Folder {
 pub(crate) fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
     let mut hasher = Sha256Hasher::new();
     let mut size_bytes = 0;
-    each_chunk(&mut File::open(path)?, |chunk| {
+    each_chunk(&mut regular::open(path)?, |chunk| {
         hasher.update(chunk);
         size_bytes += chunk.len() as u64;
         Ok(())
@@ -243,6 +244,8 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
 pub(crate) fn fault_of(size_bytes: u64, expected: Option<u64>) -> BlobFault {
     match expected {
         Some(expected) if size_bytes < expected => BlobFault::Truncated,
+        // How long a run's record was is not known; of an empty file it is clear all the same.
+        None if size_bytes == 0 => BlobFault::Truncated,
         _ => BlobFault::Flipped,
     }
 }
@@ -280,7 +283,7 @@ fn sweep(root: &Path) -> io::Result<()> {
         if !is_temporary {
             continue;
         }
-        let is_dead = match File::open(path.join("alive")) {
+        let is_dead = match regular::open(&path.join("alive")) {
             Ok(alive) => alive.try_lock().is_ok(),
             // Made and locked under the journal's lock, which the caller holds: without the file its owner died before.
             Err(error) => error.kind() == io::ErrorKind::NotFound,

@@ -30,7 +30,7 @@ pub enum BlobFault {
     Flipped,
     /// Shorter than what was kept.
     Truncated,
-    /// Named by the journal, and not there.
+    /// Named by the journal, and not there; or what is there is no file.
     Missing,
 }
 

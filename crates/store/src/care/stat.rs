@@ -70,7 +70,7 @@ impl Store {
         let (mut n_blobs, mut size_bytes) = (0, 0);
         self.shared().folder.each_blob(|_, path| {
             n_blobs += 1;
-            size_bytes += fs::metadata(path)?.len();
+            size_bytes += fs::symlink_metadata(path)?.len();
             Ok(())
         })?;
         let mut journal_bytes = 0;

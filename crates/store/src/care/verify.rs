@@ -2,7 +2,6 @@
 //! there.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +13,7 @@ use crate::blob::{BlobFault, fault_of, hash_file};
 use crate::error::WriteError;
 use crate::index::needs;
 use crate::journal;
+use crate::regular;
 use crate::store::Store;
 
 /// How far a verification has come.
@@ -99,8 +99,8 @@ impl Store {
         let folder = self.home().join("journal");
         let (current, damage) = self.shared().locked(|desk| {
             desk.journal.refresh()?;
-            let current = match fs::read(folder.join("current.jsonl")) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            let current = match regular::read(&folder.join("current.jsonl")) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound || regular::is_other(&error) => None,
                 read => Some(read?),
             };
             io::Result::Ok((current, desk.journal.damage.clone()))
@@ -146,15 +146,19 @@ impl Store {
             Ok(())
         })?;
         let n_blobs = blobs.len() as u64;
-        hash_all(&blobs, |sha256, found, size_bytes| {
+        hash_all(&blobs, |sha256, hashed| {
+            let size_bytes = hashed.as_ref().map_or(0, |(_, size_bytes)| *size_bytes);
             report.checked += 1;
             report.size_bytes += size_bytes;
             let about = named.remove(&sha256);
             report.n_unnamed += u64::from(about.is_none());
             let about = about.unwrap_or_default();
-            if found != Some(sha256) {
+            if !hashed.as_ref().is_ok_and(|(found, _)| *found == sha256) {
                 self.shared().note_damage(sha256);
-                let fault = fault_of(size_bytes, about.size_bytes);
+                let fault = match hashed {
+                    Err(error) if regular::is_other(&error) => BlobFault::Missing,
+                    _ => fault_of(size_bytes, about.size_bytes),
+                };
                 report.damaged.push(Damaged { sha256, fault, belongs_to: about.subjects });
             }
             progress(VerifyProgress { checked: report.checked, n_blobs, size_bytes: report.size_bytes });
@@ -172,8 +176,8 @@ impl Store {
     }
 }
 
-/// Hashes files on every core; a file that cannot be read has no digest.
-fn hash_all(blobs: &[(Sha256, PathBuf)], mut found: impl FnMut(Sha256, Option<Sha256>, u64)) {
+/// Hashes files on every core.
+fn hash_all(blobs: &[(Sha256, PathBuf)], mut found: impl FnMut(Sha256, io::Result<(Sha256, u64)>)) {
     /// Beyond this the disk is what one waits for.
     const N_THREADS_MAX: usize = 8;
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from).min(N_THREADS_MAX);
@@ -185,17 +189,15 @@ fn hash_all(blobs: &[(Sha256, PathBuf)], mut found: impl FnMut(Sha256, Option<Sh
             let next = &next;
             scope.spawn(move || {
                 while let Some((sha256, path)) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let hashed = hash_file(path);
-                    let size_bytes = hashed.as_ref().map_or(0, |(_, size_bytes)| *size_bytes);
-                    if sender.send((*sha256, hashed.ok().map(|(digest, _)| digest), size_bytes)).is_err() {
+                    if sender.send((*sha256, hash_file(path))).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        for (sha256, digest, size_bytes) in receiver {
-            found(sha256, digest, size_bytes);
+        for (sha256, hashed) in receiver {
+            found(sha256, hashed);
         }
     });
 }

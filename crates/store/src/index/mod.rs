@@ -252,5 +252,7 @@ fn is_replaceable(error: &IndexError) -> bool {
 }
 
 fn inode(path: &Path) -> io::Result<u64> {
-    Ok(fs::metadata(path)?.ino())
+    let metadata = fs::metadata(path)?;
+    // A pipe in its place would be waited for; it is made anew like one that is not there.
+    if metadata.is_file() { Ok(metadata.ino()) } else { Err(io::ErrorKind::NotFound.into()) }
 }

@@ -22,6 +22,7 @@ use segment::{Header, Scan, Tail};
 pub(crate) use whole::Whole;
 
 use crate::error::WriteError;
+use crate::regular;
 
 /// What tells one state of the open segment from another: its inode and its length.
 pub(crate) type Stamp = (u64, u64);
@@ -60,9 +61,9 @@ impl Journal {
             host::file::write_atomically(&path, &Header::first().encode()?)?;
         }
         // Without an open segment there is nothing to append to, but what is closed can still be read.
-        let file = match File::options().read(true).append(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(folder)?,
-            opened => opened?,
+        let file = match Self::stamp_on_disk(folder) {
+            None => File::open(folder)?,
+            Some(_) => File::options().read(true).append(true).open(&path)?,
         };
         let mut journal = Self {
             folder: folder.to_owned(),
@@ -85,7 +86,8 @@ impl Journal {
 
     /// Returns the state of the open segment on disk; `None` if there is none.
     pub(crate) fn stamp_on_disk(folder: &Path) -> Option<Stamp> {
-        fs::metadata(folder.join("current.jsonl")).ok().map(|metadata| (metadata.ino(), metadata.len()))
+        let metadata = fs::symlink_metadata(folder.join("current.jsonl")).ok()?;
+        metadata.is_file().then(|| (metadata.ino(), metadata.len()))
     }
 
     pub(crate) const fn stamp(&self) -> Stamp {
@@ -105,7 +107,7 @@ impl Journal {
         if stamp.0 != self.stamp.0 {
             self.file = File::options().read(true).append(true).open(&path)?;
         }
-        let bytes = fs::read(&path)?;
+        let bytes = regular::read(&path)?;
         let known = usize::try_from(self.stamp.1).unwrap_or(usize::MAX);
         let scan = if stamp.0 == self.stamp.0 && known > 0 && known <= bytes.len() {
             Scan::behind(&bytes, known, (self.seq + 1, self.hash))
@@ -210,7 +212,7 @@ impl Journal {
 
     fn close_segment(&mut self) -> Result<(), WriteError> {
         let path = self.folder.join("current.jsonl");
-        let bytes = fs::read(&path)?;
+        let bytes = regular::read(&path)?;
         let scan = Scan::of(&bytes);
         let is_whole = scan.problems.is_empty()
             && scan.tail == Tail::Clean
@@ -234,7 +236,7 @@ impl Journal {
 
     /// Reads every entry after `seq`. The caller holds the lock.
     pub(crate) fn after(&self, seq: u64, mut entry: impl FnMut(Line) -> io::Result<()>) -> io::Result<Whole> {
-        let current = fs::read(self.folder.join("current.jsonl"));
+        let current = regular::read(&self.folder.join("current.jsonl"));
         if let Ok(bytes) = &current
             && self.damage.is_none()
             && self.header.first_seq <= seq + 1
@@ -266,7 +268,7 @@ pub(crate) fn read_whole(
 
 /// Returns the hash that the entry `seq` of the open segment has, if it is there.
 pub(crate) fn hash_at(folder: &Path, seq: u64) -> Option<Sha256> {
-    let bytes = fs::read(folder.join("current.jsonl")).ok()?;
+    let bytes = regular::read(&folder.join("current.jsonl")).ok()?;
     let scan = Scan::of(&bytes);
     if let Some(header) = &scan.header
         && header.first_seq == seq + 1

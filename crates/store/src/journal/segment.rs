@@ -11,6 +11,7 @@ use model::Sha256;
 use serde::{Deserialize, Serialize};
 
 use super::line::{self, Link};
+use crate::regular;
 
 /// An open segment is closed before the next append once it is this long.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 4 << 20;
@@ -207,13 +208,16 @@ pub(crate) fn close(folder: &Path, bytes: &[u8]) -> io::Result<Sha256> {
 
 /// Returns the name that a closed segment's bytes have, and what they unpack to.
 pub(crate) fn read_closed(path: &Path) -> io::Result<(Sha256, io::Result<Vec<u8>>)> {
-    let packed = fs::read(path)?;
+    let packed = match regular::read(path) {
+        Err(error) if regular::is_other(&error) => return Ok((Sha256::of(b""), Err(error))),
+        read => read?,
+    };
     Ok((Sha256::of(&packed), unpack(&packed[..])))
 }
 
 /// Returns the header of a closed segment without unpacking the rest.
 pub(crate) fn read_header(path: &Path) -> Option<Header> {
-    let mut decoder = zstd::stream::read::Decoder::new(File::open(path).ok()?).ok()?;
+    let mut decoder = zstd::stream::read::Decoder::new(regular::open(path).ok()?).ok()?;
     // A header has about 300 bytes.
     let mut bytes = Vec::new();
     let mut chunk = [0; 1024];

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use model::Sha256;
-use store::{BlobFault, Store, VerifyReport, WriteError};
+use store::{BlobError, BlobFault, Store, VerifyReport, WriteError};
 
 use crate::world::*;
 
@@ -216,4 +217,79 @@ fn every_damage_to_a_closed_segment_is_found() {
         fs::rename(&other, &path).unwrap();
     }
     assert!(verify(&home).is_good());
+}
+
+/// Puts something other than a file where a file was, asks, and puts the file back.
+fn in_place_of(path: &Path, ask: impl Fn(&str)) {
+    let whole = fs::read(path).unwrap();
+    let aside = path.with_extension("aside");
+    for what in ["pipe", "link", "folder"] {
+        fs::rename(path, &aside).unwrap();
+        match what {
+            "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+            "link" => std::os::unix::fs::symlink(&aside, path).unwrap(),
+            _ => fs::create_dir(path).unwrap(),
+        }
+        ask(what);
+        assert!(!fs::symlink_metadata(path).unwrap().is_file(), "{what}: left as it was");
+        fs::rename(&aside, path)
+            .or_else(|_| fs::remove_dir(path).and_then(|()| fs::rename(&aside, path)))
+            .unwrap();
+    }
+    assert_eq!(fs::read(path).unwrap(), whole);
+}
+
+#[test]
+fn what_is_no_file_is_damaged_and_nobody_waits_for_it() {
+    let home = filled();
+    let sha256 = Sha256::of(BYTES);
+    in_place_of(&home.blob_path(&sha256), |what| {
+        let subjects = ["GET https://example.com/a", "GET https://example.com/b"];
+        check_blob(&home, BlobFault::Missing, &subjects, what);
+        let store = home.open();
+        assert!(!store.has_blob(&sha256), "{what}");
+        let opened = store.read_blob(&sha256, 100);
+        let fault = BlobFault::Missing;
+        assert!(
+            matches!(opened, Err(BlobError::Damaged { fault: told }) if told == fault),
+            "{what}: {opened:?}"
+        );
+        assert_eq!(store.stat().unwrap().n_blobs, 4, "{what}");
+    });
+    in_place_of(&home.current(), |what| {
+        let store = home.open();
+        assert!(!store.verify(&mut |_| {}).unwrap().journal.is_empty(), "{what}");
+        assert!(store.lookup(&key("a")).unwrap().is_some(), "{what}");
+        assert!(store.append(None, vec![drilled(1)]).is_err(), "{what}");
+    });
+    let home = segmented();
+    in_place_of(&home.closed_segments()[1], |what| {
+        assert!(!verify(&home).journal.is_empty(), "{what}");
+        assert!(!Store::rebuild_index(home.path(), clock()).unwrap().journal.is_empty(), "{what}");
+    });
+    assert!(verify(&home).is_good());
+}
+
+#[test]
+fn a_pipe_in_place_of_a_blob_is_replaced_when_its_bytes_come_again() {
+    let home = filled();
+    let path = home.blob_path(&Sha256::of(BYTES));
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let store = home.open();
+    store.put(BYTES).unwrap();
+    store.flush().unwrap();
+    assert_good(&store);
+    // The index as well: it is made anew.
+    drop(store);
+    home.forget_index();
+    assert!(Command::new("mkfifo").arg(home.path().join("index.db")).status().unwrap().success());
+    assert!(home.open().lookup(&key("a")).unwrap().is_some());
+}
+
+#[test]
+fn a_record_of_a_run_that_is_empty_is_truncated() {
+    let home = filled();
+    fs::write(home.blob_path(&Sha256::of(b"{}")), b"").unwrap();
+    check_blob(&home, BlobFault::Truncated, &[&format!("run {}", run_id(1))], "emptied");
 }
