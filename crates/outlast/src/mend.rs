@@ -2,7 +2,7 @@
 //!
 //! The store sweeps its own folders. Here are the files beside it: temporaries are removed, and a run that the journal
 //! has gets its record, a private key its public half. Evidence that was not finished is removed: its drill was not
-//! acknowledged.
+//! acknowledged; evidence that is whole gets its place in the chain.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +14,7 @@ use model::{Event, RunId, Sha256};
 use store::Store;
 
 use crate::home::Home;
+use crate::tasks::drill::chain;
 
 /// A killed process leaves one run half written, so that the newest few are enough to look at.
 const N_RUNS_MAX: usize = 32;
@@ -45,6 +46,7 @@ pub(crate) fn mend(home: &Home, store: &Store) -> anyhow::Result<()> {
     mend_key(home)?;
     if home.evidence().is_dir() {
         drill::evidence::sweep(&home.evidence()).context("could not sweep the evidence")?;
+        chain::adopt(home, store).context("could not adopt a drill that was not finished")?;
     }
     for entry in store.runs(N_RUNS_MAX)? {
         let Event::Ran { run_id, record, .. } = &entry.event else { continue };

@@ -116,7 +116,7 @@ fn render(
     Ok(files)
 }
 
-/// What is larger than [`verify`] reads must not be written either.
+/// What is larger than [`verify()`] reads must not be written either.
 fn bounded(part: Part, bytes: Vec<u8>) -> Result<Vec<u8>, WriteError> {
     if bytes.len() as u64 > part.bytes_max {
         return Err(WriteError::TooLarge { name: part.name, size_bytes: bytes.len() as u64 });

@@ -39,7 +39,7 @@ pub struct Entry<'a> {
 pub struct Cell {
     /// The project's directory.
     pub thing: String,
-    /// What is done there: a command's [`label`].
+    /// What is done there: a command's [`label()`].
     pub what: String,
     /// A host, or `all`.
     pub vanished: String,

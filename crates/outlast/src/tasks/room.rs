@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use drill::Place;
 use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
 use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 
@@ -14,6 +15,9 @@ use crate::project;
 /// Certificates are for everybody in the room to read; files that repeat the caller's settings are not.
 pub(crate) const PUBLIC: u32 = 0o644;
 pub(crate) const PRIVATE: u32 = 0o600;
+
+/// Settings files are read up to this size; none that a person wrote is longer.
+const SETTINGS_BYTES_MAX: u64 = 4 << 20;
 
 /// A command and where it is to run.
 #[derive(Debug, Clone)]
@@ -118,21 +122,47 @@ pub(crate) struct Masked {
 pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
     let root = project::root(&order.directory);
     let homes = homes(order);
-    let lookup = |name: &str| order.variable(name);
-    let mut masks: Vec<_> = homes.iter().flat_map(|home| drill::masks(home, &lookup)).collect();
-    masks.sort();
-    masks.dedup();
+    let files = project::files(&root)?;
+    let place = Place { homes: &homes, project: &root, files: &files, directory: &order.directory };
+    let mut masks = drill::masks(&place, &|name| order.variable(name), &settings_text);
+    let real_homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
+    let real_root = root.canonicalize()?;
+    let real = Place { homes: &real_homes, project: &real_root, directory: &real_root, ..place };
+    masks.retain(|mask| can_be_masked(&mask.path, &homes, &real));
     if own_uid() == Some(0) {
         // Only root can use the machine's own package manager, and so its caches.
         masks.extend(drill::mask::machine_masks().into_iter().filter(|mask| mask.path.is_dir()));
     }
     let fresh = Fresh {
-        project: ProjectCopy { from: project::files(&root)?, at: root },
+        project: ProjectCopy { from: files, at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
         scratch: scratch(order, &homes),
         homes,
     };
     Ok(Masked { fresh, masks })
+}
+
+/// Reads a settings file, as far as it may reach. What is no file is passed over: a pipe would have to be waited for.
+fn settings_text(path: &Path) -> Option<String> {
+    use std::io::Read as _;
+    if !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(SETTINGS_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether an empty folder can lie over a path: it is one, or can be made one in a copy of a home; and no link leads it
+/// to a home, the project, or what holds them.
+fn can_be_masked(path: &Path, homes: &[PathBuf], real: &Place<'_>) -> bool {
+    let Ok(folder) = path.canonicalize() else {
+        let is_there = |folder: &&Path| folder.symlink_metadata().is_ok();
+        let parent = path.ancestors().find(is_there);
+        return parent.is_some_and(|parent| parent != path && parent.is_dir())
+            && homes.iter().any(|home| path.starts_with(home));
+    };
+    folder.is_dir() && real.may_hide(&folder)
 }
 
 /// Returns the home folders of whoever runs the command: the variable's and the password file's, which programs that

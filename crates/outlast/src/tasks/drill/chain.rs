@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use drill::{Action, Report, SigningKey};
 use model::{Event, Sha256};
-use store::{AppendError, Expect, Store};
+use store::{AppendError, Expect, IndexError, Store};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -26,6 +26,8 @@ pub(super) fn append(
     key: &SigningKey,
     judge: impl Fn(Option<Sha256>) -> (Report, Vec<Action>),
 ) -> Result<(Report, PathBuf), Failure> {
+    // Until the journal names it: a folder that is whole and not named looks like one of the dead.
+    let _writing = mend::writing(&home.path)?;
     for _ in 0..N_ATTEMPTS_MAX {
         // Before the predecessor is read: whoever comes in between makes the append fail.
         let subject_seq = store.head(DRILLS)?.unwrap_or_default();
@@ -42,7 +44,7 @@ pub(super) fn append(
     Err(Failure::no(anyhow!("too many drills end at once")).hint("run it again"))
 }
 
-fn previous(store: &Store) -> Result<Option<Sha256>, Failure> {
+fn previous(store: &Store) -> Result<Option<Sha256>, IndexError> {
     let last = store.drills()?.pop();
     Ok(last.and_then(|entry| match entry.event {
         Event::Drilled { attestation, .. } => Some(attestation),
@@ -59,10 +61,45 @@ fn write(
 ) -> Result<(Event, PathBuf), Failure> {
     let name = drill::evidence::folder_name(report.finished_at, &report.scenario, host::random::bytes());
     let folder = home.evidence().join(&name);
-    let _writing = mend::writing(&home.path)?;
     let written = drill::evidence::write(&folder, report, journal, key).map_err(|error| {
         Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
     })?;
+    Ok((event(report, name, written.attestation_sha256), folder))
+}
+
+/// Adopts drills whose process was killed after their evidence was whole and before the journal named it: without that,
+/// whoever kills a drill that fails could leave it out of the chain.
+///
+/// For the holder of the home's lock only.
+pub(crate) fn adopt(home: &Home, store: &Store) -> anyhow::Result<()> {
+    let named: BTreeSet<String> = store
+        .drills()?
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            Event::Drilled { drill, .. } => Some(drill),
+            _ => None,
+        })
+        .collect();
+    for entry in std::fs::read_dir(home.evidence())? {
+        let (name, folder) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        let Some(name) = name.to_str().filter(|name| !named.contains(*name)) else { continue };
+        let key = SigningKey::open(&home.keys())?;
+        let last = previous(store)?;
+        // What is not genuine or has another predecessor was never this chain's next drill.
+        let Ok(checked) = drill::evidence::verify(&folder, key.public(), None) else { continue };
+        if checked.previous_sha256 != last {
+            continue;
+        }
+        let report: Report = serde_json::from_slice(&std::fs::read(folder.join("report.json"))?)?;
+        let subject_seq = store.head(DRILLS)?.unwrap_or_default();
+        let expect = Expect { subject: DRILLS.to_owned(), subject_seq };
+        store.append(Some(expect), vec![event(&report, name.to_owned(), checked.attestation_sha256)])?;
+    }
+    Ok(())
+}
+
+/// Returns what the journal says about a drill.
+fn event(report: &Report, name: String, attestation: Sha256) -> Event {
     let asked =
         report.timelines.iter().filter(|host| host.fault.is_some() && host.first_request_ms.is_some());
     let cut = if report.cut.iter().any(|cut| cut.host == "all") {
@@ -72,19 +109,18 @@ fn write(
     };
     let missing_hosts: BTreeSet<String> =
         report.missing.iter().map(|missing| missing.url.host().to_owned()).collect();
-    let event = Event::Drilled {
+    Event::Drilled {
         drill: name,
         scenario: report.scenario.clone(),
         verdict: report.verdict,
-        attestation: written.attestation_sha256,
+        attestation,
         command: report.record.command.clone(),
         directory: report.record.directory.clone(),
         cut,
         missing_hosts: missing_hosts.into_iter().collect(),
         recovered_ms: report.recovered_ms,
         at: report.finished_at,
-    };
-    Ok((event, folder))
+    }
 }
 
 /// Copies evidence into a folder of the caller's choice.

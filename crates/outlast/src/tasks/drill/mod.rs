@@ -1,6 +1,6 @@
 //! One drill: run it, judge it, leave evidence, whatever the verdict.
 
-mod chain;
+pub(crate) mod chain;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
