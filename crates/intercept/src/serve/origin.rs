@@ -16,7 +16,7 @@ pub struct Origin {
     pub scheme: &'static str,
     /// Lower case, without a closing dot; an IPv6 address stands in brackets.
     pub host: String,
-    /// The port the client named, else the one it connected to.
+    /// The port the client connected to; the one it named only where it asked a forward proxy without a tunnel.
     pub port: u16,
     /// What the client connected to; unspecified where it asked a forward proxy for a name.
     pub address: SocketAddr,
@@ -34,6 +34,8 @@ pub(super) enum BadRequest {
 }
 
 /// Finds where a request goes: its own address, else its Host header, else the TLS name, the name looked up, the address.
+///
+/// The port is always the one connected to: a header must not lead to a port that the room does not open.
 pub(super) fn find<B>(
     request: &http::Request<B>,
     connection: &Connection,
@@ -51,13 +53,11 @@ pub(super) fn find<B>(
         (None, Some(header)) => Some(header.to_str().map_err(|_| BadRequest::BadHost)?.trim()),
         (None, None) => None,
     };
-    match written {
-        Some(text) if !text.is_empty() => {
-            let (host, port) = read_authority(text)?;
-            Ok(Origin { scheme, host, port: port.unwrap_or(address.port()), address })
-        }
-        _ => Ok(Origin { scheme, host: connection.host(), port: address.port(), address }),
-    }
+    let host = match written {
+        Some(text) if !text.is_empty() => read_authority(text)?.0,
+        _ => connection.host(),
+    };
+    Ok(Origin { scheme, host, port: address.port(), address })
 }
 
 /// Returns an address as a host: canonical, IPv6 in brackets.
@@ -120,10 +120,18 @@ mod tests {
     fn the_request_names_its_host() {
         let from = connection(Some("greeted.example"), Some("looked-up.example"));
         check("/a", &["Registry.NPMJS.org"], &from, Ok(("registry.npmjs.org", 8443)));
-        check("/a", &["a.example.:443"], &from, Ok(("a.example", 443)));
+        check("/a", &["a.example.:8443"], &from, Ok(("a.example", 8443)));
         check("/a", &["a.example:"], &from, Ok(("a.example", 8443)));
-        check("/a", &["[2001:DB8::0:1]:81"], &from, Ok(("[2001:db8::1]", 81)));
-        check("http://b.example:80/a", &["a.example"], &from, Ok(("b.example", 80)));
+        check("/a", &["[2001:DB8::0:1]"], &from, Ok(("[2001:db8::1]", 8443)));
+        check("http://b.example/a", &["a.example"], &from, Ok(("b.example", 8443)));
+    }
+
+    #[test]
+    fn a_port_in_a_request_does_not_lead_away_from_the_port_connected_to() {
+        let from = connection(Some("greeted.example"), None);
+        check("/a", &["10.0.0.1:9998"], &from, Ok(("10.0.0.1", 8443)));
+        check("/a", &["[2001:db8::1]:22"], &from, Ok(("[2001:db8::1]", 8443)));
+        check("http://b.example:9998/a", &["b.example:9998"], &from, Ok(("b.example", 8443)));
     }
 
     #[test]

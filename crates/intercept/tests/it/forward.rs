@@ -66,7 +66,10 @@ async fn a_tunnel_is_looked_into() {
     let name = ServerName::try_from("registry.test").unwrap();
     let connector = TlsConnector::from(client(&[door.authority.root_der()], &["http/1.1"]));
     let mut stream = connector.connect(name, stream).await.unwrap();
-    stream.write_all(b"GET /a HTTP/1.1\r\nhost: registry.test\r\nconnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /a HTTP/1.1\r\nhost: registry.test:22\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("registry.test /a\n"), "{answer}");
@@ -92,12 +95,14 @@ async fn a_plain_request_needs_a_whole_address() {
     let door = open(None).await;
     let (head, _) = door.ask("GET http://deb.test/a HTTP/1.1\r\nhost: deb.test\r\n\r\n").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    assert_eq!(door.hosts(), [("http", "deb.test".to_owned(), 80)]);
+    let (head, _) = door.ask("GET http://deb.test:8080/a HTTP/1.1\r\nhost: deb.test\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(door.hosts(), [("http", "deb.test".to_owned(), 80), ("http", "deb.test".to_owned(), 8080)]);
     for target in ["GET /a", "GET https://deb.test/a", "CONNECT deb.test", "CONNECT me@deb.test:443"] {
         let (head, _) = door.ask(&format!("{target} HTTP/1.1\r\nhost: deb.test\r\n\r\n")).await;
         assert!(head.starts_with("HTTP/1.1 400"), "{target}: {head}");
     }
-    assert_eq!(door.hosts().len(), 1);
+    assert_eq!(door.hosts().len(), 2);
 }
 
 #[tokio::test]
