@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, geteuid};
 
-use super::capabilities;
+use super::{capabilities, table};
 use crate::plan::Plan;
 
 /// A machine with more sockets in its file system is not one on which people build.
@@ -45,7 +45,9 @@ impl Machine {
     /// Looks at the machine and at what the command's environment names.
     pub(super) fn look(plan: &Plan) -> Self {
         let mut machine = Self::default();
-        for path in sockets_in_use().into_iter().chain(mounted_paths()).chain(named_sockets(plan)) {
+        // A container is often given its host's Docker socket as a mount, and no table of the container has it.
+        let mounted = table::read().into_iter().map(|mount| mount.point);
+        for path in sockets_in_use().into_iter().chain(mounted).chain(named_sockets(plan)) {
             machine.add_socket(&path);
         }
         let runtime = variable(plan, "XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -124,33 +126,6 @@ fn sockets_in_use() -> Vec<PathBuf> {
     table.split(|byte| *byte == b'\n').filter_map(path).collect()
 }
 
-/// Mount points: a container is often given its host's Docker socket as one, and no table of the container has it.
-fn mounted_paths() -> Vec<PathBuf> {
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| Some(unescaped(line.split(|byte| *byte == b' ').nth(4)?)))
-        .collect()
-}
-
-/// Reads a path of mountinfo, in which blanks and backslashes are `\` and three octal digits.
-pub(super) fn unescaped(text: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let digits =
-            tail.get(..3).filter(|digits| first == b'\\' && digits.iter().all(|d| (b'0'..=b'7').contains(d)));
-        if let Some(digits) = digits {
-            bytes.push(digits.iter().fold(0, |value: u8, digit| (value << 3) | (digit - b'0')));
-            rest = &tail[3..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    PathBuf::from(OsStr::from_bytes(&bytes))
-}
-
 /// Sockets that variables name: `unix:path=/p,guid=…`, `unix:///p`, `/p:pid:1`.
 fn named_sockets(plan: &Plan) -> Vec<PathBuf> {
     let names = [
@@ -202,10 +177,5 @@ mod tests {
         let environment = Machine::default().environment(&plan);
         let runtime = runtime_folder(&plan).into_os_string();
         assert_eq!(environment, [("PATH".into(), "/bin".into()), ("XDG_RUNTIME_DIR".into(), runtime)]);
-    }
-
-    #[test]
-    fn mount_points_are_read_as_the_kernel_writes_them() {
-        assert_eq!(unescaped(br"/a\040b\134c\9"), PathBuf::from(r"/a b\c\9"));
     }
 }

@@ -6,6 +6,7 @@
 //! The control socket is the truth: when Outlast's end closes, init ends, the kernel kills what is left, and the warden
 //! removes the copies. When the warden dies, init dies with it.
 
+mod aliases;
 mod bpf;
 mod capabilities;
 mod command;
@@ -18,6 +19,7 @@ mod namespaces;
 mod network;
 mod seal;
 mod sockets;
+mod table;
 pub(crate) mod terminal;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

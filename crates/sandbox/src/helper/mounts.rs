@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
@@ -14,11 +14,11 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, chown};
 
-use super::capabilities;
 use super::copies::Copies;
 use super::failure::{Failure, refused};
-use super::machine::{Machine, is_in_run, runtime_folder, unescaped};
+use super::machine::{Machine, is_in_run, runtime_folder};
 use super::namespaces::Kind;
+use super::{aliases, capabilities, table};
 use crate::plan::{Fresh, Plan, ROOM_FILES};
 
 /// What a build may write under `/run`; it lies in memory.
@@ -43,6 +43,7 @@ pub(super) fn build(
     if kind == Kind::DroppedRights {
         proc.map_err(refused("mounting /proc"))?;
     }
+    let masks = masks(plan, machine);
     let mut hidden = Vec::new();
     if let (Some(fresh), Some(copies)) = (&plan.fresh, copies) {
         hidden.extend(cover_with_copies(fresh, copies)?);
@@ -53,8 +54,7 @@ pub(super) fn build(
     replace_run(plan)?;
     hidden.push(PathBuf::from("/run"));
     let scratch = copies.map(|copies| copies.folder().to_path_buf());
-    let masks = plan.masked.iter().filter_map(|path| path.canonicalize().ok());
-    for path in masks.chain(machine.folders.iter().cloned()).chain(machine.sockets.iter().cloned()) {
+    for path in masks {
         if mask(&path)? {
             hidden.push(path);
         }
@@ -75,6 +75,29 @@ pub(super) fn build(
     }
     // Masks hold only while they cannot be written to, also by a command that owns the folder behind.
     Ok(hidden)
+}
+
+/// Returns every path to hide, those included under which the same shows through another mount.
+///
+/// Must be asked before anything is mounted over the originals, whose file systems those are.
+fn masks(plan: &Plan, machine: &Machine) -> Vec<PathBuf> {
+    let table = table::read();
+    let own = plan.masked.iter().filter_map(|path| path.canonicalize().ok());
+    let mut masks: Vec<PathBuf> =
+        own.chain(machine.folders.iter().cloned()).chain(machine.sockets.iter().cloned()).collect();
+    let others: Vec<PathBuf> = masks.iter().flat_map(|path| aliases::of(path, &table)).collect();
+    masks.extend(others);
+    // `/run` itself is replaced. A single file of it that a container shows elsewhere, such as `/etc/hosts`, may stay.
+    let is_service = |path: &PathBuf| {
+        path.metadata().is_ok_and(|metadata| metadata.is_dir() || metadata.file_type().is_socket())
+    };
+    masks.extend(aliases::of(Path::new("/run"), &table).into_iter().filter(is_service));
+    if let Some(fresh) = &plan.fresh {
+        let empty: Vec<PathBuf> = fresh.empty.iter().filter_map(|path| path.canonicalize().ok()).collect();
+        let others = empty.iter().flat_map(|path| aliases::of(path, &table));
+        masks.extend(others.filter(|path| !empty.contains(path)));
+    }
+    masks
 }
 
 /// Covers home, project, temporary folder and caches with what the warden has prepared.
@@ -118,11 +141,7 @@ fn cover_with_copies(fresh: &Fresh, copies: &Copies) -> Result<Vec<PathBuf>, Fai
 
 /// Returns the folder, and each other file system mounted below it: an overlay does not see through those.
 fn mount_points_in(folder: &Path) -> Vec<PathBuf> {
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let points = table
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
-        .map(unescaped);
+    let points = table::read().into_iter().map(|mount| mount.point);
     let mut points: Vec<PathBuf> =
         points.filter(|point| point.starts_with(folder) && point != folder && point.is_dir()).collect();
     points.push(folder.to_path_buf());

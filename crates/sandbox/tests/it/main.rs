@@ -8,6 +8,7 @@
 mod basics;
 mod fresh;
 mod leftovers;
+mod mounts;
 mod observed;
 mod probe;
 mod sealed;
