@@ -17,6 +17,7 @@ mod machine;
 mod mounts;
 mod namespaces;
 mod network;
+mod pins;
 mod seal;
 mod sockets;
 mod table;

@@ -18,7 +18,7 @@ use super::copies::Copies;
 use super::failure::{Failure, refused};
 use super::machine::{Machine, is_in_run, runtime_folder};
 use super::namespaces::Kind;
-use super::{aliases, capabilities, table};
+use super::{aliases, capabilities, pins, table};
 use crate::plan::{Fresh, Plan, ROOM_FILES};
 
 /// What a build may write under `/run`; it lies in memory.
@@ -54,6 +54,7 @@ pub(super) fn build(
     replace_run(plan)?;
     hidden.push(PathBuf::from("/run"));
     let scratch = copies.map(|copies| copies.folder().to_path_buf());
+    pins::set(plan)?;
     for path in masks {
         if mask(&path)? {
             hidden.push(path);
@@ -281,7 +282,8 @@ fn write_file(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
-fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
+/// Shows a folder or file, with what is mounted below it, at another path.
+pub(super) fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
     mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>).map_err(
         |error| Failure::NotPossible(format!("mounting over `{}`: {}", target.display(), error.desc())),
     )

@@ -26,6 +26,11 @@ pub(super) fn read() -> Vec<Mount> {
     table.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 
+/// Returns whether something is mounted at exactly this path.
+pub(super) fn has_point(table: &[Mount], path: &Path) -> bool {
+    table.iter().any(|mount| mount.point == path)
+}
+
 fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;

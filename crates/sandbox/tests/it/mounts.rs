@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::probe::{Folder, outside};
+use crate::probe::{Folder, Probe, User, outside};
 
 fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
@@ -59,4 +59,54 @@ fn a_masked_folder_does_not_show_through_another_mount() {
         at("user/deep/home")
     ));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n", "{output:?}");
+}
+
+#[test]
+fn no_parent_of_a_masked_folder_can_be_moved_and_other_folders_can() {
+    for user in User::all() {
+        let folder = Folder::new();
+        folder.write("user/.local/share/outlast/keys", "secret");
+        folder.write("user/.local/share/other/file", "other");
+        folder.write("user/elsewhere/file", "x");
+        folder.write("user/.cache/outlast/keys", "secret");
+        for name in [
+            "user",
+            "user/.local",
+            "user/.local/share",
+            "user/.local/share/other",
+            "user/.local/share/outlast",
+        ] {
+            folder.make(name);
+        }
+        folder.make("user/elsewhere");
+        let run = |mask: &str, script: &str| {
+            let mut probe =
+                Probe::new(user, &format!("--mask {}", folder.join(mask).display())).script(script);
+            probe.command.current_dir(folder.join("user")).env("HOME", folder.join("user"));
+            probe.run()
+        };
+        // Some move by copying, which takes from the masked folder nothing and leaves it where it is.
+        let attempts = [
+            "mv .local/share hidden",
+            "python3 -c 'import os; os.rename(\".local/share\", \".local/hidden\")'",
+            "mv .local hidden",
+            "mv -T elsewhere .local/share",
+            "rm -rf .local/share/outlast .local/share/other; rmdir .local/share",
+            "mv .local/share/outlast hidden",
+            "python3 -c 'import os; os.rename(\".local\", \"hidden\")'",
+        ];
+        for attempt in attempts {
+            let outcome = run("user/.local/share/outlast", attempt);
+            assert_ne!(outcome.code, Some(0), "{user:?} {attempt}: {outcome:?}");
+            assert!(folder.join("user/.local/share/outlast/keys").exists(), "{user:?} {attempt}");
+        }
+        // What builds do goes on working, also beside the masked folder.
+        let ordinary = "mkdir -p .local/share/tool/a .local/bin; echo x > .local/share/tool/f; \
+                        mv .local/share/tool/f .local/bin/f; ln .local/bin/f .local/bin/g; mv elsewhere moved; \
+                        mv .local/share/tool .local/share/renamed; rm -r moved .local/share/renamed";
+        run("user/.local/share/outlast", ordinary).good();
+        // The control: what is above no mask can be moved.
+        run("user/.cache/outlast", "mv .local/share moved").good();
+        assert!(folder.join("user/moved/outlast/keys").exists(), "the control");
+    }
 }
