@@ -35,9 +35,6 @@ impl Copies {
                 return bad(format!("`{}` lies in `{}`", fresh.scratch.display(), outer.display()));
             }
         }
-        let leaves = |path: &Path| {
-            path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
-        };
         match fresh.project.from.iter().find(|path| leaves(path)) {
             Some(path) => bad(format!("`{}` leaves the project", path.display())),
             None => Ok(()),
@@ -70,15 +67,23 @@ impl Copies {
         Ok(())
     }
 
-    /// Copies the project's files.
-    pub(super) fn fill(&self, fresh: &Fresh) -> Result<(), Failure> {
+    /// Copies the project's files, and makes the folder in which the command starts: it may hold none of them.
+    pub(super) fn fill(&self, fresh: &Fresh, start: &Path) -> Result<(), Failure> {
         let at = &fresh.project.at;
         let why = |path: &Path, error: io::Error| Failure::Copies(format!("{}: {error}", path.display()));
         let attributes = at.metadata().map_err(|error| why(at, error))?;
         for relative in &fresh.project.from {
-            copy_parents(at, &self.project, relative).map_err(|error| why(relative, error))?;
+            let folder = relative.parent().unwrap_or(Path::new(""));
+            copy_folders(at, &self.project, folder).map_err(|error| why(relative, error))?;
             copy(&at.join(relative), &self.project.join(relative), 0)
                 .map_err(|error| why(relative, error))?;
+        }
+        // One that does not exist is not made; that the command cannot start there is said when it starts.
+        if let Ok(relative) = start.strip_prefix(at)
+            && start.is_dir()
+            && !leaves(relative)
+        {
+            copy_folders(at, &self.project, relative).map_err(|error| why(start, error))?;
         }
         take_over(&self.project, &attributes).map_err(|error| why(at, error))
     }
@@ -92,9 +97,14 @@ impl Copies {
     }
 }
 
-fn copy_parents(at: &Path, project: &Path, relative: &Path) -> io::Result<()> {
+fn leaves(path: &Path) -> bool {
+    path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
+}
+
+/// Makes a folder and those above it in the copy, empty.
+fn copy_folders(at: &Path, project: &Path, relative: &Path) -> io::Result<()> {
     let mut done = PathBuf::new();
-    for part in relative.parent().into_iter().flat_map(Path::components) {
+    for part in relative.components() {
         done.push(part);
         let folder = project.join(&done);
         if !folder.exists() {

@@ -87,7 +87,7 @@ fn run_room(
     if let Some(fresh) = &plan.fresh {
         Copies::check(fresh)?;
         let made = copies.insert(Copies::begin(fresh)?);
-        made.fill(fresh)?;
+        made.fill(fresh, &plan.directory)?;
     }
     let machine = Machine::look(plan);
     match namespaces::enter()? {

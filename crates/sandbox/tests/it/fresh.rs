@@ -168,3 +168,25 @@ fn a_project_in_the_temporary_folder_or_outside_home_is_found_at_its_path() {
     std::fs::remove_dir_all(&name).unwrap();
     assert_eq!(outcome.good().stdout, format!("{name}\nin-tmp\n1\n"));
 }
+
+#[test]
+fn the_command_starts_also_in_a_folder_of_which_nothing_is_copied() {
+    for user in User::all() {
+        let home = Home::new(user);
+        for name in ["home/project/node_modules", "home/project/build/debug", "home/project/deep"] {
+            home.folder.make(name);
+        }
+        if user == User::Nobody {
+            own(&home.folder.join("home"));
+        }
+        let before = home.state();
+        for (name, expected) in [("node_modules", ""), ("build/debug", ""), ("deep", "er\n")] {
+            let mut probe = home.probe(user, "pwd; ls -A; touch made");
+            let directory = home.folder.join("home/project").join(name);
+            probe.command.current_dir(&directory);
+            let outcome = probe.run().good();
+            assert_eq!(outcome.stdout, format!("{}\n{expected}", directory.display()), "{user:?}");
+        }
+        assert_eq!(home.state(), before, "{user:?}");
+    }
+}
