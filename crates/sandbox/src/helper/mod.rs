@@ -11,6 +11,7 @@ mod bpf;
 mod capabilities;
 mod command;
 mod copies;
+mod devices;
 mod failure;
 mod init;
 mod machine;

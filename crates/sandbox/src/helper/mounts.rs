@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, chown};
+use nix::unistd::{Gid, Uid, chown, geteuid};
 
 use super::copies::Copies;
 use super::failure::{Failure, refused};
 use super::machine::{Machine, is_in_run, runtime_folder};
 use super::namespaces::Kind;
-use super::{aliases, capabilities, pins, table};
+use super::{aliases, capabilities, devices, pins, table};
 use crate::plan::{Fresh, Plan, ROOM_FILES};
 
 /// What a build may write under `/run`; it lies in memory.
@@ -44,6 +44,10 @@ pub(super) fn build(
         proc.map_err(refused("mounting /proc"))?;
     }
     let masks = masks(plan, machine);
+    if geteuid().is_root() {
+        devices::lock_settings()?;
+        devices::replace()?;
+    }
     let mut hidden = Vec::new();
     if let (Some(fresh), Some(copies)) = (&plan.fresh, copies) {
         hidden.extend(cover_with_copies(fresh, copies)?);
@@ -217,7 +221,7 @@ fn replace_run(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Hides a folder behind an empty one that nobody can write to, anything else behind `/dev/null`.
-fn mask(path: &Path) -> Result<bool, Failure> {
+pub(super) fn mask(path: &Path) -> Result<bool, Failure> {
     let Ok(metadata) = path.symlink_metadata() else { return Ok(false) };
     if !metadata.is_dir() {
         bind(Path::new("/dev/null"), path)?;
@@ -305,6 +309,7 @@ fn hold(path: &Path) -> Option<OwnedFd> {
     open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }
 
-fn path_of(held: &OwnedFd) -> PathBuf {
+/// Returns a path that leads to what is held, wherever that is.
+pub(super) fn path_of(held: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
 }

@@ -6,6 +6,7 @@
 )]
 
 mod basics;
+mod devices;
 mod fresh;
 mod leftovers;
 mod mounts;

@@ -58,13 +58,14 @@ fn real_root_without_user_namespaces_has_the_same_room() {
     let inside = format!(
         "curl -sS http://crates.io/; id -u; cat {home}/key; umount {home}; umount -l {home}; cat {home}/key; \
          ip link set lo down; unshare -m true && echo unshared; python3 -c \"import socket; socket.socket(40)\"; \
-         ls /proc | grep -c ^[0-9]"
+         : >> /proc/sys/kernel/core_pattern && echo written; find /dev -type b; ls /proc | grep -c ^[0-9]"
     );
     let output = without_user_namespaces(&format!("PROBE --port 80 --mask {home} -- sh -c '{inside}'"));
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(stdout.starts_with("Outlast as crates.io at "), "{output:?}");
     assert!(stdout.contains("\n0\n"), "{output:?}");
     assert!(!stdout.contains("secret") && !stdout.contains("unshared"), "{output:?}");
+    assert!(!stdout.contains("written") && !stdout.contains("/dev/"), "{output:?}");
     assert!(stderr.contains("RTNETLINK answers: Operation not permitted"), "{output:?}");
     assert!(stderr.contains("Errno 97"), "{output:?}");
     let n_processes: u32 = stdout.lines().last().unwrap().parse().unwrap();
