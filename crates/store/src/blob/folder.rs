@@ -43,13 +43,21 @@ pub(crate) struct Temporary {
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
-    /// This store's own temporary folder. Its `alive` file is locked for as long as the store is open, which also holds
-    /// across containers that cannot see each other's process ids.
-    temporaries: PathBuf,
-    _alive: File,
+    /// The file that is locked by whoever sweeps.
+    lock: PathBuf,
+    /// Made for the first blob: whoever only reads needs no space.
+    temporaries: Mutex<Option<Temporaries>>,
     n_temporaries: AtomicU64,
     /// Folders whose own entry is known to be durable.
     durable: Mutex<HashSet<PathBuf>>,
+}
+
+/// This store's own temporary folder. Its `alive` file is locked for as long as the store is open, which also holds
+/// across containers that cannot see each other's process ids.
+#[derive(Debug)]
+struct Temporaries {
+    path: PathBuf,
+    _alive: File,
 }
 
 impl Folder {
@@ -58,15 +66,10 @@ impl Folder {
         let root = home.join("blobs");
         host::file::create_folder(&root)?;
         sweep(&root)?;
-        let name = format!("tmp-{}-{:08x}", std::process::id(), u32::from_be_bytes(host::random::bytes()));
-        let temporaries = root.join(name);
-        fs::create_dir(&temporaries)?;
-        let alive = File::create(temporaries.join("alive"))?;
-        alive.lock()?;
         Ok(Self {
             root,
-            temporaries,
-            _alive: alive,
+            lock: home.join("journal/lock"),
+            temporaries: Mutex::default(),
             n_temporaries: AtomicU64::new(0),
             durable: Mutex::default(),
         })
@@ -84,12 +87,32 @@ impl Folder {
         metadata.is_file().then_some(metadata.len())
     }
 
-    /// Makes a new temporary file.
+    /// Makes a new temporary file. The caller does not hold the journal's lock.
     pub(crate) fn temporary(&self) -> io::Result<(PathBuf, File)> {
         let number = self.n_temporaries.fetch_add(1, Ordering::Relaxed);
-        let path = self.temporaries.join(number.to_string());
+        let path = self.temporaries()?.join(number.to_string());
         let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         Ok((path, file))
+    }
+
+    /// Returns the temporary folder, which is made under the journal's lock, so that nobody sweeps it half made.
+    fn temporaries(&self) -> io::Result<PathBuf> {
+        let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*temporaries {
+            return Ok(made.path.clone());
+        }
+        let lock = File::options().read(true).write(true).open(&self.lock)?;
+        lock.lock()?;
+        let name = format!("tmp-{}-{:08x}", std::process::id(), u32::from_be_bytes(host::random::bytes()));
+        let path = self.root.join(name);
+        fs::create_dir(&path)?;
+        let alive = File::create(path.join("alive")).and_then(|alive| alive.lock().map(|()| alive));
+        if alive.is_err() {
+            // What is left of it is swept by whoever opens the store next.
+            let _ = fs::remove_dir_all(&path);
+        }
+        *temporaries = Some(Temporaries { path: path.clone(), _alive: alive? });
+        Ok(path)
     }
 
     /// Makes blobs durable: each file synced, each renamed, each folder synced once. Notes how far each came.
@@ -223,8 +246,11 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left of it is swept by whoever opens the store next.
-        let _ = fs::remove_dir_all(&self.temporaries);
+        let temporaries = self.temporaries.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = temporaries {
+            // What is left of it is swept by whoever opens the store next.
+            let _ = fs::remove_dir_all(&made.path);
+        }
     }
 }
 

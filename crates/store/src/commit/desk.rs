@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Item, Shared};
 use crate::error::{IndexError, WriteError};
-use crate::index::{IndexWriter, Position};
+use crate::index::{IndexWriter, Place, Position};
 use crate::journal::{Journal, Line, Numbered, SEGMENT_BYTES_MAX, Whole, hash_at};
 
 /// What is appended with one write, beyond which the next begins: a segment is never much longer than its bound.
@@ -41,18 +41,35 @@ pub(crate) struct Desk {
 impl Desk {
     /// Opens journal and index and lets the index catch up. The caller holds the file lock.
     pub(crate) fn open(home: &Path) -> Result<Self, IndexError> {
-        let folder = home.join("journal");
-        let journal = Journal::open(home)?;
-        let (index, _) = IndexWriter::open(&home.join("index.db"), &journal)?;
-        let mut desk = Self { journal, index };
-        compare(&mut desk.journal, &folder, &desk.index.position()?);
-        desk.journal.mend_tail()?;
-        match desk.fold_journal(|transaction| transaction.commit()) {
-            // The disk may be full: what is held can be looked up all the same, see `catch_up`.
-            Err(error) if !error.is_corrupt() => tracing::warn!(%error, "the index is behind"),
-            folded => folded?,
+        let mut journal = Journal::open(home)?;
+        let index = match Self::open_index(home, &mut journal) {
+            // The disk may be full: what is held can be looked up all the same, and listed whole.
+            Err(error) if !error.is_corrupt() => {
+                tracing::warn!(%error, "the index on disk cannot be used");
+                if let Some(position) = IndexWriter::position_of_immutable(&home.join("index.db")) {
+                    compare(&mut journal, &home.join("journal"), &position);
+                }
+                IndexWriter::in_memory(&journal)?
+            }
+            opened => opened?,
+        };
+        Ok(Self { journal, index })
+    }
+
+    fn open_index(home: &Path, journal: &mut Journal) -> Result<IndexWriter, IndexError> {
+        let (mut index, _) = IndexWriter::open(&home.join("index.db"), journal)?;
+        compare(journal, &home.join("journal"), &index.position()?);
+        mend_tail(journal);
+        let lines = unfolded(journal, &index)?;
+        if !lines.is_empty() {
+            index.fold(&lines, |transaction| transaction.commit())?;
         }
-        Ok(desk)
+        Ok(index)
+    }
+
+    /// Returns where the index lies.
+    pub(crate) fn place(&self) -> Place {
+        self.index.place().clone()
     }
 
     /// Makes the index anew from the journal, unless that would hide a loss. The caller holds the file lock.
@@ -77,7 +94,9 @@ impl Desk {
 
     /// Makes a corrupt index anew. One that may show what a damaged journal has lost stays, and gives no answers.
     pub(crate) fn rebuild_index(&mut self, shared: &Shared) -> Result<(), IndexError> {
-        let path = shared.home.join("index.db");
+        let Place::File(path) = self.place() else {
+            return Err(IndexError::Damaged { place: "a row in memory".to_owned() });
+        };
         if self.journal.damage.is_some() && IndexWriter::position_at(&path).is_some() {
             return Err(IndexError::Damaged { place: "a row, and the journal is damaged too".to_owned() });
         }
@@ -92,10 +111,11 @@ impl Desk {
     /// Where the index cannot take it, because its disk is full, lookups see it through the overlay meanwhile.
     pub(crate) fn catch_up(&mut self, shared: &Shared) -> Result<Caught, IndexError> {
         self.journal.refresh()?;
-        self.journal.mend_tail()?;
+        mend_tail(&mut self.journal);
         self.index.renew(&self.journal)?;
         shared.index.renew();
-        let caught = match self.fold_journal(|transaction| retire(shared, transaction)) {
+        let lines = unfolded(&self.journal, &self.index)?;
+        let caught = match self.fold(shared, &lines) {
             Ok(()) => {
                 // What waited may have been folded by somebody else.
                 shared.overlay_mut().retire();
@@ -103,7 +123,8 @@ impl Desk {
             }
             Err(source) if source.is_corrupt() => return Err(source),
             Err(source) => {
-                let lines = self.unfolded()?;
+                // Asked again: it may have failed after the commit.
+                let lines = unfolded(&self.journal, &self.index)?;
                 if lines.len() > N_BEHIND_MAX {
                     return Err(source);
                 }
@@ -131,7 +152,7 @@ impl Desk {
             let (outcomes, lines) = self.append_some(items)?;
             let appended: Vec<Item> = items.drain(..outcomes.len()).collect();
             shared.overlay_mut().note_appended(appended.last().map_or(0, |item| item.upto));
-            let folded = self.index.fold(&lines, |transaction| retire(shared, transaction));
+            let folded = self.fold(shared, &lines);
             // Answered only now, so that whoever appended sees it; durable it is also if the index failed.
             for (item, outcome) in appended.into_iter().zip(outcomes) {
                 done(item, outcome);
@@ -183,25 +204,39 @@ impl Desk {
         Ok(head)
     }
 
-    fn fold_journal(
-        &mut self,
-        commit: impl FnOnce(rusqlite::Transaction<'_>) -> rusqlite::Result<()>,
-    ) -> Result<(), IndexError> {
-        let lines = self.unfolded()?;
-        if lines.is_empty() { Ok(()) } else { self.index.fold(&lines, commit) }
-    }
-
-    /// Returns what the journal has and the index does not.
-    fn unfolded(&self) -> Result<Vec<Line>, IndexError> {
-        let folded = self.index.position()?.seq;
-        let mut lines = Vec::new();
-        if folded < self.journal.seq {
-            self.journal.after(folded, |line| {
-                lines.push(line);
-                Ok(())
-            })?;
+    /// Folds entries and forgets what waited for it, in one step that no lookup can see half of.
+    fn fold(&mut self, shared: &Shared, lines: &[Line]) -> Result<(), IndexError> {
+        if lines.is_empty() {
+            return Ok(());
         }
-        Ok(lines)
+        // In memory a lookup waits for the whole transaction, so it must not hold what the commit waits for.
+        let held = matches!(self.index.place(), Place::Memory(_)).then(|| shared.overlay_mut());
+        self.index.fold(lines, |transaction| {
+            let mut overlay = held.unwrap_or_else(|| shared.overlay_mut());
+            transaction.commit()?;
+            overlay.retire();
+            Ok(())
+        })
+    }
+}
+
+/// Returns what the journal has and the index does not.
+fn unfolded(journal: &Journal, index: &IndexWriter) -> Result<Vec<Line>, IndexError> {
+    let folded = index.position()?.seq;
+    let mut lines = Vec::new();
+    if folded < journal.seq {
+        journal.after(folded, |line| {
+            lines.push(line);
+            Ok(())
+        })?;
+    }
+    Ok(lines)
+}
+
+/// Mends the end of the journal if the disk lets it. If not, it is tried again before the next append, which fails.
+fn mend_tail(journal: &mut Journal) {
+    if let Err(error) = journal.mend_tail() {
+        tracing::warn!(%error, "could not mend the end of the journal");
     }
 }
 
@@ -219,14 +254,6 @@ fn compare(journal: &mut Journal, folder: &Path, position: &Position) {
     if hash.is_some_and(|hash| hash != position.hash) {
         journal.damage = Some(format!("entry {} is another than was written", position.seq));
     }
-}
-
-/// Commits and forgets what waited for it in one step that no lookup can see half of.
-fn retire(shared: &Shared, transaction: rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
-    let mut overlay = shared.overlay_mut();
-    transaction.commit()?;
-    overlay.retire();
-    Ok(())
 }
 
 fn index_failed(source: IndexError) -> WriteError {

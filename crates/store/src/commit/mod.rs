@@ -58,7 +58,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(home: PathBuf, clock: host::Clock, folder: Folder, lock: File, desk: Desk) -> Self {
         Self {
-            index: Index::new(home.join("index.db")),
+            index: Index::new(desk.place()),
             home,
             clock,
             folder,

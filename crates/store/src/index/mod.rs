@@ -5,11 +5,11 @@
 mod fold;
 mod list;
 mod lookup;
+mod place;
 mod schema;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,6 +21,7 @@ pub(crate) use list::{
     ATTENTION, count, each_object, newest as newest_entries, newest_recording, run, since,
 };
 pub(crate) use lookup::{belongs_to, blob_size, generations, head, knows_host, newest, variants};
+pub(crate) use place::Place;
 
 use crate::error::IndexError;
 use crate::journal::{Journal, Line, Whole};
@@ -41,7 +42,7 @@ pub(crate) struct Position {
 /// Connections that read.
 #[derive(Debug)]
 pub(crate) struct Index {
-    path: PathBuf,
+    place: Place,
     idle: Mutex<Idle>,
 }
 
@@ -52,8 +53,8 @@ struct Idle {
 }
 
 impl Index {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::default() }
+    pub(crate) fn new(place: Place) -> Self {
+        Self { place, idle: Mutex::default() }
     }
 
     /// Gives `read` a connection; it is kept for the next unless it failed.
@@ -67,7 +68,7 @@ impl Index {
         };
         let (inode, connection) = match taken {
             Some(taken) => taken,
-            None => (inode(&self.path)?, schema::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?),
+            None => (self.place.inode()?, schema::connect(&self.place, OpenFlags::SQLITE_OPEN_READ_WRITE)?),
         };
         let answer = read(&connection)?;
         let mut idle = self.lock();
@@ -82,7 +83,7 @@ impl Index {
 
     /// Forgets connections to a file that has been replaced.
     pub(crate) fn renew(&self) {
-        let now = inode(&self.path).unwrap_or_default();
+        let now = self.place.inode().unwrap_or_default();
         let mut idle = self.lock();
         if idle.inode != now {
             idle.connections.clear();
@@ -97,7 +98,7 @@ impl Index {
 /// The one connection that writes; used under the journal's lock.
 #[derive(Debug)]
 pub(crate) struct IndexWriter {
-    path: PathBuf,
+    place: Place,
     inode: u64,
     connection: Connection,
 }
@@ -116,10 +117,11 @@ impl IndexWriter {
     }
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
-        let inode = inode(path)?;
-        let connection = schema::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let place = Place::File(path.to_owned());
+        let inode = place.inode()?;
+        let connection = schema::connect(&place, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::check(&connection)?;
-        let writer = Self { path: path.to_owned(), inode, connection };
+        let writer = Self { place, inode, connection };
         writer.position()?;
         Ok(writer)
     }
@@ -152,31 +154,47 @@ impl IndexWriter {
         Ok((Self::replace(path, &temporary)?, whole))
     }
 
+    /// Makes an index in memory, where none can be opened on disk. It is folded anew, so it says the same.
+    pub(crate) fn in_memory(journal: &Journal) -> Result<Self, IndexError> {
+        let place = Place::memory();
+        let (connection, _) = fold_into(&place, journal)?;
+        // From now on a fold that fails is taken back; and no reader waits before the commit.
+        connection.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA cache_spill = OFF;")?;
+        Ok(Self { place, inode: 0, connection })
+    }
+
     /// Returns how far the index at `path` has got, if it can be read.
     pub(crate) fn position_at(path: &Path) -> Option<Position> {
-        Self::open_existing(path).and_then(|writer| writer.position()).ok()
+        Self::open_existing(path)
+            .and_then(|writer| writer.position())
+            .ok()
+            .or_else(|| Self::position_of_immutable(path))
+    }
+
+    /// Returns how far the index at `path` has got, without writing anything; its log is left out of account.
+    pub(crate) fn position_of_immutable(path: &Path) -> Option<Position> {
+        schema::position(&place::open_immutable(path)?).ok()
+    }
+
+    /// Returns where it lies.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Folds the whole journal into a new file beside the index.
     fn fold_whole(path: &Path, journal: &Journal) -> Result<(PathBuf, Whole), IndexError> {
         let temporary = path.with_extension("db.tmp");
         let _ = fs::remove_file(&temporary);
-        let whole = {
-            let mut connection = schema::create(&temporary, journal.id())?;
-            let mut waiting = Vec::new();
-            let whole = journal.after(0, |line| {
-                waiting.push(line);
-                if waiting.len() == N_FOLDED_AT_ONCE {
-                    fold_all(&mut connection, &mut waiting)?;
-                }
-                Ok(())
-            })?;
-            fold_all(&mut connection, &mut waiting)?;
+        let folded = fold_into(&Place::File(temporary.clone()), journal).and_then(|(connection, whole)| {
             connection.close().map_err(|(_, source)| source)?;
-            whole
-        };
-        fs::File::open(&temporary)?.sync_all()?;
-        Ok((temporary, whole))
+            fs::File::open(&temporary)?.sync_all()?;
+            Ok(whole)
+        });
+        if folded.is_err() {
+            // It must not take the space that it lacked.
+            let _ = fs::remove_file(&temporary);
+        }
+        Ok((temporary, folded?))
     }
 
     fn replace(path: &Path, temporary: &Path) -> Result<Self, IndexError> {
@@ -204,8 +222,10 @@ impl IndexWriter {
 
     /// Opens the file again if another process has replaced it.
     pub(crate) fn renew(&mut self, journal: &Journal) -> Result<(), IndexError> {
-        if inode(&self.path).ok() != Some(self.inode) {
-            (*self, _) = Self::open(&self.path, journal)?;
+        if let Place::File(path) = &self.place
+            && self.place.inode().ok() != Some(self.inode)
+        {
+            (*self, _) = Self::open(&path.clone(), journal)?;
         }
         Ok(())
     }
@@ -227,12 +247,28 @@ impl IndexWriter {
     /// Moves the write-ahead log into the database once it is long. Slow: no lookup may wait for it.
     pub(crate) fn tidy(&self) {
         const LOG_BYTES_MAX: u64 = 4 << 20;
-        let log = fs::metadata(self.path.with_extension("db-wal")).map_or(0, |metadata| metadata.len());
+        let Place::File(path) = &self.place else { return };
+        let log = fs::metadata(path.with_extension("db-wal")).map_or(0, |metadata| metadata.len());
         if log > LOG_BYTES_MAX {
             // It is tried again after the next batch; nothing depends on it.
             let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
+}
+
+/// Makes an index of the whole journal at a place where there is none.
+fn fold_into(place: &Place, journal: &Journal) -> Result<(Connection, Whole), IndexError> {
+    let mut connection = schema::create(place, journal.id())?;
+    let mut waiting = Vec::new();
+    let whole = journal.after(0, |line| {
+        waiting.push(line);
+        if waiting.len() == N_FOLDED_AT_ONCE {
+            fold_all(&mut connection, &mut waiting)?;
+        }
+        Ok(())
+    })?;
+    fold_all(&mut connection, &mut waiting)?;
+    Ok((connection, whole))
 }
 
 fn fold_all(connection: &mut Connection, waiting: &mut Vec<Line>) -> io::Result<()> {
@@ -249,10 +285,4 @@ fn is_replaceable(error: &IndexError) -> bool {
         IndexError::Io { source } => source.kind() == io::ErrorKind::NotFound,
         error => error.is_corrupt(),
     }
-}
-
-fn inode(path: &Path) -> io::Result<u64> {
-    let metadata = fs::metadata(path)?;
-    // A pipe in its place would be waited for; it is made anew like one that is not there.
-    if metadata.is_file() { Ok(metadata.ino()) } else { Err(io::ErrorKind::NotFound.into()) }
 }

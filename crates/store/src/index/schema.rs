@@ -1,12 +1,11 @@
 //! The tables. Whoever changes them raises [`VERSION`]; an index of another version is made anew.
 
-use std::path::Path;
 use std::time::Duration;
 
 use model::Sha256;
 use rusqlite::{Connection, OpenFlags};
 
-use super::Position;
+use super::{Place, Position};
 use crate::error::IndexError;
 
 const VERSION: u32 = 1;
@@ -36,8 +35,8 @@ CREATE INDEX runs_command ON runs (directory, command, is_drill, seq);
 ";
 
 /// Opens a database as every connection must be opened.
-pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, IndexError> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+pub(super) fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, IndexError> {
+    let connection = place.open(flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
     // A lost transaction is folded again from the journal, so none of them needs an fsync; and the log is moved into the
@@ -47,8 +46,8 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Index
 }
 
 /// Makes an empty index for a journal.
-pub(super) fn create(path: &Path, journal: &str) -> Result<Connection, IndexError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+pub(super) fn create(place: &Place, journal: &str) -> Result<Connection, IndexError> {
+    let connection = connect(place, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // It is synced as a whole before it gets its name.
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
     connection.pragma_update(None, "application_id", APPLICATION)?;

@@ -9,6 +9,7 @@
 mod conformance;
 mod crash;
 mod damage;
+mod disk;
 mod format;
 mod processes;
 mod rebuild;
