@@ -20,7 +20,7 @@ pub use action::{Action, Actor, Deed};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use judge::{Facts, RecordedRun, judge, quoted};
 pub use key::{KeyError, PublicKey, SigningKey};
-pub use mask::{Mask, masks};
+pub use mask::{Mask, Place, masks};
 pub use matrix::{Cell, Entry, State, matrix};
 pub use measure::{HostTimeline, Measured, measure};
 pub use page::render;

@@ -1,8 +1,8 @@
 //! The one list of clients whose caches are known.
 //!
 //! Written from general knowledge of the clients; the entries have not been checked one by one against each client's
-//! documentation. A cache that only a settings file or a switch moves (Maven's `localRepository`, a project's
-//! `.npmrc`) is not found here: its default folder is, and the report lists what was masked.
+//! documentation. Settings files that move a cache are listed in `settings/list.rs`; a switch of the command that does
+//! (`--cache`) is not found, and the report lists what was masked.
 
 /// A client and where it keeps what it has fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,11 @@ const fn each_under(name: &'static str, below: &'static str) -> Variable {
     Variable { name, below, kind: Kind::List }
 }
 
+/// Node, which looks for modules in folders around a project.
+pub(super) const NODE: &str = "node";
+
 /// Every known client. All of the cache directory is masked as a whole; what keeps its cache elsewhere follows.
-pub const ALL: [Client; 45] = [
+pub const ALL: [Client; 46] = [
     client("everything in the cache directory", &[".cache"], &[at("XDG_CACHE_HOME")]),
     // JavaScript
     client(
@@ -64,6 +67,8 @@ pub const ALL: [Client; 45] = [
         &[".npm", ".node-gyp"],
         &[at("npm_config_cache"), at("NPM_CONFIG_CACHE"), at("npm_config_devdir")],
     ),
+    // Node itself, which looks for what a project lacks in folders around it and here
+    client(NODE, &["node_modules", ".node_modules", ".node_libraries"], &[]),
     client("corepack", &[], &[at("COREPACK_HOME")]),
     client(
         "yarn",

@@ -1,12 +1,14 @@
 //! What a drill hides: the caches of every known client, so that it proves the copies and not the laptop.
 
 mod clients;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clients::NODE;
 pub use clients::{ALL, Client, Kind, Variable};
 
 /// A folder that must be empty during a drill.
@@ -18,23 +20,93 @@ pub struct Mask {
     pub client: &'static str,
 }
 
-/// Returns the caches below `home` and those that variables have moved elsewhere, sorted; none lies in another.
+impl Mask {
+    /// Whether the folder is hidden only where it exists: npm takes any folder with a `node_modules` for a project, so an
+    /// empty one would move what it installs.
+    pub fn is_left_out_when_absent(&self) -> bool {
+        self.client == NODE
+    }
+}
+
+/// Where a drill runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The home folders of whoever runs it.
+    pub homes: &'a [PathBuf],
+    /// The folder of which a copy is made.
+    pub project: &'a Path,
+    /// The files of the copy, relative to the project.
+    pub files: &'a [PathBuf],
+    /// The folder in which the command runs.
+    pub directory: &'a Path,
+}
+
+impl Place<'_> {
+    /// Whether hiding a folder hides a cache at most, and not a home, the project or the machine's programs.
+    pub fn may_hide(&self, folder: &Path) -> bool {
+        folder.is_absolute()
+            && is_plain(folder)
+            && !self.homes.iter().any(|home| home.starts_with(folder))
+            && !self.project.starts_with(folder)
+            && !self.directory.starts_with(folder)
+            && !SYSTEM.iter().any(|system| Path::new(system).starts_with(folder))
+    }
+}
+
+/// Folders without which nothing runs.
+const SYSTEM: [&str; 13] = [
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local/bin",
+    "/usr/local/lib",
+    "/var/lib",
+];
+
+/// Folders beside or above a project in which Node and pnpm look for what is not in it.
+const AROUND: [(&str, &str); 2] = [("node_modules", NODE), (".pnpm-store", "pnpm")];
+
+/// Returns the caches below the homes, those that variables and settings files have moved elsewhere, and what Node finds
+/// in the folders around the project, sorted; none lies in another.
 ///
-/// `lookup` reads one variable. Masking an ancestor of `home` (or `home`) would hide more than a cache, tool chains
-/// included, so a variable that says so is passed over. A relative one points into the project, of which the drill has
-/// a copy without untracked files anyway.
-pub fn masks(home: &Path, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
+/// `lookup` reads one variable, `read` one file, up to a size of its choice. Masking a home, the project or what holds
+/// them would hide more than a cache, tool chains included, so a setting that says so is passed over. A relative
+/// variable points into the project, of which the drill has a copy without untracked files anyway.
+pub fn masks(
+    place: &Place<'_>,
+    lookup: &dyn Fn(&str) -> Option<OsString>,
+    read: &dyn Fn(&Path) -> Option<String>,
+) -> Vec<Mask> {
+    let mut found = Vec::new();
+    for home in place.homes {
+        found.extend(defaults(home));
+        found.extend(settings::named(place, home, lookup, read));
+    }
+    found.extend(moved(lookup));
+    found.extend(around(place.project));
+    found.retain(|mask| place.may_hide(&mask.path));
+    found.sort();
+    // Paths sort by their parts, so what lies in a folder follows it; hidden with it, it needs no mask of its own.
+    found.dedup_by(|later, earlier| later.path.starts_with(&earlier.path));
+    found
+}
+
+fn defaults(home: &Path) -> Vec<Mask> {
+    let folders = ALL.iter().flat_map(|client| client.folders.iter().map(|folder| (client.name, folder)));
+    folders.map(|(client, folder)| Mask { path: home.join(folder), client }).collect()
+}
+
+fn moved(lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
     let mut found = Vec::new();
     for client in &ALL {
-        let mut add = |path: PathBuf| {
-            let is_usable = path.is_absolute() && !home.starts_with(&path) && is_plain(&path);
-            if is_usable {
-                found.push(Mask { path, client: client.name });
-            }
-        };
-        for folder in client.folders {
-            add(home.join(folder));
-        }
+        let mut add = |path: PathBuf| found.push(Mask { path, client: client.name });
         for variable in client.variables {
             let Some(value) = lookup(variable.name).filter(|value| !value.is_empty()) else {
                 continue;
@@ -49,10 +121,12 @@ pub fn masks(home: &Path, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask
             }
         }
     }
-    found.sort();
-    // Paths sort by their parts, so what lies in a folder follows it; hidden with it, it needs no mask of its own.
-    found.dedup_by(|later, earlier| later.path.starts_with(&earlier.path));
     found
+}
+
+fn around(project: &Path) -> Vec<Mask> {
+    let folders = project.ancestors().skip(1);
+    folders.flat_map(|folder| AROUND.map(|(name, client)| Mask { path: folder.join(name), client })).collect()
 }
 
 /// Returns the folders of the machine's own package manager, which only a drill as root can use or must hide.

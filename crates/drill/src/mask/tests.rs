@@ -3,9 +3,12 @@
 use super::*;
 
 fn with(variables: &'static [(&'static str, &'static str)]) -> Vec<Mask> {
-    masks(Path::new("/home/kim"), &move |name: &str| {
-        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
-    })
+    let homes = [PathBuf::from("/home/kim")];
+    let project = Path::new("/home/kim/work/shop");
+    let place = Place { homes: &homes, project, files: &[], directory: project };
+    let lookup =
+        move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+    masks(&place, &lookup, &|_| None)
 }
 
 fn has(masks: &[Mask], path: &str) -> bool {
@@ -48,9 +51,30 @@ fn nothing_larger_than_a_cache_is_hidden() {
     check(&[("PIP_CACHE_DIR", "/")]);
     check(&[("PIP_CACHE_DIR", "/home")]);
     check(&[("PIP_CACHE_DIR", "/home/kim")]);
+    check(&[("PIP_CACHE_DIR", "/home/kim/work")]);
+    check(&[("PIP_CACHE_DIR", "/home/kim/work/shop")]);
+    check(&[("PIP_CACHE_DIR", "/usr")]);
     check(&[("PIP_CACHE_DIR", "/home/kim/x/../..")]);
     check(&[("PIP_CACHE_DIR", "")]);
     check(&[("PIP_CACHE_DIR", "cache")]);
+}
+
+#[test]
+fn what_node_finds_around_the_project_is_hidden() {
+    let masks = with(&[]);
+    let check = |folder: &str, expected: bool| assert_eq!(has(&masks, folder), expected, "{folder}");
+    check("/home/kim/work/node_modules", true);
+    check("/home/kim/node_modules", true);
+    check("/home/kim/.node_modules", true);
+    check("/home/node_modules", true);
+    check("/node_modules", true);
+    check("/home/kim/work/.pnpm-store", true);
+    check("/home/kim/work/shop/node_modules", false);
+    for mask in &masks {
+        let is_of_node = mask.path.to_str().unwrap().contains("/node_modules");
+        assert!(!is_of_node || mask.is_left_out_when_absent(), "{mask:?} would make a project of a folder");
+    }
+    assert!(masks.iter().any(|mask| !mask.is_left_out_when_absent()));
 }
 
 #[test]

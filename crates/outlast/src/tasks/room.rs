@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use drill::Place;
+use drill::{Mask, Place};
 use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
 use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 
@@ -115,7 +115,7 @@ pub(crate) fn environment(order: &Order, settings: &intercept::Settings) -> Vec<
 #[derive(Debug)]
 pub(crate) struct Masked {
     pub(crate) fresh: Fresh,
-    pub(crate) masks: Vec<drill::Mask>,
+    pub(crate) masks: Vec<Mask>,
 }
 
 /// Plans the copies of a fresh room: the project's own files, an overlay over the home folder, no caches.
@@ -128,7 +128,7 @@ pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
     let real_homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
     let real_root = root.canonicalize()?;
     let real = Place { homes: &real_homes, project: &real_root, directory: &real_root, ..place };
-    masks.retain(|mask| can_be_masked(&mask.path, &homes, &real));
+    masks.retain(|mask| can_be_masked(mask, &homes, &real));
     if own_uid() == Some(0) {
         // Only root can use the machine's own package manager, and so its caches.
         masks.extend(drill::mask::machine_masks().into_iter().filter(|mask| mask.path.is_dir()));
@@ -155,11 +155,13 @@ fn settings_text(path: &Path) -> Option<String> {
 
 /// Whether an empty folder can lie over a path: it is one, or can be made one in a copy of a home; and no link leads it
 /// to a home, the project, or what holds them.
-fn can_be_masked(path: &Path, homes: &[PathBuf], real: &Place<'_>) -> bool {
+fn can_be_masked(mask: &Mask, homes: &[PathBuf], real: &Place<'_>) -> bool {
+    let path = mask.path.as_path();
     let Ok(folder) = path.canonicalize() else {
         let is_there = |folder: &&Path| folder.symlink_metadata().is_ok();
         let parent = path.ancestors().find(is_there);
-        return parent.is_some_and(|parent| parent != path && parent.is_dir())
+        return !mask.is_left_out_when_absent()
+            && parent.is_some_and(|parent| parent != path && parent.is_dir())
             && homes.iter().any(|home| path.starts_with(home));
     };
     folder.is_dir() && real.may_hide(&folder)
@@ -196,4 +198,60 @@ fn scratch(order: &Order, homes: &[PathBuf]) -> PathBuf {
         .chain([PathBuf::from("/var/tmp"), PathBuf::from("/tmp")])
         .find(is_outside)
         .unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns what a fresh room hides of a folder with a home, a project in it, and what `prepare` adds.
+    fn hidden(prepare: impl Fn(&Path)) -> Vec<PathBuf> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let (home, project) = (root.join("home"), root.join("home/work/shop"));
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::create_dir(project.join(".git")).unwrap();
+        prepare(&root);
+        let variables = vec![("HOME".into(), home.into()), ("ROOT".into(), root.clone().into())];
+        let order = Order { command: Vec::new(), directory: project, variables, stdout: Stdout::Own };
+        let masks = fresh(&order).unwrap().masks;
+        masks.iter().filter_map(|mask| mask.path.strip_prefix(&root).ok().map(Path::to_owned)).collect()
+    }
+
+    #[track_caller]
+    fn check(settings: &str, path: &str, expected: bool) {
+        let hidden = hidden(|root| {
+            for folder in ["warm", "home/warm", "home/node_modules"] {
+                std::fs::create_dir(root.join(folder)).unwrap();
+            }
+            std::fs::write(root.join("home/file"), "").unwrap();
+            std::os::unix::fs::symlink(root.join("home"), root.join("home/link")).unwrap();
+            std::fs::write(root.join("home/.npmrc"), settings).unwrap();
+        });
+        assert_eq!(hidden.contains(&PathBuf::from(path)), expected, "{settings}: {path} in {hidden:?}");
+    }
+
+    #[test]
+    fn a_cache_that_settings_name_is_hidden_if_a_folder_can_lie_over_it() {
+        check("cache=${ROOT}/warm", "warm", true);
+        check("cache=${ROOT}/elsewhere", "warm", false);
+        check("cache=~/warm", "home/warm", true);
+        check("cache=~/not/yet", "home/not/yet", true);
+        check("cache=${ROOT}/not/yet", "not/yet", false);
+        check("cache=~/file", "home/file", false);
+        check("cache=~/file/below", "home/file/below", false);
+        check("cache=~/link", "home/link", false);
+        check("cache=${ROOT}", "", false);
+        check("", "home/node_modules", true);
+        check("", "home/work/node_modules", false);
+    }
+
+    #[test]
+    fn settings_are_read_as_far_as_they_may_reach() {
+        let padding = usize::try_from(SETTINGS_BYTES_MAX).unwrap();
+        check(&format!("cache=~/warm\n{}", " ".repeat(padding)), "home/warm", true);
+        check(&format!("{}\ncache=~/warm", " ".repeat(padding)), "home/warm", false);
+        let hidden = hidden(|root| std::fs::create_dir(root.join("home/.npmrc")).unwrap());
+        assert!(hidden.contains(&PathBuf::from("home/.npm")), "{hidden:?}");
+    }
 }
