@@ -110,3 +110,29 @@ fn no_parent_of_a_masked_folder_can_be_moved_and_other_folders_can() {
         assert!(folder.join("user/moved/outlast/keys").exists(), "the control");
     }
 }
+
+#[test]
+fn no_parent_of_a_masked_folder_can_be_moved_through_another_mount() {
+    if !is_root() {
+        return;
+    }
+    for probe in ["PROBE", "NOBODY"] {
+        let folder = Folder::new();
+        folder.write("user/deep/home/key", "secret");
+        for name in ["user", "user/deep", "user/deep/home", "user/free", "alt"] {
+            folder.make(name);
+        }
+        let at = |name: &str| folder.join(name).display().to_string();
+        let script = format!("cd {}; mv -T deep hidden; mv -T free moved", at("alt"));
+        let output = with_own_mounts(&format!(
+            "mount --bind {} {}; HOME={} {probe} --mask {} -- sh -c '{script}'",
+            at("user"),
+            at("alt"),
+            at("user"),
+            at("user/deep/home")
+        ));
+        assert!(folder.join("user/deep/home/key").exists(), "{probe}: {output:?}");
+        assert!(!folder.join("user/hidden").exists(), "{probe}: {output:?}");
+        assert!(folder.join("user/moved").exists(), "the control, {probe}: {output:?}");
+    }
+}
