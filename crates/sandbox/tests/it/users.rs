@@ -58,7 +58,7 @@ fn real_root_without_user_namespaces_has_the_same_room() {
     let inside = format!(
         "curl -sS http://crates.io/; id -u; cat {home}/key; umount {home}; umount -l {home}; cat {home}/key; \
          ip link set lo down; unshare -m true && echo unshared; python3 -c \"import socket; socket.socket(40)\"; \
-         : >> /proc/sys/kernel/core_pattern && echo written; find /dev -type b; ls /proc | grep -c ^[0-9]"
+         (: >> /proc/sys/kernel/core_pattern) && echo written; find /dev -type b; ls /proc | grep -c ^[0-9]"
     );
     let output = without_user_namespaces(&format!("PROBE --port 80 --mask {home} -- sh -c '{inside}'"));
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
