@@ -85,9 +85,12 @@ pub fn masks(
     read: &dyn Fn(&Path) -> Option<String>,
 ) -> Vec<Mask> {
     let mut found = Vec::new();
+    // A project may have a hundred thousand files; they are gone through once.
+    let settings_files = settings::among(place.files);
+    let narrowed = Place { files: &settings_files, ..*place };
     for home in place.homes {
         found.extend(defaults(home));
-        found.extend(settings::named(place, home, lookup, read));
+        found.extend(settings::named(&narrowed, home, lookup, read));
     }
     found.extend(moved(lookup));
     found.extend(around(place.project));

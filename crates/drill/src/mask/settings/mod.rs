@@ -6,7 +6,8 @@ mod list;
 mod tests;
 mod value;
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use list::{ALL, Key, Relative, Settings, Spot};
@@ -29,6 +30,19 @@ struct File {
 enum Origin {
     Project,
     Elsewhere,
+}
+
+/// Returns those of a project's files that may be settings.
+pub(super) fn among(files: &[PathBuf]) -> Vec<PathBuf> {
+    let spots = ALL.iter().flat_map(|settings| settings.spots);
+    let names: BTreeSet<&OsStr> = spots
+        .filter_map(|spot| match spot {
+            Spot::Project(path) => Path::new(path).file_name(),
+            _ => None,
+        })
+        .collect();
+    let is_settings = |file: &&PathBuf| file.file_name().is_some_and(|name| names.contains(name));
+    files.iter().filter(is_settings).cloned().collect()
 }
 
 /// Returns the folders that settings files name, for one home, the too large ones replaced by what is known below them.
