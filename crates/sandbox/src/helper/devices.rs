@@ -146,7 +146,9 @@ fn keep_terminal(path: &Path, held: &OwnedFd) -> Result<(), Failure> {
     let mut opened = Vec::new();
     while number < MAX_TERMINALS && !path.exists() && opened.len() <= number {
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        opened.push(open("/dev/pts/ptmx", flags, Mode::empty()).map_err(refused("keeping the terminal"))?);
+        // A limit on open files costs the name, not the room.
+        let Ok(terminal) = open("/dev/pts/ptmx", flags, Mode::empty()) else { break };
+        opened.push(terminal);
     }
     if path.exists() {
         // It stays open, and so its name in place, for as long as this process lives: that is, the room.
