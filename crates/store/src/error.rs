@@ -49,6 +49,12 @@ pub enum WriteError {
         /// The system's reason.
         source: Arc<io::Error>,
     },
+    /// The home can be read and not be written to: read-only media, a backup, or somebody else's.
+    #[error("the store is read-only")]
+    ReadOnly {
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
     /// The index could not be brought up to date; what the journal has is durable all the same.
     #[error("could not update the index")]
     Index {

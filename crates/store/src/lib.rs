@@ -3,6 +3,7 @@
 //! Files are the truth (docs/FORMAT.md); the index is a fold of them. Nothing here deletes what was kept. The caller's
 //! path never waits for the disk: one thread in the background makes things durable in batches.
 
+mod access;
 mod blob;
 mod care;
 mod commit;

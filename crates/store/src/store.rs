@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use model::{Event, Sha256};
 
+use crate::access::Access;
 use crate::blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter, Folder};
 use crate::commit::{self, Desk, Shared};
 use crate::error::{AppendError, IndexError, OpenError, WriteError};
@@ -36,13 +37,14 @@ struct Handle {
 impl Store {
     /// Opens a home's store, or makes it: sweeps what dead processes left, and lets the index catch up.
     ///
+    /// One that may not be written to is opened as well, without making or sweeping anything; every write is refused.
     /// A damaged journal does not keep it from opening: lookups answer, nothing is appended, `verify` says what is wrong.
     pub fn open(home: &Path, clock: host::Clock) -> Result<Self, OpenError> {
-        let lock = Self::lock(home)?;
-        let folder = Folder::open(home).map_err(OpenError::at(&home.join("blobs")))?;
-        let desk = Desk::open(home).map_err(|source| OpenError::Index { source })?;
+        let (lock, access) = Self::lock_or_read(home)?;
+        let folder = Folder::open(home, &access).map_err(OpenError::at(&home.join("blobs")))?;
+        let desk = Desk::open(home, &access).map_err(|source| OpenError::Index { source })?;
         lock.unlock().map_err(OpenError::at(home))?;
-        let shared = Arc::new(Shared::new(home.to_owned(), clock, folder, lock, desk));
+        let shared = Arc::new(Shared::new(home.to_owned(), clock, access, folder, lock, desk));
         let for_thread = shared.clone();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -54,6 +56,11 @@ impl Store {
     /// Returns the folder that holds the store.
     pub fn home(&self) -> &Path {
         &self.shared().home
+    }
+
+    /// Refuses where the home may not be written to, for whoever wants to know before the work is begun.
+    pub fn check_writable(&self) -> Result<(), WriteError> {
+        self.shared().access.check_write()
     }
 
     /// Begins a new blob.
@@ -147,6 +154,21 @@ impl Store {
             .map_err(OpenError::at(&path))?;
         lock.lock().map_err(OpenError::at(&path))?;
         Ok(lock)
+    }
+
+    /// As [`Store::lock`], but where that may not be written to, the lock is opened and not taken.
+    fn lock_or_read(home: &Path) -> Result<(File, Access), OpenError> {
+        match Self::lock(home) {
+            Err(OpenError::Io { path, source }) if Access::is_denied(&source) => {
+                let folder = home.join("journal");
+                // A folder can be locked, too; nobody else locks it.
+                let Ok(lock) = regular::open(&folder.join("lock")).or_else(|_| File::open(&folder)) else {
+                    return Err(OpenError::Io { path, source });
+                };
+                Ok((lock, Access::Read { reason: Arc::new(source) }))
+            }
+            locked => Ok((locked?, Access::Write)),
+        }
     }
 
     fn blob_size(&self, sha256: &Sha256) -> Result<Option<u64>, IndexError> {

@@ -12,6 +12,7 @@ use host::file::sync_folder;
 use model::{Sha256, Sha256Hasher};
 
 use super::BlobFault;
+use crate::access::Access;
 use crate::regular;
 
 /// Files are synced by this many threads: most of an fsync is waiting, and file systems commit several at once.
@@ -62,10 +63,12 @@ struct Temporaries {
 
 impl Folder {
     /// Opens `blobs/` and sweeps the temporaries of the dead. The caller holds the journal's lock.
-    pub(crate) fn open(home: &Path) -> io::Result<Self> {
+    pub(crate) fn open(home: &Path, access: &Access) -> io::Result<Self> {
         let root = home.join("blobs");
-        host::file::create_folder(&root)?;
-        sweep(&root)?;
+        if matches!(access, Access::Write) {
+            host::file::create_folder(&root)?;
+            sweep(&root)?;
+        }
         Ok(Self {
             root,
             lock: home.join("journal/lock"),

@@ -24,6 +24,7 @@ pub struct BlobWriter {
 
 impl BlobWriter {
     pub(crate) fn new(store: Store) -> Result<Self, WriteError> {
+        store.shared().access.check_write()?;
         let (path, file) = store.shared().folder.temporary()?;
         Ok(Self { store, path: Some(path), file, hasher: Sha256Hasher::new(), size_bytes: 0 })
     }

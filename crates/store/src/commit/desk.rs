@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{Item, Shared};
+use crate::access::Access;
 use crate::error::{IndexError, WriteError};
 use crate::index::{IndexWriter, Place, Position};
 use crate::journal::{Journal, Line, Numbered, SEGMENT_BYTES_MAX, Whole, hash_at};
@@ -40,7 +41,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Opens journal and index and lets the index catch up. The caller holds the file lock.
-    pub(crate) fn open(home: &Path) -> Result<Self, IndexError> {
+    pub(crate) fn open(home: &Path, access: &Access) -> Result<Self, IndexError> {
+        if let Access::Read { .. } = access {
+            return Self::open_to_read(home);
+        }
         let mut journal = Journal::open(home)?;
         let index = match Self::open_index(home, &mut journal) {
             // The disk may be full: what is held can be looked up all the same, and listed whole.
@@ -53,6 +57,18 @@ impl Desk {
             }
             opened => opened?,
         };
+        Ok(Self { journal, index })
+    }
+
+    /// Opens the journal and makes an index in memory, without a lock: others may append meanwhile.
+    fn open_to_read(home: &Path) -> Result<Self, IndexError> {
+        // Asked before the journal is read, so that the journal cannot be the one that is behind.
+        let position = IndexWriter::position_of_immutable(&home.join("index.db"));
+        let mut journal = Journal::open_to_read(home)?;
+        if let Some(position) = position {
+            compare(&mut journal, &home.join("journal"), &position);
+        }
+        let index = IndexWriter::in_memory(&journal)?;
         Ok(Self { journal, index })
     }
 

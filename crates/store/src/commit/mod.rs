@@ -17,6 +17,7 @@ pub(crate) use desk::{Desk, Outcome};
 pub(crate) use overlay::Overlay;
 pub(crate) use queue::{Guarded, Item, Queue};
 
+use crate::access::Access;
 use crate::blob::{Folder, Temporary};
 use crate::error::{IndexError, WriteError};
 use crate::index::{Index, needs};
@@ -38,6 +39,7 @@ const GUARDED_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Shared {
     pub(crate) home: PathBuf,
     pub(crate) clock: host::Clock,
+    pub(crate) access: Access,
     pub(crate) folder: Folder,
     pub(crate) index: Index,
     /// Locked on disk around everything that appends to the journal or writes the index.
@@ -56,11 +58,19 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(home: PathBuf, clock: host::Clock, folder: Folder, lock: File, desk: Desk) -> Self {
+    pub(crate) fn new(
+        home: PathBuf,
+        clock: host::Clock,
+        access: Access,
+        folder: Folder,
+        lock: File,
+        desk: Desk,
+    ) -> Self {
         Self {
             index: Index::new(desk.place()),
             home,
             clock,
+            access,
             folder,
             lock,
             desk: Mutex::new(desk),
@@ -158,6 +168,7 @@ impl Shared {
     }
 
     fn draft(&self, events: &[Event]) -> Result<Vec<Draft>, WriteError> {
+        self.access.check_write()?;
         let now = self.clock.now();
         let mut drafts = Vec::with_capacity(events.len());
         for event in events {
@@ -219,6 +230,10 @@ impl Shared {
         let stamp = Journal::stamp_on_disk(&self.home.join("journal"));
         if *unpoisoned(&self.folded) == stamp && stamp.is_some() && !self.overlay().is_behind() {
             return Ok(());
+        }
+        if self.index.is_in_memory() {
+            // Nobody else folds into it, so what others have acknowledged must be waited for.
+            return self.locked(|desk| desk.catch_up(self).map(|_| ()));
         }
         self.index.renew();
         // Whoever holds either lock folds what he appends before he lets go; it is not acknowledged yet.

@@ -81,6 +81,11 @@ impl Index {
         Ok(answer)
     }
 
+    /// Returns whether only this process has it.
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        matches!(self.place, Place::Memory(_))
+    }
+
     /// Forgets connections to a file that has been replaced.
     pub(crate) fn renew(&self) {
         let now = self.place.inode().unwrap_or_default();

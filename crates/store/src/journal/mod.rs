@@ -31,7 +31,7 @@ pub(crate) type Stamp = (u64, u64);
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
-    file: File,
+    opened: Opened,
     stamp: Stamp,
     header: Header,
     tail: Tail,
@@ -40,6 +40,22 @@ pub(crate) struct Journal {
     pub(crate) hash: Sha256,
     /// Why nothing may be appended any more.
     pub(crate) damage: Option<String>,
+}
+
+/// What the open segment was opened for.
+#[derive(Debug)]
+enum Opened {
+    ToAppend { file: File },
+    ToRead,
+}
+
+impl Opened {
+    fn file(&mut self) -> io::Result<&mut File> {
+        match self {
+            Self::ToAppend { file } => Ok(file),
+            Self::ToRead => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+        }
+    }
 }
 
 /// An entry and the number it gets in its subject.
@@ -65,9 +81,18 @@ impl Journal {
             None => File::open(folder)?,
             Some(_) => File::options().read(true).append(true).open(&path)?,
         };
+        Self::read(folder, Opened::ToAppend { file })
+    }
+
+    /// Opens a journal that may not be written to; its end is not mended.
+    pub(crate) fn open_to_read(home: &Path) -> io::Result<Self> {
+        Self::read(&home.join("journal"), Opened::ToRead)
+    }
+
+    fn read(folder: &Path, opened: Opened) -> io::Result<Self> {
         let mut journal = Self {
             folder: folder.to_owned(),
-            file,
+            opened,
             stamp: (0, 0),
             header: Header::first(),
             tail: Tail::Clean,
@@ -104,8 +129,10 @@ impl Journal {
             return Ok(());
         }
         let path = self.folder.join("current.jsonl");
-        if stamp.0 != self.stamp.0 {
-            self.file = File::options().read(true).append(true).open(&path)?;
+        if stamp.0 != self.stamp.0
+            && let Opened::ToAppend { file } = &mut self.opened
+        {
+            *file = File::options().read(true).append(true).open(&path)?;
         }
         let bytes = regular::read(&path)?;
         let known = usize::try_from(self.stamp.1).unwrap_or(usize::MAX);
@@ -135,6 +162,7 @@ impl Journal {
 
     /// Mends what a crash left at the end: cuts a torn entry off, completes a whole one. The caller holds the lock.
     pub(crate) fn mend_tail(&mut self) -> io::Result<()> {
+        let Opened::ToAppend { file } = &mut self.opened else { return Ok(()) };
         if self.damage.is_some() {
             return Ok(());
         }
@@ -142,15 +170,15 @@ impl Journal {
             Tail::Clean => return Ok(()),
             Tail::Torn { start } => {
                 tracing::warn!("cut off an entry that a crash left unfinished");
-                self.file.set_len(start as u64)?;
+                file.set_len(start as u64)?;
             }
             Tail::Whole { end } => {
                 tracing::warn!("completed an entry whose line feed was missing");
-                self.file.set_len(end as u64)?;
-                self.file.write_all(b"\n")?;
+                file.set_len(end as u64)?;
+                file.write_all(b"\n")?;
             }
         }
-        self.file.sync_all()?;
+        file.sync_all()?;
         // From the beginning: what was completed is an entry like any other.
         self.stamp = (self.stamp.0, 0);
         self.refresh()
@@ -196,15 +224,17 @@ impl Journal {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         failpoint::pass("journal.append")?;
-        self.file.write_all(bytes)?;
+        self.opened.file()?.write_all(bytes)?;
         failpoint::pass("journal.appended")?;
-        self.file.sync_data()?;
+        self.opened.file()?.sync_data()?;
         failpoint::pass("journal.synced")
     }
 
     /// Takes a failed append back, so that it can be tried again without any entry standing twice.
     fn take_back(&mut self) {
-        let taken_back = self.file.set_len(self.stamp.1).and_then(|()| self.file.sync_all());
+        let size_bytes = self.stamp.1;
+        let taken_back =
+            self.opened.file().and_then(|file| file.set_len(size_bytes).and_then(|()| file.sync_all()));
         if let Err(error) = taken_back {
             self.damage = Some(format!("a failed append could not be taken back: {error}"));
         }

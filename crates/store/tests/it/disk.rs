@@ -1,11 +1,11 @@
-//! A disk that is really full: a small file system of the test's own, mounted where nobody else sees it.
+//! A disk that is really full, or read-only: a small file system of the test's own, mounted where nobody else sees it.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::Command;
 
 use model::Sha256;
-use store::WriteError;
+use store::{AppendError, Store, WriteError};
 
 use crate::rebuild::answers;
 use crate::workload::Workload;
@@ -68,6 +68,7 @@ fn check(home: &Home, before: &str, what: &str) {
     let store = home.open();
     assert_eq!(answers(&store), before, "{what}");
     assert_good(&store);
+    store.check_writable().unwrap();
     drop(store);
     make_room(home);
     let store = home.open();
@@ -143,5 +144,88 @@ fn an_index_in_memory_is_read_while_it_is_written() {
         });
         assert_eq!(store.lookup(&key("0/59")).unwrap().unwrap().sha256, Sha256::of(&[59]));
         assert_good(&store);
+    });
+}
+
+/// Asserts that a store that may not be written to answers as before, takes nothing and changes nothing.
+fn check_read_only(home: &Home, before: &str) {
+    let files = |home: &Home| {
+        let find = Command::new("find").arg(home.path()).args(["-printf", "%p %s %T@\n"]).output().unwrap();
+        String::from_utf8(find.stdout).unwrap()
+    };
+    let found = files(home);
+    let store = home.open();
+    assert_eq!(answers(&store), before);
+    let report = store.verify(&mut |_| {}).unwrap();
+    assert!(report.is_good() && report.checked > 10, "{report:?}");
+    let refused = |told: Result<(), WriteError>| {
+        assert!(matches!(told, Err(WriteError::ReadOnly { .. })), "{told:?}");
+    };
+    refused(store.check_writable());
+    refused(store.put(b"much").map(|_| ()));
+    refused(store.writer().map(|_| ()));
+    refused(store.record(vec![gone("a", 3)]));
+    let appended = store.append(None, vec![drilled(1)]);
+    assert!(
+        matches!(appended, Err(AppendError::Write { source: WriteError::ReadOnly { .. } })),
+        "{appended:?}"
+    );
+    assert!(Store::rebuild_index(home.path(), clock()).is_err());
+    assert_eq!(answers(&store), before, "nothing of it is seen later");
+    drop(store);
+    assert_eq!(files(home), found);
+}
+
+#[test]
+fn a_read_only_disk_is_read_and_nothing_else() {
+    apart("disk::a_read_only_disk_is_read_and_nothing_else", || {
+        let (home, before) = small();
+        let journal = fs::read_to_string(home.current()).unwrap();
+        let end = journal.trim_end().rfind('\n').unwrap() + 1;
+        mount(&["-o", "remount,ro"], &home);
+        check_read_only(&home, &before);
+        mount(&["-o", "remount,rw"], &home);
+        // What a crash left is not mended, and does not count.
+        fs::write(home.current(), format!("{journal}{{\"seq\":")).unwrap();
+        mount(&["-o", "remount,ro"], &home);
+        let store = home.open();
+        assert_eq!(answers(&store), before);
+        drop(store);
+        mount(&["-o", "remount,rw"], &home);
+        // What was lost is told here, too.
+        fs::write(home.current(), &journal[..end]).unwrap();
+        mount(&["-o", "remount,ro"], &home);
+        assert!(!home.open().verify(&mut |_| {}).unwrap().is_good(), "the last line is gone");
+        mount(&["-o", "remount,rw"], &home);
+        fs::write(home.current(), &journal).unwrap();
+        home.forget_index();
+        fs::remove_file(home.path().join("journal/lock")).unwrap();
+        mount(&["-o", "remount,ro"], &home);
+        check_read_only(&home, &before);
+        mount(&["-o", "remount,rw"], &home);
+        assert_good(&home.open());
+    });
+}
+
+#[test]
+fn whoever_only_reads_sees_what_others_write_meanwhile() {
+    apart("disk::whoever_only_reads_sees_what_others_write_meanwhile", || {
+        let (home, view) = (Home::new(), Home::new());
+        let writer = home.open();
+        mount(&["--bind", "-o", "ro", home.path().to_str().unwrap()], &view);
+        let reader = view.open();
+        assert!(reader.put(b"1").is_err());
+        for number in 0..6 {
+            keep(&writer, &format!("{number}"), b"1");
+            writer.append(None, vec![rejected(&format!("{number}"), &"x".repeat(1_000_000))]).unwrap();
+            assert!(reader.lookup(&key(&format!("{number}"))).unwrap().is_some());
+            assert_eq!(answers(&reader), answers(&writer));
+        }
+        assert!(!home.closed_segments().is_empty());
+        assert_good(&reader);
+        assert_eq!(answers(&view.open()), answers(&writer));
+        // SQLite keeps files of one process open for as long as any of them is locked.
+        drop((reader, writer));
+        assert!(Command::new("umount").arg(view.path()).status().unwrap().success());
     });
 }
