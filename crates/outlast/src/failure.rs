@@ -100,6 +100,9 @@ impl From<store::WriteError> for Failure {
     fn from(error: store::WriteError) -> Self {
         let hint = match &error {
             store::WriteError::Damaged { .. } => JOURNAL_HINT,
+            store::WriteError::ReadOnly { .. } => {
+                "this home can only be read; name another with --home, or make it writable for this user"
+            }
             _ => "check the free space of the disk that holds Outlast's home folder",
         };
         Self::no(error).hint(hint)

@@ -57,6 +57,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
     let order = Order::here(arguments.command).map_err(own)?;
     let store = home.store().map_err(own)?;
+    store.check_writable().map_err(|error| own(error.into()))?;
     let copies = if arguments.fresh { Copies::Fresh } else { Copies::Own };
     let named: Vec<String> =
         arguments.output.iter().map(|path| format!("--output={}", path.display())).collect();

@@ -63,7 +63,7 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         }
     };
     drop(writing);
-    home.store()?;
+    home.store()?.check_writable()?;
     let made = |is_made| if is_made { "made" } else { "was there already" };
     say(global, &format_args!("{}: {}", file.display(), made(made_file)));
     say(global, &format_args!("{}: {}", home.keys().display(), made(made_key)));

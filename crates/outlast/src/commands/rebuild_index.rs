@@ -23,8 +23,8 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     if global.json {
         speak::json(&report)?;
     }
-    say(global, &format_args!("index made anew from {} of the journal", count(report.n_entries, "line")));
     if report.journal.is_empty() {
+        say(global, &format_args!("index made anew from {} of the journal", count(report.n_entries, "line")));
         return Ok(ExitCode::SUCCESS);
     }
     for problem in &report.journal {

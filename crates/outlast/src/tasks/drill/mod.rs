@@ -58,6 +58,7 @@ pub(crate) async fn run(
         // Standard output is the report's then.
         order.stdout = Stdout::ToStderr;
     }
+    store.check_writable()?;
     let key = key(home)?;
     let recorded = recorded(store, &order, request.run.as_ref())?;
     let task = Task {
