@@ -1,6 +1,6 @@
 //! Asks an upstream for an object, once for however many clients, and decides what its answer is worth.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,6 +19,9 @@ use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
 use crate::want::{Shape, Want};
+
+/// Held while the journal's next line about an object is chosen: sessions of one process share a store.
+static KEEPING: Mutex<()> = Mutex::new(());
 
 impl Inner {
     /// Joins the transfer of an object, or begins it.
@@ -226,7 +229,8 @@ impl Inner {
 
     /// Writes to the journal that an object is held, or that it still is.
     pub(crate) fn keep(&self, want: &Want, held: Held) -> Result<(), String> {
-        // Another session may have kept it meanwhile.
+        // Another session may have kept it meanwhile; none may between the look and the line.
+        let _keeping = lock(&KEEPING);
         let newest = self.engine.store.lookup(&want.key).ok().flatten();
         let is_first = newest.as_ref().is_none_or(|newest| {
             !newest.immutable || newest.sha256 == held.sha256 || held.proof == Proof::Verified

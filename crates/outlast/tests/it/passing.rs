@@ -66,9 +66,11 @@ fn nothing_is_said_before_the_command_has_ended() {
 }
 
 const TERMINAL: &str = r#"
-import fcntl, os, pty, struct, sys, termios, time
+import fcntl, os, pty, signal, struct, sys, termios, time
 child, terminal = pty.fork()
 if child == 0:
+    # Whoever runs the tests in the background has them ignore Ctrl-C, and what they start with them.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 101, 0, 0))
 said = b""

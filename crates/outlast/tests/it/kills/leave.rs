@@ -50,6 +50,8 @@ fn start(scene: &Scene, verb: &[&str], command: &[String], end: End) -> Run {
             starter.stdout(Stdio::null()).stderr(Stdio::null());
         }
     }
+    // Whoever runs the tests in the background has them ignore Ctrl-C, and what they start with them.
+    starter.args(["env", "--default-signal=INT,QUIT"]);
     let child = starter.arg(OUTLAST).args(words).spawn().unwrap();
     Run { child, terminal }
 }
