@@ -19,7 +19,7 @@ use crate::headers;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::note::Ending;
 use crate::refusal::Refusal;
-use crate::serve::answer;
+use crate::serve::{answer, object};
 use crate::session::{Inner, Session};
 use crate::upstream::{Chooser, Question};
 
@@ -99,7 +99,7 @@ impl Session {
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) => {
-                inner.end(number, remembered(&held, Source::Upstream, Freshness::Fresh));
+                inner.end(number, object(&held, held.status, Source::Upstream, Freshness::Fresh));
                 return answer(status, headers::from_saved(&saved), host::http::whole(bytes));
             }
             Ok((status, saved, bytes, kept)) if status.is_success() || !inner.remembers(&key) => {
@@ -237,7 +237,7 @@ impl Inner {
         match self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX) {
             Ok(bytes) => {
                 self.note_stale(url.object().host(), trouble);
-                self.end(number, remembered(&held, Source::Copy, Freshness::Stale));
+                self.end(number, object(&held, held.status, Source::Copy, Freshness::Stale));
                 let mut headers = headers::from_saved(&held.headers);
                 headers.insert("outlast-state", http::HeaderValue::from_static("stale"));
                 let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
@@ -261,18 +261,6 @@ fn is_answer(saved: &[model::SavedHeader], bytes: &Bytes) -> bool {
 /// Returns whether a status says that the registry does not have the API that was asked.
 const fn is_not_offered(status: StatusCode) -> bool {
     matches!(status.as_u16(), 404 | 405 | 410)
-}
-
-fn remembered(held: &Held, source: Source, freshness: Freshness) -> Ending {
-    Ending::Object {
-        status: held.status,
-        sha256: held.sha256,
-        size_bytes: held.size_bytes,
-        source,
-        proof: held.proof,
-        freshness,
-        confirmed_at: held.confirmed_at,
-    }
 }
 
 /// A body that is passed on and counted.

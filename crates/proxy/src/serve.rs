@@ -327,7 +327,8 @@ fn unsatisfiable(size: u64) -> Response<Outgoing> {
     answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, host::http::whole(Bytes::new()))
 }
 
-fn object(held: &Held, status: u16, source: Source, freshness: Freshness) -> Ending {
+/// Returns the ending of an exchange that was answered with a held object.
+pub(crate) fn object(held: &Held, status: u16, source: Source, freshness: Freshness) -> Ending {
     Ending::Object {
         status,
         sha256: held.sha256,

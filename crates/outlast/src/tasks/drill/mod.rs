@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow};
 use drill::{
     Action, Actor, Deed, Environment, Facts, HostTimeline, Missing, RecordedRun, Report, Scenario, SigningKey,
 };
-use model::{Cut, Event, Record, RunId, Sha256, Timestamp, Verdict};
+use model::{Event, Record, RunId, Sha256, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
 use sandbox::Stdout;
 use store::{Entry, Store};
@@ -150,7 +150,7 @@ fn facts(
         scenario: scenario.clone(),
         record: done.record.clone(),
         recorded: Some(recorded),
-        timelines: timelines(&scenario.cut, done),
+        timelines: timelines(scenario, done),
         missing: missing(&done.findings.exchanges),
         unanswered_names: done.unanswered_names.clone(),
         masked: done.masked.iter().map(|mask| mask.path.display().to_string()).collect(),
@@ -161,17 +161,13 @@ fn facts(
     }
 }
 
-fn timelines(cuts: &[Cut], done: &Done) -> Vec<HostTimeline> {
-    let fault = |host: &str| {
-        let named = cuts.iter().find(|cut| cut.host == host);
-        named.or_else(|| cuts.iter().find(|cut| cut.concerns(host))).map(|cut| cut.fault)
-    };
+fn timelines(scenario: &Scenario, done: &Done) -> Vec<HostTimeline> {
     done.findings
         .hosts
         .iter()
         .map(|(host, times)| HostTimeline {
             host: host.clone(),
-            fault: fault(host),
+            fault: scenario.fault_of(host),
             first_request_ms: times.first_request_ms,
             detected_ms: times.detected_ms,
             recovered_ms: times.recovered_ms,
