@@ -1,5 +1,6 @@
 //! Without a fault a fake is a good server.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use fakes::{Answer, Fault, Upstream};
@@ -106,6 +107,18 @@ fn the_log_has_every_request_in_order_failed_ones_included() {
 fn a_dropped_upstream_is_gone() {
     let upstream = upstream();
     let address = upstream.plain_address();
+    upstream.put(HOST, "/mine", Answer::text("mine alone"));
+    let is_there = || {
+        let mut text = String::new();
+        // Another test may listen on the same port meanwhile, but it has other answers.
+        let _ = std::net::TcpStream::connect(address).and_then(|mut stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+            write!(stream, "GET /mine HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n")?;
+            stream.read_to_string(&mut text)
+        });
+        text.contains("mine alone")
+    };
+    assert!(is_there());
     drop(upstream);
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(!is_there());
 }
