@@ -80,6 +80,15 @@ pub enum Deed {
         /// From the request to the last byte.
         duration_ms: u64,
     },
+    /// A request was answered, and nothing came of it that the command could miss.
+    Settled {
+        /// `GET`, `POST` …
+        method: String,
+        /// The address.
+        url: ObjectUrl,
+        /// The status the command saw.
+        status: u16,
+    },
     /// A request could not be answered from what is held.
     Missing {
         /// The address.

@@ -91,9 +91,7 @@ impl Inner {
     fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<String> {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
         let worse = want.ecosystem.judge(&previous.facts, new)?;
-        let is_lost = |vouched: &&Vouched| {
-            vouched.coordinate.as_ref().is_some_and(|coordinate| worse.lost.contains(&coordinate.version))
-        };
+        let is_lost = |vouched: &&Vouched| worse.lost.contains(&vouched.version);
         let is_needed = |vouched: &Vouched| {
             self.vouchers.pins(vouched) || vouched.url.as_ref().is_some_and(|url| self.holds_file(url))
         };

@@ -12,6 +12,7 @@ mod headers;
 mod index;
 mod limits;
 mod note;
+mod notice;
 mod pass;
 mod range;
 mod refusal;

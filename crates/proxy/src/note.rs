@@ -64,6 +64,12 @@ pub enum Ending {
         /// Why, in words for a person.
         reason: String,
     },
+    /// Answered, and nothing came of it that a build could miss: another spelling of an address, or a word to a registry
+    /// that nobody waits for.
+    Settled {
+        /// The status the client saw.
+        status: u16,
+    },
     /// Refused before any upstream saw it.
     Refused {
         /// Why, in words for a person.

@@ -119,6 +119,8 @@ impl Session {
             Class::Live { reason } => {
                 self.pass(number, url, &parts.method, &parts.headers, body, reason).await
             }
+            Class::Notice => self.notice(number, url, &parts.headers, body).await,
+            Class::Moved { to } => self.moved(number, &to),
             Class::Question => self.question(number, url, &parts.headers, body, ecosystem).await,
             Class::Index(index) => {
                 let want = Want::index(url, index, &parts.headers, Chooser::Command, ecosystem);

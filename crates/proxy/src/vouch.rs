@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use model::{Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
-use registry::{ANY_REGISTRY, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
+use registry::{Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
 
 use crate::copy::Prior;
 use crate::decide;
@@ -52,24 +52,41 @@ impl Table {
         Self { facts, by_coordinate, by_url }
     }
 
-    /// Returns the digests of a file.
-    fn digests(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&DigestSet> {
+    fn file(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&Vouched> {
         let number = self
             .by_url
             .get(url)
             .or_else(|| coordinate.and_then(|coordinate| self.by_coordinate.get(coordinate)))?;
-        Some(&self.facts.vouched[*number].digests)
+        Some(&self.facts.vouched[*number])
+    }
+
+    /// Returns the digests of a file, if there are any.
+    fn digests(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&DigestSet> {
+        self.file(coordinate, url).map(|file| &file.digests).filter(|digests| !digests.is_empty())
     }
 }
 
-/// A registry, the digests that a lock pins there, and the lock's name.
-type Pinned = (String, DigestSet, String);
+/// What one lock says of one version, or of one of its files.
+#[derive(Debug)]
+struct Pinned {
+    coordinate: Coordinate,
+    digests: DigestSet,
+    lock_name: String,
+}
+
+/// What one lock says of one address.
+#[derive(Debug)]
+struct UrlPin {
+    coordinate: Option<Coordinate>,
+    digests: DigestSet,
+    lock_name: String,
+}
 
 /// The locks of the project, and the indexes read so far.
 #[derive(Debug)]
 pub(crate) struct Vouchers {
     by_package: HashMap<(&'static str, String, String), Vec<Pinned>>,
-    by_url: HashMap<ObjectUrl, (DigestSet, String)>,
+    by_url: HashMap<ObjectUrl, UrlPin>,
     tables: Mutex<Tables>,
     /// Copies that were compared with a lock in this session, each with the digest that contradicts it.
     compared: Mutex<HashMap<(ObjectKey, Sha256), Option<String>>>,
@@ -89,14 +106,22 @@ impl Vouchers {
             tables: Mutex::default(),
             compared: Mutex::default(),
         };
-        for (lock_name, pin) in pins {
-            if let Some(url) = pin.url {
-                vouchers.by_url.insert(url, (pin.digests.clone(), lock_name.clone()));
+        for (lock_name, Pin { coordinate, url, digests }) in pins {
+            if let Some(url) = url {
+                let named = UrlPin {
+                    coordinate: coordinate.clone(),
+                    digests: digests.clone(),
+                    lock_name: lock_name.clone(),
+                };
+                vouchers.by_url.insert(url, named);
             }
-            if let Some(coordinate) = pin.coordinate {
-                let package = (coordinate.ecosystem, coordinate.name, coordinate.version);
-                let pinned = vouchers.by_package.entry(package).or_default();
-                pinned.push((coordinate.registry, pin.digests, lock_name));
+            if let Some(coordinate) = coordinate {
+                let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());
+                vouchers.by_package.entry(package).or_default().push(Pinned {
+                    coordinate,
+                    digests,
+                    lock_name,
+                });
             }
         }
         vouchers
@@ -127,24 +152,37 @@ impl Vouchers {
 
     /// Returns whether a lock pins this version.
     pub(crate) fn pins(&self, vouched: &Vouched) -> bool {
-        vouched.coordinate.as_ref().is_some_and(|coordinate| self.pinned(coordinate).is_some())
+        vouched.coordinate.as_ref().is_some_and(|coordinate| self.pinned(coordinate).next().is_some())
             || vouched.url.as_ref().is_some_and(|url| self.by_url.contains_key(url))
     }
 
-    fn pinned(&self, coordinate: &Coordinate) -> Option<Expectation> {
+    /// Returns what locks say about a file, about nothing but this file first.
+    fn pinned(&self, coordinate: &Coordinate) -> impl Iterator<Item = &Pinned> {
         let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());
-        let pinned = self.by_package.get(&package)?;
-        let is_here = |registry: &String| *registry == coordinate.registry || registry == ANY_REGISTRY;
-        let (_, digests, lock_name) = pinned.iter().find(|(registry, ..)| is_here(registry))?;
-        Some(Expectation::verified(digests.clone(), lock_name.clone()))
+        let pinned = self.by_package.get(&package).map(Vec::as_slice).unwrap_or_default();
+        let covering = move || pinned.iter().filter(|pinned| pinned.coordinate.covers(coordinate));
+        let is_exact = |pinned: &&Pinned| pinned.coordinate.file.is_some();
+        covering().filter(is_exact).chain(covering().filter(move |pinned| !is_exact(pinned)))
     }
 
     /// Returns what a lock says that a file must be.
     pub(crate) fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
-        if let Some((digests, lock_name)) = self.by_url.get(url) {
+        if let Some(UrlPin { digests, lock_name, .. }) = self.by_url.get(url)
+            && !digests.is_empty()
+        {
             return Some(Expectation::verified(digests.clone(), lock_name.clone()));
         }
-        self.pinned(coordinate?)
+        let pinned = self.pinned(coordinate?).find(|pinned| !pinned.digests.is_empty())?;
+        Some(Expectation::verified(pinned.digests.clone(), pinned.lock_name.clone()))
+    }
+
+    /// Returns which file an address is, where a lock or an index that was read says so.
+    pub(crate) fn coordinate(&self, url: &ObjectUrl) -> Option<Coordinate> {
+        if let Some(UrlPin { coordinate: Some(coordinate), .. }) = self.by_url.get(url) {
+            return Some(coordinate.clone());
+        }
+        let tables = lock(&self.tables);
+        tables.by_key.values().find_map(|(_, table)| table.file(None, url)?.coordinate.clone())
     }
 
     fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
@@ -152,10 +190,10 @@ impl Vouchers {
     }
 
     /// Asks every index read so far, for files whose own index cannot be told from their address.
-    fn anywhere(&self, coordinate: &Coordinate, url: &ObjectUrl) -> Option<Expectation> {
+    fn anywhere(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
         let tables = lock(&self.tables);
         tables.by_key.iter().find_map(|(key, (_, table))| {
-            let digests = table.digests(Some(coordinate), url)?.clone();
+            let digests = table.digests(coordinate, url)?.clone();
             Some(Expectation::verified(digests, key.url.to_string()))
         })
     }
@@ -185,7 +223,7 @@ impl Inner {
                 if let Some(vouched) = self.by_index(want.ecosystem, file, url).await {
                     return Some(vouched);
                 }
-                self.vouchers.anywhere(coordinate?, url)
+                self.vouchers.anywhere(coordinate, url)
             }
         }
     }

@@ -49,6 +49,13 @@ pub enum Class {
     },
     /// A POST to a known API whose answer depends on nothing but the body.
     Question,
+    /// A POST that only tells the registry something: whoever sends it does not need the answer.
+    Notice,
+    /// Another spelling of an address: answered with a permanent redirect, without asking any upstream.
+    Moved {
+        /// The one spelling.
+        to: ObjectUrl,
+    },
     /// Passed on and never kept.
     Live {
         /// Why it is not kept, in words for a person.
@@ -70,6 +77,18 @@ pub struct FileRequest {
     pub coordinate: Option<Coordinate>,
     /// The document that would vouch for it, to be fetched when nothing else does: `npm ci` asks only for the file.
     pub index: Option<IndexRequest>,
+    /// What becomes of a redirect.
+    pub redirects: Redirects,
+}
+
+/// What becomes of a redirect that stands in place of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Redirects {
+    /// The client gets it, and asks again where it leads.
+    #[default]
+    HandedBack,
+    /// Outlast goes where it leads: to signed addresses that expire, while the file keeps its stable name.
+    Followed,
 }
 
 /// An index, in the one spelling under which it is asked for and kept.

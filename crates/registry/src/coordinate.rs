@@ -18,8 +18,10 @@ pub struct Coordinate {
     pub registry: String,
     /// The package.
     pub name: String,
-    /// The version.
+    /// The version; the commit from which it was made where that names the bytes better, as for Composer.
     pub version: String,
+    /// Which of the version's files, where it has several.
+    pub file: Option<String>,
 }
 
 impl Coordinate {
@@ -28,6 +30,7 @@ impl Coordinate {
         self.ecosystem == other.ecosystem
             && self.name == other.name
             && self.version == other.version
+            && (self.file.is_none() || self.file == other.file)
             && (self.registry == ANY_REGISTRY || self.registry == other.registry)
     }
 }
@@ -36,6 +39,9 @@ impl Coordinate {
 impl fmt::Display for Coordinate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.version)?;
+        if let Some(file) = &self.file {
+            write!(f, " ({file})")?;
+        }
         if self.registry != ANY_REGISTRY {
             write!(f, " of {}", self.registry)?;
         }
@@ -89,9 +95,14 @@ mod tests {
             registry: registry.to_owned(),
             name: name.to_owned(),
             version: "1.0.0".to_owned(),
+            file: None,
         };
         assert!(make("*", "a").covers(&make("example.com", "a")));
         assert!(!make("*", "a").covers(&make("example.com", "b")));
         assert!(!make("example.org", "a").covers(&make("example.com", "a")));
+        let file = |name: &str| Coordinate { file: Some(name.to_owned()), ..make("*", "a") };
+        assert!(make("*", "a").covers(&file("a.whl")), "all files of the version");
+        assert!(file("a.whl").covers(&file("a.whl")));
+        assert!(!file("a.whl").covers(&file("a.tar.gz")));
     }
 }

@@ -22,17 +22,34 @@ pub struct IndexFacts {
     pub versions: Vec<String>,
     /// When it says that it was last modified.
     pub modified: Option<String>,
+    /// The number of the registry's last change that it knows of.
+    pub serial: Option<u64>,
 }
 
-/// One file for which an index vouches. At least one of `coordinate` and `url` is there, and at least one digest.
+/// One file that an index lists. At least one of `coordinate` and `url` is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vouched {
+    /// The version under which it is listed: one of [`IndexFacts::versions`].
+    pub version: String,
     /// Which version of which package.
     pub coordinate: Option<Coordinate>,
     /// Where the index says that the file lies.
     pub url: Option<ObjectUrl>,
-    /// What its bytes must be.
+    /// What its bytes must be; empty where the index says only that this file is this version.
     pub digests: DigestSet,
+}
+
+impl Vouched {
+    /// Returns the name that two states of one index share for this file.
+    fn slot(&self) -> &str {
+        self.coordinate.as_ref().and_then(|coordinate| coordinate.file.as_deref()).unwrap_or(&self.version)
+    }
+
+    /// Returns whether another state of the index lists other bytes here: other digests, or another commit.
+    fn contradicts(&self, other: &Self) -> bool {
+        contradict(&self.digests, &other.digests)
+            || matches!((&self.coordinate, &other.coordinate), (Some(one), Some(other)) if one != other)
+    }
 }
 
 /// In what a new index is worse than the one that is held. At least one field is not empty.
@@ -40,7 +57,7 @@ pub struct Vouched {
 pub struct Worse {
     /// Versions that are no longer listed.
     pub lost: Vec<String>,
-    /// Versions for which other bytes are vouched now.
+    /// Versions that have other bytes now.
     pub changed: Vec<String>,
     /// It claims to be older.
     pub older: Option<Older>,
@@ -58,7 +75,7 @@ pub struct Older {
 impl fmt::Display for Worse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for (what, versions) in [("no longer lists", &self.lost), ("has other digests for", &self.changed)] {
+        for (what, versions) in [("no longer lists", &self.lost), ("has other bytes for", &self.changed)] {
             if versions.is_empty() {
                 continue;
             }
@@ -141,26 +158,25 @@ pub fn compare(previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
         .cloned()
         .collect::<Vec<_>>();
 
-    let now: BTreeMap<&Coordinate, &DigestSet> = new
-        .vouched
-        .iter()
-        .filter_map(|vouched| Some((vouched.coordinate.as_ref()?, &vouched.digests)))
-        .collect();
+    let now: BTreeMap<&str, &Vouched> = new.vouched.iter().map(|vouched| (vouched.slot(), vouched)).collect();
     let mut changed = Vec::new();
     for vouched in &previous.vouched {
-        let Some(coordinate) = &vouched.coordinate else {
-            continue;
-        };
-        if now.get(coordinate).is_some_and(|digests| contradict(&vouched.digests, digests)) {
-            changed.push(coordinate.version.clone());
+        if now.get(vouched.slot()).is_some_and(|now| vouched.contradicts(now)) {
+            changed.push(vouched.version.clone());
         }
     }
+    changed.dedup();
 
     let older = match (&previous.modified, &new.modified) {
         (Some(held), Some(new)) if is_before(new, held) => {
             Some(Older { held: held.clone(), new: new.clone() })
         }
-        _ => None,
+        _ => match (previous.serial, new.serial) {
+            (Some(held), Some(new)) if new < held => {
+                Some(Older { held: format!("change {held}"), new: format!("change {new}") })
+            }
+            _ => None,
+        },
     };
     let worse = Worse { lost, changed, older };
     (worse != Worse::default()).then_some(worse)

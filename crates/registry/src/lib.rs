@@ -11,7 +11,7 @@ mod lock;
 mod mutation;
 mod path;
 
-pub use class::{Class, FileRequest, Head, IndexRequest, classify};
+pub use class::{Class, FileRequest, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};

@@ -25,14 +25,14 @@ impl fmt::Debug for Lock {
     }
 }
 
-/// One file whose bytes a lock has decided on. At least one of `coordinate` and `url` is there, and at least one digest.
+/// One file that a lock has decided on. At least one of `coordinate` and `url` is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
     /// Which version of which package; its registry is `*` where the lock does not say.
     pub coordinate: Option<Coordinate>,
     /// Where the lock says that the file lies.
     pub url: Option<ObjectUrl>,
-    /// What its bytes must be.
+    /// What its bytes must be; empty where the lock only names the file.
     pub digests: DigestSet,
 }
 

@@ -66,7 +66,7 @@ fn hosts(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<HostUse> {
                 host.kept = false;
             }
             Ending::Missing { .. } | Ending::Open => host.kept = false,
-            Ending::Refused { .. } => {}
+            Ending::Settled { .. } | Ending::Refused { .. } => {}
         }
     }
     hosts.into_values().collect()
@@ -112,7 +112,7 @@ fn not_kept(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<NotKept> {
         let reason = match &exchange.ending {
             Ending::NotKept { reason, .. } | Ending::Missing { reason, .. } => reason.clone(),
             Ending::Open => "the transfer was given up before its end".to_owned(),
-            Ending::Object { .. } | Ending::Refused { .. } => continue,
+            Ending::Object { .. } | Ending::Settled { .. } | Ending::Refused { .. } => continue,
         };
         all.insert(NotKept { url: exchange.url.clone(), reason });
     }

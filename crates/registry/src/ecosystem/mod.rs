@@ -1,6 +1,9 @@
 //! The list of ecosystems. A new one is a folder here and two lines in this file.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
+
+use model::ObjectUrl;
 
 use crate::class::{Class, Head, IndexRequest};
 use crate::index::{IndexError, IndexFacts, Worse, compare};
@@ -37,7 +40,7 @@ pub trait Ecosystem: Sync + Debug {
     /// The body has no content encoding left.
     /// An empty body, a web page, an empty object and a document about something else are errors.
     /// A body above `INDEX_BYTES_MAX` is an error.
-    /// Everything it vouches for has a digest, and a coordinate or an address.
+    /// Every file it lists is of a version that it lists, and has a coordinate or an address.
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError>;
 
     /// Returns the lock files of this ecosystem; no other ecosystem has one of the same name.
@@ -48,6 +51,33 @@ pub trait Ecosystem: Sync + Debug {
     /// An index is never worse than itself, nor than nothing.
     fn judge(&self, previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
         compare(previous, new)
+    }
+
+    /// Returns `new` with some versions as they stand in `held`, `None` where no such document can be made.
+    ///
+    /// What comes out reads as an index; these versions have the files they had in `held`, all others those of `new`.
+    /// Bytes of other versions stay what they are in `new`.
+    fn with_versions(
+        &self,
+        _request: &IndexRequest,
+        _new: &[u8],
+        _held: &[u8],
+        _versions: &BTreeSet<&str>,
+    ) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns a document with a message that this ecosystem's clients show to the person before them, `None` where
+    /// they would show none.
+    ///
+    /// What comes out reads as an index with the same files.
+    fn with_message(&self, _url: &ObjectUrl, _body: &[u8], _message: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns the fields of a refusal, besides those of every refusal, that this ecosystem's clients show.
+    fn refusal_fields(&self, _message: &str) -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
     }
 
     /// Returns real addresses for tests and for `no_panic`.

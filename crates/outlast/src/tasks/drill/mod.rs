@@ -273,6 +273,7 @@ fn answered(exchange: &Exchange) -> Deed {
             size_bytes: *size_bytes,
             duration_ms,
         },
+        Ending::Settled { status } => Deed::Settled { method, url, status: *status },
         Ending::Missing { sha256, reason } => Deed::Missing { url, sha256: *sha256, reason: reason.clone() },
         Ending::NotKept { reason, .. } | Ending::Refused { reason } => {
             Deed::Missing { url, sha256: None, reason: reason.clone() }

@@ -44,9 +44,7 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
             continue;
         }
         let vouched = read_line(&request.subject, &registry, number + 1, line)?;
-        if let Some(coordinate) = &vouched.coordinate {
-            facts.versions.push(coordinate.version.clone());
-        }
+        facts.versions.push(vouched.version.clone());
         facts.vouched.push(vouched);
     }
     if facts.versions.is_empty() {
@@ -72,6 +70,12 @@ fn read_line(subject: &str, registry: &str, number: usize, line: &[u8]) -> Resul
         registry: registry.to_owned(),
         name: line.name.into_owned(),
         version: line.vers.into_owned(),
+        file: None,
     };
-    Ok(Vouched { coordinate: Some(coordinate), url: None, digests: digest.into() })
+    Ok(Vouched {
+        version: coordinate.version.clone(),
+        coordinate: Some(coordinate),
+        url: None,
+        digests: digest.into(),
+    })
 }

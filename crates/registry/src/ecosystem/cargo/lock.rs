@@ -53,8 +53,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
         }
         let digest = Digest::from_hex(Algorithm::Sha256, checksum)
             .map_err(|source: DigestError| LockError::Digest { package: package.name.clone(), source })?;
-        let coordinate =
-            Coordinate { ecosystem: NAME, registry, name: package.name, version: package.version };
+        let coordinate = Coordinate {
+            ecosystem: NAME,
+            registry,
+            name: package.name,
+            version: package.version,
+            file: None,
+        };
         pins.push(Pin { coordinate: Some(coordinate), url: None, digests: digest.into() });
     }
     Ok(pins)

@@ -4,7 +4,7 @@ use http::header;
 use model::ObjectUrl;
 
 use super::{CRATES_IO, CRATES_IO_HOSTS, NAME, registry_of};
-use crate::class::{Class, FileRequest, Head, IndexRequest};
+use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
 use crate::coordinate::{Coordinate, is_version};
 use crate::path::{self, Hostile, Segment};
 
@@ -90,9 +90,14 @@ fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {
     let registry = registry_of(url.authority());
     // Where another registry has its index, only its config.json knows, and that does not say it either.
     let index = if registry == CRATES_IO { entry(&format!("https://{INDEX_HOST}"), name) } else { None };
-    let coordinate =
-        Coordinate { ecosystem: NAME, registry, name: name.to_owned(), version: version.to_owned() };
-    Class::File(FileRequest { coordinate: Some(coordinate), index })
+    let coordinate = Coordinate {
+        ecosystem: NAME,
+        registry,
+        name: name.to_owned(),
+        version: version.to_owned(),
+        file: None,
+    };
+    Class::File(FileRequest { coordinate: Some(coordinate), index, redirects: Redirects::HandedBack })
 }
 
 fn index(url: &ObjectUrl, segments: &[Segment<'_>], asker: Asker) -> Option<Class> {

@@ -126,7 +126,8 @@ fn vouch(request: &IndexRequest, registry: &str, version: &str, dist: &Dist<'_>)
         .as_ref()
         .and_then(|Text(tarball)| ObjectUrl::parse(tarball).ok())
         .filter(|tarball| may_vouch(registry, tarball));
-    Some(Vouched { coordinate: Some(coordinate(registry, &request.subject, version)), url, digests })
+    let coordinate = Some(coordinate(registry, &request.subject, version));
+    Some(Vouched { version: version.to_owned(), coordinate, url, digests })
 }
 
 /// A registry does not vouch for an address that is plainly another registry's: that one has an index of its own, and

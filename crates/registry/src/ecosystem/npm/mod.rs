@@ -72,5 +72,6 @@ fn coordinate(registry: &str, name: &str, version: &str) -> Coordinate {
         registry: registry.to_owned(),
         name: name.to_owned(),
         version: version.to_owned(),
+        file: None,
     }
 }

@@ -247,7 +247,7 @@ fn a_packument_may_grow_but_not_lose_change_or_age() {
     );
     assert_eq!(
         worse(&IS_NUMBER.replace("7535345b", "00000000")).as_deref(),
-        Some("has other digests for 7.0.0")
+        Some("has other bytes for 7.0.0")
     );
     assert_eq!(
         worse(r#"{"name":"is-number","versions":{"0.0.1-security":{}}}"#).as_deref(),

@@ -1,0 +1,83 @@
+//! What is answered without an object: words to a registry that nobody waits for, and other spellings of an address.
+
+use bytes::Bytes;
+use host::http::Outgoing;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use model::{ObjectUrl, SafeUrl};
+
+use crate::breaker::Outcome;
+use crate::decide;
+use crate::fetch::read;
+use crate::headers;
+use crate::limits::{ERROR_BYTES_MAX, QUESTION_BYTES_MAX, SOFT_DEADLINE};
+use crate::note::Ending;
+use crate::refusal::Refusal;
+use crate::serve::answer;
+use crate::session::Session;
+use crate::upstream::{Chooser, Question};
+
+impl Session {
+    /// Passes a notice on, for as long as the fifth promise allows; in an outage it is accepted in the registry's place,
+    /// since a build must not fail over a download count.
+    pub(crate) async fn notice(
+        &self,
+        number: usize,
+        url: SafeUrl,
+        client: &HeaderMap,
+        body: Outgoing,
+    ) -> Response<Outgoing> {
+        let inner = &self.0;
+        let body = match read(body, QUESTION_BYTES_MAX).await {
+            Ok(body) => body,
+            Err(reason) => {
+                inner.end(number, Ending::Refused { reason: reason.clone() });
+                return Refusal::bad_request(StatusCode::PAYLOAD_TOO_LARGE, reason).response();
+            }
+        };
+        let host = url.object().host().to_owned();
+        let question = Question {
+            method: Method::POST,
+            url,
+            headers: headers::for_live(client),
+            body: host::http::whole(body),
+            chooser: Chooser::Command,
+        };
+        let asking = async {
+            let reply =
+                inner.bounded(&host, question).await.map_err(|error| inner.note_error(&host, &error)).ok()?;
+            if reply.is_played || decide::is_trouble(reply.status) {
+                inner.note_outcome(&host, Outcome::Failed);
+                return None;
+            }
+            inner.note_outcome(&host, Outcome::Answered);
+            let body = read(reply.body, ERROR_BYTES_MAX).await.ok()?;
+            inner.notes.count(&host, body.len() as u64);
+            Some((reply.status, headers::end_to_end(&reply.headers), body))
+        };
+        let (status, headers, body) = match inner.may_wait(&host) {
+            true => tokio::time::timeout(SOFT_DEADLINE, asking).await.unwrap_or_else(|_| {
+                inner.note_outcome(&host, Outcome::Hung);
+                None
+            }),
+            false => None,
+        }
+        .unwrap_or_else(accepted);
+        inner.end(number, Ending::Settled { status: status.as_u16() });
+        answer(status, headers, host::http::whole(body))
+    }
+
+    /// Sends a client to the one spelling of an address.
+    pub(crate) fn moved(&self, number: usize, to: &ObjectUrl) -> Response<Outgoing> {
+        let Ok(location) = HeaderValue::try_from(to.as_str()) else {
+            return self.refuse_address();
+        };
+        let status = StatusCode::MOVED_PERMANENTLY;
+        self.0.end(number, Ending::Settled { status: status.as_u16() });
+        answer(status, HeaderMap::from_iter([(header::LOCATION, location)]), host::http::whole(Bytes::new()))
+    }
+}
+
+fn accepted() -> (StatusCode, HeaderMap, Bytes) {
+    let json = HeaderValue::from_static("application/json");
+    (StatusCode::OK, HeaderMap::from_iter([(header::CONTENT_TYPE, json)]), Bytes::from_static(b"{}"))
+}
