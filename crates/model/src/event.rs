@@ -99,6 +99,60 @@ pub enum Event {
         /// The blob now.
         after: Sha256,
     },
+    /// An index no longer lists versions that are needed here. They stay listed.
+    Vanished {
+        /// The name.
+        key: ObjectKey,
+        /// The versions.
+        versions: Vec<String>,
+    },
+    /// An index lists other bytes for versions that were seen before. The first ones stay.
+    Republished {
+        /// The name.
+        key: ObjectKey,
+        /// The versions.
+        versions: Vec<String>,
+    },
+    /// What an archive holds, unpacked: tells other bytes with the same content from other content.
+    Unpacked {
+        /// The name.
+        key: ObjectKey,
+        /// The archive.
+        sha256: Sha256,
+        /// The digest of its tree, whatever the compression and the order of entries.
+        tree: Sha256,
+    },
+    /// Other bytes under an immutable name that unpack to the same content: a note, and no reason to worry.
+    Repacked {
+        /// The name.
+        key: ObjectKey,
+        /// The blob before.
+        before: Sha256,
+        /// The blob now.
+        after: Sha256,
+    },
+    /// An upstream failed so often, or hung, that nobody waits for it any more.
+    Down {
+        /// The host.
+        host: String,
+        /// What of it is meant: files, indexes, documents or questions.
+        what: String,
+        /// When it was found down.
+        since: Timestamp,
+        /// Until when nobody asks; then one request at a time tries again.
+        until: Timestamp,
+        /// Why, in words for a person.
+        reason: String,
+    },
+    /// An upstream that was down answers again.
+    Up {
+        /// The host.
+        host: String,
+        /// What of it is meant.
+        what: String,
+        /// When it answered.
+        at: Timestamp,
+    },
     /// The upstream could not be asked, and the copy was served.
     Stale {
         /// The host.
@@ -164,7 +218,12 @@ impl Event {
             | Self::Gone { key, .. }
             | Self::Quarantined { key, .. }
             | Self::Rejected { key, .. }
-            | Self::Changed { key, .. } => key.to_string(),
+            | Self::Changed { key, .. }
+            | Self::Vanished { key, .. }
+            | Self::Republished { key, .. }
+            | Self::Unpacked { key, .. }
+            | Self::Repacked { key, .. } => key.to_string(),
+            Self::Down { host, what, .. } | Self::Up { host, what, .. } => format!("host {host} {what}"),
             Self::Stale { host, .. } => format!("host {host}"),
             Self::Ran { .. } => "runs".to_owned(),
             Self::Drilled { .. } => "drills".to_owned(),

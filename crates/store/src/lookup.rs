@@ -78,7 +78,13 @@ impl Store {
         self.list(|connection| index::since(connection, seq, limit))
     }
 
-    /// Returns what a person should see, newest first: quarantined, rejected, changed, gone, stale.
+    /// Returns the upstreams that were found down and have not answered since, each with its newest `Down`.
+    pub fn down(&self) -> Result<Vec<Entry>, IndexError> {
+        self.list(index::down)
+    }
+
+    /// Returns what a person should see, newest first: quarantined, rejected, changed, gone, vanished, republished, down,
+    /// up, stale.
     pub fn attention(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
         self.list(|connection| index::newest_entries(connection, index::ATTENTION, limit))
     }

@@ -71,10 +71,30 @@ fn attention(time: Timestamp, subject: String, event: &Event) -> Option<Attentio
         Event::Gone { status, since, .. } => {
             ("gone", format!("the upstream answers {status} since {since}; the copy is kept"))
         }
+        Event::Vanished { versions, .. } => {
+            ("vanished", format!("no longer lists {}; they stay listed here", some(versions)))
+        }
+        Event::Republished { versions, .. } => {
+            ("republished", format!("lists other bytes for {}; the first ones stay", some(versions)))
+        }
+        Event::Down { since, until, reason, .. } => {
+            ("down", format!("since {since}, nobody waits for it until {until}: {reason}"))
+        }
+        Event::Up { at, .. } => ("up", format!("answers again since {at}")),
         Event::Stale { since, reason, .. } => ("stale", format!("since {since}: {reason}")),
         _ => return None,
     };
     Some(Attention { time, kind, subject, detail })
+}
+
+/// Returns the first few of a list, and how many more there are.
+fn some(versions: &[String]) -> String {
+    const N_NAMED_MAX: usize = 5;
+    let named = versions[..versions.len().min(N_NAMED_MAX)].join(", ");
+    match versions.len().saturating_sub(N_NAMED_MAX) {
+        0 => named,
+        n_more => format!("{named} and {n_more} more"),
+    }
 }
 
 fn show(status: &Status) -> Result<(), Failure> {

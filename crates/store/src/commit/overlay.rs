@@ -132,7 +132,15 @@ const fn key_of(event: &Event) -> Option<&ObjectKey> {
         | Event::Gone { key, .. }
         | Event::Quarantined { key, .. }
         | Event::Rejected { key, .. }
-        | Event::Changed { key, .. } => Some(key),
-        Event::Stale { .. } | Event::Ran { .. } | Event::Drilled { .. } => None,
+        | Event::Changed { key, .. }
+        | Event::Vanished { key, .. }
+        | Event::Republished { key, .. }
+        | Event::Unpacked { key, .. }
+        | Event::Repacked { key, .. } => Some(key),
+        Event::Down { .. }
+        | Event::Up { .. }
+        | Event::Stale { .. }
+        | Event::Ran { .. }
+        | Event::Drilled { .. } => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
 
 /// The kinds that a person should see, as SQL; the index `entries_attention` has the same list.
-pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'changed', 'gone', 'stale')";
+pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale')";
 
 const COLUMNS: &str =
     "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";
@@ -30,6 +30,16 @@ pub(crate) fn newest(
         "SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY seq DESC LIMIT ?1"
     ))?;
     entries(statement, [rows(limit)])
+}
+
+/// Returns the newest entry of every upstream that is down.
+pub(crate) fn down(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+    let statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entries JOIN
+         (SELECT max(seq) AS newest FROM entries WHERE kind IN ('down', 'up') GROUP BY subject) ON seq = newest
+         WHERE kind = 'down' ORDER BY seq"
+    ))?;
+    entries(statement, [])
 }
 
 /// Returns the entry of one run, the newest if it was told twice.

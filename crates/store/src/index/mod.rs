@@ -18,7 +18,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(crate) use fold::{apply, fold, needs};
 pub(crate) use list::{
-    ATTENTION, count, each_object, newest as newest_entries, newest_recording, run, since,
+    ATTENTION, count, down, each_object, newest as newest_entries, newest_recording, run, since,
 };
 pub(crate) use lookup::{belongs_to, blob_size, generations, head, knows_host, newest, variants};
 pub(crate) use place::Place;

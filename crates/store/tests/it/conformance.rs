@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use model::{Method, ObjectKey, Sha256};
-use store::{AppendError, BlobError, BlobFault, Expect, WriteError};
+use model::{Event, Method, ObjectKey, Sha256, Timestamp};
+use store::{AppendError, BlobError, BlobFault, Expect, Store, WriteError};
 
 use crate::world::*;
 
@@ -158,6 +158,32 @@ fn events_come_in_order_and_those_for_a_person_newest_first() {
     assert_eq!(store.events_since(2, 1).unwrap(), &all[2..3]);
     let attention = store.attention(2).unwrap();
     assert_eq!(attention.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3]);
+}
+
+#[test]
+fn an_upstream_is_down_until_it_is_up() {
+    let home = Home::new();
+    let store = home.open();
+    let at: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
+    let down = |host: &str, what: &str, reason: &str| Event::Down {
+        host: host.to_owned(),
+        what: what.to_owned(),
+        since: at,
+        until: at,
+        reason: reason.to_owned(),
+    };
+    let up = |host: &str, what: &str| Event::Up { host: host.to_owned(), what: what.to_owned(), at };
+    let reasons = |store: &Store| {
+        let down = store.down().unwrap().into_iter();
+        down.map(|entry| if let Event::Down { reason, .. } = entry.event { reason } else { panic!() })
+            .collect::<Vec<_>>()
+    };
+    assert!(reasons(&store).is_empty());
+    store.record(vec![down("a", "files", "1"), down("a", "indexes", "2"), down("b", "files", "3")]).unwrap();
+    store.record(vec![down("a", "files", "again"), up("b", "files")]).unwrap();
+    assert_eq!(reasons(&store), ["2", "again"]);
+    store.record(vec![up("a", "indexes"), up("a", "files")]).unwrap();
+    assert!(reasons(&store).is_empty());
 }
 
 #[test]
