@@ -1,4 +1,5 @@
-//! Remembers which hosts are down, so that only the first request waits for them.
+//! Remembers which upstreams are down, so that only the first request waits for them: a circuit breaker for each host and
+//! each thing that is asked of it. Pure: times come in, decisions go out.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,9 +8,47 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_secs(30);
 /// How long nobody waits before one request may try again.
 const OPEN_FOR: Duration = Duration::from_secs(30);
+/// How long an upstream may ask to be left alone with `Retry-After`; a mistaken one must not silence it for a day.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 const N_FAILURES_MAX: usize = 3;
 /// One hang costs a second; a second one would break the fifth promise.
 const N_HANGS_MAX: usize = 1;
+
+/// What is asked of a host. A server whose files fail may still give good indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    Files,
+    Indexes,
+    Documents,
+    Questions,
+}
+
+impl Lane {
+    const ALL: [Self; 4] = [Self::Files, Self::Indexes, Self::Documents, Self::Questions];
+
+    /// Returns the word of the journal.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Indexes => "indexes",
+            Self::Documents => "documents",
+            Self::Questions => "questions",
+        }
+    }
+
+    /// Reads a word of the journal.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|lane| lane.name() == name)
+    }
+}
+
+/// One request to an upstream, as the breaker needs it. Times are those of `Clock::elapsed`.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) host: String,
+    pub(crate) lane: Lane,
+    pub(crate) began: Duration,
+}
 
 /// How a request to an upstream went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,53 +56,105 @@ pub(crate) enum Outcome {
     Answered,
     Failed,
     Hung,
+    /// It asked not to be asked again for so long.
+    Deferred(Duration),
 }
 
-/// The state of every host of one session. Times are those of `Clock::elapsed`.
+/// What an outcome changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    /// It was found down; nobody waits for so long.
+    Opened(Duration),
+    /// It answers again.
+    Closed,
+}
+
+/// The state of every upstream.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    hosts: HashMap<String, Host>,
+    states: HashMap<(String, Lane), State>,
 }
 
 #[derive(Debug, Default)]
-struct Host {
+struct State {
     failures: Vec<Duration>,
     hangs: Vec<Duration>,
-    open_until: Option<Duration>,
+    /// Since when and until when nobody waits.
+    open: Option<Open>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    since: Duration,
+    until: Duration,
+    is_asked_for: bool,
 }
 
 impl Breaker {
-    /// Returns whether a request that a copy can stand in for may wait for `host`; while a host is down, one in each
-    /// half minute may.
-    pub(crate) fn may_wait(&mut self, host: &str, now: Duration) -> bool {
-        let Some(state) = self.hosts.get_mut(host) else {
-            return true;
-        };
-        match state.open_until {
-            None => true,
-            Some(until) if now < until => false,
-            Some(_) => {
-                // The probe: everybody else goes on as before until it has an answer.
-                state.open_until = Some(now + OPEN_FOR);
-                true
-            }
-        }
+    /// Takes over what an earlier process found.
+    pub(crate) fn restore(&mut self, host: String, lane: Lane, now: Duration, left: Duration) {
+        let open = Open { since: now, until: now + left.min(RETRY_AFTER_MAX), is_asked_for: false };
+        self.states.entry((host, lane)).or_default().open = Some(open);
     }
 
-    /// Notes how a request went.
-    pub(crate) fn note(&mut self, host: &str, outcome: Outcome, now: Duration) {
-        let state = self.hosts.entry(host.to_owned()).or_default();
+    /// Returns whether a request that a copy can stand in for may wait; while an upstream is down, one in each half
+    /// minute may.
+    pub(crate) fn may_wait(&mut self, host: &str, lane: Lane, now: Duration) -> bool {
+        let Some(open) = self.open_mut(host, lane) else {
+            return true;
+        };
+        if now < open.until {
+            return false;
+        }
+        // The probe: everybody else goes on as before until it has an answer.
+        open.until = now + OPEN_FOR;
+        open.is_asked_for = false;
+        true
+    }
+
+    /// Returns how long the upstream still wants to be left alone, even by requests that nothing can stand in for.
+    pub(crate) fn deferred(&mut self, host: &str, lane: Lane, now: Duration) -> Option<Duration> {
+        let open = self.open_mut(host, lane).filter(|open| open.is_asked_for)?;
+        open.until.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    /// Notes how a request went. What began before the upstream was found down says nothing about it now.
+    pub(crate) fn note(&mut self, attempt: &Attempt, outcome: Outcome, now: Duration) -> Change {
+        let state = self.states.entry((attempt.host.clone(), attempt.lane)).or_default();
+        let is_late = state.open.is_some_and(|open| attempt.began < open.since);
         let is_recent = |at: &Duration| now.saturating_sub(*at) < WINDOW;
         state.failures.retain(is_recent);
         state.hangs.retain(is_recent);
-        match outcome {
-            Outcome::Answered => *state = Host::default(),
-            Outcome::Failed => state.failures.push(now),
-            Outcome::Hung => state.hangs.push(now),
-        }
-        if state.failures.len() >= N_FAILURES_MAX || state.hangs.len() >= N_HANGS_MAX {
-            state.open_until = Some(now + OPEN_FOR);
-        }
+        let opens_for = match outcome {
+            Outcome::Answered if is_late => return Change::None,
+            Outcome::Answered => {
+                let was_open = state.open.is_some();
+                *state = State::default();
+                return if was_open { Change::Closed } else { Change::None };
+            }
+            Outcome::Failed => {
+                state.failures.push(now);
+                (state.failures.len() >= N_FAILURES_MAX || state.open.is_some()).then_some(OPEN_FOR)
+            }
+            Outcome::Hung => {
+                state.hangs.push(now);
+                (state.hangs.len() >= N_HANGS_MAX).then_some(OPEN_FOR)
+            }
+            Outcome::Deferred(wish) => Some(wish.min(RETRY_AFTER_MAX)),
+        };
+        let Some(opens_for) = opens_for.filter(|_| !is_late) else {
+            return Change::None;
+        };
+        let is_asked_for = matches!(outcome, Outcome::Deferred(_));
+        let since = state.open.map_or(now, |open| open.since);
+        let is_new = state.open.is_none();
+        state.open = Some(Open { since, until: now + opens_for, is_asked_for });
+        if is_new { Change::Opened(opens_for) } else { Change::None }
+    }
+
+    fn open_mut(&mut self, host: &str, lane: Lane) -> Option<&mut Open> {
+        self.states.get_mut(&(host.to_owned(), lane))?.open.as_mut()
     }
 }
 
@@ -71,39 +162,86 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    const LANE: Lane = Lane::Indexes;
+
     fn seconds(n: u64) -> Duration {
         Duration::from_secs(n)
+    }
+
+    fn at(host: &str, began: u64) -> Attempt {
+        Attempt { host: host.to_owned(), lane: LANE, began: seconds(began) }
     }
 
     #[test]
     fn three_failures_in_half_a_minute_open_it() {
         let mut breaker = Breaker::default();
-        for at in [0, 1] {
-            breaker.note("a", Outcome::Failed, seconds(at));
+        for n in [0, 1] {
+            assert_eq!(breaker.note(&at("a", n), Outcome::Failed, seconds(n)), Change::None);
         }
-        assert!(breaker.may_wait("a", seconds(2)));
-        breaker.note("a", Outcome::Failed, seconds(2));
-        assert!(!breaker.may_wait("a", seconds(3)));
-        assert!(breaker.may_wait("b", seconds(3)), "another host is another matter");
+        assert!(breaker.may_wait("a", LANE, seconds(2)));
+        assert_eq!(breaker.note(&at("a", 2), Outcome::Failed, seconds(2)), Change::Opened(seconds(30)));
+        assert!(!breaker.may_wait("a", LANE, seconds(3)));
+        assert!(breaker.may_wait("b", LANE, seconds(3)), "another host is another matter");
+        assert!(breaker.may_wait("a", Lane::Files, seconds(3)), "and so is something else of it");
+        assert_eq!(breaker.deferred("a", LANE, seconds(3)), None);
     }
 
     #[test]
     fn failures_far_apart_do_not() {
         let mut breaker = Breaker::default();
-        for at in [0, 40, 80, 120] {
-            breaker.note("a", Outcome::Failed, seconds(at));
+        for n in [0, 40, 80, 120] {
+            breaker.note(&at("a", n), Outcome::Failed, seconds(n));
         }
-        assert!(breaker.may_wait("a", seconds(121)));
+        assert!(breaker.may_wait("a", LANE, seconds(121)));
     }
 
     #[test]
-    fn one_hang_opens_it_and_one_probe_passes_later() {
+    fn one_hang_opens_it_and_one_probe_passes_in_each_half_minute() {
         let mut breaker = Breaker::default();
-        breaker.note("a", Outcome::Hung, seconds(0));
-        assert!(!breaker.may_wait("a", seconds(29)));
-        assert!(breaker.may_wait("a", seconds(30)), "the probe");
-        assert!(!breaker.may_wait("a", seconds(31)), "only one");
-        breaker.note("a", Outcome::Answered, seconds(32));
-        assert!(breaker.may_wait("a", seconds(33)));
+        breaker.note(&at("a", 0), Outcome::Hung, seconds(1));
+        assert!(!breaker.may_wait("a", LANE, seconds(30)));
+        assert!(breaker.may_wait("a", LANE, seconds(31)), "the probe");
+        assert!(!breaker.may_wait("a", LANE, seconds(32)), "only one");
+        assert_eq!(breaker.note(&at("a", 31), Outcome::Failed, seconds(33)), Change::None, "still down");
+        assert!(!breaker.may_wait("a", LANE, seconds(62)), "from its failure on");
+        assert!(breaker.may_wait("a", LANE, seconds(63)));
+        assert_eq!(breaker.note(&at("a", 63), Outcome::Answered, seconds(64)), Change::Closed);
+        assert!(breaker.may_wait("a", LANE, seconds(64)));
+    }
+
+    #[test]
+    fn what_began_before_says_nothing() {
+        let mut breaker = Breaker::default();
+        breaker.note(&at("a", 5), Outcome::Hung, seconds(6));
+        assert_eq!(breaker.note(&at("a", 4), Outcome::Answered, seconds(7)), Change::None);
+        assert!(!breaker.may_wait("a", LANE, seconds(8)), "an old answer does not close it");
+        breaker.note(&at("a", 4), Outcome::Failed, seconds(35));
+        assert!(breaker.may_wait("a", LANE, seconds(36)), "nor does an old failure keep it open");
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is() {
+        let mut breaker = Breaker::default();
+        let opened = breaker.note(&at("a", 0), Outcome::Deferred(seconds(100)), seconds(0));
+        assert_eq!(opened, Change::Opened(seconds(100)));
+        assert_eq!(breaker.deferred("a", LANE, seconds(40)), Some(seconds(60)));
+        assert!(!breaker.may_wait("a", LANE, seconds(99)));
+        assert_eq!(breaker.deferred("a", LANE, seconds(100)), None);
+        assert!(breaker.may_wait("a", LANE, seconds(100)));
+        let day = Outcome::Deferred(seconds(86_400));
+        assert_eq!(breaker.note(&at("b", 0), day, seconds(0)), Change::Opened(seconds(600)), "within reason");
+    }
+
+    #[test]
+    fn what_an_earlier_process_found_still_holds() {
+        let mut breaker = Breaker::default();
+        breaker.restore("a".to_owned(), LANE, seconds(0), seconds(12));
+        assert!(!breaker.may_wait("a", LANE, seconds(11)));
+        assert!(breaker.may_wait("a", LANE, seconds(12)), "the probe");
+        assert!(!breaker.may_wait("a", LANE, seconds(13)));
+        assert_eq!(breaker.note(&at("a", 12), Outcome::Answered, seconds(14)), Change::Closed);
+        for lane in Lane::ALL {
+            assert_eq!(Lane::of(lane.name()), Some(lane));
+        }
     }
 }

@@ -9,9 +9,8 @@ use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, SavedHeader, Source};
 
-use crate::breaker::Outcome;
 use crate::copy::Prior;
-use crate::decide::{self, Meaning};
+use crate::decide::{self, Kind, Meaning};
 use crate::flight::{End, Flight};
 use crate::headers;
 use crate::limits::{BODY_PAUSE_MAX, ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
@@ -75,16 +74,23 @@ impl Inner {
             body: host::http::whole(Bytes::new()),
             chooser: want.chooser,
         };
+        if let Some(left) = self.deferred(want.host(), want.lane()) {
+            return self.wait_for(want, prior, left);
+        }
+        let attempt = self.attempt(want.host(), want.lane());
         let reply = match self.bounded(want.host(), question).await {
             Ok(reply) => reply,
             Err(error) => {
-                self.note_error(want.host(), &error);
+                self.note_error(&attempt, &error);
                 return self.stand_in(want, prior, &said(&error));
             }
         };
         let status = reply.status;
-        let is_trouble = decide::is_trouble(status);
-        self.note_outcome(want.host(), if is_trouble { Outcome::Failed } else { Outcome::Answered });
+        // An index that only begins is no answer yet.
+        let is_begun = status == StatusCode::OK && want.kind() == Kind::Index;
+        if !is_begun {
+            self.note_status(&attempt, status, &reply.headers);
+        }
         match decide::meaning(status, want.kind(), prior.known()) {
             Meaning::Confirmed => self.confirm(want, prior, Source::Copy),
             Meaning::Gone => self.gone(want, prior, status),
@@ -99,7 +105,7 @@ impl Inner {
             Meaning::Absence => self.take_small(want, reply, prior).await,
             Meaning::Answer if decide::is_redirect(status) => self.take_redirect(want, reply, prior).await,
             Meaning::Answer => match want.shape {
-                Shape::Index(ref index) => self.take_index(want, index, reply, prior).await,
+                Shape::Index(ref index) => self.take_index(want, index, reply, prior, &attempt).await,
                 _ => {
                     // Only now: an answer is there, and where its host is has been seen.
                     let expectation = self.expectation(want, &prior).await;
@@ -128,6 +134,17 @@ impl Inner {
                 End::Landed { held: Arc::new(*held), source: Source::Copy, freshness, live_headers: None }
             }
         }
+    }
+
+    /// Leaves an upstream alone that asked for it.
+    fn wait_for(&self, want: &Want, prior: Prior, left: Duration) -> End {
+        let seconds = left.as_secs() + 1;
+        let reason = format!("`{}` asked not to be asked again for {seconds} s", want.host());
+        let mut end = self.stand_in(want, prior, &reason);
+        if let End::Failed { refusal, .. } = &mut end {
+            Arc::make_mut(refusal).retry_after_s = seconds;
+        }
+        end
     }
 
     /// Does not take an answer that cannot be what was asked for: an event, and the copy if there is one.

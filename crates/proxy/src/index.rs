@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use model::{Freshness, Held, Source};
 use registry::{IndexFacts, IndexRequest, Vouched};
 
-use crate::breaker::Outcome;
+use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
 use crate::fetch::{passed, read};
 use crate::flight::End;
@@ -27,15 +27,19 @@ impl Inner {
         index: &IndexRequest,
         reply: Reply,
         prior: Prior,
+        attempt: &Attempt,
     ) -> End {
         let (is_played, reply_headers) = (reply.is_played, reply.headers.clone());
         let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
             Ok(body) => body,
             Err(reason) => {
-                self.note_outcome(want.host(), Outcome::Failed);
+                self.note_outcome(attempt, Outcome::Failed, &reason);
                 return self.stand_in(want, prior, &reason);
             }
         };
+        if !is_played {
+            self.note_outcome(attempt, Outcome::Answered, "");
+        }
         self.notes.count(want.host(), if is_played { 0 } else { encoded.len() as u64 });
         let understood = {
             let (ecosystem, index) = (want.ecosystem, index.clone());

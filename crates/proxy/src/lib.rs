@@ -9,6 +9,7 @@ mod decide;
 mod fetch;
 mod flight;
 mod headers;
+mod health;
 mod index;
 mod limits;
 mod note;

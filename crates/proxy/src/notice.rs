@@ -5,7 +5,7 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{ObjectUrl, SafeUrl};
 
-use crate::breaker::Outcome;
+use crate::breaker::{Lane, Outcome};
 use crate::decide;
 use crate::fetch::read;
 use crate::headers;
@@ -42,21 +42,21 @@ impl Session {
             body: host::http::whole(body),
             chooser: Chooser::Command,
         };
+        let attempt = inner.attempt(&host, Lane::Questions);
         let asking = async {
-            let reply =
-                inner.bounded(&host, question).await.map_err(|error| inner.note_error(&host, &error)).ok()?;
+            let reply = inner.bounded(&host, question).await;
+            let reply = reply.map_err(|error| inner.note_error(&attempt, &error)).ok()?;
+            inner.note_status(&attempt, reply.status, &reply.headers);
             if reply.is_played || decide::is_trouble(reply.status) {
-                inner.note_outcome(&host, Outcome::Failed);
                 return None;
             }
-            inner.note_outcome(&host, Outcome::Answered);
             let body = read(reply.body, ERROR_BYTES_MAX).await.ok()?;
             inner.notes.count(&host, body.len() as u64);
             Some((reply.status, headers::end_to_end(&reply.headers), body))
         };
-        let (status, headers, body) = match inner.may_wait(&host) {
+        let (status, headers, body) = match inner.may_wait(&host, Lane::Questions) {
             true => tokio::time::timeout(SOFT_DEADLINE, asking).await.unwrap_or_else(|_| {
-                inner.note_outcome(&host, Outcome::Hung);
+                inner.note_outcome(&attempt, Outcome::Hung, "it did not take a notice within a second");
                 None
             }),
             false => None,

@@ -12,8 +12,7 @@ use http_body_util::BodyExt as _;
 use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, Sha256, Source};
 use registry::Ecosystem;
 
-use crate::breaker::Outcome;
-use crate::decide;
+use crate::breaker::{Lane, Outcome};
 use crate::fetch::{is_same, not_stored, read, said};
 use crate::headers;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
@@ -43,9 +42,10 @@ impl Session {
             body,
             chooser: Chooser::Command,
         };
+        let attempt = inner.attempt(&host, Lane::Questions);
         match inner.bounded(&host, question).await {
             Ok(reply) if !reply.is_played => {
-                inner.note_outcome(&host, Outcome::Answered);
+                inner.note_outcome(&attempt, Outcome::Answered, "");
                 let (status, headers) = (reply.status, headers::end_to_end(&reply.headers));
                 let counted = Counted {
                     body: reply.body,
@@ -59,7 +59,7 @@ impl Session {
                 answer(status, headers, counted.boxed_unsync())
             }
             Ok(reply) => {
-                inner.note_outcome(&host, Outcome::Failed);
+                inner.note_status(&attempt, reply.status, &reply.headers);
                 let why = format!(
                     "`{url}` cannot be answered from copies ({reason}), and `{host}` answered with \
                                    status {}",
@@ -68,7 +68,7 @@ impl Session {
                 inner.missing(number, &Refusal::unavailable(why), None)
             }
             Err(error) => {
-                inner.note_error(&host, &error);
+                inner.note_error(&attempt, &error);
                 let why = format!("`{url}` cannot be answered from copies ({reason}), and {}", said(&error));
                 inner.missing(number, &Refusal::unavailable(why), None)
             }
@@ -133,14 +133,16 @@ impl Inner {
             return asking.await;
         }
         let host = url.object().host();
-        if !self.may_wait(host) {
+        if !self.may_wait(host, Lane::Questions) {
             return Err(format!("`{host}` was found down a moment ago"));
         }
+        let attempt = self.attempt(host, Lane::Questions);
         if let Ok(asked) = tokio::time::timeout(ANSWER_PATIENCE, asking).await {
             return asked;
         }
-        self.note_outcome(host, Outcome::Hung);
-        Err(format!("`{host}` did not answer within {} s", ANSWER_PATIENCE.as_secs()))
+        let reason = format!("`{host}` did not answer within {} s", ANSWER_PATIENCE.as_secs());
+        self.note_outcome(&attempt, Outcome::Hung, &reason);
+        Err(reason)
     }
 
     async fn ask_question(
@@ -164,12 +166,12 @@ impl Inner {
             body: host::http::whole(body),
             chooser: Chooser::Command,
         };
+        let attempt = self.attempt(host, Lane::Questions);
         let reply = self.bounded(host, question).await.map_err(|error| {
-            self.note_error(host, &error);
+            self.note_error(&attempt, &error);
             said(&error)
         })?;
-        let is_trouble = decide::is_trouble(reply.status);
-        self.note_outcome(host, if is_trouble { Outcome::Failed } else { Outcome::Answered });
+        self.note_status(&attempt, reply.status, &reply.headers);
         if reply.is_played {
             return Err(format!("`{host}` answered with status {}", reply.status.as_u16()));
         }
@@ -178,8 +180,9 @@ impl Inner {
         self.notes.count(host, bytes.len() as u64);
         let kept = if status == StatusCode::OK {
             if !is_answer(&saved, &bytes) {
-                self.note_outcome(host, Outcome::Failed);
-                return Err(format!("what `{host}` answered is no JSON"));
+                let reason = format!("what `{host}` answered is no JSON");
+                self.note_outcome(&attempt, Outcome::Failed, &reason);
+                return Err(reason);
             }
             self.remember(key, status, &saved, &bytes, ecosystem)
         } else if is_not_offered(status) && !self.remembers_good(key) {

@@ -17,6 +17,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
     /// The next step.
     pub(crate) hint: &'static str,
+    /// How soon a client may ask again.
+    pub(crate) retry_after_s: u64,
 }
 
 impl Refusal {
@@ -27,6 +29,7 @@ impl Refusal {
             error: "unavailable",
             reason,
             hint: "nothing is kept for this address; record it with `outlast exec --fresh` while the upstream is up",
+            retry_after_s: RETRY_AFTER_S,
         }
     }
 
@@ -37,6 +40,7 @@ impl Refusal {
             error: "wrong",
             reason,
             hint: "the answer was not passed on; `outlast status` shows what was quarantined or rejected",
+            retry_after_s: RETRY_AFTER_S,
         }
     }
 
@@ -47,12 +51,19 @@ impl Refusal {
             error: "damaged",
             reason,
             hint: "`outlast store verify` names everything that is damaged",
+            retry_after_s: RETRY_AFTER_S,
         }
     }
 
     /// A request that no upstream should see.
     pub(crate) const fn bad_request(status: StatusCode, reason: String) -> Self {
-        Self { status, error: "refused", reason, hint: "the request was not sent to the upstream" }
+        Self {
+            status,
+            error: "refused",
+            reason,
+            hint: "the request was not sent to the upstream",
+            retry_after_s: RETRY_AFTER_S,
+        }
     }
 
     /// Returns the answer.
@@ -63,7 +74,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_s));
         }
         response
     }

@@ -85,7 +85,7 @@ impl Inner {
             return first;
         }
         // Only who would ask uses up the one try that a host has which was found down.
-        situation.may_wait = self.may_wait(want.host());
+        situation.may_wait = self.may_wait(want.host(), want.lane());
         decide::first(&situation)
     }
 
@@ -106,6 +106,7 @@ impl Inner {
             let (refusal, sha256) = lost.refusal("its host was cut");
             return self.missing(ask.number, &refusal, sha256);
         }
+        let attempt = self.attempt(&host, want.lane());
         let flight = self.join(Arc::new(want), copy.prior());
         let Copy::Good(loaded) = copy else {
             return self.give_flight(ask, &flight, flight.ready().await, None).await;
@@ -113,8 +114,9 @@ impl Inner {
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
-                self.note_outcome(&host, Outcome::Hung);
-                self.note_stale(&host, "it did not begin to answer within a second");
+                let reason = "it did not begin to answer within a second";
+                self.note_outcome(&attempt, Outcome::Hung, reason);
+                self.note_stale(&host, reason);
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);
                 self.give_copy(ask, *loaded, Source::Copy, freshness)
             }

@@ -12,7 +12,7 @@ use registry::{Class, Head, Pin};
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::breaker::{Breaker, Outcome};
+use crate::breaker::Breaker;
 use crate::flight::Flight;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::refusal::Refusal;
@@ -80,7 +80,7 @@ pub(crate) struct Inner {
     pub(crate) vouchers: Vouchers,
     pub(crate) flights: Mutex<Flights>,
     purpose: Purpose,
-    breaker: Mutex<Breaker>,
+    pub(crate) breaker: Mutex<Breaker>,
     stale: Mutex<HashSet<String>>,
     probed: Mutex<HashSet<String>>,
     probes: Mutex<Vec<JoinHandle<()>>>,
@@ -90,7 +90,7 @@ pub(crate) struct Inner {
 impl Engine {
     /// Begins a session.
     pub fn session(&self, plan: SessionPlan) -> Session {
-        Session(Arc::new(Inner {
+        let inner = Inner {
             engine: self.clone(),
             line: Line::new(self.client.clone(), plan.cuts),
             notes: Notes::default(),
@@ -102,7 +102,9 @@ impl Engine {
             probed: Mutex::default(),
             probes: Mutex::default(),
             start: self.clock.elapsed(),
-        }))
+        };
+        inner.restore_breaker();
+        Session(Arc::new(inner))
     }
 }
 
@@ -203,28 +205,6 @@ impl Inner {
 
     pub(crate) fn end(&self, number: usize, ending: Ending) {
         self.notes.end(number, self.at_ms(), ending);
-    }
-
-    pub(crate) fn may_wait(&self, host: &str) -> bool {
-        lock(&self.breaker).may_wait(host, self.engine.clock.elapsed())
-    }
-
-    /// Notes how a request to an upstream went.
-    pub(crate) fn note_outcome(&self, host: &str, outcome: Outcome) {
-        lock(&self.breaker).note(host, outcome, self.engine.clock.elapsed());
-        if outcome != Outcome::Answered {
-            self.notes.detected(host, self.at_ms());
-        }
-    }
-
-    /// Notes why a request to an upstream had no answer.
-    pub(crate) fn note_error(&self, host: &str, error: &FetchError) {
-        match error {
-            // It was not asked, so this says nothing about the host.
-            FetchError::Forbidden { .. } => tracing::warn!("`{host}` is not asked: {error}"),
-            FetchError::Timeout { .. } => self.note_outcome(host, Outcome::Hung),
-            _ => self.note_outcome(host, Outcome::Failed),
-        }
     }
 
     /// Writes an event to the journal. Faults that a drill plays are no events.

@@ -62,11 +62,12 @@ impl Inner {
             flight.begin(head);
             None
         };
+        let attempt = self.attempt(want.host(), want.lane());
         let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
         let arrival = match self.receive(want, reply, expectation.as_ref(), flight, unshown).await {
             Ok(arrival) => arrival,
             Err(reason) => {
-                self.note_outcome(want.host(), Outcome::Failed);
+                self.note_outcome(&attempt, Outcome::Failed, &reason);
                 return self.stand_in(want, prior, &reason);
             }
         };

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, header};
 use model::{Method, ObjectKey, SafeUrl};
 use registry::{Ecosystem, FileRequest, IndexRequest};
 
+use crate::breaker::Lane;
 use crate::decide::Kind;
 use crate::headers;
 use crate::upstream::Chooser;
@@ -38,6 +39,15 @@ impl Want {
             Shape::File(_) => Kind::File,
             Shape::Index(_) => Kind::Index,
             Shape::Document => Kind::Document,
+        }
+    }
+
+    /// Returns what of its host is asked for it.
+    pub(crate) const fn lane(&self) -> Lane {
+        match self.shape {
+            Shape::File(_) => Lane::Files,
+            Shape::Index(_) => Lane::Indexes,
+            Shape::Document => Lane::Documents,
         }
     }
 

@@ -1,0 +1,131 @@
+//! What is known about the upstreams: which of them answer, which are down, and since when.
+
+use std::time::Duration;
+
+use host::http::FetchError;
+use http::{HeaderMap, StatusCode, header};
+use model::{Event, Timestamp};
+
+use crate::breaker::{Attempt, Change, Lane, Outcome};
+use crate::decide;
+use crate::session::{Inner, lock};
+
+impl Inner {
+    /// Takes over which upstreams an earlier process found down. What a drill plays is nobody's finding.
+    pub(crate) fn restore_breaker(&self) {
+        let down = match self.engine.store.down() {
+            Ok(down) => down,
+            Err(error) => return tracing::warn!("which upstreams were down is not known: {error}"),
+        };
+        let (now, elapsed) = (self.engine.clock.now(), self.engine.clock.elapsed());
+        let mut breaker = lock(&self.breaker);
+        for entry in down {
+            let Event::Down { host, what, until, .. } = entry.event else { continue };
+            if let Some(lane) = Lane::of(&what).filter(|_| self.line.fault(&host).is_none()) {
+                let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+                breaker.restore(host, lane, elapsed, left);
+            }
+        }
+    }
+
+    /// Begins a request to an upstream.
+    pub(crate) fn attempt(&self, host: &str, lane: Lane) -> Attempt {
+        Attempt { host: host.to_owned(), lane, began: self.engine.clock.elapsed() }
+    }
+
+    /// Returns whether a request that a copy can stand in for may wait for the upstream.
+    pub(crate) fn may_wait(&self, host: &str, lane: Lane) -> bool {
+        lock(&self.breaker).may_wait(host, lane, self.engine.clock.elapsed())
+    }
+
+    /// Returns how long the upstream still asks not to be asked at all.
+    pub(crate) fn deferred(&self, host: &str, lane: Lane) -> Option<Duration> {
+        lock(&self.breaker).deferred(host, lane, self.engine.clock.elapsed())
+    }
+
+    /// Notes how a request to an upstream went, and why it went badly.
+    pub(crate) fn note_outcome(&self, attempt: &Attempt, outcome: Outcome, reason: &str) {
+        let change = lock(&self.breaker).note(attempt, outcome, self.engine.clock.elapsed());
+        if outcome != Outcome::Answered {
+            self.notes.detected(&attempt.host, self.at_ms());
+        }
+        let (host, what) = (attempt.host.clone(), attempt.lane.name().to_owned());
+        let now = self.engine.clock.now();
+        let event = match change {
+            Change::None => return,
+            Change::Closed => Event::Up { host, what, at: now },
+            Change::Opened(left) => {
+                let until = now.checked_add(left).unwrap_or(Timestamp::MAX);
+                Event::Down { host, what, since: now, until, reason: reason.to_owned() }
+            }
+        };
+        self.journal(&attempt.host, event);
+    }
+
+    /// Notes what a status says about the upstream.
+    pub(crate) fn note_status(&self, attempt: &Attempt, status: StatusCode, headers: &HeaderMap) {
+        let outcome = match retry_after(status, headers, self.engine.clock.now()) {
+            Some(wish) => Outcome::Deferred(wish),
+            None if decide::is_trouble(status) => Outcome::Failed,
+            None => Outcome::Answered,
+        };
+        self.note_outcome(attempt, outcome, &format!("it answered with status {}", status.as_u16()));
+    }
+
+    /// Notes why a request to an upstream had no answer.
+    pub(crate) fn note_error(&self, attempt: &Attempt, error: &FetchError) {
+        let outcome = match error {
+            // It was not asked, so this says nothing about the host.
+            FetchError::Forbidden { .. } => {
+                return tracing::warn!("`{}` is not asked: {error}", attempt.host);
+            }
+            FetchError::Timeout { .. } => Outcome::Hung,
+            _ => Outcome::Failed,
+        };
+        self.note_outcome(attempt, outcome, &error.to_string());
+    }
+}
+
+/// Returns how long an upstream asks to be left alone: RFC 9110 §10.2.3, in seconds or as a date. On other statuses the
+/// header means something else.
+fn retry_after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    if !matches!(status.as_u16(), 403 | 429 | 503) {
+        return None;
+    }
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds)).filter(|wish| !wish.is_zero());
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Duration::try_from(at.duration_since(now)).ok().filter(|wish| !wish.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upstream_says_when_to_come_back() {
+        let now: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
+        let check = |status: u16, text: &str, expected: Option<u64>| {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, text.parse().unwrap())]);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(
+                retry_after(status, &headers, now),
+                expected.map(Duration::from_secs),
+                "{status} {text}"
+            );
+        };
+        check(429, "7", Some(7));
+        check(503, " 120 ", Some(120));
+        check(403, "60", Some(60));
+        check(429, "Thu, 21 May 2026 10:01:05 GMT", Some(60));
+        check(429, "Thu, 21 May 2026 09:01:05 GMT", None);
+        check(429, "0", None);
+        check(429, "soon", None);
+        check(429, "-1", None);
+        check(500, "7", None);
+        check(302, "7", None);
+        assert_eq!(retry_after(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), now), None);
+    }
+}
