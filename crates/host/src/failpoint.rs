@@ -16,6 +16,8 @@ enum Failure {
     NoSpace,
     /// The device is broken (EIO).
     Broken,
+    /// The task that passes has a bug and panics.
+    Panic,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,7 @@ struct Armed {
 static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static ARMED: Mutex<Vec<Armed>> = Mutex::new(Vec::new());
 
-/// Arms points from `NAME=kill|nospace|broken[@N][+]`, separated by commas.
+/// Arms points from `NAME=kill|nospace|broken|panic[@N][+]`, separated by commas.
 ///
 /// `@N` strikes at the Nth pass only, which is the first unless told; a `+` at the end strikes at every later pass too.
 pub fn arm(spec: &str) -> Result<(), BadFailpoint> {
@@ -55,7 +57,7 @@ pub fn pass(point: &str) -> io::Result<()> {
 
 /// A part of `OUTLAST_FAILPOINTS` that means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is not NAME=kill|nospace|broken[@N][+]")]
+#[error("`{text}` is not NAME=kill|nospace|broken|panic[@N][+]")]
 pub struct BadFailpoint {
     text: String,
 }
@@ -71,6 +73,7 @@ fn parse(text: &str) -> Option<Armed> {
         "kill" => Failure::Kill,
         "nospace" => Failure::NoSpace,
         "broken" => Failure::Broken,
+        "panic" => Failure::Panic,
         _ => return None,
     };
     Some(Armed { point: point.to_owned(), failure, countdown, is_lasting })
@@ -98,6 +101,7 @@ fn strike(point: &str) -> io::Result<()> {
             Ok(())
         }
         Failure::NoSpace => Err(io::Error::from(io::ErrorKind::StorageFull)),
+        Failure::Panic => panic!("failure point `{point}`"),
         Failure::Broken => Err(io::Error::other("input/output error (failure point)")),
     }
 }

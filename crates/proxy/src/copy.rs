@@ -220,7 +220,7 @@ pub(crate) async fn load(store: &Store, held: Held) -> Result<Loaded, String> {
 }
 
 impl Verified {
-    fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
             Self::File(blob) => blob.size_bytes(),

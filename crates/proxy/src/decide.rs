@@ -5,6 +5,9 @@ use std::time::Duration;
 use http::StatusCode;
 use model::{Freshness, Held, Timestamp};
 
+/// How long an absence is believed without asking again; longer ones have blocked releases (npm/cli#292).
+const ABSENT_FOR: Duration = Duration::from_secs(30);
+
 /// What kind of thing is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -56,10 +59,22 @@ pub(crate) fn first(situation: &Situation<'_>) -> First {
     }
     let age = situation.now.duration_since(held.confirmed_at).unsigned_abs();
     let is_recent = situation.kind == Kind::Index && age < situation.fresh_for && is_good(held);
+    if is_recent_absence(situation, held, age) {
+        return First::Serve(Freshness::Fresh);
+    }
     if is_recent && situation.client == Insistence::None && held.gone_since.is_none() {
         return First::Serve(Freshness::Fresh);
     }
     if situation.may_wait { First::Ask } else { First::Serve(standing(held, Freshness::Stale)) }
+}
+
+/// Returns whether the upstream said a moment ago that there is no such thing: a client that asks for what does not exist
+/// often asks again at once.
+fn is_recent_absence(situation: &Situation<'_>, held: &Held, age: Duration) -> bool {
+    !is_good(held)
+        && age < ABSENT_FOR
+        && situation.kind != Kind::Document
+        && situation.client == Insistence::None
 }
 
 /// What an upstream's status means.
@@ -173,6 +188,18 @@ mod tests {
         assert_eq!(first(&situation(Some(&index), Kind::Index, 120)), First::Ask);
         assert_eq!(first(&situation(Some(&index), Kind::Document, 0)), First::Ask);
         let insisting = Situation { client: Insistence::NoCache, ..situation(Some(&index), Kind::Index, 1) };
+        assert_eq!(first(&insisting), First::Ask);
+    }
+
+    #[test]
+    fn an_absence_is_believed_for_a_moment() {
+        let absent = held(404, false);
+        let serve = First::Serve(Freshness::Fresh);
+        assert_eq!(first(&situation(Some(&absent), Kind::Index, 29)), serve);
+        assert_eq!(first(&situation(Some(&absent), Kind::File, 29)), serve);
+        assert_eq!(first(&situation(Some(&absent), Kind::Index, 30)), First::Ask);
+        assert_eq!(first(&situation(Some(&absent), Kind::Document, 0)), First::Ask);
+        let insisting = Situation { client: Insistence::NoCache, ..situation(Some(&absent), Kind::File, 1) };
         assert_eq!(first(&insisting), First::Ask);
     }
 

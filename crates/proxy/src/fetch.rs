@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use host::http::{FetchError, Outgoing};
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body_util::BodyExt as _;
 use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, SavedHeader, Source};
 
 use crate::copy::Prior;
 use crate::decide::{self, Kind, Meaning};
 use crate::flight::{End, Flight};
 use crate::headers;
-use crate::limits::{BODY_PAUSE_MAX, ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
+use crate::incoming::Paced;
+use crate::limits::{ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
@@ -74,11 +74,14 @@ impl Inner {
             body: host::http::whole(Bytes::new()),
             chooser: want.chooser,
         };
+        if let Err(error) = host::failpoint::pass("proxy.asking") {
+            return self.stand_in(want, prior, &error.to_string());
+        }
         if let Some(left) = self.deferred(want.host(), want.lane()) {
             return self.wait_for(want, prior, left);
         }
         let attempt = self.attempt(want.host(), want.lane());
-        let reply = match self.bounded(want.host(), question).await {
+        let reply = match self.ask_following(want, question).await {
             Ok(reply) => reply,
             Err(error) => {
                 self.note_error(&attempt, &error);
@@ -308,11 +311,7 @@ impl Drop for Landing {
     fn drop(&mut self) {
         // The store knows the object by now, so whoever finds no transfer finds the object.
         lock(&self.inner.flights).remove(&self.key);
-        let given_up = || {
-            let refusal = Refusal::unavailable(format!("the transfer of `{}` was given up", self.key.0.url));
-            End::Failed { refusal: Arc::new(refusal), sha256: None }
-        };
-        self.flight.finish(self.end.take().unwrap_or_else(given_up));
+        self.flight.finish(self.end.take().unwrap_or(End::GivenUp));
     }
 }
 
@@ -387,29 +386,14 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
 }
 
 /// Reads a body whole.
-pub(crate) async fn read(mut body: Outgoing, size_max: u64) -> Result<Bytes, String> {
+pub(crate) async fn read(body: Outgoing, size_max: u64) -> Result<Bytes, String> {
     let mut all = BytesMut::new();
-    while let Some(chunk) = next_chunk(&mut body).await? {
+    let mut body = Paced::new(body);
+    while let Some(chunk) = body.next().await.map_err(|stop| stop.reason)? {
         if (all.len() + chunk.len()) as u64 > size_max {
             return Err(format!("the answer is larger than {size_max} bytes"));
         }
         all.extend_from_slice(&chunk);
     }
     Ok(all.freeze())
-}
-
-/// Returns a body's next bytes, nothing at its end, or why there are no more.
-pub(crate) async fn next_chunk(body: &mut Outgoing) -> Result<Option<Bytes>, String> {
-    loop {
-        match tokio::time::timeout(BODY_PAUSE_MAX, body.frame()).await {
-            Err(_) => return Err(format!("the answer stopped for {} s", BODY_PAUSE_MAX.as_secs())),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(format!("the answer broke off: {}", said(error.as_ref()))),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Ok(Some(bytes));
-                }
-            }
-        }
-    }
 }

@@ -11,6 +11,13 @@ pub(crate) const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may pause; a build that waits longer is better told.
 pub(crate) const BODY_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A body that brings less than this in each window only drips: 1 KB a second, for ten of them.
+pub(crate) const PACE_WINDOW: Duration = Duration::from_secs(10);
+pub(crate) const PACE_BYTES_MIN: u64 = 10 << 10;
+/// How often the rest of a body is asked for after its connection broke.
+pub(crate) const N_RESUMES_MAX: u32 = 3;
+/// How many redirects are followed inside; real chains have two.
+pub(crate) const N_HOPS_MAX: usize = 5;
 /// Indexes are read whole before they are believed; the largest real packument seen has 21 MB.
 pub(crate) const INDEX_BYTES_MAX: u64 = 64 << 20;
 /// Files up to this size are verified before their first byte leaves; larger ones by holding the last chunk back.

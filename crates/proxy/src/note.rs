@@ -88,6 +88,8 @@ pub struct HostTimes {
     pub recovered_ms: Option<u64>,
     /// Bytes of bodies that came from the host itself.
     pub n_bytes_from_upstream: u64,
+    /// Requests that followed a redirect of another host, which the command did not see.
+    pub n_followed: u64,
 }
 
 /// Where a session writes.
@@ -122,6 +124,11 @@ impl Notes {
         }
     }
 
+    /// Returns the ecosystem of an exchange.
+    pub(crate) fn ecosystem(&self, number: usize) -> Option<&'static str> {
+        lock(&self.exchanges).get(number).map(|exchange| exchange.ecosystem)
+    }
+
     /// Ends an exchange; the first ending stands.
     pub(crate) fn end(&self, number: usize, at_ms: u64, ending: Ending) {
         let mut exchanges = lock(&self.exchanges);
@@ -140,6 +147,11 @@ impl Notes {
     /// Notes that a host was found wanting.
     pub(crate) fn detected(&self, host: &str, at_ms: u64) {
         lock(&self.hosts).entry(host.to_owned()).or_default().detected_ms.get_or_insert(at_ms);
+    }
+
+    /// Counts a request that followed a redirect.
+    pub(crate) fn asked_inside(&self, host: &str) {
+        lock(&self.hosts).entry(host.to_owned()).or_default().n_followed += 1;
     }
 
     /// Counts bytes that came from a host itself.

@@ -242,9 +242,12 @@ impl Inner {
                 self.note_stale(url.object().host(), trouble);
                 self.end(number, object(&held, held.status, Source::Copy, Freshness::Stale));
                 let mut headers = headers::from_saved(&held.headers);
-                headers.insert("outlast-state", http::HeaderValue::from_static("stale"));
+                self.add_state(&mut headers, &held, Freshness::Stale, url.object().host());
+                let bytes = Bytes::from(bytes);
+                let told = registry::ecosystem(&held.ecosystem)
+                    .and_then(|it| self.with_message(it, url.object(), &held, &bytes, &mut headers));
                 let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
-                answer(status, headers, host::http::whole(bytes.into()))
+                answer(status, headers, host::http::whole(told.unwrap_or(bytes)))
             }
             Err(error) => {
                 let reason = format!("blob {} cannot be used: {error}", held.sha256);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderValue, Response, StatusCode, header};
+use registry::Ecosystem;
 
 /// How soon a client may ask again; an outage rarely ends sooner.
 const RETRY_AFTER_S: u64 = 30;
@@ -68,7 +69,16 @@ impl Refusal {
 
     /// Returns the answer.
     pub(crate) fn response(&self) -> Response<Outgoing> {
-        let body = serde_json::json!({ "error": self.error, "reason": self.reason, "hint": self.hint });
+        self.response_for(None)
+    }
+
+    /// Returns the answer in the form that an ecosystem's clients show.
+    pub(crate) fn response_for(&self, ecosystem: Option<&dyn Ecosystem>) -> Response<Outgoing> {
+        let mut body = serde_json::json!({ "error": self.error, "reason": self.reason, "hint": self.hint });
+        let message = format!("Outlast: {}", self.reason);
+        for (name, value) in ecosystem.map(|it| it.refusal_fields(&message)).into_iter().flatten() {
+            body[name] = value;
+        }
         let mut response = Response::new(host::http::whole(Bytes::from(body.to_string())));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

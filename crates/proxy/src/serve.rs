@@ -8,7 +8,8 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use model::{Freshness, Held, Sha256, Source};
+use model::{Freshness, Held, ObjectUrl, Sha256, Source};
+use registry::Ecosystem;
 use store::BlobReader;
 
 use crate::breaker::Outcome;
@@ -27,6 +28,8 @@ use crate::want::Want;
 #[derive(Debug, Clone)]
 struct Ask {
     number: usize,
+    url: ObjectUrl,
+    ecosystem: &'static dyn Ecosystem,
     is_head: bool,
     range: Option<Range>,
     if_none_match: Option<HeaderValue>,
@@ -42,7 +45,7 @@ impl Session {
         method: &Method,
         client: &HeaderMap,
     ) -> Response<Outgoing> {
-        let ask = Ask::new(number, method, client);
+        let ask = Ask::new(number, &want, method, client);
         let inner = &self.0;
         inner.notes.specify(number, &want.key.variant);
         let copy = inner.copy(&want).await;
@@ -97,7 +100,8 @@ impl Inner {
         sha256: Option<Sha256>,
     ) -> Response<Outgoing> {
         self.end(number, Ending::Missing { sha256, reason: refusal.reason.clone() });
-        refusal.response()
+        let ecosystem = self.notes.ecosystem(number).and_then(registry::ecosystem);
+        refusal.response_for(ecosystem)
     }
 
     async fn give_upstream(self: &Arc<Self>, ask: &Ask, want: Want, copy: Copy) -> Response<Outgoing> {
@@ -107,11 +111,23 @@ impl Inner {
             return self.missing(ask.number, &refusal, sha256);
         }
         let attempt = self.attempt(&host, want.lane());
-        let flight = self.join(Arc::new(want), copy.prior());
+        let (want, prior) = (Arc::new(want), copy.prior());
+        let mut flight = self.join(want.clone(), prior.clone());
         let Copy::Good(loaded) = copy else {
-            return self.give_flight(ask, &flight, flight.ready().await, None).await;
+            let mut ready = flight.ready().await;
+            if matches!(ready, Ready::End(End::GivenUp)) {
+                // Whoever led it is gone: the first to come back leads the next one, and there is no third.
+                flight = self.join(want, prior);
+                ready = flight.ready().await;
+            }
+            return self.give_flight(ask, &flight, ready, None).await;
         };
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
+            Ok(Ready::End(End::GivenUp)) => {
+                let freshness = decide::standing(&loaded.held, Freshness::Stale);
+                self.note_stale(&host, "the transfer was given up");
+                self.give_copy(ask, *loaded, Source::Copy, freshness)
+            }
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
                 let reason = "it did not begin to answer within a second";
@@ -157,6 +173,7 @@ impl Inner {
                 answer(status, headers::from_saved(&headers), host::http::whole(body))
             }
             Ready::End(End::Failed { refusal, sha256 }) => self.missing(ask.number, &refusal, sha256),
+            Ready::End(End::GivenUp) => self.missing(ask.number, &given_up(&ask.url), None),
         }
     }
 
@@ -180,6 +197,9 @@ impl Inner {
                     Ending::NotKept { status: status.as_u16(), size_bytes, reason: reason.to_string() }
                 }
                 End::Failed { refusal, sha256 } => Ending::Missing { sha256, reason: refusal.reason.clone() },
+                End::GivenUp => {
+                    Ending::Missing { sha256: None, reason: "the transfer was given up".to_owned() }
+                }
             };
             inner.end(number, ending);
         });
@@ -221,19 +241,23 @@ impl Inner {
         source: Source,
         freshness: Freshness,
     ) -> Response<Outgoing> {
-        let held = &loaded.held;
+        let Loaded { held, mut bytes } = loaded;
+        let held = &held;
         let mut headers = headers::from_saved(&held.headers);
-        if freshness != Freshness::Fresh
-            && let Ok(value) = HeaderValue::try_from(freshness.to_string())
+        self.add_state(&mut headers, held, freshness, ask.url.host());
+        if let Verified::Whole(whole) = &bytes
+            && freshness == Freshness::Stale
+            && held.status == 200
+            && let Some(body) = self.with_message(ask.ecosystem, &ask.url, held, whole, &mut headers)
         {
-            headers.insert("outlast-state", value);
+            bytes = Verified::Whole(body);
         }
         let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
         if status == StatusCode::OK && ask.has_it(&headers) {
             self.end(ask.number, object(held, 304, source, freshness));
             return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
         }
-        let size = held.size_bytes;
+        let size = bytes.size_bytes();
         let (status, start, end) = match ask.range.filter(|_| status == StatusCode::OK) {
             None => (status, 0, size),
             Some(range) => match range.within(size) {
@@ -252,7 +276,7 @@ impl Inner {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
         self.end(ask.number, object(held, status.as_u16(), source, freshness));
-        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { part(loaded.bytes, start, end) };
+        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { part(bytes, start, end) };
         answer(status, headers, body)
     }
 }
@@ -295,10 +319,12 @@ fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes
 }
 
 impl Ask {
-    fn new(number: usize, method: &Method, client: &HeaderMap) -> Self {
+    fn new(number: usize, want: &Want, method: &Method, client: &HeaderMap) -> Self {
         let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
         Self {
             number,
+            url: want.key.url.clone(),
+            ecosystem: want.ecosystem,
             is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
             range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
@@ -321,6 +347,10 @@ impl Ask {
         let since = self.if_modified_since.as_ref();
         since.is_some_and(|since| headers.get(header::LAST_MODIFIED) == Some(since))
     }
+}
+
+fn given_up(url: &ObjectUrl) -> Refusal {
+    Refusal::unavailable(format!("the transfer of `{url}` was given up"))
 }
 
 fn unsatisfiable(size: u64) -> Response<Outgoing> {

@@ -1,5 +1,6 @@
 //! One run's conversation with the world: what it asks, what it gets, and what is written down.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use model::{Cut, Event, ObjectKey, SafeUrl};
+use model::{Cut, Event, ObjectKey, SafeUrl, Timestamp};
 use registry::{Class, Head, Pin};
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -69,6 +70,13 @@ pub struct Findings {
 #[derive(Debug, Clone)]
 pub struct Session(pub(crate) Arc<Inner>);
 
+/// Since when copies of a host are served in its place, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Stale {
+    pub(crate) since: Timestamp,
+    pub(crate) reason: String,
+}
+
 /// Transfers under way, apart by who chose to ask: what Outlast may not ask, the command may.
 type Flights = HashMap<(ObjectKey, Chooser), (Arc<Flight>, AbortHandle)>;
 
@@ -81,7 +89,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Mutex<Flights>,
     purpose: Purpose,
     pub(crate) breaker: Mutex<Breaker>,
-    stale: Mutex<HashSet<String>>,
+    stale: Mutex<HashMap<String, Stale>>,
     probed: Mutex<HashSet<String>>,
     probes: Mutex<Vec<JoinHandle<()>>>,
     start: Duration,
@@ -219,10 +227,23 @@ impl Inner {
 
     /// Notes, once for each host and session, that its copies are served because it cannot be asked.
     pub(crate) fn note_stale(&self, host: &str, reason: &str) {
-        if lock(&self.stale).insert(host.to_owned()) {
-            let since = self.engine.clock.now();
+        let since = self.engine.clock.now();
+        let stale = Stale { since, reason: reason.to_owned() };
+        let is_new = match lock(&self.stale).entry(host.to_owned()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(stale);
+                true
+            }
+            Entry::Occupied(_) => false,
+        };
+        if is_new {
             self.journal(host, Event::Stale { host: host.to_owned(), since, reason: reason.to_owned() });
         }
+    }
+
+    /// Returns since when copies of a host are served in its place, and why.
+    pub(crate) fn stale(&self, host: &str) -> Option<Stale> {
+        lock(&self.stale).get(host).cloned()
     }
 
     /// Asks each cut host once, for the drill's clock: files that cannot change are served without asking anybody, and

@@ -1,5 +1,6 @@
 //! Takes a file or a document: streamed to the clients while it is stored, verified before the last chunk leaves.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -11,9 +12,10 @@ use store::BlobWriter;
 use crate::breaker::Outcome;
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
-use crate::fetch::{next_chunk, not_stored};
+use crate::fetch::not_stored;
 use crate::flight::{End, FileState, Flight, Head};
 use crate::headers;
+use crate::incoming::Incoming;
 use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
@@ -24,6 +26,8 @@ use crate::want::Want;
 /// What has arrived, and where it is.
 struct Arrival {
     writer: Option<BlobWriter>,
+    /// What was written, to be read.
+    file: Option<File>,
     /// Why it is not in the store.
     trouble: Option<String>,
     hashers: Vec<(Algorithm, ring::digest::Context)>,
@@ -64,7 +68,7 @@ impl Inner {
         };
         let attempt = self.attempt(want.host(), want.lane());
         let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
-        let arrival = match self.receive(want, reply, expectation.as_ref(), flight, unshown).await {
+        let arrival = match self.receive(want, reply, length, expectation.as_ref(), flight, unshown).await {
             Ok(arrival) => arrival,
             Err(reason) => {
                 self.note_outcome(&attempt, Outcome::Failed, &reason);
@@ -95,6 +99,7 @@ impl Inner {
         &self,
         want: &Want,
         reply: Reply,
+        size_bytes: Option<u64>,
         expectation: Option<&Expectation>,
         flight: &Flight,
         mut unshown: Option<Head>,
@@ -103,6 +108,7 @@ impl Inner {
         match self.engine.store.writer() {
             Ok(writer) => match writer.reader() {
                 Ok(file) => {
+                    arrival.file = file.try_clone().ok();
                     flight.attach(file);
                     arrival.writer = Some(writer);
                 }
@@ -110,9 +116,10 @@ impl Inner {
             },
             Err(error) => arrival.trouble = Some(not_stored(&error)),
         }
-        let mut body = reply.body;
-        while let Some(chunk) = next_chunk(&mut body).await? {
-            if !reply.is_played {
+        let is_played = reply.is_played;
+        let mut body = Incoming::new(reply, size_bytes);
+        while let Some(chunk) = body.next(self, want, arrival.file.as_ref()).await? {
+            if !is_played {
                 self.notes.count(want.host(), chunk.len() as u64);
             }
             arrival.size_bytes += chunk.len() as u64;
@@ -258,7 +265,7 @@ impl Arrival {
             .into_iter()
             .map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring())))
             .collect();
-        Self { writer: None, trouble: None, hashers, size_bytes: 0, held_back: None }
+        Self { writer: None, file: None, trouble: None, hashers, size_bytes: 0, held_back: None }
     }
 
     /// Hashes and writes a chunk; returns where the chunk before it is.

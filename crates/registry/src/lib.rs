@@ -10,6 +10,7 @@ mod index;
 mod lock;
 mod mutation;
 mod path;
+mod splice;
 
 pub use class::{Class, FileRequest, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};

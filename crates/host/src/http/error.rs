@@ -71,6 +71,12 @@ pub enum FetchError {
         /// How long it was given.
         after: Duration,
     },
+    /// Redirects lead nowhere, in circles, or on and on.
+    #[error("redirects of `{host}` lead nowhere")]
+    Redirects {
+        /// The host where they began.
+        host: String,
+    },
     /// The address that was to be asked cannot be.
     #[error("`{url}` cannot be asked")]
     BadAddress {
@@ -83,7 +89,10 @@ impl FetchError {
     /// Returns what to do about it.
     pub const fn fate(&self) -> Fate {
         match self {
-            Self::NoSuchName { .. } | Self::Forbidden { .. } | Self::BadAddress { .. } => Fate::GiveUp,
+            Self::NoSuchName { .. }
+            | Self::Forbidden { .. }
+            | Self::Redirects { .. }
+            | Self::BadAddress { .. } => Fate::GiveUp,
             Self::Lookup { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
@@ -107,6 +116,7 @@ impl FetchError {
                 Self::Broken { host: host.clone(), source: source.to_string().into() }
             }
             Self::Timeout { host, after } => Self::Timeout { host: host.clone(), after: *after },
+            Self::Redirects { host } => Self::Redirects { host: host.clone() },
             Self::BadAddress { url } => Self::BadAddress { url: url.clone() },
         }
     }

@@ -6,7 +6,9 @@ use model::{
     Containment, HostUse, NotKept, Object, ObjectUrl, Output, RECORD_SCHEMA, Record, Refused, RunId,
     Timestamp,
 };
-use proxy::{Ending, Exchange};
+use proxy::{Ending, Exchange, Findings};
+
+const HTTPS_PORT: u16 = 443;
 
 /// What is known of a run besides its requests.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ pub(crate) struct Run {
 }
 
 /// Makes the record of a run; `passed` are the hosts and ports that were not looked into.
-pub(crate) fn record(run: Run, exchanges: &[Exchange], passed: &[(String, u16)]) -> Record {
+pub(crate) fn record(run: Run, findings: &Findings, passed: &[(String, u16)]) -> Record {
+    let exchanges = &findings.exchanges;
     Record {
         schema: RECORD_SCHEMA.to_owned(),
         run_id: run.run_id,
@@ -35,7 +38,7 @@ pub(crate) fn record(run: Run, exchanges: &[Exchange], passed: &[(String, u16)])
         directory: run.directory,
         exit_code: run.exit_code,
         duration_ms: run.duration_ms,
-        hosts: hosts(exchanges, passed),
+        hosts: hosts(findings, passed),
         refused: run.refused,
         outputs: run.outputs,
         objects: objects(exchanges),
@@ -43,13 +46,13 @@ pub(crate) fn record(run: Run, exchanges: &[Exchange], passed: &[(String, u16)])
     }
 }
 
-fn hosts(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<HostUse> {
+fn hosts(findings: &Findings, passed: &[(String, u16)]) -> Vec<HostUse> {
     let mut hosts = BTreeMap::new();
     for (host, port) in passed {
         let unseen = HostUse { host: host.clone(), port: *port, n_requests: 0, size_bytes: 0, kept: false };
         hosts.insert((host.clone(), *port), unseen);
     }
-    for exchange in exchanges {
+    for exchange in &findings.exchanges {
         let place = (exchange.url.host().to_owned(), exchange.url.port());
         let host = hosts.entry(place.clone()).or_insert_with(|| HostUse {
             host: place.0,
@@ -67,6 +70,19 @@ fn hosts(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<HostUse> {
             }
             Ending::Missing { .. } | Ending::Open => host.kept = false,
             Ending::Settled { .. } | Ending::Refused { .. } => {}
+        }
+    }
+    // Where a redirect was followed inside, the object is kept under the name that led there.
+    for (host, times) in &findings.hosts {
+        if times.n_followed > 0 && !hosts.keys().any(|(known, _)| known == host) {
+            let followed = HostUse {
+                host: host.clone(),
+                port: HTTPS_PORT,
+                n_requests: times.n_followed,
+                size_bytes: 0,
+                kept: true,
+            };
+            hosts.insert((host.clone(), HTTPS_PORT), followed);
         }
     }
     hosts.into_values().collect()

@@ -55,6 +55,8 @@ pub(crate) enum End {
     },
     /// Nothing came that may be passed on. `held` is the blob that should have stood in and could not.
     Failed { refusal: Arc<Refusal>, sha256: Option<Sha256> },
+    /// The transfer itself came to grief, which says nothing about the object.
+    GivenUp,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -336,6 +338,7 @@ impl Drop for FlightReader {
 fn broken(end: End) -> io::Result<()> {
     match end {
         End::Failed { refusal, .. } => Err(io::Error::other(refusal.reason.clone())),
+        End::GivenUp => Err(io::Error::other("the transfer was given up")),
         _ => Ok(()),
     }
 }

@@ -205,7 +205,10 @@ impl Got {
     /// Asserts how the copy stands: empty where it is fresh.
     #[track_caller]
     pub(crate) fn state(&self, expected: &str) -> &Self {
-        assert_eq!(self.header("outlast-state"), expected);
+        let (state, rest) = self.header("outlast-state").split_once("; since=").unwrap_or_default();
+        assert_eq!(state, expected);
+        assert_eq!(rest.contains("Z; reason="), !expected.is_empty(), "{rest}");
+        assert_eq!(self.headers.contains_key("age"), !expected.is_empty());
         self
     }
 

@@ -190,6 +190,45 @@ fn an_index_is_never_worse_than_itself_nor_than_nothing() {
     }
 }
 
+/// Returns the files of some versions, or of all others, in an order that two documents share.
+fn files(facts: &IndexFacts, versions: &BTreeSet<&str>, is_of_them: bool) -> Vec<String> {
+    let mut files: Vec<String> = facts
+        .vouched
+        .iter()
+        .filter(|file| versions.contains(file.version.as_str()) == is_of_them)
+        .map(|file| format!("{file:?}"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn versions_stand_as_they_stood_and_all_others_as_they_are() {
+    let mut n_documents = 0;
+    for Recorded { ecosystem, request, body } in recorded() {
+        let held = ecosystem.read_index(&request, &body).unwrap();
+        let all: Vec<&str> = held.versions.iter().map(String::as_str).collect();
+        let some: BTreeSet<&str> = all.iter().step_by(3).copied().collect();
+        let first: BTreeSet<&str> = all.iter().take(1).copied().collect();
+        let last: BTreeSet<&str> = all.iter().rev().take(1).copied().collect();
+        for versions in [&some, &first, &last] {
+            let Some(same) = ecosystem.with_versions(&request, &body, &body, versions) else {
+                continue;
+            };
+            n_documents += 1;
+            let same = ecosystem.read_index(&request, &same).unwrap();
+            assert_eq!(ecosystem.judge(&held, &same), None, "{}", request.url);
+            assert_eq!(files(&same, versions, true), files(&held, versions, true), "{}", request.url);
+            assert_eq!(files(&same, versions, false), files(&held, versions, false), "{}", request.url);
+        }
+        let nothing = ecosystem.with_versions(&request, &body, &body, &BTreeSet::new());
+        assert!(nothing.is_none_or(|bytes| bytes == body), "{}: nothing was asked for", request.url);
+        let unknown = BTreeSet::from(["no such version"]);
+        assert_eq!(ecosystem.with_versions(&request, &body, &body, &unknown), None, "{}", request.url);
+    }
+    assert!(n_documents >= 5 * 3, "only {n_documents} documents");
+}
+
 #[test]
 fn no_two_ecosystems_have_a_lock_of_one_name() {
     let mut names = BTreeSet::new();

@@ -118,7 +118,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         outputs,
         refused: heard.refused(),
     };
-    let record = record::record(run, &findings.exchanges, &heard.passed());
+    let record = record::record(run, &findings, &heard.passed());
     keep(home, store, &record, task.purpose).map_err(own)?;
     Ok(Done {
         record,

@@ -1,6 +1,7 @@
 //! An entry of a sparse index: one JSON object a line, one line a version; and the config.json above them.
 
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
 use model::{Algorithm, Digest};
 use serde::Deserialize;
@@ -78,4 +79,34 @@ fn read_line(subject: &str, registry: &str, number: usize, line: &[u8]) -> Resul
         url: None,
         digests: digest.into(),
     })
+}
+
+/// Returns `new` with the lines of these versions as `held` has them; those that vanished come at the end, since lines
+/// have no order that means anything.
+pub(super) fn with_versions(new: &[u8], held: &[u8], versions: &BTreeSet<&str>) -> Option<Vec<u8>> {
+    if versions.is_empty() {
+        return Some(new.to_vec());
+    }
+    let before: HashMap<_, _> = lines(held).filter(|(version, _)| versions.contains(&**version)).collect();
+    let mut result = Vec::with_capacity(new.len());
+    let mut found = BTreeSet::new();
+    for (version, line) in lines(new) {
+        result.extend_from_slice(before.get(&version).copied().unwrap_or(line));
+        result.push(b'\n');
+        found.insert(version);
+    }
+    for version in versions {
+        let line = before.get(*version)?;
+        if !found.contains(*version) {
+            result.extend_from_slice(line);
+            result.push(b'\n');
+        }
+    }
+    Some(result)
+}
+
+/// Returns the lines of an entry with their versions; those that are none are left out.
+fn lines(body: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, &[u8])> {
+    body.split(|&byte| byte == b'\n')
+        .filter_map(|line| Some((serde_json::from_slice::<Line<'_>>(line).ok()?.vers, line)))
 }

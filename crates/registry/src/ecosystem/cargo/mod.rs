@@ -2,6 +2,8 @@
 //!
 //! The protocol: <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11).
 
+use std::collections::BTreeSet;
+
 use crate::class::{Class, Head, IndexRequest};
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
@@ -40,6 +42,16 @@ impl Ecosystem for Cargo {
 
     fn locks(&self) -> &'static [Lock] {
         &[Lock { file_name: "Cargo.lock", read: lock::read }]
+    }
+
+    fn with_versions(
+        &self,
+        _request: &IndexRequest,
+        new: &[u8],
+        held: &[u8],
+        versions: &BTreeSet<&str>,
+    ) -> Option<Vec<u8>> {
+        index::with_versions(new, held, versions)
     }
 
     fn examples(&self) -> Examples {

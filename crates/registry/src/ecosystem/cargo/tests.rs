@@ -218,6 +218,28 @@ fn a_broken_lock_is_an_error() {
     assert!(matches!(read_locks("Cargo.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
 }
 
+#[test]
+fn a_vanished_line_comes_back_and_a_republished_one_is_as_it_was() {
+    let url = "https://index.crates.io/se/rd/serde";
+    let facts = read(url, SERDE).unwrap();
+    let (gone, other) = (facts.versions[0].as_str(), facts.versions[1].as_str());
+    let line_of = |version: &str| {
+        let is_it = |line: &&str| line.contains(&format!("\"vers\": \"{version}\""));
+        SERDE.lines().find(is_it).unwrap()
+    };
+    let (gone_line, other_line) = (line_of(gone), line_of(other));
+    let start = other_line.find("\"cksum\": \"").unwrap() + 10;
+    let evil = format!("{}{}{}", &other_line[..start], "0".repeat(64), &other_line[start + 64..]);
+    let new = SERDE.replace(gone_line, "").replace(other_line, &evil);
+    assert!(Cargo.judge(&facts, &read(url, &new).unwrap()).is_some());
+    let versions = [gone, other].into();
+    let mended = Cargo.with_versions(&request(url), new.as_bytes(), SERDE.as_bytes(), &versions).unwrap();
+    let mended = String::from_utf8(mended).unwrap();
+    assert_eq!(Cargo.judge(&facts, &read(url, &mended).unwrap()), None);
+    assert!(mended.lines().any(|line| line == gone_line) && mended.lines().any(|line| line == other_line));
+    assert_eq!(mended.lines().count(), SERDE.lines().count());
+}
+
 fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
     read_locks("some/folder/Cargo.lock", text.as_bytes()).unwrap()
 }

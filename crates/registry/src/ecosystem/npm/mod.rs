@@ -2,6 +2,8 @@
 //!
 //! Documents: <https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md> (read 2026-11).
 
+use std::collections::BTreeSet;
+
 use model::ObjectUrl;
 
 use crate::class::{Class, Head, IndexRequest};
@@ -12,6 +14,7 @@ use crate::lock::Lock;
 
 mod index;
 mod lock;
+mod mend;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -43,6 +46,16 @@ impl Ecosystem for Npm {
 
     fn locks(&self) -> &'static [Lock] {
         lock::LOCKS
+    }
+
+    fn with_versions(
+        &self,
+        _request: &IndexRequest,
+        new: &[u8],
+        held: &[u8],
+        versions: &BTreeSet<&str>,
+    ) -> Option<Vec<u8>> {
+        mend::with_versions(new, held, versions)
     }
 
     fn examples(&self) -> Examples {

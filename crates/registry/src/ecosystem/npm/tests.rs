@@ -266,3 +266,33 @@ fn a_digest_that_is_added_later_is_not_a_change() {
     let (before, after) = (read(url, &body(shasum)).unwrap(), read(url, &body(&both)).unwrap());
     assert_eq!((Npm.judge(&before, &after), Npm.judge(&after, &before)), (None, None));
 }
+
+#[test]
+fn what_vanished_is_listed_again_and_what_was_republished_is_as_it_was() {
+    let url = "https://registry.npmjs.org/is-number";
+    let held = IS_NUMBER;
+    let facts = read(url, held).unwrap();
+    let versions = ["7.0.0", "6.0.0"].into();
+    let mut json: serde_json::Value = serde_json::from_str(held).unwrap();
+    json["versions"].as_object_mut().unwrap().remove("7.0.0");
+    json["time"].as_object_mut().unwrap().remove("7.0.0");
+    json["versions"]["6.0.0"]["dist"]["integrity"] = "sha512-AAAA".into();
+    json["versions"]["6.0.0"]["dist"]["shasum"] = "0".repeat(40).into();
+    json["dist-tags"]["latest"] = "6.0.0".into();
+    let new = json.to_string();
+    let mended = Npm.with_versions(&request(url), new.as_bytes(), held.as_bytes(), &versions).unwrap();
+    let mended = String::from_utf8(mended).unwrap();
+    let got = read(url, &mended).unwrap();
+    assert_eq!(Npm.judge(&facts, &got), None);
+    assert_eq!(got.versions.len(), facts.versions.len());
+    let mended: serde_json::Value = serde_json::from_str(&mended).unwrap();
+    let original: serde_json::Value = serde_json::from_str(held).unwrap();
+    for version in ["7.0.0", "6.0.0"] {
+        assert_eq!(mended["versions"][version], original["versions"][version], "{version}");
+        assert_eq!(mended["time"][version], original["time"][version], "{version}");
+    }
+    assert_eq!(mended["dist-tags"]["latest"], "6.0.0", "what is newest is the registry's to say");
+    let none_left = r#"{"name":"is-number"}"#;
+    let mended = Npm.with_versions(&request(url), none_left.as_bytes(), held.as_bytes(), &versions).unwrap();
+    assert_eq!(read(url, std::str::from_utf8(&mended).unwrap()).unwrap().versions, ["6.0.0", "7.0.0"]);
+}

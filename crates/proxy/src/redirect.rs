@@ -1,0 +1,72 @@
+//! Goes where redirects lead, for files that keep a stable name while what lies behind it is signed and expires.
+
+use bytes::Bytes;
+use host::http::FetchError;
+use http::{HeaderMap, HeaderName, header};
+use registry::{FileRequest, Redirects};
+
+use crate::decide;
+use crate::limits::N_HOPS_MAX;
+use crate::session::Inner;
+use crate::upstream::{Chooser, Question, Reply};
+use crate::want::{Shape, Want};
+
+/// What a host is told about who asks; another host must not hear it.
+const CREDENTIALS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("private-token"),
+    HeaderName::from_static("job-token"),
+    HeaderName::from_static("deploy-token"),
+];
+
+impl Inner {
+    /// Asks, and goes where redirects lead if the ecosystem says so; where they lead is Outlast's choice, so each hop is
+    /// judged.
+    ///
+    /// # Errors
+    /// `Redirects` when they lead in circles or too far, `Forbidden` when they lead inwards.
+    pub(crate) async fn ask_following(&self, want: &Want, question: Question) -> Result<Reply, FetchError> {
+        let (method, mut headers, mut url) =
+            (question.method.clone(), question.headers.clone(), question.url.clone());
+        let mut reply = self.bounded(want.host(), question).await?;
+        if !matches!(want.shape, Shape::File(FileRequest { redirects: Redirects::Followed, .. })) {
+            return Ok(reply);
+        }
+        for _ in 0..N_HOPS_MAX {
+            if !decide::is_redirect(reply.status) {
+                return Ok(reply);
+            }
+            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let target = location.and_then(|location| url.object().join(location).ok());
+            let Some(target) = target else {
+                return Err(FetchError::Redirects { host: url.object().host().to_owned() });
+            };
+            if target.object().authority() != url.object().authority() {
+                without_credentials(&mut headers);
+            }
+            let host = target.object().host().to_owned();
+            self.notes.asked_inside(&host);
+            url = target;
+            let hop = Question {
+                method: method.clone(),
+                url: url.clone(),
+                headers: headers.clone(),
+                body: host::http::whole(Bytes::new()),
+                chooser: Chooser::Outlast,
+            };
+            reply = self.bounded(&host, hop).await?;
+        }
+        if decide::is_redirect(reply.status) {
+            return Err(FetchError::Redirects { host: want.host().to_owned() });
+        }
+        Ok(reply)
+    }
+}
+
+fn without_credentials(headers: &mut HeaderMap) {
+    for name in &CREDENTIALS {
+        headers.remove(name);
+    }
+}

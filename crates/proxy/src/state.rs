@@ -1,0 +1,92 @@
+//! Says how a copy stands: to programs in headers, to people in what their client prints.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use model::{Freshness, Held, ObjectUrl, Timestamp};
+use registry::Ecosystem;
+
+use crate::session::{Inner, Stale};
+
+/// The longest reason in a header; the whole one is in the journal.
+const REASON_BYTES_MAX: usize = 200;
+
+impl Inner {
+    /// Adds `Outlast-State` and `Age` to a copy that is not fresh: RFC 9111 §5.1 for the latter.
+    pub(crate) fn add_state(&self, headers: &mut HeaderMap, held: &Held, freshness: Freshness, host: &str) {
+        if freshness == Freshness::Fresh {
+            return;
+        }
+        let Stale { since, reason } = self.standing_of(held, freshness, host);
+        let text = format!("{freshness}; since={since}; reason={}", printable(&reason));
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert("outlast-state", value);
+        }
+        let age = self.engine.clock.now().duration_since(held.confirmed_at).as_secs().max(0);
+        headers.insert(header::AGE, HeaderValue::from(age));
+    }
+
+    /// Returns a stale document with a message that the client shows, and makes its headers say that it is another one.
+    pub(crate) fn with_message(
+        &self,
+        ecosystem: &dyn Ecosystem,
+        url: &ObjectUrl,
+        held: &Held,
+        body: &Bytes,
+        headers: &mut HeaderMap,
+    ) -> Option<Bytes> {
+        let Stale { since, reason } = self.standing_of(held, Freshness::Stale, url.host());
+        let message = format!(
+            "Outlast: {} cannot be asked since {} ({reason}); this is the copy of {}",
+            url.host(),
+            minute(since),
+            minute(held.confirmed_at)
+        );
+        let body = ecosystem.with_message(url, body, &message)?;
+        headers.remove(header::ETAG);
+        // Whoever asks again with this date has this message; the upstream's own document has another date.
+        if let Some(date) = http_date(since) {
+            headers.insert(header::LAST_MODIFIED, date);
+        }
+        Some(body.into())
+    }
+
+    fn standing_of(&self, held: &Held, freshness: Freshness, host: &str) -> Stale {
+        match held.gone_since.filter(|_| freshness == Freshness::Gone) {
+            Some(since) => Stale { since, reason: "the upstream says that it does not exist".to_owned() },
+            None => self.stale(host).unwrap_or_else(|| Stale {
+                since: held.confirmed_at,
+                reason: "the upstream was not asked".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Returns a time as HTTP writes it: RFC 9110 §5.6.7.
+pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?;
+    HeaderValue::try_from(text).ok()
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Returns what of a text may stand in a header.
+fn printable(text: &str) -> String {
+    let is_plain = |&character: &char| (' '..='~').contains(&character) && character != ';';
+    text.chars().filter(is_plain).take(REASON_BYTES_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_reasons_are_written_as_headers_need_them() {
+        let at: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
+        assert_eq!(http_date(at).unwrap(), "Thu, 21 May 2026 10:00:05 GMT");
+        assert_eq!(minute(at), "2026-05-21 10:00 UTC");
+        assert_eq!(printable("it broke; off\r\nx: y \u{e9}"), "it broke offx: y ");
+        assert_eq!(printable(&"a".repeat(500)).len(), REASON_BYTES_MAX);
+    }
+}
