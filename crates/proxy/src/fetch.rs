@@ -17,7 +17,7 @@ use crate::limits::{ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
-use crate::want::{Shape, Want};
+use crate::want::{Shape, Want, as_sent};
 
 /// Held while the journal's next line about an object is chosen: sessions of one process share a store.
 static KEEPING: Mutex<()> = Mutex::new(());
@@ -70,7 +70,7 @@ impl Inner {
         let question = Question {
             method: Method::GET,
             url: want.url.clone(),
-            headers: with_validators(want, prior.good()),
+            headers: with_validators(want, self.as_sent(want, &prior).as_ref().or(prior.good())),
             body: host::http::whole(Bytes::new()),
             chooser: want.chooser,
         };
@@ -167,8 +167,11 @@ impl Inner {
         };
         held.confirmed_at = self.engine.clock.now();
         held.gone_since = None;
-        let event = Event::Confirmed { key: want.key.clone(), sha256: held.sha256, at: held.confirmed_at };
-        self.journal(want.host(), event);
+        let confirmed = |key, sha256| Event::Confirmed { key, sha256, at: held.confirmed_at };
+        if let Some(sent) = self.as_sent(want, &Prior::Good(held.clone())) {
+            self.journal(want.host(), confirmed(as_sent(&want.key), sent.sha256));
+        }
+        self.journal(want.host(), confirmed(want.key.clone(), held.sha256));
         End::Landed { held: Arc::new(*held), source, freshness: Freshness::Fresh, live_headers: None }
     }
 
@@ -223,9 +226,21 @@ impl Inner {
         }
     }
 
-    /// Puts bytes that are here as a whole into the store.
+    /// Puts bytes that are here as a whole into the store, under the name that is wanted.
     pub(crate) fn keep_bytes(
         &self,
+        want: &Want,
+        status: StatusCode,
+        headers: Vec<SavedHeader>,
+        body: &[u8],
+    ) -> Result<Held, String> {
+        self.keep_bytes_as(&want.key, want, status, headers, body)
+    }
+
+    /// Puts bytes that are here as a whole into the store.
+    pub(crate) fn keep_bytes_as(
+        &self,
+        key: &ObjectKey,
         want: &Want,
         status: StatusCode,
         headers: Vec<SavedHeader>,
@@ -243,27 +258,31 @@ impl Inner {
             confirmed_at: self.engine.clock.now(),
             gone_since: None,
         };
-        self.keep(want, held.clone())?;
+        self.keep_as(key, want.host(), held.clone())?;
         Ok(held)
     }
 
     /// Writes to the journal that an object is held, or that it still is.
     pub(crate) fn keep(&self, want: &Want, held: Held) -> Result<(), String> {
+        self.keep_as(&want.key, want.host(), held)
+    }
+
+    fn keep_as(&self, key: &ObjectKey, host: &str, held: Held) -> Result<(), String> {
         // Another session may have kept it meanwhile; none may between the look and the line.
         let _keeping = lock(&KEEPING);
-        let newest = self.engine.store.lookup(&want.key).ok().flatten();
+        let newest = self.engine.store.lookup(key).ok().flatten();
         let is_first = newest.as_ref().is_none_or(|newest| {
             !newest.immutable || newest.sha256 == held.sha256 || held.proof == Proof::Verified
         });
         if !is_first {
             let reason = "other bytes were seen first, and these are not vouched for".to_owned();
-            self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+            self.journal(host, Event::Rejected { key: key.clone(), reason: reason.clone() });
             return Err(reason);
         }
         let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
-            Event::Confirmed { key: want.key.clone(), sha256: held.sha256, at: held.confirmed_at }
+            Event::Confirmed { key: key.clone(), sha256: held.sha256, at: held.confirmed_at }
         } else {
-            Event::Kept { key: want.key.clone(), held }
+            Event::Kept { key: key.clone(), held }
         };
         self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))
     }

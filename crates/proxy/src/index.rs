@@ -1,12 +1,13 @@
 //! Takes an index: read whole, understood, and compared with the one that is held before it may replace it.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use model::{Freshness, Held, Source};
-use registry::{IndexFacts, IndexRequest, Vouched};
+use model::{Freshness, Held, SavedHeader, Source};
+use registry::{IndexFacts, IndexRequest, Vouched, Worse};
 
 use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
@@ -18,6 +19,13 @@ use crate::session::Inner;
 use crate::upstream::Reply;
 use crate::vouch::Table;
 use crate::want::Want;
+
+/// An index that was read.
+pub(crate) struct Arrived {
+    pub(crate) headers: Vec<SavedHeader>,
+    pub(crate) body: Bytes,
+    pub(crate) facts: IndexFacts,
+}
 
 impl Inner {
     /// Takes an upstream's index, or says why the one that is held is better.
@@ -55,23 +63,36 @@ impl Inner {
             Ok(Err(reason)) => return self.reject(want, prior, &reason),
             Err(_) => return self.reject(want, prior, "reading it failed"),
         };
-        if let Some(held) = prior.good() {
-            if held.sha256 == model::Sha256::of(&body) {
-                self.vouchers.learn(want.key.clone(), held.sha256, Arc::new(Table::new(facts)));
-                return self.confirm(want, prior, Source::Upstream);
+        let arrived = Arrived { headers: saved_headers(&reply_headers), body, facts };
+        let Some(held) = prior.good().cloned() else {
+            return self.accept(want, arrived);
+        };
+        let sent = self.as_sent(want, &prior);
+        let newest = sent.as_ref().unwrap_or(&held);
+        if newest.sha256 == model::Sha256::of(&arrived.body) {
+            if sent.is_none() {
+                self.vouchers.learn(want.key.clone(), held.sha256, Arc::new(Table::new(arrived.facts)));
             }
-            if let Some(reason) = self.worse(want, index, held, &facts) {
-                return self.reject(want, prior, &reason);
-            }
+            return self.confirm(want, prior, Source::Upstream);
         }
-        self.accept(want, &reply_headers, body, facts)
+        let Some(worse) = self.worse(want, index, &held, &arrived.facts) else {
+            // Nothing has to stand as it stood any more.
+            if sent.is_some()
+                && let Err(reason) = self.keep_sent(want, &arrived)
+            {
+                return passed(StatusCode::OK, arrived.headers, arrived.body, &reason);
+            }
+            return self.accept(want, arrived);
+        };
+        let reason = format!("it {worse}");
+        match self.mend(want, index, &held, &arrived, worse) {
+            Some(mended) => self.accept_mended(want, index, &held, sent.as_ref(), arrived, mended),
+            None => self.reject(want, prior, &reason),
+        }
     }
 
-    fn accept(&self, want: &Want, reply: &HeaderMap, body: Bytes, facts: IndexFacts) -> End {
-        let mut saved = headers::to_save(reply);
-        // What is kept is the decoded document.
-        saved.retain(|header| header.0 != "content-encoding");
-        match self.keep_bytes(want, StatusCode::OK, saved.clone(), &body) {
+    fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
+        match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body) {
             Ok(new) => {
                 self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(facts)));
                 End::Landed {
@@ -81,7 +102,7 @@ impl Inner {
                     live_headers: None,
                 }
             }
-            Err(reason) => passed(StatusCode::OK, saved, body, &reason),
+            Err(reason) => passed(StatusCode::OK, headers, body, &reason),
         }
     }
 
@@ -90,23 +111,31 @@ impl Inner {
         self.refuse_answer(want, prior, reason)
     }
 
-    /// Returns why a new index is worse than the one that is held: older, of other bytes under a version that we have
+    /// Returns in what a new index is worse than the one that is held: older, of other bytes under a version that we have
     /// seen, or without a version that a lock pins or of which we hold the file.
-    fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<String> {
+    fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<Worse> {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
-        let worse = want.ecosystem.judge(&previous.facts, new)?;
-        let is_lost = |vouched: &&Vouched| worse.lost.contains(&vouched.version);
-        let is_needed = |vouched: &Vouched| {
+        let mut worse = want.ecosystem.judge(&previous.facts, new)?;
+        let is_needed = |vouched: &&Vouched| {
             self.vouchers.pins(vouched) || vouched.url.as_ref().is_some_and(|url| self.holds_file(url))
         };
-        let is_decisive = worse.older.is_some() || !worse.changed.is_empty();
-        let loses_needed = || previous.facts.vouched.iter().filter(is_lost).any(is_needed);
-        (is_decisive || loses_needed()).then(|| format!("it {worse}"))
+        let needed: BTreeSet<&str> =
+            previous.facts.vouched.iter().filter(is_needed).map(|vouched| vouched.version.as_str()).collect();
+        // What nobody here needs may go: it may be malware that was removed.
+        worse.lost.retain(|version| needed.contains(version.as_str()));
+        (worse != Worse::default()).then_some(worse)
     }
 
     fn holds_file(&self, url: &model::ObjectUrl) -> bool {
         self.engine.store.lookup(&model::ObjectKey::get(url.clone())).is_ok_and(|held| held.is_some())
     }
+}
+
+/// Returns the headers that are kept of an index: what is kept is the decoded document.
+fn saved_headers(reply: &HeaderMap) -> Vec<SavedHeader> {
+    let mut saved = headers::to_save(reply);
+    saved.retain(|header| header.0 != "content-encoding");
+    saved
 }
 
 /// Returns a body without its content encoding.

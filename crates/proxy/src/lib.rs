@@ -13,6 +13,7 @@ mod health;
 mod incoming;
 mod index;
 mod limits;
+mod mend;
 mod note;
 mod notice;
 mod pass;

@@ -12,7 +12,7 @@ use crate::flight::End;
 use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
 use crate::session::{Inner, lock};
 use crate::upstream::Chooser;
-use crate::want::{Shape, Want};
+use crate::want::{Shape, Want, is_as_sent};
 
 /// Digests that somebody vouches for, and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,7 +246,8 @@ impl Inner {
             return Some(found);
         }
         let variants = self.engine.store.variants(model::Method::Get, &index.url).unwrap_or_default();
-        for (key, held) in variants.into_iter().filter(|(_, held)| decide::is_good(held)) {
+        let may_vouch = |(key, held): &(ObjectKey, Held)| decide::is_good(held) && !is_as_sent(key);
+        for (key, held) in variants.into_iter().filter(may_vouch) {
             if let Some(found) = self.table(ecosystem, index, &key, &held).and_then(|table| from(&table)) {
                 return Some(found);
             }

@@ -29,6 +29,24 @@ pub(crate) enum Shape {
     Document,
 }
 
+/// What marks the upstream's own document where another is served: see [`as_sent`].
+const AS_SENT: &str = "as sent";
+
+/// Returns the name under which an index lies as the upstream sent it, where some versions are served as they stood
+/// before.
+pub(crate) fn as_sent(key: &ObjectKey) -> ObjectKey {
+    let variant = match key.variant.is_empty() {
+        true => AS_SENT.to_owned(),
+        false => format!("{}, {AS_SENT}", key.variant),
+    };
+    ObjectKey { variant, ..key.clone() }
+}
+
+/// Returns whether a name is one of [`as_sent`]: such a document vouches for nothing.
+pub(crate) fn is_as_sent(key: &ObjectKey) -> bool {
+    key.variant.ends_with(AS_SENT)
+}
+
 impl Want {
     pub(crate) fn host(&self) -> &str {
         self.url.object().host()

@@ -33,7 +33,8 @@ async fn check(what: &str, fault: Fault, is_rejected: bool, state: &str) {
     world.upstream.on(NPM, "/left-pad", fault);
     world.pass_time();
     let got = get(&world.session(), INDEX).await;
-    assert_eq!((got.status, got.header("outlast-state")), (200, state), "{what}");
+    assert_eq!(got.status, 200, "{what}");
+    got.state(state);
     assert_eq!(got.body.as_ref().unwrap(), &good, "{what}");
     assert_eq!(world.held(INDEX).unwrap().sha256, Sha256::of(&good), "{what}");
     assert_eq!(world.generations(INDEX).len(), 1, "{what}");
@@ -49,19 +50,12 @@ async fn an_index_is_not_replaced_by_a_worse_answer() {
         .packument(NPM)
         .to_string()
         .replace("2026-02-01T00:00:00.000Z", "2025-02-01T00:00:00.000Z");
-    let republished = left_pad(&[]).version("1.0.0", &serde_json::json!({ "evil": true }), &[]).version(
-        "1.1.0",
-        &serde_json::json!({}),
-        &[],
-    );
     check("a portal's page", Fault::Html200, true, "stale").await;
     check("cut JSON", Fault::TruncatedJson, true, "stale").await;
     check("an empty object", Fault::Older(Answer::json("{}")), true, "stale").await;
     check("nothing", Fault::Older(Answer::json("")), true, "stale").await;
     check("another package", Fault::Older(other), true, "stale").await;
     check("an older one", Fault::Older(Answer::json(older)), true, "stale").await;
-    check("a held version is lost", Fault::Older(packument(&left_pad(&["1.1.0"]))), true, "stale").await;
-    check("other bytes for a version", Fault::Older(packument(&republished)), true, "stale").await;
     check("a redirect", Fault::RedirectTo("https://elsewhere.example/login".to_owned()), true, "stale").await;
     check("404", Fault::Status(404), false, "gone").await;
     check("401", Fault::Status(401), false, "stale").await;
@@ -79,38 +73,6 @@ async fn a_better_index_replaces_the_one_that_is_held() {
     new.state("");
     assert_eq!(world.generations(INDEX).len(), 2, "both stay");
     assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_version_matters_where_a_lock_pins_it() {
-    let both = left_pad(&["1.0.0", "1.1.0"]);
-    let url = tarball(&both, "1.0.0");
-    for is_pinned in [true, false] {
-        let world = World::new();
-        world.upstream.serve_npm(NPM, std::slice::from_ref(&both));
-        let good = get(&world.session(), INDEX).await.body.unwrap();
-        world.upstream.serve_npm(NPM, &[left_pad(&["1.1.0"])]);
-        world.pass_time();
-        let pins = if is_pinned { vec![pin(&url, both.tarball("1.0.0"))] } else { Vec::new() };
-        let got = get(&world.pinned(pins), INDEX).await;
-        assert_eq!(got.body.unwrap() == good, is_pinned);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_index_that_outlast_asks_for_is_judged_as_well() {
-    let world = World::new();
-    world.upstream.serve_npm(NPM, &[left_pad(&["1.0.0"])]);
-    let short = [("accept", "application/vnd.npm.install-v1+json")];
-    ask(&world.session(), "GET", INDEX, &short, b"").await;
-    get(&world.session(), &tarball(&left_pad(&["1.0.0"]), "1.0.0")).await;
-    let held = world.held(INDEX).unwrap();
-    // Somebody asks for a new version's file; the index that would vouch for it has lost the old one.
-    let new = left_pad(&["1.1.0"]);
-    world.upstream.serve_npm(NPM, std::slice::from_ref(&new));
-    get(&world.session(), &tarball(&new, "1.1.0")).await;
-    assert_eq!(world.held(INDEX).unwrap().sha256, held.sha256);
-    assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,138 @@
+//! What is known about an upstream outlives the run that found it out.
+
+use std::time::Duration;
+
+use fakes::Fault;
+use host::failpoint;
+use model::Event;
+
+use crate::world::*;
+
+const INDEX: &str = "https://registry.npmjs.org/left-pad";
+
+async fn with_index() -> World {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[fakes::npm::package("left-pad", &[("1.0.0", &[])])]);
+    get(&world.session(), INDEX).await;
+    world.pass_time();
+    world.upstream.clear_log();
+    world
+}
+
+fn n_down(world: &World) -> usize {
+    world
+        .n_events(|event| matches!(event, Event::Down { host, what, .. } if host == NPM && what == "indexes"))
+}
+
+fn n_up(world: &World) -> usize {
+    world.n_events(|event| matches!(event, Event::Up { host, what, .. } if host == NPM && what == "indexes"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_run_does_not_wait_again() {
+    let world = with_index().await;
+    world.upstream.on(NPM, "*", Fault::Hang);
+    let (got, time) = timed(get(&world.session(), INDEX)).await;
+    got.state("stale");
+    assert!(time < Duration::from_secs(2), "{time:?}");
+    assert_eq!((n_down(&world), n_up(&world)), (1, 0));
+    let (got, time) = timed(get(&world.session(), INDEX)).await;
+    got.state("stale");
+    assert!(time < Duration::from_millis(500), "{time:?} in another run");
+    assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 1);
+    // Half a minute later one may try, and it answers again.
+    world.upstream.clear_faults();
+    world.clock.advance(Duration::from_secs(31));
+    get(&world.session(), INDEX).await.state("");
+    assert_eq!((n_down(&world), n_up(&world)), (1, 1));
+    assert!(world.store.down().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_drill_plays_is_no_finding() {
+    let world = with_index().await;
+    let session = world.drill("all=hang");
+    get(&session, INDEX).await.state("stale");
+    assert_eq!(n_down(&world), 0);
+    get(&world.session(), INDEX).await.state("");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_probe_in_each_half_minute_however_many_ask() {
+    let world = with_index().await;
+    world.upstream.on(NPM, "*", Fault::Hang);
+    let session = world.session();
+    get(&session, INDEX).await.state("stale");
+    for n_probes in 1..=3 {
+        world.clock.advance(Duration::from_secs(31));
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                let session = session.clone();
+                tokio::spawn(async move { get(&session, INDEX).await })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap().state("stale");
+        }
+        // The hanging requests share one flight, so each probe joins the first.
+        assert!(world.upstream.n_asked(NPM, "/left-pad") <= 1 + n_probes, "probe {n_probes}");
+    }
+    assert_eq!(n_down(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_to_be_left_alone_is_even_where_nothing_is_held() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[fakes::npm::package("left-pad", &[("1.0.0", &[])])]);
+    world.upstream.on(NPM, "/left-pad", Fault::RetryAfter429(40));
+    let session = world.session();
+    let first = get(&session, INDEX).await;
+    assert_eq!((first.status, first.header("retry-after")), (429, "40"), "as it came");
+    world.clock.advance(Duration::from_secs(10));
+    let second = get(&session, INDEX).await;
+    assert_eq!((second.status, second.header("retry-after")), (503, "31"));
+    assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 1, "it was not asked again");
+    world.clock.advance(Duration::from_secs(31));
+    world.upstream.clear_faults();
+    assert_eq!(get(&session, INDEX).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absence_is_not_asked_for_twice_in_a_moment() {
+    let world = World::new();
+    let session = world.session();
+    for n_asked in [1, 1] {
+        assert_eq!(get(&session, INDEX).await.status, 404);
+        assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), n_asked);
+    }
+    world.upstream.serve_npm(NPM, &[fakes::npm::package("left-pad", &[("1.0.0", &[])])]);
+    world.clock.advance(Duration::from_secs(31));
+    assert_eq!(get(&session, INDEX).await.status, 200);
+}
+
+#[test]
+fn a_leader_that_dies_is_followed_by_another() {
+    alone("health::a_leader_that_dies_is_followed_by_another", || async {
+        let world = World::new();
+        world.upstream.serve_npm(NPM, &[fakes::npm::package("left-pad", &[("1.0.0", &[])])]);
+        failpoint::arm("proxy.asking=panic").unwrap();
+        let session = world.session();
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                let session = session.clone();
+                tokio::spawn(async move { get(&session, INDEX).await })
+            })
+            .collect();
+        for client in clients {
+            assert_eq!(client.await.unwrap().status, 200);
+        }
+        assert!(world.upstream.n_asked(NPM, "/left-pad") <= 2);
+        // One that dies every time is not tried for ever.
+        failpoint::arm("proxy.asking=panic+").unwrap();
+        world.pass_time();
+        let other = "https://registry.npmjs.org/right-pad";
+        get(&session, other).await.is_refused();
+        get(&session, INDEX).await.state("stale");
+        failpoint::arm("").unwrap();
+    });
+}
