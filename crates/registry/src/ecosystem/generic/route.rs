@@ -10,12 +10,8 @@ const LFS: &str = "git LFS is not kept yet";
 
 /// Services whose POST only asks: the answer depends on the body and on nothing else.
 ///
-/// OSV: <https://google.github.io/osv.dev/api/>, Packagist: <https://packagist.org/apidoc> (both read 2026-11).
-const QUESTIONS: [(&str, &str); 3] = [
-    ("api.osv.dev", "/v1/query"),
-    ("api.osv.dev", "/v1/querybatch"),
-    ("packagist.org", "/api/security-advisories/"),
-];
+/// OSV: <https://google.github.io/osv.dev/api/> (read 2026-11).
+const QUESTIONS: [(&str, &str); 2] = [("api.osv.dev", "/v1/query"), ("api.osv.dev", "/v1/querybatch")];
 
 /// Returns what a request wants; this always has an answer.
 pub(super) fn classify(head: &Head<'_>) -> Class {

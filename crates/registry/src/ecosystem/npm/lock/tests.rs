@@ -147,5 +147,5 @@ fn a_broken_lock_is_an_error() {
     assert_eq!(broken("pnpm-lock.yaml", "<html>"), "lock has none of the known formats");
     assert_eq!(broken("yarn.lock", "<html>"), "lock has none of the known formats");
     assert!(matches!(read_locks("yarn.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
-    assert!(read_locks("composer.lock", b"{}").is_none());
+    assert!(read_locks("unknown.lock", b"{}").is_none());
 }

@@ -1,0 +1,141 @@
+//! The versions of a package, and what one of them says about its bytes.
+
+use std::borrow::Cow;
+
+use model::{Algorithm, Digest, DigestSet, ObjectUrl};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::NAME;
+use crate::coordinate::Coordinate;
+use crate::index::Vouched;
+use crate::splice::Members;
+
+/// What a minified list writes for a key that the entry before had and this one has not.
+pub(super) const UNSET: &str = "\"__unset\"";
+
+/// The entries of a list, each as it stands in the document.
+#[derive(Debug, Default)]
+pub(super) struct Entries<'a>(pub(super) Vec<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of versions")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = list.next_element::<&'de RawValue>()? {
+                    entries.push(entry.get());
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_seq(Collect)
+    }
+}
+
+/// Whether each entry says only in what it differs from the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    Minified,
+}
+
+/// One version with all its keys, each value as it stands in the document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Expanded<'a>(pub(super) Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Expanded<'a> {
+    /// Returns a key's value as JSON.
+    pub(super) fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    /// Returns the version as its author writes it.
+    pub(super) fn version(&self) -> Option<String> {
+        serde_json::from_str(self.get("version")?).ok()
+    }
+
+    /// Lets an entry of the list say in what the next version differs.
+    fn change(&mut self, members: Members<'a>) {
+        for (name, value) in members.0 {
+            let place = self.0.iter().position(|(known, _)| *known == name);
+            match (place, value == UNSET) {
+                (Some(place), true) => drop(self.0.remove(place)),
+                (Some(place), false) => self.0[place].1 = value,
+                (None, true) => {}
+                (None, false) => self.0.push((name, value)),
+            }
+        }
+    }
+}
+
+/// Expands a list, one version after the other; `None` where an entry is no object.
+pub(super) fn expand<'a>(
+    entries: &Entries<'a>,
+    form: Form,
+    mut each: impl FnMut(&Expanded<'a>),
+) -> Option<()> {
+    let mut version = Expanded::default();
+    for entry in &entries.0 {
+        if form == Form::Whole {
+            version.0.clear();
+        }
+        version.change(Members::read(entry)?);
+        each(&version);
+    }
+    Some(())
+}
+
+#[derive(Deserialize)]
+struct Dist<'a> {
+    #[serde(borrow)]
+    url: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reference: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    shasum: Option<Cow<'a, str>>,
+}
+
+/// Returns what a version says about its archive, under the name `listed`; nothing where it has none.
+pub(super) fn vouch(registry: &str, package: &str, listed: String, dist: Option<&str>) -> Option<Vouched> {
+    let dist: Option<Dist<'_>> = serde_json::from_str(dist?).ok()?;
+    let Dist { url, reference, shasum } = dist?;
+    let version = reference.filter(|text| !text.is_empty()).map_or_else(|| listed.clone(), Cow::into_owned);
+    Some(Vouched {
+        version: listed,
+        coordinate: Some(coordinate(registry, package, version)),
+        url: url.and_then(|url| ObjectUrl::parse(&url).ok()),
+        digests: shasum.as_deref().map(digests).unwrap_or_default(),
+    })
+}
+
+/// Returns the digests of a `shasum`, which is SHA-1 or, for most archives, empty.
+pub(super) fn digests(shasum: &str) -> DigestSet {
+    Digest::from_hex(Algorithm::Sha1, shasum).map(DigestSet::from).unwrap_or_default()
+}
+
+pub(super) fn coordinate(registry: &str, package: &str, version: String) -> Coordinate {
+    Coordinate {
+        ecosystem: NAME,
+        registry: registry.to_owned(),
+        name: package.to_ascii_lowercase(),
+        version,
+        file: None,
+    }
+}
+
+/// Returns whether a version is a branch, which moves by nature: `dev-main`, `2.x-dev`.
+pub(super) fn is_branch(version: &str) -> bool {
+    let version = version.rsplit(' ').next().unwrap_or(version);
+    version.starts_with("dev-") || version.ends_with("-dev")
+}

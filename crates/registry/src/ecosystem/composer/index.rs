@@ -1,0 +1,165 @@
+//! The documents of a repository: its root, a package's versions, and the files of the first protocol.
+
+use std::borrow::Cow;
+
+use model::Digest;
+use serde::Deserialize;
+use serde::de::Error as _;
+
+use super::entry::{self, Entries, Expanded, Form};
+use super::registry_of;
+use super::route::{Branches, Document, document_of};
+use crate::class::IndexRequest;
+use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts};
+use crate::splice::Members;
+
+/// What a minified list calls itself.
+const MINIFIED: &str = "composer/2.0";
+
+/// Keys of which a repository's root has at least one.
+const ROOT_KEYS: [&str; 8] = [
+    "packages",
+    "metadata-url",
+    "providers-url",
+    "providers-lazy-url",
+    "provider-includes",
+    "includes",
+    "notify-batch",
+    "available-packages",
+];
+
+/// A package's document.
+#[derive(Deserialize)]
+pub(super) struct Package<'a> {
+    #[serde(borrow)]
+    pub(super) packages: Members<'a>,
+    #[serde(borrow)]
+    minified: Option<Cow<'a, str>>,
+}
+
+impl<'a> Package<'a> {
+    /// Returns the versions of a package as they stand in the document.
+    pub(super) fn list(&self, name: &str) -> Option<&'a str> {
+        let found = self.packages.0.iter().rev().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, list)| *list)
+    }
+
+    pub(super) fn form(&self) -> Form {
+        if self.minified.is_some() { Form::Minified } else { Form::Whole }
+    }
+}
+
+/// Reads a document, whichever its address says that it is.
+pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+    if body.len() > INDEX_BYTES_MAX {
+        return Err(IndexError::TooLarge { size_bytes: body.len() });
+    }
+    if body.is_empty() {
+        return Err(IndexError::Empty);
+    }
+    let (document, base) = document_of(&request.url).ok_or(IndexError::NoIndexes)?;
+    let registry = registry_of(&request.url, &base);
+    match document {
+        Document::Package { name, branches } => package(&registry, &name, branches, body),
+        Document::Root => root(&registry, body),
+        Document::Addressed(digest) => addressed(&registry, &digest, body),
+        Document::Answer => {
+            let answer: Members<'_> = serde_json::from_slice(body).map_err(syntax)?;
+            if answer.0.is_empty() { Err(IndexError::Empty) } else { Ok(IndexFacts::default()) }
+        }
+    }
+}
+
+fn syntax(source: serde_json::Error) -> IndexError {
+    IndexError::Syntax { source }
+}
+
+fn package(registry: &str, name: &str, branches: Branches, body: &[u8]) -> Result<IndexFacts, IndexError> {
+    let document: Package<'_> = serde_json::from_slice(body).map_err(syntax)?;
+    if let Some(minified) = document.minified.as_deref().filter(|form| *form != MINIFIED) {
+        let unknown = serde_json::Error::custom(format!("`{minified}` is no known form"));
+        return Err(syntax(unknown));
+    }
+    let Some(list) = document.list(name) else {
+        let got = document.packages.0.first().map_or("nothing", |(other, _)| other).to_owned();
+        return Err(IndexError::OtherSubject { wanted: name.to_owned(), got });
+    };
+    let entries: Entries<'_> = serde_json::from_str(list).map_err(syntax)?;
+    let mut facts = IndexFacts::default();
+    let mut trouble = None;
+    let is_read = entry::expand(&entries, document.form(), |version| {
+        let Some(listed) = version.version() else {
+            trouble.get_or_insert(IndexError::Version { line: facts.versions.len() + 1 });
+            return;
+        };
+        if registry == super::PACKAGIST && entry::is_branch(&listed) != (branches == Branches::Only) {
+            let what = if branches == Branches::Only { "branches" } else { "tags" };
+            let wanted = format!("{what} of {name}");
+            trouble.get_or_insert(IndexError::OtherSubject { wanted, got: listed });
+            return;
+        }
+        add(&mut facts, registry, name, listed, version);
+    });
+    match trouble {
+        Some(error) => Err(error),
+        None if is_read.is_none() => Err(syntax(serde_json::Error::custom("a version is no object"))),
+        None => Ok(facts),
+    }
+}
+
+fn add(facts: &mut IndexFacts, registry: &str, name: &str, listed: String, version: &Expanded<'_>) {
+    facts.vouched.extend(entry::vouch(registry, name, listed.clone(), version.get("dist")));
+    facts.versions.push(listed);
+}
+
+/// A repository's root; small ones have their packages inside.
+fn root(registry: &str, body: &[u8]) -> Result<IndexFacts, IndexError> {
+    let root: Members<'_> = serde_json::from_slice(body).map_err(syntax)?;
+    if !ROOT_KEYS.iter().any(|key| root.get(key).is_some()) {
+        return Err(IndexError::Empty);
+    }
+    if root.get("minified").is_some() {
+        let wanted = "the repository".to_owned();
+        return Err(IndexError::OtherSubject { wanted, got: "a package".to_owned() });
+    }
+    inline(registry, &root)
+}
+
+/// A file of the first protocol: its name says what its bytes are.
+fn addressed(registry: &str, digest: &Digest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+    let got = ring::digest::digest(digest.algorithm().ring(), body);
+    if got.as_ref() != digest.as_bytes() {
+        return Err(IndexError::OtherSubject { wanted: digest.to_string(), got: "other bytes".to_owned() });
+    }
+    inline(registry, &serde_json::from_slice(body).map_err(syntax)?)
+}
+
+/// Reads `packages` of a root or of an include: names, then versions as a map or as a list.
+fn inline(registry: &str, document: &Members<'_>) -> Result<IndexFacts, IndexError> {
+    let mut facts = IndexFacts::default();
+    let Some(packages) = document.get("packages").filter(|packages| packages.starts_with('{')) else {
+        return Ok(facts);
+    };
+    let packages: Members<'_> = serde_json::from_str(packages).map_err(syntax)?;
+    for (name, versions) in &packages.0 {
+        let entries = match Members::read(versions) {
+            Some(map) => Entries(map.0.into_iter().map(|(_, entry)| entry).collect()),
+            None => serde_json::from_str(versions).map_err(syntax)?,
+        };
+        let is_read = entry::expand(&entries, Form::Whole, |version| {
+            if let Some(listed) = version.version() {
+                add(&mut facts, registry, name, format!("{name} {listed}"), version);
+            }
+        });
+        is_read.ok_or_else(|| syntax(serde_json::Error::custom("a version is no object")))?;
+    }
+    Ok(facts)
+}
+
+/// Returns the package that a document is about.
+pub(super) fn subject(request: &IndexRequest) -> Option<String> {
+    match document_of(&request.url)?.0 {
+        Document::Package { name, .. } => Some(name),
+        _ => None,
+    }
+}

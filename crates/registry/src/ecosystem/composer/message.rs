@@ -1,0 +1,35 @@
+//! Messages that Composer prints: `warnings` of any document, since 2.2, each for versions of Composer itself.
+
+use model::ObjectUrl;
+use serde_json::{Value, json};
+
+use super::route::{self, Document, document_of};
+use crate::path;
+use crate::splice::{Members, Splice, member};
+
+/// Returns the field of a refusal.
+pub(super) fn field(message: &str) -> (&'static str, Value) {
+    ("warnings", json!([warning(message)]))
+}
+
+fn warning(message: &str) -> Value {
+    json!({ "message": message, "versions": "*" })
+}
+
+/// Returns a repository's root or an answer about advisories with a message. A package's document gets none: there are
+/// hundreds of them in one update, and one line is enough.
+pub(super) fn with_message(url: &ObjectUrl, body: &[u8], message: &str) -> Option<Vec<u8>> {
+    let is_root = document_of(url).is_some_and(|(document, _)| document == Document::Root);
+    if !is_root && !path::segments(url.path()).is_some_and(|segments| route::is_advisories(&segments)) {
+        return None;
+    }
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let document = Members::read(text)?;
+    let mut splice = Splice::of(text);
+    match document.get("warnings") {
+        Some(list) if list.starts_with('[') => splice.append(list, &[warning(message).to_string()]),
+        Some(_) => return None,
+        None => splice.append(text, &[member("warnings", &json!([warning(message)]).to_string())]),
+    }
+    Some(splice.apply().into_bytes())
+}

@@ -1,0 +1,98 @@
+//! Composer: Packagist and every repository that speaks the protocol of Composer 2, or still that of Composer 1.
+//!
+//! Documents: <https://getcomposer.org/doc/05-repositories.md> and the source of Composer 2.10 (read 2026-11). A package's
+//! bytes are named by the commit they were made from, its `reference`: a tag may move, a commit does not.
+
+use std::collections::BTreeSet;
+
+use model::ObjectUrl;
+use serde_json::Value;
+
+use crate::class::{Class, Head, IndexRequest};
+use crate::ecosystem::{Ecosystem, Examples};
+use crate::index::{IndexError, IndexFacts, Worse, compare};
+use crate::lock::Lock;
+
+mod entry;
+mod index;
+mod lock;
+mod mend;
+mod message;
+mod route;
+#[cfg(test)]
+mod tests;
+
+const NAME: &str = "composer";
+
+/// The canonical name of Packagist.
+const PACKAGIST: &str = "packagist.org";
+
+/// The hosts of Packagist: the site with its APIs, and the documents.
+const PACKAGIST_HOSTS: [&str; 2] = [PACKAGIST, "repo.packagist.org"];
+
+/// Composer repositories.
+#[derive(Debug)]
+pub(super) struct Composer;
+
+impl Ecosystem for Composer {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn classify(&self, head: &Head<'_>) -> Option<Class> {
+        route::classify(head)
+    }
+
+    fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
+        index::read(request, body)
+    }
+
+    fn locks(&self) -> &'static [Lock] {
+        &[Lock { file_name: "composer.lock", read: lock::read }]
+    }
+
+    /// A branch moves by nature; a tag that moves has other bytes.
+    fn judge(&self, previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
+        let mut worse = compare(previous, new)?;
+        worse.changed.retain(|version| !entry::is_branch(version));
+        (worse != Worse::default()).then_some(worse)
+    }
+
+    fn with_versions(
+        &self,
+        request: &IndexRequest,
+        new: &[u8],
+        held: &[u8],
+        versions: &BTreeSet<&str>,
+    ) -> Option<Vec<u8>> {
+        mend::with_versions(request, new, held, versions)
+    }
+
+    fn with_message(&self, url: &ObjectUrl, body: &[u8], message: &str) -> Option<Vec<u8>> {
+        message::with_message(url, body, message)
+    }
+
+    fn refusal_fields(&self, message: &str) -> Vec<(&'static str, Value)> {
+        vec![message::field(message)]
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            indexes: &[
+                ("https://repo.packagist.org/packages.json", "packages.json"),
+                ("https://repo.packagist.org/p2/psr/log.json", "psr-log.json"),
+                ("https://repo.packagist.org/p2/psr/log~dev.json", "psr-log-dev.json"),
+            ],
+            files: &[],
+        }
+    }
+}
+
+/// Returns the canonical name of a repository: its host, port and base path, since one server may have many.
+fn registry_of(url: &ObjectUrl, base: &str) -> String {
+    if PACKAGIST_HOSTS.contains(&url.host()) {
+        PACKAGIST.to_owned()
+    } else {
+        format!("{}{base}", url.authority())
+    }
+}

@@ -1,0 +1,334 @@
+//! Composer's addresses, documents and lock.
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use model::ObjectUrl;
+
+use super::Composer;
+use super::entry::{self, Entries, Form};
+use crate::class::{Class, Head, IndexRequest};
+use crate::ecosystem::Ecosystem;
+use crate::index::{IndexError, IndexFacts};
+use crate::lock::{LockError, Pin, read_locks};
+
+const LOG: &str = include_str!("testdata/psr-log.json");
+const LOG_DEV: &str = include_str!("testdata/psr-log-dev.json");
+const ROOT: &str = include_str!("testdata/packages.json");
+const LOCK: &str = include_str!("testdata/composer.lock");
+
+const LOG_URL: &str = "https://repo.packagist.org/p2/psr/log.json";
+const AGENT: &str = "Composer/2.8.8 (Linux; 6.1; PHP 8.4.11; cURL 8.14.1; Platform-PHP 8.4.11; CI)";
+
+fn ask(method: &Method, url: &str, agent: &str) -> Option<Class> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::USER_AGENT, HeaderValue::from_str(agent).unwrap());
+    let url = ObjectUrl::parse(url).unwrap();
+    Composer.classify(&Head { method, url: &url, headers: &headers })
+}
+
+fn request(url: &str) -> IndexRequest {
+    match ask(&Method::GET, url, AGENT) {
+        Some(Class::Index(request)) => request,
+        other => panic!("{url} is {other:?}"),
+    }
+}
+
+fn read(url: &str, body: &str) -> Result<IndexFacts, IndexError> {
+    Composer.read_index(&request(url), body.as_bytes())
+}
+
+fn p2(entries: &str) -> String {
+    format!(r#"{{"packages":{{"psr/log":{entries}}},"minified":"composer/2.0"}}"#)
+}
+
+#[test]
+fn documents_are_known_by_their_host_or_by_who_asks() {
+    let check = |url: &str, agent: &str, expected: Option<&str>| {
+        let got = match ask(&Method::GET, url, agent) {
+            Some(Class::Index(request)) => Some(request.subject),
+            None => None,
+            other => panic!("{url} is {other:?}"),
+        };
+        assert_eq!(got.as_deref(), expected, "{url}");
+    };
+    check(LOG_URL, "", Some("psr/log"));
+    check("https://repo.packagist.org/p2/psr/log~dev.json", "", Some("psr/log"));
+    check("https://repo.packagist.org/packages.json", "", Some(""));
+    check("https://repo.packagist.org/lists/all/summary.json", "", Some(""));
+    check("https://packagist.org/search.json?q=log", "", Some(""));
+    check("https://packagist.org/providers/psr/log-implementation.json", "", Some(""));
+    check("https://packagist.org/api/security-advisories/?packages[]=a/b", "", Some(""));
+    check("https://packagist.org/packages/psr/log", "", None);
+    check("https://repo.packagist.org/p2/psr/..%2flog.json", "", None);
+    check("https://repo.packagist.org/p2/psr/log/x.json", "", None);
+    let satis = "https://satis.example.com/team/packages.json";
+    check(satis, AGENT, Some(""));
+    check(satis, "curl/8.0", None);
+    check("https://satis.example.com/team/p2/acme/a.json", AGENT, Some("acme/a"));
+    check("https://satis.example.com/search.json?q=x", AGENT, None);
+    let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    check(&format!("https://satis.example.com/include/all${sha1}.json"), AGENT, Some(""));
+    check(&format!("https://satis.example.com/p/acme/a${}.json", "0".repeat(64)), AGENT, Some(""));
+    check("https://satis.example.com/include/all$abc.json", AGENT, None);
+}
+
+#[test]
+fn posts_ask_or_tell() {
+    let check = |url: &str, agent: &str, expected: Option<Class>| {
+        assert_eq!(ask(&Method::POST, url, agent), expected, "{url}");
+    };
+    check("https://packagist.org/downloads/", AGENT, Some(Class::Notice));
+    check("https://satis.example.com/downloads/", AGENT, Some(Class::Notice));
+    check("https://satis.example.com/downloads/", "curl/8.0", None);
+    check("https://packagist.org/api/security-advisories/", AGENT, Some(Class::Question));
+    check("https://satis.example.com/api/security-advisories", AGENT, Some(Class::Question));
+    check("https://packagist.org/api/filter", AGENT, Some(Class::Question));
+    check("https://packagist.org/api/create-package", AGENT, None);
+    check("https://gitlab.com/oauth/token", AGENT, None);
+}
+
+#[test]
+fn a_minified_list_is_expanded_before_anything_is_decided() {
+    let facts = read(LOG_URL, LOG).unwrap();
+    let got: Vec<_> = facts
+        .vouched
+        .iter()
+        .map(|file| {
+            let coordinate = file.coordinate.as_ref().unwrap();
+            let url = file.url.as_ref().unwrap();
+            assert!(url.as_str().ends_with(&coordinate.version), "{url}");
+            assert_eq!((&*coordinate.registry, &*coordinate.name), ("packagist.org", "psr/log"));
+            assert!(file.digests.is_empty(), "Packagist has none");
+            (file.version.as_str(), &coordinate.version[..7])
+        })
+        .collect();
+    assert_eq!(got.len(), 9);
+    assert_eq!(got[0], ("3.0.2", "f16e1d5"));
+    // Two tags on one commit: the second inherits where its archive lies.
+    assert_eq!(got[7..], [("1.0.0", "fe0936e"), ("1.0.0-RC1", "fe0936e")]);
+}
+
+#[test]
+fn what_is_unset_is_no_longer_inherited() {
+    let dist = r#"{"type":"zip","url":"https://example.com/a.zip","reference":"abc","shasum":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}"#;
+    let list = format!(
+        r#"[{{"version":"3","dist":{dist}}},{{"version":"2","dist":"__unset"}},{{"version":"1","x":"__unset"}}]"#
+    );
+    let facts = read(LOG_URL, &p2(&list)).unwrap();
+    assert_eq!(facts.versions, ["3", "2", "1"]);
+    assert_eq!(facts.vouched.len(), 1);
+    assert_eq!(facts.vouched[0].digests.iter().count(), 1);
+    let null = r#"[{"version":"1","dist":null},{"version":"2","dist":{"type":"zip","url":"https://example.com/b.zip","reference":null}}]"#;
+    let facts = read(LOG_URL, &p2(null)).unwrap();
+    assert_eq!(facts.vouched.len(), 1);
+    assert_eq!(facts.vouched[0].coordinate.as_ref().unwrap().version, "2", "without a commit, the version");
+}
+
+#[test]
+fn what_is_not_the_document_is_an_error() {
+    let check = |body: &str| assert!(read(LOG_URL, body).is_err(), "{body}");
+    check(r#"{"packages":{"psr/cache":[]},"minified":"composer/2.0"}"#);
+    check(r#"{"packages":[],"minified":"composer/2.0"}"#);
+    check(r#"{"packages":{"psr/log":{}}}"#);
+    check(&p2(r#"["1.0.0"]"#));
+    check(&p2(r#"[{"name":"psr/log"}]"#));
+    check(&p2(r#"[{"version":"dev-main"}]"#));
+    check(r#"{"packages":{"psr/log":[]},"minified":"composer/3.0"}"#);
+    check(LOG_DEV);
+    check(&LOG[..LOG.len() / 2]);
+    assert!(read("https://repo.packagist.org/p2/psr/log~dev.json", LOG).is_err());
+    assert!(read(LOG_URL, &p2("[]")).is_ok(), "a package may have nothing but branches");
+    assert!(read("https://repo.packagist.org/packages.json", LOG).is_err());
+    assert!(read("https://repo.packagist.org/packages.json", "{\"name\":1}").is_err());
+    let list = "https://packagist.org/packages/list.json";
+    assert!(read(list, "{\"packageNames\":[]}").is_ok());
+    assert!(read(list, "{}").is_err() && read(list, "<html>").is_err() && read(list, "{\"a\":").is_err());
+}
+
+#[test]
+fn small_repositories_and_includes_vouch_for_what_is_inside() {
+    let inside = r#"{"packages":{"acme/a":{"1.0.0":{"name":"acme/a","version":"1.0.0","dist":{"type":"zip","url":"https://satis.example.com/dist/a.zip","reference":null,"shasum":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}}},"acme/b":[]}}"#;
+    let check = |url: &str| {
+        let facts = read(url, inside).unwrap();
+        assert_eq!(facts.versions, ["acme/a 1.0.0"], "{url}");
+        let file = &facts.vouched[0];
+        assert_eq!(file.coordinate.as_ref().unwrap().registry, "satis.example.com/team");
+        assert_eq!(file.digests.iter().count(), 1);
+    };
+    check("https://satis.example.com/team/packages.json");
+    let sha1 = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, inside.as_bytes());
+    let hex: String = sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let include = format!("https://satis.example.com/team/include/all${hex}.json");
+    check(&include);
+    assert!(read(&include, &inside.replace("1.0.0", "1.0.1")).is_err(), "these are other bytes");
+}
+
+#[test]
+fn a_tag_that_moved_is_changed_and_a_branch_that_moved_is_not() {
+    let list = |version: &str, reference: &str| {
+        p2(&format!(
+            r#"[{{"version":"{version}","dist":{{"type":"zip","url":"https://example.com/{reference}.zip","reference":"{reference}","shasum":""}}}}]"#
+        ))
+    };
+    let facts = |url: &str, version: &str, reference: &str| read(url, &list(version, reference)).unwrap();
+    let worse = Composer.judge(&facts(LOG_URL, "1.0.0", "aaa"), &facts(LOG_URL, "1.0.0", "bbb")).unwrap();
+    assert_eq!((worse.changed.as_slice(), worse.lost.len()), (&["1.0.0".to_owned()][..], 0));
+    let dev = "https://repo.packagist.org/p2/psr/log~dev.json";
+    for branch in ["dev-main", "2.x-dev"] {
+        assert_eq!(Composer.judge(&facts(dev, branch, "aaa"), &facts(dev, branch, "bbb")), None, "{branch}");
+    }
+    assert!(Composer.judge(&read(LOG_URL, LOG).unwrap(), &read(LOG_URL, &p2("[]")).unwrap()).is_some());
+}
+
+/// A list of versions with seeded keys, as a model of what a document means.
+fn random_list(random: &mut fastrand::Rng, n: usize) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    (0..n)
+        .map(|number| {
+            let mut entry = serde_json::Map::new();
+            entry.insert("version".to_owned(), format!("{number}.0.0").into());
+            for key in ["dist", "require", "time", "x\"y"] {
+                if random.bool() {
+                    entry.insert(key.to_owned(), serde_json::json!({ "n": random.u8(0..3) }));
+                }
+            }
+            entry
+        })
+        .collect()
+}
+
+fn minified(list: &[serde_json::Map<String, serde_json::Value>]) -> String {
+    let mut before = serde_json::Map::new();
+    let mut entries = Vec::new();
+    for entry in list {
+        let mut changes = entry.clone();
+        changes.retain(|key, value| before.get(key) != Some(value));
+        changes.extend(
+            before.keys().filter(|key| !entry.contains_key(*key)).map(|key| (key.clone(), "__unset".into())),
+        );
+        entries.push(serde_json::Value::from(changes));
+        before = entry.clone();
+    }
+    p2(&serde_json::Value::from(entries).to_string())
+}
+
+fn meaning(document: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let package: super::index::Package<'_> = serde_json::from_str(document).unwrap();
+    let entries: Entries<'_> = serde_json::from_str(package.list("psr/log").unwrap()).unwrap();
+    let mut list = Vec::new();
+    entry::expand(&entries, Form::Minified, |version| {
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        list.push(version.0.iter().map(|(key, text)| (key.clone().into_owned(), value(text))).collect());
+    });
+    list
+}
+
+#[test]
+fn versions_stand_as_they_stood_whatever_the_others_inherit() {
+    let seed = 7;
+    let mut random = fastrand::Rng::with_seed(seed);
+    for round in 0..300 {
+        let n = random.usize(1..8);
+        let held = random_list(&mut random, n);
+        let new: Vec<_> = random_list(&mut random, n).into_iter().filter(|_| random.u8(0..4) > 0).collect();
+        let names: Vec<String> =
+            (0..n).filter(|_| random.bool()).map(|number| format!("{number}.0.0")).collect();
+        let versions = names.iter().map(String::as_str).collect();
+        let (held_text, new_text) = (minified(&held), minified(&new));
+        assert_eq!(meaning(&new_text), new, "seed {seed}, round {round}");
+        let mended = Composer
+            .with_versions(&request(LOG_URL), new_text.as_bytes(), held_text.as_bytes(), &versions)
+            .unwrap();
+        let got = meaning(std::str::from_utf8(&mended).unwrap());
+        let stood = |name: &str| held.iter().find(|entry| entry["version"] == name).unwrap().clone();
+        let mut expected: Vec<_> = new
+            .iter()
+            .map(|entry| entry["version"].as_str().unwrap())
+            .map(|name| {
+                if versions.contains(name) {
+                    stood(name)
+                } else {
+                    new.iter().find(|e| e["version"] == name).unwrap().clone()
+                }
+            })
+            .collect();
+        let is_listed = |name: &&String| new.iter().any(|entry| entry["version"] == name.as_str());
+        expected.extend(names.iter().filter(|name| !is_listed(name)).map(|name| stood(name)));
+        assert_eq!(got, expected, "seed {seed}, round {round}");
+    }
+}
+
+#[test]
+fn what_is_not_mended_keeps_its_bytes() {
+    let new = p2(r#"[ {"version":"3", "unknown":  {"a":1}},  {"version":"2"} , {"version":"1" }]"#);
+    let held = p2(r#"[{"version":"0.9","old":true}]"#);
+    let versions = ["0.9"].into();
+    let mended =
+        Composer.with_versions(&request(LOG_URL), new.as_bytes(), held.as_bytes(), &versions).unwrap();
+    let expected = new.replace(
+        " {\"version\":\"1\" }]",
+        " {\"version\":\"1\" },{\"version\":\"0.9\",\"old\":true,\"unknown\":\"__unset\"}]",
+    );
+    assert_eq!(std::str::from_utf8(&mended).unwrap(), expected);
+}
+
+#[test]
+fn composer_prints_what_it_is_told() {
+    let url = |text: &str| ObjectUrl::parse(text).unwrap();
+    let root = url("https://repo.packagist.org/packages.json");
+    let told = |url: &ObjectUrl, body: &str| {
+        let body = Composer.with_message(url, body.as_bytes(), "Outlast: \"down\"")?;
+        Some(serde_json::from_slice::<serde_json::Value>(&body).unwrap()["warnings"].clone())
+    };
+    let warning = serde_json::json!({ "message": "Outlast: \"down\"", "versions": "*" });
+    assert_eq!(told(&root, ROOT), Some(serde_json::json!([warning])));
+    let other = serde_json::json!({ "message": "m", "versions": ">=2" });
+    let with_one = format!("{{\"packages\":[],\"warnings\":[{other}]}}");
+    assert_eq!(told(&root, &with_one), Some(serde_json::json!([other, warning])));
+    let advisories = url("https://packagist.org/api/security-advisories/");
+    assert_eq!(told(&advisories, "{\"advisories\":{}}"), Some(serde_json::json!([warning])));
+    assert_eq!(told(&url(LOG_URL), LOG), None, "one line is enough");
+    assert_eq!(told(&root, "[]"), None);
+    assert_eq!(Composer.refusal_fields("x")[0].0, "warnings");
+}
+
+#[test]
+fn a_lock_pins_commits_and_where_they_lie() {
+    let pins = lock(LOCK).unwrap();
+    let got: Vec<String> = pins
+        .iter()
+        .map(|pin| {
+            let url = pin.url.as_ref().map_or("nowhere", |url| url.host());
+            format!("{} at {url}, {} digests", pin.coordinate.as_ref().unwrap(), pin.digests.iter().count())
+        })
+        .collect();
+    assert_eq!(
+        got,
+        [
+            "psr/log f16e1d5863e37f8d8c2a01719f5b34baa2b714d3 at api.github.com, 0 digests",
+            "acme/legacy 1.4.2 at repo.example.com, 1 digests",
+            "acme/mirrored d49695b909c3b7628b6289db5479a1c204601f11 at api.github.com, 0 digests",
+            "acme/mirrored d49695b909c3b7628b6289db5479a1c204601f11 at mirror.example.com, 0 digests",
+        ]
+    );
+    let log = read(LOG_URL, LOG).unwrap();
+    let pinned = pins[0].coordinate.as_ref().unwrap();
+    assert!(log.vouched.iter().any(|file| pinned.covers(file.coordinate.as_ref().unwrap())));
+}
+
+#[test]
+fn a_broken_lock_is_an_error() {
+    assert!(matches!(lock("{\"packages\":["), Err(LockError::Json { .. })));
+    assert!(matches!(lock("{}"), Err(LockError::Json { .. })));
+    assert!(matches!(read_locks("composer.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
+    assert_eq!(lock("{\"packages\":[]}").unwrap(), []);
+}
+
+#[test]
+fn a_hundred_thousand_versions_are_read_in_no_time() {
+    let entries: Vec<String> = (0..100_000).map(|n| format!("{{\"version\":\"{n}.0.0\"}}")).collect();
+    let facts = read(LOG_URL, &p2(&format!("[{}]", entries.join(",")))).unwrap();
+    assert_eq!(facts.versions.len(), 100_000);
+}
+
+fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
+    read_locks("some/folder/composer.lock", text.as_bytes()).unwrap()
+}
