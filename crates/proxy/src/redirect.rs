@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use host::http::FetchError;
 use http::{HeaderMap, HeaderName, header};
-use registry::{FileRequest, Redirects};
+use registry::Redirects;
 
 use crate::decide;
 use crate::limits::N_HOPS_MAX;
 use crate::session::Inner;
 use crate::upstream::{Chooser, Question, Reply};
-use crate::want::{Shape, Want};
+use crate::want::Want;
 
 /// What a host is told about who asks; another host must not hear it.
 const CREDENTIALS: [HeaderName; 6] = [
@@ -31,7 +31,7 @@ impl Inner {
         let (method, mut headers, mut url) =
             (question.method.clone(), question.headers.clone(), question.url.clone());
         let mut reply = self.bounded(want.host(), question).await?;
-        if !matches!(want.shape, Shape::File(FileRequest { redirects: Redirects::Followed, .. })) {
+        if want.redirects() == Redirects::HandedBack {
             return Ok(reply);
         }
         for _ in 0..N_HOPS_MAX {

@@ -140,8 +140,8 @@ impl Session {
                 let want = Want::bytes(url, String::new(), Shape::File(file), &parts.headers, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
-            Class::Document { variant } => {
-                let want = Want::bytes(url, variant, Shape::Document, &parts.headers, ecosystem);
+            Class::Document { variant, redirects } => {
+                let want = Want::bytes(url, variant, Shape::Document(redirects), &parts.headers, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
         }

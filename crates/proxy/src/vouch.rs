@@ -214,7 +214,7 @@ impl Inner {
         let url = want.url.object();
         match &want.shape {
             Shape::Index(_) => None,
-            Shape::Document => self.vouchers.by_lock(None, url),
+            Shape::Document(_) => self.vouchers.by_lock(None, url),
             Shape::File(file) => {
                 let coordinate = file.coordinate.as_ref();
                 if let Some(pinned) = self.vouchers.by_lock(coordinate, url) {

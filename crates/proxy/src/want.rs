@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use model::{Method, ObjectKey, SafeUrl};
-use registry::{Ecosystem, FileRequest, IndexRequest};
+use registry::{Ecosystem, FileRequest, IndexRequest, Redirects};
 
 use crate::breaker::Lane;
 use crate::decide::Kind;
@@ -26,7 +26,7 @@ pub(crate) struct Want {
 pub(crate) enum Shape {
     File(FileRequest),
     Index(IndexRequest),
-    Document,
+    Document(Redirects),
 }
 
 /// What marks the upstream's own document where another is served: see [`as_sent`].
@@ -56,7 +56,16 @@ impl Want {
         match self.shape {
             Shape::File(_) => Kind::File,
             Shape::Index(_) => Kind::Index,
-            Shape::Document => Kind::Document,
+            Shape::Document(_) => Kind::Document,
+        }
+    }
+
+    /// Returns what becomes of a redirect that comes in its place.
+    pub(crate) const fn redirects(&self) -> Redirects {
+        match &self.shape {
+            Shape::File(file) => file.redirects,
+            Shape::Index(_) => Redirects::HandedBack,
+            Shape::Document(redirects) => *redirects,
         }
     }
 
@@ -65,7 +74,7 @@ impl Want {
         match self.shape {
             Shape::File(_) => Lane::Files,
             Shape::Index(_) => Lane::Indexes,
-            Shape::Document => Lane::Documents,
+            Shape::Document(_) => Lane::Documents,
         }
     }
 

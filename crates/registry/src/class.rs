@@ -46,6 +46,8 @@ pub enum Class {
     Document {
         /// The class of `Accept`: empty where any form will do, else the first media type that was asked for.
         variant: String,
+        /// What becomes of a redirect.
+        redirects: Redirects,
     },
     /// A POST to a known API whose answer depends on nothing but the body.
     Question,
@@ -116,5 +118,5 @@ pub fn classify(head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
             return (*ecosystem, class);
         }
     }
-    (GENERIC, Class::Document { variant: String::new() })
+    (GENERIC, Class::Document { variant: String::new(), redirects: Redirects::HandedBack })
 }

@@ -11,11 +11,12 @@ use crate::lock::Lock;
 
 mod cargo;
 mod composer;
+mod forge;
 mod generic;
 mod npm;
 
 /// Every ecosystem, in the order in which they are asked; the last one understands everything.
-pub static ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &composer::Composer, &npm::Npm, GENERIC];
+pub static ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, GENERIC];
 
 /// The last of [`ALL`].
 pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;

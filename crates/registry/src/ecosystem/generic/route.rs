@@ -3,7 +3,7 @@
 use http::{Method, header};
 
 use super::accept;
-use crate::class::{Class, Head};
+use crate::class::{Class, Head, Redirects};
 
 const GIT: &str = "git over HTTPS is not kept yet";
 const LFS: &str = "git LFS is not kept yet";
@@ -30,7 +30,7 @@ pub(super) fn classify(head: &Head<'_>) -> Class {
             if variant == "text/event-stream" {
                 live("an event stream has no end")
             } else {
-                Class::Document { variant }
+                Class::Document { variant, redirects: Redirects::HandedBack }
             }
         }
         Method::POST if QUESTIONS.contains(&(url.host(), url.path())) => Class::Question,

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::ObjectUrl;
 
 use super::Generic;
-use crate::class::{Class, Head};
+use crate::class::{Class, Head, Redirects};
 use crate::ecosystem::Ecosystem;
 
 fn ask(request: &str, headers: &[(&'static str, &str)]) -> Class {
@@ -23,7 +23,7 @@ fn what_is_read_is_a_document_in_the_form_that_was_asked_for() {
     let check = |request: &str, accept: &str, variant: &str| {
         assert_eq!(
             ask(request, &[("accept", accept)]),
-            Class::Document { variant: variant.to_owned() },
+            Class::Document { variant: variant.to_owned(), redirects: Redirects::HandedBack },
             "{request}"
         );
     };
@@ -61,7 +61,10 @@ fn what_is_not_kept_says_why() {
     let socket = "a WebSocket is a conversation, not a document";
     check("GET https://example.com/live", &[("upgrade", "WebSocket")], socket);
     let upgrade = [("upgrade", "h2c")];
-    assert_eq!(ask("GET https://example.com/a", &upgrade), Class::Document { variant: String::new() });
+    assert_eq!(
+        ask("GET https://example.com/a", &upgrade),
+        Class::Document { variant: String::new(), redirects: Redirects::HandedBack }
+    );
     check("GET https://example.com/events", &[("accept", "text/event-stream")], "an event stream has no end");
 }
 

@@ -1,0 +1,137 @@
+//! Files of code forges: archives, single files and releases of GitHub, GitLab and Bitbucket.
+//!
+//! What is named by a commit cannot change; a release's file must not. Both may lie behind signed addresses that expire,
+//! so redirects are followed inside and the stable address is the name.
+//!
+//! Addresses: <https://docs.github.com/en/rest/repos/contents>, <https://docs.gitlab.com/api/repositories/>,
+//! <https://support.atlassian.com/bitbucket-cloud/docs/download-an-archive/> (read 2026-11).
+
+use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
+use crate::ecosystem::{Ecosystem, Examples};
+use crate::index::{IndexError, IndexFacts};
+use crate::lock::Lock;
+use crate::path;
+
+#[cfg(test)]
+mod tests;
+
+/// Code forges.
+#[derive(Debug)]
+pub(super) struct Forge;
+
+impl Ecosystem for Forge {
+    fn name(&self) -> &'static str {
+        "forge"
+    }
+
+    fn classify(&self, head: &Head<'_>) -> Option<Class> {
+        if !head.is_read() {
+            return None;
+        }
+        match place(head)? {
+            Place::Fixed => Some(Class::File(FileRequest {
+                coordinate: None,
+                index: None,
+                redirects: Redirects::Followed,
+            })),
+            Place::Moving => Some(Class::Document { variant: String::new(), redirects: Redirects::Followed }),
+        }
+    }
+
+    fn read_index(&self, _request: &IndexRequest, _body: &[u8]) -> Result<IndexFacts, IndexError> {
+        Err(IndexError::NoIndexes)
+    }
+
+    fn locks(&self) -> &'static [Lock] {
+        &[]
+    }
+
+    fn examples(&self) -> Examples {
+        Examples { indexes: &[], files: &[] }
+    }
+}
+
+/// How long what lies at an address stays the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Named by a commit or a release.
+    Fixed,
+    /// Named by a branch or a tag.
+    Moving,
+}
+
+fn place(head: &Head<'_>) -> Option<Place> {
+    let segments = path::segments(head.url.path())?;
+    let names: Vec<&str> =
+        segments.iter().map(|segment| &*segment.text).filter(|name| !name.is_empty()).collect();
+    match head.url.host() {
+        "api.github.com" => match names.as_slice() {
+            ["repos", _, _, "zipball" | "tarball", reference @ ..] => Some(by_reference(reference)),
+            _ => None,
+        },
+        "github.com" => github(&names),
+        "codeload.github.com" => match names.as_slice() {
+            [_, _, "zip" | "legacy.zip" | "tar.gz" | "legacy.tar.gz", reference @ ..] => {
+                Some(by_reference(reference))
+            }
+            _ => None,
+        },
+        "raw.githubusercontent.com" => match names.as_slice() {
+            [_, _, reference, _, ..] => Some(by_reference(&[reference])),
+            _ => None,
+        },
+        "bitbucket.org" => match names.as_slice() {
+            [_, _, "get", file] => Some(by_reference(&[without_suffix(file)])),
+            [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
+            [_, _, "downloads", _] => Some(Place::Fixed),
+            _ => None,
+        },
+        _ => gitlab(head, &names),
+    }
+}
+
+fn github(names: &[&str]) -> Option<Place> {
+    match names {
+        [_, _, "releases", "download", _, _] => Some(Place::Fixed),
+        [_, _, "archive", reference @ .., file] => {
+            let whole: Vec<&str> = reference.iter().copied().chain([without_suffix(file)]).collect();
+            Some(by_reference(&whole))
+        }
+        [_, _, "zipball" | "tarball", reference @ ..] => Some(by_reference(reference)),
+        [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
+        _ => None,
+    }
+}
+
+/// GitLab runs under many names; its addresses are like nobody else's.
+fn gitlab(head: &Head<'_>, names: &[&str]) -> Option<Place> {
+    let is_gitlab = head.url.host() == "gitlab.com";
+    match names {
+        // Composer asks here, with the commit in the query.
+        ["api", "v4", "projects", _, "repository", file] if file.starts_with("archive") => {
+            let sha = head.query().split('&').find_map(|pair| pair.strip_prefix("sha="));
+            Some(by_reference(&[sha.unwrap_or_default()]))
+        }
+        [_, _, .., "-", "archive", reference, _] => Some(by_reference(&[reference])),
+        [_, _, .., "-", "raw", reference, _] if is_gitlab => Some(by_reference(&[reference])),
+        [_, _, .., "-", "releases", _, "downloads", _] => Some(Place::Fixed),
+        _ => None,
+    }
+}
+
+/// A whole commit cannot be anything else; a short one may become ambiguous.
+fn by_reference(reference: &[&str]) -> Place {
+    let is_commit =
+        |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match reference {
+        [commit] if is_commit(commit) => Place::Fixed,
+        _ => Place::Moving,
+    }
+}
+
+fn without_suffix(file: &str) -> &str {
+    [".zip", ".tar.gz", ".tar.bz2", ".tar"]
+        .iter()
+        .find_map(|suffix| file.strip_suffix(suffix))
+        .unwrap_or(file)
+}
