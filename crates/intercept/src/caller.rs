@@ -21,7 +21,13 @@ pub trait Files: Send + Sync {
     fn list(&self, path: &Path) -> Vec<PathBuf>;
     /// Returns where a path leads when every symbolic link is followed, `None` if nothing is there.
     fn resolve(&self, path: &Path) -> Option<PathBuf>;
+    /// Returns what tells the file at a path from every other, whatever links lead there; `None` if nothing is there.
+    fn identity(&self, path: &Path) -> Option<Identity>;
 }
+
+/// A file's device and number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity(u64, u64);
 
 /// The machine's own files.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +57,11 @@ impl Files for Disk {
     fn resolve(&self, path: &Path) -> Option<PathBuf> {
         path.canonicalize().ok()
     }
+
+    fn identity(&self, path: &Path) -> Option<Identity> {
+        use std::os::unix::fs::MetadataExt as _;
+        path.metadata().ok().map(|metadata| Identity(metadata.dev(), metadata.ino()))
+    }
 }
 
 /// Files that exist in memory only; a directory is there as soon as a file is in it.
@@ -77,6 +88,11 @@ impl Files for Memory {
 
     fn resolve(&self, path: &Path) -> Option<PathBuf> {
         self.0.keys().any(|file| file.starts_with(path)).then(|| path.to_owned())
+    }
+
+    fn identity(&self, path: &Path) -> Option<Identity> {
+        let number = self.0.keys().position(|file| file.starts_with(path))?;
+        Some(Identity(u64::try_from(path.as_os_str().len()).ok()?, u64::try_from(number).ok()?))
     }
 }
 

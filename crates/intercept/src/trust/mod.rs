@@ -12,7 +12,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 
 use crate::authority::pem as to_pem;
-use crate::caller::Caller;
+use crate::caller::{Caller, Identity};
 
 pub(crate) use settings::has_setting;
 pub(crate) use sources::{SYSTEM_BUNDLES, files_with_settings, named_by_settings};
@@ -97,17 +97,18 @@ struct Reading<'a> {
     caller: &'a Caller,
     trust: CallerTrust,
     seen: HashSet<CertificateDer<'static>>,
-    n_in: HashMap<PathBuf, usize>,
+    n_in: HashMap<Identity, usize>,
 }
 
 impl Reading<'_> {
     /// Returns how many certificates a file holds, new ones or not.
     fn add(&mut self, path: &Path) -> usize {
-        let Some(file) = self.caller.files().resolve(path) else { return 0 };
+        // A hashed directory leads to each file by two or three links: following them by name costs ten times as much.
+        let Some(file) = self.caller.files().identity(path) else { return 0 };
         if let Some(n) = self.n_in.get(&file) {
             return *n;
         }
-        let found = self.caller.files().read(&file).map(|bytes| pem::read(&bytes)).unwrap_or_default();
+        let found = self.caller.files().read(path).map(|bytes| pem::read(&bytes)).unwrap_or_default();
         self.n_in.insert(file, found.len());
         self.take(found)
     }
