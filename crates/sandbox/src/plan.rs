@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The folder of the room in which files may be placed that exist nowhere else.
 pub const ROOM_FILES: &str = "/run/outlast";
@@ -47,8 +48,8 @@ pub enum Stdout {
 pub struct PlacedFile {
     /// Absolute path inside the room.
     pub path: PathBuf,
-    /// The content.
-    pub bytes: Vec<u8>,
+    /// The content. What several files share is sent to the room once.
+    pub bytes: Arc<[u8]>,
     /// Permission bits, such as 0o644.
     pub mode: u32,
 }

@@ -2,12 +2,14 @@
 //!
 //! A frame is a length (four bytes, little endian) and that many bytes of JSON; descriptors travel with its first byte.
 //! Paths and arguments are bytes on Unix, not text: they are written as text in which each character is one byte.
+//! The contents of placed files, half a megabyte of certificates, follow the plan as they are.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use serde::de::{DeserializeOwned, Error as _};
@@ -127,9 +129,20 @@ pub(crate) struct WirePlan {
     environment: Vec<(Raw, Raw)>,
     ports: Vec<u16>,
     local_ports: Vec<u16>,
-    files: Vec<(Raw, Raw, u32)>,
+    files: Vec<WireFile>,
+    /// How many bytes of contents follow.
+    n_content_bytes: usize,
     masked: Vec<Raw>,
     fresh: Option<WireFresh>,
+}
+
+/// A placed file, whose content is a part of the contents.
+#[derive(Debug, Serialize, Deserialize)]
+struct WireFile {
+    path: Raw,
+    mode: u32,
+    start: usize,
+    end: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,9 +155,21 @@ struct WireFresh {
 }
 
 impl WirePlan {
-    pub(crate) fn of(plan: &Plan) -> Self {
+    /// Returns the plan, and the contents that are sent after it.
+    pub(crate) fn of(plan: &Plan) -> (Self, Vec<u8>) {
         let paths = |paths: &[PathBuf]| paths.iter().map(Raw::of).collect();
-        Self {
+        let (mut content, mut sent) = (Vec::new(), Vec::<(&Arc<[u8]>, usize)>::new());
+        let mut files = Vec::with_capacity(plan.files.len());
+        for PlacedFile { path, bytes, mode } in &plan.files {
+            let known = sent.iter().find(|(other, _)| Arc::ptr_eq(other, bytes)).map(|(_, start)| *start);
+            let start = known.unwrap_or_else(|| {
+                sent.push((bytes, content.len()));
+                content.extend_from_slice(bytes);
+                content.len() - bytes.len()
+            });
+            files.push(WireFile { path: Raw::of(path), mode: *mode, start, end: start + bytes.len() });
+        }
+        let wire = Self {
             command: plan.command.iter().map(Raw::of).collect(),
             directory: Raw::of(&plan.directory),
             environment: plan
@@ -154,11 +179,8 @@ impl WirePlan {
                 .collect(),
             ports: plan.ports.clone(),
             local_ports: plan.local_ports.clone(),
-            files: plan
-                .files
-                .iter()
-                .map(|file| (Raw::of(&file.path), Raw(file.bytes.clone()), file.mode))
-                .collect(),
+            files,
+            n_content_bytes: content.len(),
             masked: paths(&plan.masked),
             fresh: plan.fresh.as_ref().map(|fresh| WireFresh {
                 homes: paths(&fresh.homes),
@@ -167,12 +189,27 @@ impl WirePlan {
                 empty: paths(&fresh.empty),
                 scratch: Raw::of(&fresh.scratch),
             }),
-        }
+        };
+        (wire, content)
     }
 
-    pub(crate) fn into_plan(self) -> Plan {
+    /// Returns how many bytes of contents follow the plan, if that is within bounds.
+    pub(crate) fn n_content_bytes(&self) -> io::Result<usize> {
+        if self.n_content_bytes > MAX_FRAME_BYTES {
+            return Err(io::Error::other("contents too long"));
+        }
+        Ok(self.n_content_bytes)
+    }
+
+    /// Returns the plan as it was, given the contents.
+    pub(crate) fn into_plan(self, content: &[u8]) -> io::Result<Plan> {
+        let mut files = Vec::with_capacity(self.files.len());
+        for WireFile { path, mode, start, end } in self.files {
+            let bytes = content.get(start..end).ok_or_else(|| io::Error::other("contents too short"))?;
+            files.push(PlacedFile { path: path.into_path(), bytes: bytes.into(), mode });
+        }
         let paths = |raw: Vec<Raw>| raw.into_iter().map(Raw::into_path).collect();
-        Plan {
+        Ok(Plan {
             command: self.command.into_iter().map(Raw::into_os).collect(),
             directory: self.directory.into_path(),
             environment: self
@@ -182,11 +219,7 @@ impl WirePlan {
                 .collect(),
             ports: self.ports,
             local_ports: self.local_ports,
-            files: self
-                .files
-                .into_iter()
-                .map(|(path, bytes, mode)| PlacedFile { path: path.into_path(), bytes: bytes.0, mode })
-                .collect(),
+            files,
             masked: paths(self.masked),
             fresh: self.fresh.map(|fresh| Fresh {
                 homes: paths(fresh.homes),
@@ -196,7 +229,7 @@ impl WirePlan {
             }),
             // The helper's own standard output is already where the command's shall go.
             stdout: Stdout::Own,
-        }
+        })
     }
 }
 
@@ -221,10 +254,14 @@ pub(crate) fn send(
     message: &impl Serialize,
     descriptors: &[RawFd],
 ) -> io::Result<()> {
-    let frame = frame(message)?;
+    send_bytes(socket, &frame(message)?, descriptors)
+}
+
+/// Sends bytes as they are; blocks. The other side must know how many come.
+pub(crate) fn send_bytes(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[RawFd]) -> io::Result<()> {
     let rights = [ControlMessage::ScmRights(descriptors)];
     let mut rights = if descriptors.is_empty() { &rights[..0] } else { &rights[..] };
-    let mut rest = &frame[..];
+    let mut rest = bytes;
     while !rest.is_empty() {
         match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(rest)], rights, MsgFlags::MSG_NOSIGNAL, None) {
             Ok(sent) => {
@@ -246,6 +283,13 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result
     let mut body = vec![0; frame_length(header)?];
     fill(socket, &mut body, &mut descriptors)?;
     Ok((serde_json::from_slice(&body)?, descriptors))
+}
+
+/// Receives as many bytes as were sent with [`send_bytes`]; blocks.
+pub(crate) fn receive_bytes(socket: BorrowedFd<'_>, n_bytes: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; n_bytes];
+    fill(socket, &mut bytes, &mut Vec::new())?;
+    Ok(bytes)
 }
 
 fn fill(socket: BorrowedFd<'_>, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<()> {
@@ -286,13 +330,18 @@ mod tests {
     #[test]
     fn a_plan_comes_out_as_it_went_in_whatever_its_bytes() {
         let odd = || OsString::from_vec((1..=255).collect());
+        let shared: Arc<[u8]> = (0..=255).collect();
         let plan = Plan {
             command: vec![odd(), "".into()],
             directory: odd().into(),
             environment: vec![("A".into(), odd())],
             ports: vec![80],
             local_ports: vec![5432],
-            files: vec![PlacedFile { path: odd().into(), bytes: (0..=255).collect(), mode: 0o600 }],
+            files: vec![
+                PlacedFile { path: odd().into(), bytes: shared.clone(), mode: 0o600 },
+                PlacedFile { path: "/own".into(), bytes: b"own".as_slice().into(), mode: 0o644 },
+                PlacedFile { path: "/again".into(), bytes: shared, mode: 0o644 },
+            ],
             masked: vec![odd().into()],
             fresh: Some(Fresh {
                 homes: vec![odd().into(), odd().into()],
@@ -303,9 +352,14 @@ mod tests {
             stdout: Stdout::Own,
         };
         let (here, there) = UnixStream::pair().unwrap();
-        send(here.as_fd(), &WirePlan::of(&plan), &[here.as_raw_fd()]).unwrap();
+        let (wire, content) = WirePlan::of(&plan);
+        assert_eq!(content.len(), 256 + 3, "what two files share is sent once");
+        send(here.as_fd(), &wire, &[here.as_raw_fd()]).unwrap();
+        send_bytes(here.as_fd(), &content, &[]).unwrap();
         let (back, descriptors) = receive::<WirePlan>(there.as_fd()).unwrap();
-        assert_eq!(back.into_plan(), plan);
+        let content = receive_bytes(there.as_fd(), back.n_content_bytes().unwrap()).unwrap();
+        assert!(WirePlan::of(&plan).0.into_plan(&content[1..]).is_err());
+        assert_eq!(back.into_plan(&content).unwrap(), plan);
         assert_eq!(descriptors.len(), 1);
         drop((here, descriptors));
         let error = receive::<WirePlan>(there.as_fd()).unwrap_err();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use drill::{Mask, Place};
 use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
@@ -73,17 +74,17 @@ pub(crate) fn sealed(
 ) -> Plan {
     let paths = paths();
     let settings = intercept::settings(caller, &paths, &Tier::Sealed);
-    let bundle = trust.bundle_pem(authority.root_pem());
-    let java = trust.java_trust_store(authority.root_der());
-    let public = |path: PathBuf, bytes: Vec<u8>| PlacedFile { path, bytes, mode: PUBLIC };
+    let bundle: Arc<[u8]> = trust.bundle_pem(authority.root_pem()).into();
+    let java: Arc<[u8]> = trust.java_trust_store(authority.root_der()).into();
+    let public = |path: PathBuf, bytes: Arc<[u8]>| PlacedFile { path, bytes, mode: PUBLIC };
     let mut files = vec![
         public(paths.bundle, bundle.clone()),
-        public(paths.ca, authority.root_pem().as_bytes().to_vec()),
+        public(paths.ca, authority.root_pem().as_bytes().into()),
         public(paths.java_store, java.clone()),
     ];
     files.extend(settings.files.iter().map(|(path, bytes)| PlacedFile {
         path: path.clone(),
-        bytes: bytes.clone(),
+        bytes: bytes.as_slice().into(),
         mode: PRIVATE,
     }));
     files.extend(settings.overlays.iter().map(|path| public(path.clone(), bundle.clone())));

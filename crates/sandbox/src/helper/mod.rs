@@ -32,7 +32,8 @@ use self::copies::Copies;
 use self::failure::Failure;
 use self::machine::Machine;
 use self::namespaces::Side;
-use crate::wire::{BuildOrder, FromRoom, ToRoom, receive, send};
+use crate::plan::Plan;
+use crate::wire::{BuildOrder, FromRoom, ToRoom, receive, receive_bytes, send};
 
 /// The argument that makes the binary a helper.
 pub(crate) const ARGUMENT: &str = "__room";
@@ -53,20 +54,26 @@ pub fn run_helper_if_asked() -> bool {
     }
     // SAFETY: the descriptor is open, was passed to this process by the one that started it, and nothing else uses it.
     let control = unsafe { OwnedFd::from_raw_fd(CONTROL) };
-    if let Ok((ToRoom::Build(order), _)) = receive(control.as_fd()) {
-        watch_over(&control, *order);
+    if let Ok((ToRoom::Build(order), _)) = receive(control.as_fd())
+        && let Ok((plan, blocked)) = read_order(&control, *order)
+    {
+        watch_over(&control, &plan, &blocked);
     }
     true
 }
 
+fn read_order(control: &OwnedFd, order: BuildOrder) -> std::io::Result<(Plan, Vec<i32>)> {
+    let content = receive_bytes(control.as_fd(), order.plan.n_content_bytes()?)?;
+    Ok((order.plan.into_plan(&content)?, order.blocked))
+}
+
 /// The warden's life. Whatever it cannot say any more, because Outlast is gone, nobody waits for.
-fn watch_over(control: &OwnedFd, order: BuildOrder) {
+fn watch_over(control: &OwnedFd, plan: &Plan, blocked: &[i32]) {
     // Only this process and its children are to have the socket.
     let _ = nix::fcntl::fcntl(control, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC));
-    let plan = order.plan.into_plan();
     let foreground = terminal::note_foreground();
     let mut copies = None;
-    if let Err(failure) = run_room(control, &plan, &order.blocked, &mut copies) {
+    if let Err(failure) = run_room(control, plan, blocked, &mut copies) {
         let _ = send(control.as_fd(), &failure.into_message(), &[]);
     }
     if let Some(foreground) = foreground {
@@ -81,7 +88,7 @@ fn watch_over(control: &OwnedFd, order: BuildOrder) {
 
 fn run_room(
     control: &OwnedFd,
-    plan: &crate::plan::Plan,
+    plan: &Plan,
     blocked: &[i32],
     copies: &mut Option<Copies>,
 ) -> Result<(), Failure> {

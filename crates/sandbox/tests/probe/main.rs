@@ -66,11 +66,7 @@ impl Asked {
             "--file" => {
                 let word = next().into_string().expect("text");
                 let (path, text) = word.split_once('=').expect("PATH=TEXT");
-                plan.files.push(PlacedFile {
-                    path: path.into(),
-                    bytes: text.as_bytes().to_vec(),
-                    mode: 0o644,
-                });
+                plan.files.push(PlacedFile { path: path.into(), bytes: text.as_bytes().into(), mode: 0o644 });
             }
             "--fresh" => {
                 let (home, at, scratch) = (next().into(), next().into(), next().into());

@@ -33,7 +33,7 @@ pub(super) async fn live(
         plan.files.retain(|file| file.path != *path);
         plan.files.push(sandbox::PlacedFile {
             path: path.clone(),
-            bytes: bytes.clone(),
+            bytes: bytes.as_slice().into(),
             mode: room::PRIVATE,
         });
     }

@@ -22,7 +22,7 @@ use crate::exit::RoomError;
 use crate::names::{Names, SERVER_V4};
 use crate::plan::{PlacedFile, Plan};
 use crate::signals::Signals;
-use crate::wire::{BuildOrder, Built, FromRoom, Raw, Socket, ToRoom, WirePlan, receive, send};
+use crate::wire::{BuildOrder, Built, FromRoom, Raw, Socket, ToRoom, WirePlan, receive, send, send_bytes};
 
 /// A room in which nothing runs yet. Dropped, it leaves nothing behind.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub async fn open(plan: &Plan, helper: &Path) -> Result<Room, RoomError> {
     let resolver = Path::new("/etc/resolv.conf");
     if !plan.files.iter().any(|file| file.path == resolver) {
         let bytes = format!("nameserver {SERVER_V4}\n").into_bytes();
-        plan.files.push(PlacedFile { path: resolver.to_path_buf(), bytes, mode: 0o644 });
+        plan.files.push(PlacedFile { path: resolver.to_path_buf(), bytes: bytes.into(), mode: 0o644 });
     }
     let built = tokio::task::spawn_blocking(move || build(plan, &helper)).await;
     built.map_err(|error| RoomError::Broken { why: error.to_string() })?
@@ -81,8 +81,10 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
         scratch: plan.fresh.as_ref().map(|fresh| fresh.scratch.clone()),
     };
     let control = helper.control.as_ref().map(std::os::fd::AsFd::as_fd).ok_or_else(helper_is_gone)?;
-    let order = BuildOrder { plan: WirePlan::of(&plan), blocked };
+    let (wire, content) = WirePlan::of(&plan);
+    let order = BuildOrder { plan: wire, blocked };
     send(control, &ToRoom::Build(Box::new(order)), &[]).map_err(|_| helper_is_gone())?;
+    send_bytes(control, &content, &[]).map_err(|_| helper_is_gone())?;
     match receive::<FromRoom>(control).map_err(|_| helper_is_gone())? {
         (FromRoom::Built(Built { sockets, masked, project }), descriptors)
             if sockets.len() == descriptors.len() =>
