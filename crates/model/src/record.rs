@@ -33,6 +33,9 @@ pub struct Record {
     pub exit_code: i32,
     /// From the command's start to its end.
     pub duration_ms: u64,
+    /// How much space the room's copies took at its end, of a run on copies: whether a replay fits into memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies_bytes: Option<u64>,
     /// Every host the command talked to.
     pub hosts: Vec<HostUse>,
     /// Every connection and datagram that was refused.

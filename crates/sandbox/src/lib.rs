@@ -7,6 +7,7 @@
 mod events;
 mod exit;
 mod helper;
+pub mod memory;
 mod names;
 mod plan;
 mod scratch;

@@ -15,6 +15,10 @@ const PREFIX: &str = "outlast-room-";
 const LOCK: &str = ".lock";
 /// A tree deeper than this is a loop or an attack.
 const MAX_DEPTH: usize = 256;
+/// A tree with more entries takes seconds to count.
+const N_COUNTED_MAX: usize = 200_000;
+const PAGE_BYTES: u64 = 4096;
+const PER_ENTRY_BYTES: u64 = 1024;
 
 /// The folder; dropped by the process that made it, it is removed.
 #[derive(Debug)]
@@ -27,9 +31,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes an empty folder in `parent` that only this user can enter, after removing those left behind.
+    /// Makes an empty folder in `parent` that only this user can enter, after removing those left behind there and in
+    /// memory: whose process was killed may have chosen the other.
     pub(crate) fn begin(parent: &Path) -> io::Result<Self> {
         remove_left_behind(parent);
+        remove_left_behind(Path::new(crate::memory::FOLDER));
         loop {
             let name = format!("{PREFIX}{:016x}", u64::from_be_bytes(host::random::bytes()));
             let (folder, lock) = (parent.join(&name), parent.join(format!("{name}{LOCK}")));
@@ -81,6 +87,28 @@ pub(crate) fn remove_left_behind(parent: &Path) {
     }
 }
 
+/// Returns how much space the files of a folder take; none where there are too many to count, or one is out of reach.
+pub(crate) fn size_bytes(folder: &Path) -> Option<u64> {
+    let (mut n_entries, mut size) = (0, 0);
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).ok()? {
+            let entry = entry.ok()?;
+            let metadata = entry.metadata().ok()?;
+            n_entries += 1;
+            if n_entries > N_COUNTED_MAX {
+                return None;
+            }
+            // A file in memory takes whole pages, a name half a kilobyte and more.
+            size += (metadata.blocks() * 512).max(metadata.len().min(PAGE_BYTES)) + PER_ENTRY_BYTES;
+            if metadata.is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    Some(size)
+}
+
 /// Removes a folder, also one whose folders forbid it to their own owner; returns whether it is gone.
 fn remove_tree(folder: &Path) -> bool {
     let is_gone = |result: io::Result<()>| result.is_ok() || !folder.exists();
@@ -118,6 +146,10 @@ mod tests {
         let second = Scratch::begin(&parent).unwrap();
         assert!(!left.exists());
         assert!(first.folder().exists(), "one in use stays");
+        fs::write(second.folder().join("file"), [1; 100_000]).unwrap();
+        let size = size_bytes(second.folder()).unwrap();
+        assert!((100_000..200_000).contains(&size), "{size}");
+        assert_eq!(size_bytes(&parent.join("nowhere")), None);
         drop((first, second));
         assert_eq!(count(), 0);
         fs::remove_dir(&parent).unwrap();

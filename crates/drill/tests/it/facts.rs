@@ -64,6 +64,7 @@ fn record() -> Record {
         directory: "/srv/shop".to_owned(),
         exit_code: 0,
         duration_ms: 8_400,
+        copies_bytes: None,
         hosts: vec![host("registry.npmjs.org"), host("github.com")],
         refused: Vec::new(),
         outputs: vec![output("dist/app.js", "1"), output("dist/style.css", "2")],

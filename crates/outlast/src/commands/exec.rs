@@ -16,6 +16,7 @@ use crate::home::Home;
 use crate::project::parse_output;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
+use crate::tasks::space::Space;
 use crate::tasks::summary;
 
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     let order = Order::here(arguments.command).map_err(own)?;
     let store = home.store().map_err(own)?;
     store.check_writable().map_err(|error| own(error.into()))?;
-    let copies = if arguments.fresh { Copies::Fresh } else { Copies::Own };
+    let copies = if arguments.fresh { Copies::Fresh(Space::Disk) } else { Copies::Own };
     let named: Vec<String> =
         arguments.output.iter().map(|path| format!("--output={}", path.display())).collect();
     let task = Task {

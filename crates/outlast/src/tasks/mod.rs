@@ -4,4 +4,5 @@ pub(crate) mod drill;
 pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod run;
+pub(crate) mod space;
 pub(crate) mod summary;

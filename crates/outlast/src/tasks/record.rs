@@ -21,6 +21,7 @@ pub(crate) struct Run {
     pub(crate) directory: String,
     pub(crate) exit_code: i32,
     pub(crate) duration_ms: u64,
+    pub(crate) copies_bytes: Option<u64>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) refused: Vec<Refused>,
 }
@@ -38,6 +39,7 @@ pub(crate) fn record(run: Run, findings: &Findings, passed: &[(String, u16)]) ->
         directory: run.directory,
         exit_code: run.exit_code,
         duration_ms: run.duration_ms,
+        copies_bytes: run.copies_bytes,
         hosts: hosts(findings, passed),
         refused: run.refused,
         outputs: run.outputs,

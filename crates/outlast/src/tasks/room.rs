@@ -12,6 +12,7 @@ use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::project;
+use crate::tasks::space::Space;
 
 /// Certificates are for everybody in the room to read; files that repeat the caller's settings are not.
 pub(crate) const PUBLIC: u32 = 0o644;
@@ -120,7 +121,7 @@ pub(crate) struct Masked {
 }
 
 /// Plans the copies of a fresh room: the project's own files, an overlay over the home folder, no caches.
-pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
+pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     let root = project::root(&order.directory);
     let homes = homes(order);
     let files = project::files(&root)?;
@@ -137,7 +138,7 @@ pub(crate) fn fresh(order: &Order) -> Result<Masked, Failure> {
     let fresh = Fresh {
         project: ProjectCopy { from: files, at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
-        scratch: scratch(order, &homes),
+        scratch: space.folder(order, &homes),
         homes,
     };
     Ok(Masked { fresh, masks })
@@ -190,17 +191,6 @@ fn own_uid() -> Option<u32> {
     std::fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
-/// Returns a folder on disk for copies: not in a home folder, which they cover.
-fn scratch(order: &Order, homes: &[PathBuf]) -> PathBuf {
-    let is_outside = |folder: &PathBuf| folder.is_dir() && !homes.iter().any(|home| folder.starts_with(home));
-    let named = order.variable("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
-    named
-        .into_iter()
-        .chain([PathBuf::from("/var/tmp"), PathBuf::from("/tmp")])
-        .find(is_outside)
-        .unwrap_or_else(|| PathBuf::from("/tmp"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +205,7 @@ mod tests {
         prepare(&root);
         let variables = vec![("HOME".into(), home.into()), ("ROOT".into(), root.clone().into())];
         let order = Order { command: Vec::new(), directory: project, variables, stdout: Stdout::Own };
-        let masks = fresh(&order).unwrap().masks;
+        let masks = fresh(&order, Space::Disk).unwrap().masks;
         masks.iter().filter_map(|mask| mask.path.strip_prefix(&root).ok().map(Path::to_owned)).collect()
     }
 

@@ -15,6 +15,7 @@ mod kills;
 mod leaks;
 mod passing;
 mod presets;
+mod space;
 mod tree;
 mod users;
 mod warm;

@@ -44,28 +44,33 @@ pub(super) fn build(
         proc.map_err(refused("mounting /proc"))?;
     }
     let masks = masks(plan, machine);
+    // Before `/dev` is replaced, in which memory is a folder.
+    let scratch = copies.map(|copies| {
+        let folder = copies.folder();
+        hold(folder).ok_or_else(|| Failure::Copies(format!("{} vanished", folder.display())))
+    });
+    let scratch = scratch.transpose()?;
     if geteuid().is_root() {
         devices::lock_settings()?;
         devices::replace()?;
     }
     let mut hidden = Vec::new();
-    if let (Some(fresh), Some(copies)) = (&plan.fresh, copies) {
-        hidden.extend(cover_with_copies(fresh, copies)?);
+    if let (Some(fresh), Some(scratch)) = (&plan.fresh, &scratch) {
+        hidden.extend(cover_with_copies(fresh, &path_of(scratch))?);
     }
     let targets: Vec<Option<PathBuf>> = plan.files.iter().map(|file| place_of(&file.path)).collect();
     let project = plan.fresh.as_ref().map_or(&plan.directory, |fresh| &fresh.project.at);
     let held = hold(project);
     replace_run(plan)?;
     hidden.push(PathBuf::from("/run"));
-    let scratch = copies.map(|copies| copies.folder().to_path_buf());
     pins::set(plan)?;
     for path in masks {
         if mask(&path)? {
             hidden.push(path);
         }
     }
-    if let Some(scratch) = scratch {
-        mask(&scratch)?;
+    if let Some(copies) = copies {
+        mask(copies.folder())?;
     }
     if let Some(held) = held
         && hidden.iter().any(|mask| project.starts_with(mask) && project != mask)
@@ -106,11 +111,7 @@ fn masks(plan: &Plan, machine: &Machine) -> Vec<PathBuf> {
 }
 
 /// Covers home, project, temporary folder and caches with what the warden has prepared.
-fn cover_with_copies(fresh: &Fresh, copies: &Copies) -> Result<Vec<PathBuf>, Failure> {
-    let Some(held) = hold(copies.folder()) else {
-        return Err(Failure::Copies(format!("{} vanished", copies.folder().display())));
-    };
-    let source = path_of(&held);
+fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut own = vec![PathBuf::from("/tmp"), fresh.project.at.clone()];
     let mut mounts =
         vec![(PathBuf::from("/tmp"), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
@@ -119,7 +120,7 @@ fn cover_with_copies(fresh: &Fresh, copies: &Copies) -> Result<Vec<PathBuf>, Fai
         for lower in mount_points_in(home) {
             // A home within another is covered with it.
             if covered.insert(lower.clone()) {
-                overlay(&lower, &source, covered.len())?;
+                overlay(&lower, source, covered.len())?;
             }
         }
         own.push(home.clone());

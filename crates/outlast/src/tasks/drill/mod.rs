@@ -21,6 +21,7 @@ use crate::mend;
 use crate::speak::{self, duration, say};
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, Task};
+use crate::tasks::space::Space;
 
 /// The largest record that is read back; one with 100,000 objects has 40 MB.
 const RECORD_BYTES_MAX: u64 = 512 << 20;
@@ -60,19 +61,14 @@ pub(crate) async fn run(
     }
     store.check_writable()?;
     let key = key(home)?;
-    let recorded = recorded(store, &order, request.run.as_ref())?;
-    let task = Task {
-        order,
-        cuts: request.scenario.cut.clone(),
-        purpose: Purpose::Drill,
-        outputs: request.scenario.output.clone(),
-        copies: Copies::Fresh,
-        fallback: Fallback::Observe,
-    };
-    let done = run::run(home, store, task).await.map_err(|failure| match failure.code() {
-        2 => failure,
-        _ => failure.exit_code(INCONCLUSIVE),
-    })?;
+    let record = recorded(store, &order, request.run.as_ref())?;
+    let done = hold(global, home, store, &request.scenario, order, record.copies_bytes).await.map_err(
+        |failure| match failure.code() {
+            2 => failure,
+            _ => failure.exit_code(INCONCLUSIVE),
+        },
+    )?;
+    let recorded = RecordedRun::from(&record);
     let judge = |previous_sha256| {
         let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
         let report = drill::judge(&facts);
@@ -85,6 +81,32 @@ pub(crate) async fn run(
     }
     tell(global, &report, &folder)?;
     Ok(report.verdict)
+}
+
+/// Runs the command with its hosts cut, in memory where that is known to have the space.
+async fn hold(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    scenario: &Scenario,
+    order: Order,
+    copies_bytes: Option<u64>,
+) -> Result<Done, Failure> {
+    let task = |space| Task {
+        order: order.clone(),
+        cuts: scenario.cut.clone(),
+        purpose: Purpose::Drill,
+        outputs: scenario.output.clone(),
+        copies: Copies::Fresh(space),
+        fallback: Fallback::Observe,
+    };
+    let done = run::run(home, store, task(Space::for_replay(&order, copies_bytes))).await?;
+    if !done.was_short || done.record.exit_code == 0 {
+        return Ok(done);
+    }
+    drop(done);
+    say(global, &"outlast: it failed while memory ran short, which says nothing; again, on disk");
+    run::run(home, store, task(Space::Disk)).await
 }
 
 fn key(home: &Home) -> Result<SigningKey, Failure> {
@@ -102,7 +124,7 @@ fn key(home: &Home) -> Result<SigningKey, Failure> {
 }
 
 /// Finds the recorded run that a drill is compared with. Its absence ends the drill before it begins.
-fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<RecordedRun, Failure> {
+fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Record, Failure> {
     let words = order.words();
     let directory = order.directory.to_string_lossy();
     let entry = match run {
@@ -135,8 +157,7 @@ fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Recorde
         .read_blob(&record, RECORD_BYTES_MAX)
         .context("the record of the recorded run cannot be read")
         .map_err(|error| Failure::no(error).hint("`outlast store verify` names what is damaged"))?;
-    let record: Record = serde_json::from_slice(&bytes).map_err(Failure::no)?;
-    Ok(RecordedRun::from(&record))
+    serde_json::from_slice(&bytes).map_err(Failure::no)
 }
 
 fn facts(

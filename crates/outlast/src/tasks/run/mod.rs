@@ -2,8 +2,9 @@
 
 mod observed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
@@ -18,6 +19,7 @@ use crate::mend;
 use crate::project;
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
+use crate::tasks::space::{self, Space};
 use crate::wiring::{Bell, Door, Heard, engine};
 
 /// The exit code of Outlast's own failures in `exec`.
@@ -38,7 +40,7 @@ pub(crate) struct Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Copies {
     Own,
-    Fresh,
+    Fresh(Space),
 }
 
 /// What to do where no room can be had.
@@ -61,7 +63,10 @@ pub(crate) struct Done {
     pub(crate) unread_locks: Vec<String>,
     /// Named outputs that the command did not make.
     pub(crate) absent_outputs: Vec<PathBuf>,
-    /// The copies of the room. Removing a large build takes seconds: whoever waits is told the result first.
+    /// Whether the copies lay in memory, and it ran short.
+    pub(crate) was_short: bool,
+    /// Waits, when it is dropped, until the copies of the room are removed. A large build takes seconds: whoever waits
+    /// is told the result first.
     _lived: Lived,
 }
 
@@ -72,18 +77,21 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let started_at = home.clock.now();
     let run_id = RunId::new(started_at, host::random::bytes());
     let caller = task.order.caller();
+    // The caller's trust and the project are two heaps of small files; they are read side by side.
+    let project = tokio::task::spawn_blocking({
+        let (order, copies) = (task.order.clone(), task.copies);
+        move || read_project(&order, copies)
+    });
     let trust = CallerTrust::read(&caller);
     let authority = Authority::new(started_at, "Outlast, one run", None)
         .map(Arc::new)
         .map_err(|error| own(Failure::no(error)))?;
     let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
-    let mut masked = Vec::new();
-    if task.copies == Copies::Fresh {
-        let Masked { fresh, masks } = room::fresh(&task.order).map_err(own)?;
+    let Project { masked, pins, unread_locks } = project.await.map_err(Failure::no)?.map_err(own)?;
+    let masked = masked.map_or_else(Vec::new, |Masked { fresh, masks }| {
         plan.fresh = Some(fresh);
-        masked = masks;
-    }
-    let (pins, unread_locks) = project::pins(&task.order.directory);
+        masks
+    });
     let engine = engine(home, store, &trust);
     let session = engine.session(SessionPlan { cuts: task.cuts.clone(), pins, purpose: task.purpose });
     let heard = Arc::new(Heard::default());
@@ -97,14 +105,11 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         placed: home.config.upstreams.iter().map(|upstream| upstream.host.clone()).collect(),
         heard: heard.clone(),
     });
-    let lived = live(&plan, door, &task, &caller).await?;
+    let mut lived = live(&plan, door, &task, &caller).await?;
     let outputs = project::outputs(&lived.project, &task.outputs).map_err(|error| own(error.into()))?;
-    let absent_outputs: Vec<PathBuf> = task
-        .outputs
-        .iter()
-        .filter(|output| lived.project.join(output).symlink_metadata().is_err())
-        .cloned()
-        .collect();
+    let absent_outputs = absent(&lived.project, &task.outputs);
+    let copies_bytes = lived.copies_bytes(&task);
+    lived.let_go();
     let findings = session.finish().await;
     let run = Run {
         run_id,
@@ -115,6 +120,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         directory: task.order.directory.to_string_lossy().into_owned(),
         exit_code: lived.exit_code,
         duration_ms: lived.duration_ms,
+        copies_bytes,
         outputs,
         refused: heard.refused(),
     };
@@ -128,11 +134,35 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         masked,
         unread_locks,
         absent_outputs,
+        was_short: lived.was_short,
         _lived: lived,
     })
 }
 
-/// A command that has lived; the copies of its room go when this does.
+fn absent(project: &Path, outputs: &[PathBuf]) -> Vec<PathBuf> {
+    let is_absent = |output: &&PathBuf| project.join(output).symlink_metadata().is_err();
+    outputs.iter().filter(is_absent).cloned().collect()
+}
+
+/// What is read of a project before its command runs.
+#[derive(Debug)]
+struct Project {
+    /// None for a run on the user's own folders.
+    masked: Option<Masked>,
+    pins: Vec<(String, registry::Pin)>,
+    unread_locks: Vec<String>,
+}
+
+fn read_project(order: &Order, copies: Copies) -> Result<Project, Failure> {
+    let masked = match copies {
+        Copies::Fresh(space) => Some(room::fresh(order, space)?),
+        Copies::Own => None,
+    };
+    let (pins, unread_locks) = project::pins(&order.directory);
+    Ok(Project { masked, pins, unread_locks })
+}
+
+/// A command that has lived; the copies of its room go when this does, at the latest.
 #[derive(Debug)]
 struct Lived {
     exit_code: i32,
@@ -141,13 +171,27 @@ struct Lived {
     project: PathBuf,
     /// Why the room was none.
     not_sealed: Option<String>,
-    _ended: Option<sandbox::Ended>,
+    was_short: bool,
+    ended: Option<sandbox::Ended>,
 }
 
 impl Lived {
+    /// Returns how much space the copies of a recorded run took, for its replays.
+    fn copies_bytes(&self, task: &Task) -> Option<u64> {
+        let is_replay = task.purpose == Purpose::Drill;
+        self.ended.as_ref().filter(|_| !is_replay && task.copies != Copies::Own)?.copies_bytes()
+    }
+
+    /// Begins to remove the copies, which nobody reads any more.
+    fn let_go(&mut self) {
+        if let Some(ended) = &mut self.ended {
+            ended.let_go();
+        }
+    }
+
     fn never_ran(exit_code: i32, task: &Task) -> Self {
         let project = task.order.directory.clone();
-        Self { exit_code, duration_ms: 0, project, not_sealed: None, _ended: None }
+        Self { exit_code, duration_ms: 0, project, not_sealed: None, was_short: false, ended: None }
     }
 }
 
@@ -163,7 +207,13 @@ async fn live(plan: &Plan, door: Arc<Door>, task: &Task, caller: &Caller) -> Res
     };
     let running = room.start(Arc::new(Bell(door))).await.map_err(explain)?;
     let start = clock.elapsed();
-    let ended = match running.wait().await {
+    let is_short = AtomicBool::new(false);
+    let watching = space::watch(plan.fresh.as_ref().map(|fresh| fresh.scratch.as_path()), &is_short);
+    let ended = tokio::select! {
+        ended = running.wait() => ended,
+        never = watching => match never {},
+    };
+    let ended = match ended {
         Ok(ended) => ended,
         // The recorded run could run it: that it cannot be run now is what the drill found.
         Err(error @ (RoomError::NotFound { .. } | RoomError::NotRunnable { .. }))
@@ -179,7 +229,8 @@ async fn live(plan: &Plan, door: Arc<Door>, task: &Task, caller: &Caller) -> Res
         duration_ms,
         project: project_of(&ended, plan, task),
         not_sealed: None,
-        _ended: Some(ended),
+        was_short: is_short.into_inner(),
+        ended: Some(ended),
     })
 }
 

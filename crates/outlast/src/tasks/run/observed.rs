@@ -47,7 +47,8 @@ pub(super) async fn live(
         duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         project: task.order.directory.clone(),
         not_sealed: Some(why),
-        _ended: None,
+        was_short: false,
+        ended: None,
     })
 }
 

@@ -43,7 +43,7 @@ pub struct Ended {
     pub exit: Exit,
     project: Option<PathBuf>,
     // Declared first: the helper ends when these are closed, and is waited for.
-    _ends: Option<(OwnedReadHalf, OwnedWriteHalf)>,
+    ends: Option<(OwnedReadHalf, OwnedWriteHalf)>,
     helper: Option<Helper>,
 }
 
@@ -121,7 +121,7 @@ impl Running {
         tasks.shutdown().await;
         watching.finish().await;
         let mut ended =
-            Ended { exit: Exit { code: 0 }, project, _ends: Some((from, to)), helper: Some(helper) };
+            Ended { exit: Exit { code: 0 }, project, ends: Some((from, to)), helper: Some(helper) };
         if ended.project.is_none() || outcome.is_err() {
             ended.end().await;
         }
@@ -136,14 +136,27 @@ impl Ended {
         self.project.as_deref()
     }
 
+    /// Returns how much space the copies take, with what the command made of them; none if that cannot be told.
+    pub fn copies_bytes(&self) -> Option<u64> {
+        crate::scratch::size_bytes(self.project.as_deref()?.parent()?)
+    }
+
+    /// Begins to remove the copies, and does not wait: dropping this value does.
+    pub fn let_go(&mut self) {
+        self.project = None;
+        self.ends = None;
+        if let Some(helper) = &mut self.helper {
+            helper.control = None;
+        }
+    }
+
     /// Removes the copies; returns when they are gone.
     pub async fn clean(mut self) {
         self.end().await;
     }
 
     async fn end(&mut self) {
-        self.project = None;
-        self._ends = None;
+        self.let_go();
         if let Some(helper) = self.helper.take() {
             let _ = tokio::task::spawn_blocking(move || drop(helper)).await;
         }
