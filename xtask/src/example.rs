@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::project::{BUILD, OUTPUT, Project};
+use crate::project::{HELLO, Project};
 use crate::step::{Exit, root, run, status, target};
 
 /// Runs the example from nothing to verified evidence; its exit code is the drill's.
@@ -17,27 +17,19 @@ pub(crate) fn run_example() -> Result<()> {
     }
     fs::create_dir_all(&place)?;
     let (home, evidence, record) = (place.join("home"), place.join("evidence"), place.join("record.json"));
-    let project = Project::prepare(&home)?;
+    let project = Project::prepare(&HELLO, &home)?;
 
     println!("\n1. A home for Outlast, and the first build, live and from empty caches\n");
     run(&mut project.outlast(&["init"]))?;
     let record_text = text(&record)?;
-    run(&mut project.outlast(&[
-        "exec",
-        "--fresh",
-        "--record",
-        record_text,
-        "--output",
-        OUTPUT,
-        "--",
-        BUILD,
-    ]))?;
+    let exec = ["exec", "--fresh", "--record", record_text];
+    run(&mut project.outlast(&[&exec, &HELLO.arguments()[..]].concat()))?;
     let recorded = read(&record)?;
     println!("\nWhat it touched:\n\n{}", hosts(&recorded));
 
     println!("2. The same build, with every host cut off and nothing but what Outlast keeps\n");
-    let drill = ["drill", "--output", OUTPUT, "--evidence", text(&evidence)?, "--", BUILD];
-    let ended = status(&mut project.outlast(&drill))?;
+    let drill = ["drill", "--evidence", text(&evidence)?];
+    let ended = status(&mut project.outlast(&[&drill, &HELLO.arguments()[..]].concat()))?;
     let Ok(report) = read(&evidence.join("report.json")) else {
         anyhow::bail!("the drill left no report.json ({ended})");
     };

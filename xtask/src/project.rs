@@ -1,4 +1,4 @@
-//! The example project in a temporary folder, and the release binary to try on it.
+//! An example project in a temporary folder, and the release binary to try on it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +9,36 @@ use tempfile::TempDir;
 
 use crate::step::{cargo, output, root, run, target};
 
-/// What the example builds, relative to its folder.
-pub(crate) const OUTPUT: &str = "out/hello";
-pub(crate) const BUILD: &str = "./build.sh";
+/// A project in `examples/`.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    pub(crate) command: &'static str,
+    /// What the command makes, relative to the project's folder.
+    pub(crate) output: Option<&'static str>,
+}
+
+/// Small, and built: what compilers do counts most.
+pub(crate) const HELLO: Example = Example { name: "hello", command: "./build.sh", output: Some("out/hello") };
+/// Large, and only fetched: what hosts and disks do counts most.
+pub(crate) const MANY: Example = Example { name: "many", command: "./fetch.sh", output: None };
+
+impl Example {
+    /// Returns the arguments of `exec` and `drill` that name the output and the command.
+    pub(crate) fn arguments(&self) -> Vec<&'static str> {
+        let output = self.output.into_iter().flat_map(|output| ["--output", output]);
+        output.chain(["--", self.command]).collect()
+    }
+}
+
 /// What cargo sets for the programs that it runs, and what would lead a build elsewhere.
 const OURS_ONLY: &[&str] =
     &["CARGO", "CARGO_TARGET_DIR", "CARGO_HOME", "CARGO_BUILD_TARGET_DIR", "npm_config_cache"];
 
-/// A copy of the example project, with a HOME and a home of Outlast of its own.
+/// A copy of an example project, with a HOME and a home of Outlast of its own.
 #[derive(Debug)]
 pub(crate) struct Project {
+    example: &'static Example,
     binary: PathBuf,
     folder: TempDir,
     outlast_home: PathBuf,
@@ -26,23 +46,23 @@ pub(crate) struct Project {
 
 impl Project {
     /// Builds the release binary and copies the project; `outlast_home` must not exist yet.
-    pub(crate) fn prepare(outlast_home: &Path) -> Result<Self> {
+    pub(crate) fn prepare(example: &'static Example, outlast_home: &Path) -> Result<Self> {
         run(&mut cargo(&["build", "--release", "--package", "outlast", "--quiet"]))?;
         let folder = tempfile::Builder::new().prefix("outlast-example-").tempdir()?;
-        let project =
-            Self { binary: target().join("release/outlast"), folder, outlast_home: outlast_home.to_owned() };
+        let (binary, outlast_home) = (target().join("release/outlast"), outlast_home.to_owned());
+        let project = Self { example, binary, folder, outlast_home };
         project.lay(&project.path())?;
         Ok(project)
     }
 
     /// Returns the project's folder.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.path().join("hello")
+        self.folder.path().join(self.example.name)
     }
 
     /// Lays the project's files into a new folder, as a repository with one commit.
     pub(crate) fn lay(&self, into: &Path) -> Result<()> {
-        copy(&root().join("examples/hello"), into)?;
+        copy(&root().join("examples").join(self.example.name), into)?;
         for arguments in [
             &["init", "--quiet"][..],
             &["add", "--all"],

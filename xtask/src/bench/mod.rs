@@ -102,8 +102,8 @@ pub(crate) fn time(command: &mut Command) -> Result<Duration> {
 }
 
 /// Returns a quantile (0.5: the median) of what was measured.
-fn quantile(measured: &[Duration], part: f64) -> f64 {
-    let mut sorted: Vec<f64> = measured.iter().map(|one| one.as_secs_f64() * 1000.0).collect();
+pub(crate) fn quantile(measured: &[f64], part: f64) -> f64 {
+    let mut sorted = measured.to_vec();
     sorted.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index of a short list")]
     #[expect(clippy::cast_precision_loss, reason = "an index of a short list")]
@@ -111,14 +111,20 @@ fn quantile(measured: &[Duration], part: f64) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// Returns the median.
+fn milliseconds(measured: &[Duration]) -> Vec<f64> {
+    measured.iter().map(|one| one.as_secs_f64() * 1000.0).collect()
+}
+
+/// Returns the median in milliseconds.
 pub(crate) fn median(measured: &[Duration]) -> f64 {
-    quantile(measured, 0.5)
+    quantile(&milliseconds(measured), 0.5)
 }
 
 /// Returns a median in milliseconds with its quartiles, as a cell of a table.
 pub(crate) fn cell(measured: &[Duration]) -> String {
-    format!("{:.1} ({:.1}–{:.1})", median(measured), quantile(measured, 0.25), quantile(measured, 0.75))
+    let measured = milliseconds(measured);
+    let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&measured, part));
+    format!("{middle:.1} ({low:.1}–{high:.1})")
 }
 
 /// Returns a new folder for a home of Outlast; it is gone when dropped.
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_of_the_sorted_list() {
-        let measured: Vec<Duration> = [5, 1, 3, 2, 4].map(Duration::from_millis).to_vec();
+        let measured = [5.0, 1.0, 3.0, 2.0, 4.0];
         let check = |part: f64, expected: f64| assert!((quantile(&measured, part) - expected).abs() < 1e-9);
         check(0.5, 3.0);
         check(0.25, 2.0);

@@ -1,4 +1,4 @@
-//! A sealed replay of the example beside the direct build, both from empty caches.
+//! Sealed replays of the examples beside the direct runs, both from empty caches.
 
 use std::fs;
 use std::process::Command;
@@ -7,46 +7,124 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Bench, Table, cell, folder, median, text, time};
-use crate::project::{BUILD, OUTPUT, Project};
+use super::{Bench, Table, cell, folder, median, quantile, text, time};
+use crate::project::{Example, HELLO, MANY, Project};
 use crate::step::run;
 
-const N_PAIRS: usize = 7;
+const N_PAIRS: usize = 11;
+/// The kernel counts the time of ended processes in these; fixed for programs since Linux 2.6 (time(7)).
+const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(super) const BENCH: Bench = Bench {
     name: "replay",
-    method: "The example project (4 crates, 3 npm packages), built directly from the real registries with an empty \
-        HOME and without earlier outputs, and by `outlast drill` with every host cut; wall time in milliseconds, 7 \
-        interleaved pairs. The drill's figure includes copying the project, comparing outputs and signing evidence; \
-        the line above it is the build inside the room alone.",
+    method: "Two projects: `hello` (4 crates and 3 npm packages, built) and `many` (182 crates and 313 npm packages, \
+        `cargo fetch` and `npm ci`, not built). Each is recorded once (`exec --fresh`), then run directly from the \
+        real registries with an empty HOME in a new folder, and by `outlast drill` with every host cut; wall time in \
+        milliseconds, 11 interleaved pairs after one that is not counted. The drill's figure is the whole command: \
+        making the room, copying the project, the run, comparing outputs, signing evidence, removing the copies; the \
+        line above it is the run inside the room alone. A ratio is the median of the pairs' own ratios. CPU seconds \
+        are of all processes, user and system, the median.",
     measure,
 };
 
-fn measure() -> Result<Table> {
-    let place = folder()?;
-    let project = Project::prepare(&place.path().join("outlast"))?;
-    run(&mut project.outlast(&["init"]))?;
-    run(&mut project.outlast(&["exec", "--fresh", "--output", OUTPUT, "--", BUILD]))?;
-    let (mut direct, mut inside, mut whole) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..N_PAIRS {
-        let (home, copy) =
-            (place.path().join(format!("home{round}")), place.path().join(format!("copy{round}")));
-        project.lay(&copy)?;
-        direct.push(time(project.with_home(&home, &copy, &mut Command::new(BUILD)))?);
+/// What one kind of run took.
+#[derive(Debug, Default)]
+struct Series {
+    wall: Vec<Duration>,
+    cpu: Vec<f64>,
+}
 
-        let evidence = place.path().join(format!("evidence{round}"));
-        let drill = ["drill", "--output", OUTPUT, "--evidence", text(&evidence)?, "--", BUILD];
-        whole.push(time(&mut project.outlast(&drill))?);
-        let report: Value = serde_json::from_slice(&fs::read(evidence.join("report.json"))?)?;
-        inside.push(Duration::from_millis(report["duration_ms"].as_u64().context("no `duration_ms`")?));
+impl Series {
+    fn row(&self, example: &Example, what: &str, direct: &Self) -> Vec<String> {
+        let ratios: Vec<f64> = self
+            .wall
+            .iter()
+            .zip(&direct.wall)
+            .map(|(own, direct)| own.as_secs_f64() / direct.as_secs_f64())
+            .collect();
+        let (low, middle, high) = (quantile(&ratios, 0.25), quantile(&ratios, 0.5), quantile(&ratios, 0.75));
+        let cpu =
+            if self.cpu.is_empty() { String::new() } else { format!("{:.2}", quantile(&self.cpu, 0.5)) };
+        let ratio = format!("{middle:.2} ({low:.2}–{high:.2})");
+        vec![example.name.to_owned(), what.to_owned(), cell(&self.wall), ratio, cpu]
     }
-    let row = |name: &str, list: &[Duration]| {
-        vec![name.to_owned(), cell(list), format!("{:.2}", median(list) / median(&direct))]
-    };
-    let rows = vec![
-        row("direct build", &direct),
-        row("sealed replay, the build alone", &inside),
-        row("sealed replay, the whole drill", &whole),
-    ];
-    Ok(Table { head: &["run", "ms (quartiles)", "÷ direct"], rows })
+}
+
+fn measure() -> Result<Table> {
+    let mut rows = Vec::new();
+    for example in [&HELLO, &MANY] {
+        let (direct, inside, whole) = pairs(example)?;
+        rows.push(direct.row(example, "direct", &direct));
+        rows.push(inside.row(example, "sealed replay, the run alone", &direct));
+        rows.push(whole.row(example, "sealed replay, the whole drill", &direct));
+        eprintln!("{}: {:.0} ms directly", example.name, median(&direct.wall));
+    }
+    Ok(Table { head: &["project", "run", "ms (quartiles)", "÷ direct (quartiles)", "CPU s"], rows })
+}
+
+/// Returns direct runs, the runs inside drills, and the drills.
+fn pairs(example: &'static Example) -> Result<(Series, Series, Series)> {
+    let place = folder()?;
+    let project = Project::prepare(example, &place.path().join("outlast"))?;
+    run(&mut project.outlast(&["init"]))?;
+    run(&mut project.outlast(&[&["exec", "--fresh"], &example.arguments()[..]].concat()))?;
+    let [mut direct, mut inside, mut whole] = [const { Series { wall: Vec::new(), cpu: Vec::new() } }; 3];
+    for round in 0..=N_PAIRS {
+        let name = |what: &str| place.path().join(format!("{what}{round}"));
+        let (home, copy, evidence) = (name("home"), name("copy"), name("evidence"));
+        project.lay(&copy)?;
+        let (wall, cpu) = timed(project.with_home(&home, &copy, &mut Command::new(example.command)))?;
+        let options = ["drill", "--evidence", text(&evidence)?];
+        let mut drill = project.outlast(&[&options, &example.arguments()[..]].concat());
+        let (drill_wall, drill_cpu) = timed(&mut drill)?;
+        let report: Value = serde_json::from_slice(&fs::read(evidence.join("report.json"))?)?;
+        let alone = Duration::from_millis(report["duration_ms"].as_u64().context("no `duration_ms`")?);
+        if round > 0 {
+            direct.wall.push(wall);
+            direct.cpu.push(cpu);
+            inside.wall.push(alone);
+            whole.wall.push(drill_wall);
+            whole.cpu.push(drill_cpu);
+        }
+    }
+    Ok((direct, inside, whole))
+}
+
+/// Runs a command silently; returns how long it took, and the time of processors it used with its children.
+fn timed(command: &mut Command) -> Result<(Duration, f64)> {
+    let before = used_by_children()?;
+    let wall = time(command)?;
+    Ok((wall, used_by_children()? - before))
+}
+
+/// Returns the seconds of processors that ended children of this process have used.
+fn used_by_children() -> Result<f64> {
+    let own = fs::read_to_string("/proc/self/stat")?;
+    // After the name in parentheses: state, …; user and system time of children are the 14th and 15th (proc(5)).
+    let fields = own.rsplit_once(')').context("`/proc/self/stat` is not as documented")?.1;
+    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks / TICKS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_that_ended_are_counted() {
+        let before = used_by_children().unwrap();
+        let mut busy = Command::new("sh");
+        let (wall, cpu) =
+            timed(busy.args(["-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"])).unwrap();
+        assert!(cpu > 0.0 && used_by_children().unwrap() >= before + cpu, "{cpu} in {wall:?}");
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_the_pairs_own() {
+        let series =
+            |list: [u64; 3]| Series { wall: list.map(Duration::from_millis).to_vec(), cpu: vec![1.5] };
+        let (direct, other) = (series([100, 200, 400]), series([50, 200, 100]));
+        let row = other.row(&HELLO, "other", &direct);
+        assert_eq!(row, ["hello", "other", "100.0 (100.0–200.0)", "0.50 (0.50–1.00)", "1.50"]);
+    }
 }

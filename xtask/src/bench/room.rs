@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::{Bench, Table, cell, folder, median, time};
-use crate::project::Project;
+use crate::project::{HELLO, Project};
 use crate::step::{is_installed, run};
 
 const N_PAIRS: usize = 30;
@@ -20,7 +20,7 @@ pub(super) const BENCH: Bench = Bench {
 
 fn measure() -> Result<Table> {
     let home = folder()?;
-    let project = Project::prepare(&home.path().join("outlast"))?;
+    let project = Project::prepare(&HELLO, &home.path().join("outlast"))?;
     run(&mut project.outlast(&["init"]))?;
     let direct = || {
         let mut command = Command::new("true");

@@ -1,0 +1,3 @@
+//! Nothing: this project is there to be fetched, not to be built.
+
+fn main() {}
