@@ -57,6 +57,17 @@ impl Repository {
         self.git(&["tag", "--force", name, revision], &[]);
     }
 
+    /// Returns what `git archive` makes of a commit, the same in every time zone.
+    ///
+    /// # Panics
+    /// When git refuses.
+    pub fn archive(&self, arguments: &[&str]) -> Vec<u8> {
+        let arguments = [&["archive"], arguments].concat();
+        let output = self.try_git(&arguments, &[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// Returns the folder of the bare repository.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -115,6 +126,8 @@ fn run(folder: &Path, arguments: &[&str], protocol: &str, input: &[u8]) -> Outpu
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_PROTOCOL", protocol)
+        // A zip has local times.
+        .env("TZ", "UTC")
         .env_remove("GIT_DIR")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -9,6 +9,7 @@ mod answer;
 mod archive;
 pub mod cargo;
 mod certificate;
+pub mod composer;
 mod connection;
 mod fault;
 pub mod git;

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::answer::{Answer, Asked};
 use crate::cargo::Crate;
 use crate::certificate::Authorities;
+use crate::composer;
 use crate::connection;
 use crate::fault::{Fault, Planned};
 use crate::git::Repository;
@@ -162,6 +163,16 @@ impl Upstream {
     pub fn serve_cargo(&self, index_host: &str, crates_host: &str, crates: &[Crate]) {
         for (host, path, answer) in crate::cargo::answers(index_host, crates_host, crates) {
             self.put(&host, &path, answer);
+        }
+    }
+
+    /// Puts packages where a real Composer looks for them: Packagist's documents and APIs, GitHub's archives.
+    pub fn serve_composer(&self, packages: &[composer::Package]) {
+        for (host, path, answer) in composer::common() {
+            self.put(host, path, answer);
+        }
+        for (host, path, answer) in packages.iter().flat_map(composer::Package::answers) {
+            self.put(host, &path, answer);
         }
     }
 
