@@ -10,6 +10,7 @@ use crate::step::{is_installed, run, target};
 
 /// Programs with the Debian package that has them.
 const DEBIAN: &[(&str, &str)] = &[
+    ("composer", "composer"),
     ("curl", "curl"),
     ("git", "git"),
     ("go", "golang-go"),
@@ -20,6 +21,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("php", "php-cli"),
     ("python3", "python3"),
+    ("unzip", "unzip"),
     ("wget", "wget"),
     ("zstd", "zstd"),
 ];

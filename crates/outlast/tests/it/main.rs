@@ -6,6 +6,7 @@
 )]
 
 mod clients;
+mod composer;
 mod config;
 mod drills;
 mod evidence;

@@ -1,0 +1,212 @@
+//! A real Composer, a lock that nobody touched, and GitHub and Packagist failing in every way.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use fakes::composer::{self, HOSTS, Package};
+use fakes::{Fault, Upstream};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::world::{Done, World, finish, need, texts};
+
+const N_PACKAGES: usize = 30;
+/// What the issue allows over a normal install.
+const EXTRA_MAX: Duration = Duration::from_millis(1500);
+const INSTALL: [&str; 4] = ["composer", "install", "--no-interaction", "--no-progress"];
+
+/// Packages as they are made once for all tests.
+fn packages() -> &'static [Package] {
+    static PACKAGES: OnceLock<(TempDir, Vec<Package>)> = OnceLock::new();
+    let (_, packages) = PACKAGES.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let mut packages: Vec<Package> = (0..N_PACKAGES - 4)
+            .map(|n| {
+                composer::package(folder.path(), &format!("acme/lib-{n}")).release("1.0.0", &json!({}), &[])
+            })
+            .collect();
+        let make = |name: &str| composer::package(folder.path(), name);
+        packages.extend([
+            make("acme/twice").release("2.0.0", &json!({}), &[]).also_tagged("2.0.1"),
+            make("acme/lean").release(
+                "1.0.0",
+                &json!({}),
+                &[(".gitattributes", "/tests export-ignore\n"), ("tests/big", "x"), ("src/a.php", "<?php\n")],
+            ),
+            make("acme/branch").release(
+                "dev-main",
+                &json!({ "extra": { "branch-alias": { "dev-main": "3.x-dev" } } }),
+                &[],
+            ),
+            make("acme/provider").release("1.0.0", &json!({ "replace": { "acme/replaced": "*" } }), &[]),
+        ]);
+        (folder, packages)
+    });
+    packages
+}
+
+/// An upstream with all packages, and a project with a lock that Composer itself has made.
+pub(crate) struct Scene {
+    pub(crate) upstream: Upstream,
+    pub(crate) world: World,
+    ca: String,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        need("composer");
+        let upstream = Upstream::start_blocking();
+        upstream.serve_composer(packages());
+        let mut require: serde_json::Map<String, Value> =
+            (0..N_PACKAGES - 4).map(|n| (format!("acme/lib-{n}"), json!("^1.0"))).collect();
+        for (name, constraint) in [
+            ("acme/twice", "^2.0"),
+            ("acme/lean", "*"),
+            ("acme/branch", "3.x-dev"),
+            ("acme/provider", "1.*"),
+            ("acme/replaced", "*"),
+        ] {
+            require.insert(name.to_owned(), json!(constraint));
+        }
+        let manifest = json!({ "name": "acme/project", "require": require }).to_string();
+        let world = World::new().with("COMPOSER_ALLOW_SUPERUSER", "1").file("composer.json", &manifest);
+        let ca = upstream.ca_file(world.path()).to_str().unwrap().to_owned();
+        let scene = Self { upstream, world, ca };
+        scene.connect(&scene.upstream.tls_address().to_string());
+        scene
+            .directly(&["composer", "update", "--no-interaction", "--no-progress", "--no-install"])
+            .expect(0);
+        scene.forget();
+        scene.upstream.clear_log();
+        scene
+    }
+
+    /// Says where the four hosts are.
+    pub(crate) fn connect(&self, address: &str) {
+        let upstreams: Vec<String> = HOSTS
+            .iter()
+            .map(|host| {
+                let ca = &self.ca;
+                format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n")
+            })
+            .collect();
+        self.world.configure(&upstreams.concat());
+    }
+
+    /// Runs a command without Outlast, against the same upstream.
+    pub(crate) fn directly(&self, command: &[&str]) -> Done {
+        self.through(command, &self.upstream.proxy_url())
+    }
+
+    fn through(&self, command: &[&str], proxy: &str) -> Done {
+        let mut direct: Command = self.world.command("timeout");
+        // Composer goes on after a polite signal.
+        direct
+            .args(["-s", "KILL", "20"])
+            .args(command)
+            .env("https_proxy", proxy)
+            .env("COMPOSER_CAFILE", &self.ca);
+        finish(&mut direct, b"")
+    }
+
+    /// Runs `outlast exec -- COMMAND`, so that what it installs stays.
+    pub(crate) fn exec(&self, command: &[&str]) -> Done {
+        self.world.outlast(&[&["exec", "--"], command].concat())
+    }
+
+    /// Removes what an install left: the packages, and the client's own caches.
+    pub(crate) fn forget(&self) {
+        for folder in [self.world.project().join("vendor"), self.world.home()] {
+            let _ = fs::remove_dir_all(&folder);
+        }
+        fs::create_dir(self.world.home()).unwrap();
+    }
+
+    fn n_installed(&self) -> usize {
+        let count = |folder: &Path| fs::read_dir(folder).map_or(0, Iterator::count);
+        count(&self.world.project().join("vendor/acme"))
+    }
+
+    /// Plays a fault on all four hosts.
+    fn fail(&self, fault: &Fault) {
+        for host in HOSTS {
+            self.upstream.on(host, "*", fault.clone());
+        }
+    }
+}
+
+/// Records an install, lets all four hosts fail, and installs again: with Outlast as quickly as ever, without it not.
+fn survives(fault: Option<Fault>) {
+    let scene = Scene::new();
+    let normal = scene.directly(&INSTALL).expect(0).took;
+    scene.forget();
+    let recorded = scene.exec(&INSTALL).expect(0);
+    assert_eq!(scene.n_installed(), N_PACKAGES, "{}", recorded.stderr);
+    let record = scene.world.newest_record();
+    assert!(texts(&record["hosts"], "host").contains(&"codeload.github.com"), "followed inside: {record:#}");
+    assert_eq!(record["not_kept"], json!([]), "{record:#}");
+    assert_eq!(record["hosts"].as_array().unwrap().iter().filter(|host| host["kept"] == false).count(), 0);
+    let lock = fs::read(scene.world.project().join("composer.lock")).unwrap();
+
+    scene.forget();
+    let dead = "127.0.0.1:9";
+    match &fault {
+        Some(fault) => scene.fail(fault),
+        None => scene.connect(dead),
+    }
+    let done = scene.exec(&INSTALL).expect(0);
+    assert_eq!(scene.n_installed(), N_PACKAGES, "{}", done.stderr);
+    assert!(done.took < normal + EXTRA_MAX, "{:?} in place of {normal:?}: {}", done.took, done.stderr);
+    assert_eq!(fs::read(scene.world.project().join("composer.lock")).unwrap(), lock, "nobody touched it");
+    let record = scene.world.newest_record();
+    let archives: Vec<&Value> = record["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["url"].as_str().unwrap().contains("/zipball/"))
+        .collect();
+    assert_eq!(archives.len(), N_PACKAGES);
+    assert!(archives.iter().all(|object| object["source"] == "copy" && object["ecosystem"] == "forge"));
+
+    // The control: the same client, the same upstream, no Outlast.
+    scene.forget();
+    let without = match fault {
+        Some(_) => scene.directly(&INSTALL),
+        None => scene.through(&INSTALL, &format!("http://{dead}")),
+    };
+    assert_ne!(without.code, 0, "{}", without.stderr);
+    scene.world.outlast(&["store", "verify"]).expect(0);
+}
+
+#[test]
+fn an_install_survives_refused_connections() {
+    survives(None);
+}
+
+#[test]
+fn an_install_survives_a_hang() {
+    survives(Some(Fault::Hang));
+}
+
+#[test]
+fn an_install_survives_502() {
+    survives(Some(Fault::Status(502)));
+}
+
+#[test]
+fn an_install_survives_404() {
+    survives(Some(Fault::Status(404)));
+}
+
+#[test]
+fn a_drill_proves_it() {
+    let scene = Scene::new();
+    scene.world.record(&INSTALL).expect(0);
+    scene.world.drill(&INSTALL).expect(0);
+    let report = scene.world.newest_report();
+    assert_eq!(report["verdict"], "pass", "{report:#}");
+    assert_eq!(report["missing"], json!([]));
+}
