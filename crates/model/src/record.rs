@@ -29,6 +29,9 @@ pub struct Record {
     pub command: Vec<String>,
     /// The project's directory.
     pub directory: String,
+    /// The moment whose state was asked for, if not the newest: `--at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// The command's exit code, 128+N after signal N.
     pub exit_code: i32,
     /// From the command's start to its end.

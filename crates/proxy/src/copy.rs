@@ -1,11 +1,11 @@
 //! The copy of an object: its bytes are read and verified once, before anything is decided about it.
 
 use bytes::Bytes;
-use model::{Digest, Event, Held, Proof, Sha256};
+use model::{Digest, Event, Held, ObjectKey, Proof, Sha256};
 use registry::Coordinate;
-use store::{BlobError, BlobReader, Store};
+use store::{BlobError, BlobReader, IndexError, Store};
 
-use crate::decide;
+use crate::decide::{self, Kind};
 use crate::limits::{CHUNK_BYTES, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
@@ -105,7 +105,7 @@ impl Lost {
 impl Inner {
     /// Returns the copy of an object, verified, and compared with the lock that pins it.
     pub(crate) async fn copy(&self, want: &Want) -> Copy {
-        let held = match self.engine.store.lookup(&want.key) {
+        let held = match self.lookup(&want.key, want.kind()) {
             Ok(Some(held)) => held,
             Ok(None) => return Copy::None,
             Err(error) => {
@@ -121,6 +121,14 @@ impl Inner {
                 tracing::error!("{why}");
                 Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
             }
+        }
+    }
+
+    /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.
+    pub(crate) fn lookup(&self, key: &ObjectKey, kind: Kind) -> Result<Option<Held>, IndexError> {
+        match self.at.filter(|_| kind != Kind::File) {
+            Some(at) => self.engine.store.lookup_at(key, at),
+            None => self.engine.store.lookup(key),
         }
     }
 

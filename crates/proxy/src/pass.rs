@@ -13,6 +13,7 @@ use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, Sha256, Source};
 use registry::Ecosystem;
 
 use crate::breaker::{Lane, Outcome};
+use crate::decide::Kind;
 use crate::fetch::{is_same, not_stored, read, said};
 use crate::headers;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
@@ -96,6 +97,9 @@ impl Session {
         let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client);
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
+        if let Some(at) = inner.at {
+            return inner.recall(number, &url, &key, &format!("nothing newer than {at} was asked for"));
+        }
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) => {
@@ -233,7 +237,7 @@ impl Inner {
     }
 
     fn recall(&self, number: usize, url: &SafeUrl, key: &ObjectKey, trouble: &str) -> Response<Outgoing> {
-        let Ok(Some(held)) = self.engine.store.lookup(key) else {
+        let Ok(Some(held)) = self.lookup(key, Kind::Document) else {
             let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
             return self.missing(number, &Refusal::unavailable(reason), None);
         };

@@ -8,13 +8,13 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use model::{Freshness, Held, ObjectUrl, Sha256, Source};
+use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 use registry::Ecosystem;
 use store::BlobReader;
 
 use crate::breaker::Outcome;
 use crate::copy::{self, Copy, Loaded, Verified};
-use crate::decide::{self, First, Insistence, Situation};
+use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
 use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE};
@@ -49,6 +49,9 @@ impl Session {
         let inner = &self.0;
         inner.notes.specify(number, &want.key.variant);
         let copy = inner.copy(&want).await;
+        if let Some(at) = inner.at.filter(|_| want.kind() != Kind::File) {
+            return inner.give_as_of(&ask, &want, copy, at);
+        }
         match inner.first(&want, client, &copy) {
             First::Ask => inner.give_upstream(&ask, want, copy).await,
             First::Serve(freshness) => match copy {
@@ -65,6 +68,25 @@ impl Session {
 }
 
 impl Inner {
+    /// Answers with what was held at a moment, and with nothing newer.
+    fn give_as_of(&self, ask: &Ask, want: &Want, copy: Copy, at: Timestamp) -> Response<Outgoing> {
+        let trouble = format!("nothing newer than {at} was asked for");
+        match copy {
+            Copy::Good(loaded) => {
+                let freshness = decide::standing(&loaded.held, Freshness::Stale);
+                self.give_copy(ask, *loaded, Source::Copy, freshness)
+            }
+            Copy::Lost(lost) => {
+                let (refusal, sha256) = lost.refusal(&trouble);
+                self.missing(ask.number, &refusal, sha256)
+            }
+            Copy::None => {
+                let refusal = Refusal::unavailable(format!("`{}` was not held at {at}", want.url));
+                self.missing(ask.number, &refusal, None)
+            }
+        }
+    }
+
     /// Decides what to do first.
     fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> First {
         let Copy::Good(loaded) = copy else { return First::Ask };

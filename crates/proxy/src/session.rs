@@ -55,6 +55,8 @@ pub struct SessionPlan {
     pub pins: Vec<(String, Pin)>,
     /// What it is for.
     pub purpose: Purpose,
+    /// Answer with what was held at this moment. What cannot change is served as ever.
+    pub at: Option<Timestamp>,
 }
 
 /// What a session found.
@@ -88,6 +90,7 @@ pub(crate) struct Inner {
     pub(crate) vouchers: Vouchers,
     pub(crate) flights: Mutex<Flights>,
     purpose: Purpose,
+    pub(crate) at: Option<Timestamp>,
     pub(crate) breaker: Mutex<Breaker>,
     stale: Mutex<HashMap<String, Stale>>,
     probed: Mutex<HashSet<String>>,
@@ -105,6 +108,7 @@ impl Engine {
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
             purpose: plan.purpose,
+            at: plan.at,
             breaker: Mutex::default(),
             stale: Mutex::default(),
             probed: Mutex::default(),

@@ -53,6 +53,9 @@ impl Inner {
     fn standing_of(&self, held: &Held, freshness: Freshness, host: &str) -> Stale {
         match held.gone_since.filter(|_| freshness == Freshness::Gone) {
             Some(since) => Stale { since, reason: "the upstream says that it does not exist".to_owned() },
+            None if self.at.is_some() => {
+                Stale { since: held.confirmed_at, reason: "an earlier state was asked for".to_owned() }
+            }
             None => self.stale(host).unwrap_or_else(|| Stale {
                 since: held.confirmed_at,
                 reason: "the upstream was not asked".to_owned(),

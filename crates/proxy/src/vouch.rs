@@ -7,7 +7,7 @@ use model::{Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha25
 use registry::{Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
 
 use crate::copy::Prior;
-use crate::decide;
+use crate::decide::{self, Kind};
 use crate::flight::End;
 use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
 use crate::session::{Inner, lock};
@@ -247,10 +247,19 @@ impl Inner {
         }
         let variants = self.engine.store.variants(model::Method::Get, &index.url).unwrap_or_default();
         let may_vouch = |(key, held): &(ObjectKey, Held)| decide::is_good(held) && !is_as_sent(key);
-        for (key, held) in variants.into_iter().filter(may_vouch) {
+        for (key, newest) in variants.into_iter().filter(may_vouch) {
+            // As of a moment, only what was held then says what the files were.
+            let held = match self.at {
+                None => Some(newest),
+                Some(_) => self.lookup(&key, Kind::Index).ok().flatten(),
+            };
+            let Some(held) = held else { continue };
             if let Some(found) = self.table(ecosystem, index, &key, &held).and_then(|table| from(&table)) {
                 return Some(found);
             }
+        }
+        if self.at.is_some() {
+            return None;
         }
         let table = self.fetch_index(ecosystem, index).await?;
         from(&table)

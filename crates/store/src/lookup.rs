@@ -1,6 +1,6 @@
 //! Questions, answered from the index and from what is not in it yet as if both were one.
 
-use model::{Event, Held, Method, ObjectKey, ObjectUrl, RunId, Sha256};
+use model::{Event, Held, Method, ObjectKey, ObjectUrl, RunId, Sha256, Timestamp};
 use rusqlite::Connection;
 
 use crate::commit::Overlay;
@@ -20,6 +20,13 @@ impl Store {
             overlay.apply(key, &mut generations);
             Ok(generations.pop())
         })
+    }
+
+    /// Returns what was held under a key at a moment: "as of yesterday".
+    ///
+    /// It may have been confirmed since; `confirmed_at` is never later than the moment.
+    pub fn lookup_at(&self, key: &ObjectKey, at: Timestamp) -> Result<Option<Held>, IndexError> {
+        self.list(|connection| index::newest_at(connection, key, at))
     }
 
     /// Returns every generation held under a key, oldest first.

@@ -62,6 +62,7 @@ fn record() -> Record {
         containment_reasons: Vec::new(),
         command: vec!["npm".to_owned(), "ci".to_owned()],
         directory: "/srv/shop".to_owned(),
+        as_of: None,
         exit_code: 0,
         duration_ms: 8_400,
         copies_bytes: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use drill::Scenario;
-use model::{Cut, RunId, Verdict};
+use model::{Cut, RunId, Timestamp, Verdict, parse_time};
 
 use crate::command_line::Global;
 use crate::commands::block_on;
@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Compare with this run instead of the newest of the same command and directory
     #[arg(long, value_name = "ID")]
     run: Option<RunId>,
+    /// Answer with what was held at this moment, as `20260521T1000Z`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
     /// Fail if a host took longer than this to be replaced
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     objective: Option<Duration>,
@@ -92,7 +95,13 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
         let scenario =
             Scenario::ad_hoc(words, arguments.cut.clone(), arguments.objective, arguments.output.clone());
         let evidence = evidence(&scenario, 1);
-        return Ok(vec![Request { scenario, command: arguments.command, run: arguments.run, evidence }]);
+        return Ok(vec![Request {
+            scenario,
+            command: arguments.command,
+            run: arguments.run,
+            at: arguments.at,
+            evidence,
+        }]);
     }
     if !arguments.command.is_empty() {
         return Err(Failure::usage(anyhow!("a scenario has its own command"))
@@ -113,7 +122,7 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
         scenario.output.extend(arguments.output.iter().cloned());
         let command = scenario.run.iter().map(OsString::from).collect();
         let evidence = evidence(&scenario, arguments.scenarios.len());
-        requests.push(Request { scenario, command, run: arguments.run.clone(), evidence });
+        requests.push(Request { scenario, command, run: arguments.run.clone(), at: arguments.at, evidence });
     }
     Ok(requests)
 }

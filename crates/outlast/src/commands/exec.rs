@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use model::Cut;
+use model::{Cut, Timestamp, parse_time};
 use proxy::Purpose;
 
 use crate::command_line::Global;
@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Make a host fail: refuse (default), reset, hang, 502, nxdomain or wrong; `all` for every host
     #[arg(long, value_name = "HOST[=FAULT]")]
     cut: Vec<Cut>,
+    /// Answer with what was held at this moment, as `20260521T1000Z`; what cannot change is fetched as ever
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    at: Option<Timestamp>,
     /// Write the record into this file too
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -66,6 +69,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
         order,
         cuts: arguments.cut,
         purpose: Purpose::Record,
+        at: arguments.at,
         outputs: arguments.output,
         copies,
         fallback: if arguments.require_sealed { Fallback::Never } else { Fallback::Observe },

@@ -7,6 +7,7 @@
 )]
 
 mod arrival;
+mod as_of;
 mod basics;
 mod cuts;
 mod damage;

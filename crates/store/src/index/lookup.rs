@@ -1,6 +1,6 @@
 //! Questions about objects and blobs.
 
-use model::{Held, Method, ObjectKey, ObjectUrl, Sha256};
+use model::{Held, Method, ObjectKey, ObjectUrl, Sha256, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::error::IndexError;
@@ -51,6 +51,30 @@ pub(crate) fn newest(connection: &Connection, key: &ObjectKey) -> Result<Option<
         .optional()?
         .map(Generation::open)
         .transpose()
+}
+
+/// Returns the newest generation that was kept by a moment; nothing that happened to it later shows.
+pub(crate) fn newest_at(
+    connection: &Connection,
+    key: &ObjectKey,
+    at: Timestamp,
+) -> Result<Option<Held>, IndexError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT object, held, seal, entries.time FROM objects JOIN generations ON object = id
+         JOIN entries ON entries.seq = generations.seq
+         WHERE url = ?1 AND method = ?2 AND variant = ?3 ORDER BY generations.seq DESC",
+    )?;
+    let mut rows = statement.query(params![key.url.as_str(), method(key.method), key.variant])?;
+    while let Some(row) = rows.next()? {
+        let time: String = row.get(3)?;
+        if time.parse::<Timestamp>().is_ok_and(|kept| kept <= at) {
+            let mut held = Generation::of(row, 0)?.open()?;
+            held.confirmed_at = held.confirmed_at.min(at);
+            held.gone_since = held.gone_since.filter(|since| *since <= at);
+            return Ok(Some(held));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns every generation, oldest first.

@@ -161,6 +161,41 @@ fn events_come_in_order_and_those_for_a_person_newest_first() {
 }
 
 #[test]
+fn what_was_held_at_a_moment_is_found() {
+    let home = Home::new();
+    let clock = host::Clock::manual("2026-05-21T10:00:00Z".parse().unwrap());
+    let store = Store::open(home.path(), clock.clone()).unwrap();
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    let hour = std::time::Duration::from_secs(3600);
+    keep(&store, "a", b"first");
+    clock.advance(hour);
+    keep(&store, "a", b"second");
+    clock.advance(hour);
+    store.record(vec![gone("a", 1)]).unwrap();
+    let found = |store: &Store, text: &str| store.lookup_at(&key("a"), at(text)).unwrap();
+    let check = |store: &Store| {
+        assert_eq!(found(store, "2026-05-21T09:59:59.999Z"), None);
+        for (text, bytes) in [
+            ("2026-05-21T10:00:00Z", b"first".as_slice()),
+            ("2026-05-21T10:59:59.5Z", b"first"),
+            ("2026-05-21T11:00:00Z", b"second"),
+            ("2027-01-01T00:00:00Z", b"second"),
+        ] {
+            let held = found(store, text).unwrap();
+            assert_eq!(held.sha256, Sha256::of(bytes), "{text}");
+            assert!(held.confirmed_at <= at(text), "{text}");
+        }
+    };
+    check(&store);
+    store.flush().unwrap();
+    drop(store);
+    Store::rebuild_index(home.path(), clock.clone()).unwrap();
+    let store = Store::open(home.path(), clock).unwrap();
+    check(&store);
+    assert_eq!(store.lookup_at(&key("b"), at("2027-01-01T00:00:00Z")).unwrap(), None);
+}
+
+#[test]
 fn an_upstream_is_down_until_it_is_up() {
     let home = Home::new();
     let store = home.open();

@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) scenario: Scenario,
     pub(crate) command: Vec<OsString>,
     pub(crate) run: Option<RunId>,
+    /// Answer with what was held at this moment.
+    pub(crate) at: Option<Timestamp>,
     pub(crate) evidence: Evidence,
 }
 
@@ -54,7 +56,7 @@ pub(crate) async fn run(
     store: &Store,
     request: Request,
 ) -> Result<Verdict, Failure> {
-    let mut order = Order::here(request.command)?;
+    let mut order = Order::here(request.command.clone())?;
     if global.json {
         // Standard output is the report's then.
         order.stdout = Stdout::ToStderr;
@@ -62,12 +64,13 @@ pub(crate) async fn run(
     store.check_writable()?;
     let key = key(home)?;
     let record = recorded(store, &order, request.run.as_ref())?;
-    let done = hold(global, home, store, &request.scenario, order, record.copies_bytes).await.map_err(
-        |failure| match failure.code() {
-            2 => failure,
-            _ => failure.exit_code(INCONCLUSIVE),
-        },
-    )?;
+    let done =
+        hold(global, home, store, &request, order, record.copies_bytes).await.map_err(
+            |failure| match failure.code() {
+                2 => failure,
+                _ => failure.exit_code(INCONCLUSIVE),
+            },
+        )?;
     let recorded = RecordedRun::from(&record);
     let judge = |previous_sha256| {
         let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
@@ -88,15 +91,16 @@ async fn hold(
     global: &Global,
     home: &Home,
     store: &Store,
-    scenario: &Scenario,
+    request: &Request,
     order: Order,
     copies_bytes: Option<u64>,
 ) -> Result<Done, Failure> {
     let task = |space| Task {
         order: order.clone(),
-        cuts: scenario.cut.clone(),
+        cuts: request.scenario.cut.clone(),
         purpose: Purpose::Drill,
-        outputs: scenario.output.clone(),
+        at: request.at,
+        outputs: request.scenario.output.clone(),
         copies: Copies::Fresh(space),
         fallback: Fallback::Observe,
     };

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
-use model::{Containment, Cut, Event, Record, RunId};
+use model::{Containment, Cut, Event, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan};
 use sandbox::{Plan, RoomError};
 use store::Store;
@@ -31,6 +31,8 @@ pub(crate) struct Task {
     pub(crate) order: Order,
     pub(crate) cuts: Vec<Cut>,
     pub(crate) purpose: Purpose,
+    /// Answer with what was held at this moment.
+    pub(crate) at: Option<Timestamp>,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) copies: Copies,
     pub(crate) fallback: Fallback,
@@ -93,7 +95,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         masks
     });
     let engine = engine(home, store, &trust);
-    let session = engine.session(SessionPlan { cuts: task.cuts.clone(), pins, purpose: task.purpose });
+    let session =
+        engine.session(SessionPlan { cuts: task.cuts.clone(), pins, purpose: task.purpose, at: task.at });
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
@@ -118,6 +121,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         containment_reasons: containment_reasons(home, &lived),
         command: task.order.words(),
         directory: task.order.directory.to_string_lossy().into_owned(),
+        as_of: task.at,
         exit_code: lived.exit_code,
         duration_ms: lived.duration_ms,
         copies_bytes,
