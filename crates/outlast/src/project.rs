@@ -26,8 +26,6 @@ pub(crate) fn root(directory: &Path) -> PathBuf {
 /// Returns what the lock files in and below `directory` vouch for, each with the lock's name, and the locks that could
 /// not be read, each with the reason.
 pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
-    let names: BTreeSet<&str> =
-        registry::ALL.iter().flat_map(|ecosystem| ecosystem.locks()).map(|lock| lock.file_name).collect();
     let walk = ignore::WalkBuilder::new(directory)
         .max_depth(Some(LOCK_DEPTH_MAX))
         .standard_filters(false)
@@ -35,7 +33,9 @@ pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
         .build();
     let (mut pins, mut unread, mut n_locks) = (Vec::new(), Vec::new(), 0);
     for entry in walk.filter_map(Result::ok) {
-        let Some(name) = entry.file_name().to_str().filter(|name| names.contains(name)) else { continue };
+        let Some(name) = entry.file_name().to_str().filter(|name| registry::lock_of(name).is_some()) else {
+            continue;
+        };
         n_locks += 1;
         if n_locks > N_LOCKS_MAX {
             unread.push(format!("more than {N_LOCKS_MAX} lock files"));

@@ -16,6 +16,6 @@ pub use class::{Class, FileRequest, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
-pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Pin, read_locks};
+pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Pin, lock_of, read_locks};
 pub use mutation::no_panic;
 pub use path::{Hostile, check_path};

@@ -13,10 +13,27 @@ pub const LOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One kind of lock file.
 #[derive(Clone, Copy)]
 pub struct Lock {
-    /// The name of the file.
+    /// The name of the file; one `*` in it stands for anything.
     pub file_name: &'static str,
     /// Reads its bytes; called through [`read_locks`], which bounds them.
     pub read: fn(&[u8]) -> Result<Vec<Pin>, LockError>,
+}
+
+impl Lock {
+    /// Returns whether a file of this name, without folders, is such a lock.
+    pub fn fits(&self, name: &str) -> bool {
+        match self.file_name.split_once('*') {
+            None => self.file_name == name,
+            Some((start, end)) => {
+                name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+            }
+        }
+    }
+}
+
+/// Returns the lock that a file of this name, without folders, is.
+pub fn lock_of(name: &str) -> Option<&'static Lock> {
+    ALL.iter().flat_map(|ecosystem| ecosystem.locks()).find(|lock| lock.fits(name))
 }
 
 impl fmt::Debug for Lock {
@@ -79,7 +96,7 @@ pub enum LockError {
 /// Reads the lock file called `file_name`, with or without folders before it; `None` if no ecosystem knows that name.
 pub fn read_locks(file_name: &str, bytes: &[u8]) -> Option<Result<Vec<Pin>, LockError>> {
     let file_name = file_name.rsplit('/').next().unwrap_or(file_name);
-    let lock = ALL.iter().flat_map(|ecosystem| ecosystem.locks()).find(|lock| lock.file_name == file_name)?;
+    let lock = lock_of(file_name)?;
     if bytes.len() > LOCK_BYTES_MAX {
         return Some(Err(LockError::TooLarge { size_bytes: bytes.len() }));
     }

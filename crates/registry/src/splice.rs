@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of a JSON object in the order of the document, each value as it stands there; a name may come twice.
@@ -45,6 +45,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
 
         deserializer.deserialize_map(Collect)
+    }
+}
+
+/// The items of a JSON array, each as it stands in the document.
+#[derive(Debug, Default)]
+pub(crate) struct Items<'a>(pub(crate) Vec<&'a str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Items<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element::<&'de RawValue>()? {
+                    items.push(item.get());
+                }
+                Ok(Items(items))
+            }
+        }
+
+        deserializer.deserialize_seq(Collect)
     }
 }
 

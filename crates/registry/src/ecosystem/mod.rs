@@ -14,9 +14,11 @@ mod composer;
 mod forge;
 mod generic;
 mod npm;
+mod pypi;
 
 /// Every ecosystem, in the order in which they are asked; the last one understands everything.
-pub static ALL: &[&dyn Ecosystem] = &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, GENERIC];
+pub static ALL: &[&dyn Ecosystem] =
+    &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];
 
 /// The last of [`ALL`].
 pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;

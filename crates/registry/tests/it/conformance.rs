@@ -60,7 +60,8 @@ fn an_ordinary_web_page_is_never_claimed() {
         "https://example.com/packages.json",
         "https://example.com/p2/a/b.json",
         "https://deb.debian.org/debian/dists/stable/InRelease",
-        "https://pypi.org/simple/six/",
+        "https://pypi.org/project/six/",
+        "https://example.com/simple/six/",
     ] {
         let (ecosystem, class) = ask(&Method::GET, url);
         assert_eq!(

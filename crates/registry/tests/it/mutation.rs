@@ -6,8 +6,10 @@ use registry::{ALL, no_panic, read_locks};
 
 use crate::testdata;
 
-/// How often each document is damaged.
-const N_MUTATIONS: usize = 2000;
+/// How often each document is damaged, at most and at least; between them all damaged bytes count.
+const N_MUTATIONS_MAX: usize = 2000;
+const N_MUTATIONS_MIN: usize = 100;
+const MUTATED_BYTES: usize = 4 << 20;
 
 /// Bytes that parsers trip over.
 const SPICE: [&[u8]; 12] =
@@ -53,7 +55,8 @@ fn no_damage_to_a_real_document_makes_a_parser_panic() {
         println!("{name}");
         no_panic(&document);
         let mut random = fastrand::Rng::with_seed(seed);
-        for _ in 0..N_MUTATIONS {
+        let n_mutations = (MUTATED_BYTES / document.len().max(1)).clamp(N_MUTATIONS_MIN, N_MUTATIONS_MAX);
+        for _ in 0..n_mutations {
             no_panic(&damage(&document, &mut random));
         }
     }

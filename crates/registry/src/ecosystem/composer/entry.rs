@@ -4,44 +4,14 @@ use std::borrow::Cow;
 
 use model::{Algorithm, Digest, DigestSet, ObjectUrl};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::NAME;
 use crate::coordinate::Coordinate;
 use crate::index::Vouched;
-use crate::splice::Members;
+use crate::splice::{Items, Members};
 
 /// What a minified list writes for a key that the entry before had and this one has not.
 pub(super) const UNSET: &str = "\"__unset\"";
-
-/// The entries of a list, each as it stands in the document.
-#[derive(Debug, Default)]
-pub(super) struct Entries<'a>(pub(super) Vec<&'a str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of versions")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = list.next_element::<&'de RawValue>()? {
-                    entries.push(entry.get());
-                }
-                Ok(Entries(entries))
-            }
-        }
-
-        deserializer.deserialize_seq(Collect)
-    }
-}
 
 /// Whether each entry says only in what it differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +50,7 @@ impl<'a> Expanded<'a> {
 }
 
 /// Expands a list, one version after the other; `None` where an entry is no object.
-pub(super) fn expand<'a>(
-    entries: &Entries<'a>,
-    form: Form,
-    mut each: impl FnMut(&Expanded<'a>),
-) -> Option<()> {
+pub(super) fn expand<'a>(entries: &Items<'a>, form: Form, mut each: impl FnMut(&Expanded<'a>)) -> Option<()> {
     let mut version = Expanded::default();
     for entry in &entries.0 {
         if form == Form::Whole {

@@ -6,12 +6,12 @@ use model::Digest;
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::entry::{self, Entries, Expanded, Form};
+use super::entry::{self, Expanded, Form};
 use super::registry_of;
 use super::route::{Branches, Document, document_of};
 use crate::class::IndexRequest;
 use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts};
-use crate::splice::Members;
+use crate::splice::{Items, Members};
 
 /// What a minified list calls itself.
 const MINIFIED: &str = "composer/2.0";
@@ -84,7 +84,7 @@ fn package(registry: &str, name: &str, branches: Branches, body: &[u8]) -> Resul
         let got = document.packages.0.first().map_or("nothing", |(other, _)| other).to_owned();
         return Err(IndexError::OtherSubject { wanted: name.to_owned(), got });
     };
-    let entries: Entries<'_> = serde_json::from_str(list).map_err(syntax)?;
+    let entries: Items<'_> = serde_json::from_str(list).map_err(syntax)?;
     let mut facts = IndexFacts::default();
     let mut trouble = None;
     let is_read = entry::expand(&entries, document.form(), |version| {
@@ -143,7 +143,7 @@ fn inline(registry: &str, document: &Members<'_>) -> Result<IndexFacts, IndexErr
     let packages: Members<'_> = serde_json::from_str(packages).map_err(syntax)?;
     for (name, versions) in &packages.0 {
         let entries = match Members::read(versions) {
-            Some(map) => Entries(map.0.into_iter().map(|(_, entry)| entry).collect()),
+            Some(map) => Items(map.0.into_iter().map(|(_, entry)| entry).collect()),
             None => serde_json::from_str(versions).map_err(syntax)?,
         };
         let is_read = entry::expand(&entries, Form::Whole, |version| {

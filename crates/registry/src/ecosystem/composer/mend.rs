@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{self, Entries, Expanded, Form, UNSET};
+use super::entry::{self, Expanded, Form, UNSET};
 use super::index::{Package, subject};
 use crate::class::IndexRequest;
-use crate::splice::{Splice, member};
+use crate::splice::{Items, Splice, member};
 
 /// Returns `new` with these versions as `held` has them: republished ones in their place, vanished ones at the end. An
 /// entry keeps its bytes unless it, or the one before from which it inherits, is another one now.
@@ -24,7 +24,7 @@ pub(super) fn with_versions(
         (serde_json::from_str(new).ok()?, serde_json::from_str(held).ok()?);
     let before = wanted(&held_document, &name, versions)?;
     let list = new_document.list(&name)?;
-    let entries: Entries<'_> = serde_json::from_str(list).ok()?;
+    let entries: Items<'_> = serde_json::from_str(list).ok()?;
     let form = new_document.form();
 
     let mut splice = Splice::of(new);
@@ -59,7 +59,7 @@ fn wanted<'a>(
     name: &str,
     versions: &BTreeSet<&str>,
 ) -> Option<BTreeMap<String, Expanded<'a>>> {
-    let entries: Entries<'a> = serde_json::from_str(document.list(name)?).ok()?;
+    let entries: Items<'a> = serde_json::from_str(document.list(name)?).ok()?;
     let mut found = BTreeMap::new();
     entry::expand(&entries, document.form(), |version| {
         if let Some(name) = version.version().filter(|name| versions.contains(name.as_str())) {

@@ -4,11 +4,12 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectUrl;
 
 use super::Composer;
-use super::entry::{self, Entries, Form};
+use super::entry::{self, Form};
 use crate::class::{Class, Head, IndexRequest};
 use crate::ecosystem::Ecosystem;
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::{LockError, Pin, read_locks};
+use crate::splice::Items;
 
 const LOG: &str = include_str!("testdata/psr-log.json");
 const LOG_DEV: &str = include_str!("testdata/psr-log-dev.json");
@@ -212,7 +213,7 @@ fn minified(list: &[serde_json::Map<String, serde_json::Value>]) -> String {
 
 fn meaning(document: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
     let package: super::index::Package<'_> = serde_json::from_str(document).unwrap();
-    let entries: Entries<'_> = serde_json::from_str(package.list("psr/log").unwrap()).unwrap();
+    let entries: Items<'_> = serde_json::from_str(package.list("psr/log").unwrap()).unwrap();
     let mut list = Vec::new();
     entry::expand(&entries, Form::Minified, |version| {
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();

@@ -1,0 +1,57 @@
+//! pylock.toml: PEP 751.
+
+use std::collections::BTreeMap;
+
+use model::{DigestSet, ObjectUrl};
+use serde::Deserialize;
+
+use super::{file_pin, toml};
+use crate::ecosystem::pypi::index::digest;
+use crate::lock::{LockError, Pin};
+
+#[derive(Deserialize)]
+struct Lock {
+    /// The standard requires it.
+    #[serde(rename = "lock-version")]
+    _version: String,
+    #[serde(default)]
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    #[serde(default)]
+    version: String,
+    sdist: Option<File>,
+    archive: Option<File>,
+    #[serde(default)]
+    wheels: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    name: Option<String>,
+    url: Option<String>,
+    #[serde(default)]
+    hashes: BTreeMap<String, String>,
+}
+
+/// Reads a lock.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+    let lock: Lock = toml(bytes)?;
+    let mut pins = Vec::new();
+    for package in &lock.packages {
+        for file in package.sdist.iter().chain(&package.archive).chain(&package.wheels) {
+            let mut digests = DigestSet::default();
+            file.hashes.iter().for_each(|(name, hex)| digests.merge(&digest(name, hex)));
+            let url = file.url.as_deref().and_then(|url| ObjectUrl::parse(url).ok());
+            let last = url.as_ref().and_then(|url| url.path().rsplit('/').next()).map(str::to_owned);
+            let Some(name) = file.name.clone().or(last) else { continue };
+            if !digests.is_empty() {
+                pins.extend(file_pin(&package.name, &package.version, &name, url, digests));
+            }
+        }
+    }
+    Ok(pins)
+}

@@ -1,0 +1,100 @@
+//! Names of projects, versions and files, each in the one spelling that an index, an address and a lock share.
+
+/// The longest name of a project; PyPI's own longest has 80 characters.
+const NAME_BYTES_MAX: usize = 200;
+/// The longest name of a file; file systems allow 255.
+const FILE_BYTES_MAX: usize = 255;
+
+/// What source archives end in.
+const SOURCES: [&str; 6] = [".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar.Z"];
+/// What archives of one platform end in.
+const BUILT: [&str; 4] = [".egg", ".exe", ".msi", ".rpm"];
+/// What the metadata of a file is called: PEP 658.
+pub(super) const METADATA: &str = ".metadata";
+
+/// Returns a project's name as PEP 503 writes it, if it can be one.
+pub(super) fn normalized(name: &str) -> Option<String> {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = name.as_bytes();
+    let is_name = bytes.len() <= NAME_BYTES_MAX
+        && is_end(bytes.first())
+        && is_end(bytes.last())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+    if !is_name {
+        return None;
+    }
+    let mut result = String::with_capacity(name.len());
+    for character in name.chars() {
+        if !"-_.".contains(character) {
+            result.push(character.to_ascii_lowercase());
+        } else if !result.ends_with('-') {
+            result.push('-');
+        }
+    }
+    Some(result)
+}
+
+/// Returns a version in a spelling that all spellings of it share: PEP 440, as far as names of files need it.
+pub(super) fn canonical(version: &str) -> String {
+    let lower = version.trim().trim_start_matches(['v', 'V']).to_ascii_lowercase();
+    let (public, local) =
+        lower.split_once('+').map_or((lower.as_str(), None), |(public, local)| (public, Some(local)));
+    let (epoch, public) = public.split_once('!').map_or(("", public), |(epoch, public)| (epoch, public));
+    let n_release = public.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let (release, rest) = public.split_at(n_release);
+    let mut release = release.trim_end_matches('.');
+    while let Some(shorter) = release.strip_suffix(".0") {
+        release = shorter;
+    }
+    let rest: String = rest.chars().filter(|character| !"-_.".contains(*character)).collect();
+    let rest = rest.replace("alpha", "a").replace("beta", "b").replace("preview", "rc").replace("pre", "rc");
+    let rest = if rest.starts_with('c') { format!("r{rest}") } else { rest };
+    let epoch = if epoch.is_empty() { String::new() } else { format!("{epoch}!") };
+    match local {
+        Some(local) => format!("{epoch}{release}{rest}+{}", local.replace(['-', '_'], ".")),
+        None => format!("{epoch}{release}{rest}"),
+    }
+}
+
+/// Returns project and version of a file that pip would install, both in their one spelling.
+pub(super) fn of_file(file: &str) -> Option<(String, String)> {
+    if file.len() > FILE_BYTES_MAX || file.contains(['/', '\\', '\0']) {
+        return None;
+    }
+    if let Some(stem) = file.strip_suffix(".whl") {
+        let parts: Vec<&str> = stem.split('-').collect();
+        return match parts.as_slice() {
+            [project, version, _, _, _] | [project, version, _, _, _, _] => named(project, version),
+            _ => None,
+        };
+    }
+    if let Some(stem) = BUILT.iter().find_map(|suffix| file.strip_suffix(suffix)) {
+        let mut parts = stem.split('-');
+        return named(parts.next()?, parts.next()?);
+    }
+    let stem = SOURCES.iter().find_map(|suffix| file.strip_suffix(suffix))?;
+    let (project, version) = stem.rsplit_once('-')?;
+    named(project, version)
+}
+
+fn named(project: &str, version: &str) -> Option<(String, String)> {
+    let is_version = version.bytes().any(|byte| byte.is_ascii_digit());
+    if is_version { Some((normalized(project)?, canonical(version))) } else { None }
+}
+
+/// Returns the version of a file of a project that is known: old names have more hyphens than one can tell apart.
+pub(super) fn version_in(project: &str, file: &str) -> Option<String> {
+    if let Some((name, version)) = of_file(file)
+        && name == project
+    {
+        return Some(version);
+    }
+    let stem = SOURCES.iter().chain(&BUILT).find_map(|suffix| file.strip_suffix(suffix))?;
+    let hyphens = stem.bytes().enumerate().filter(|(_, byte)| *byte == b'-').map(|(at, _)| at);
+    for at in hyphens {
+        if normalized(&stem[..at]).as_deref() == Some(project) {
+            return Some(canonical(&stem[at + 1..]));
+        }
+    }
+    None
+}

@@ -1,0 +1,81 @@
+//! What a request to a Python package index wants.
+
+use http::header;
+use model::ObjectUrl;
+
+use super::name::{self, METADATA};
+use super::{PUBLIC, PYPI, coordinate, registry_of};
+use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
+use crate::path;
+
+const JSON: &str = "application/vnd.pypi.simple.v1+json";
+/// Who asks indexes that are not PyPI.
+const AGENTS: [&str; 5] = ["pip/", "uv/", "poetry/", "pdm/", "twine/"];
+
+/// Returns what a request wants, `None` if it is not PyPI's.
+pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
+    if !head.is_read() || !head.query().is_empty() {
+        return None;
+    }
+    let is_public = PUBLIC.iter().any(|(host, _)| *host == head.url.host());
+    let agent = head.header(&header::USER_AGENT);
+    let is_client = AGENTS.iter().any(|client| agent.starts_with(client))
+        || head.header(&header::ACCEPT).contains("application/vnd.pypi.simple");
+    if !is_public && !is_client {
+        return None;
+    }
+    let segments = path::segments(head.url.path())?;
+    let names: Vec<&str> = segments.iter().map(|segment| &*segment.text).collect();
+    match names.as_slice() {
+        ["simple", project] if is_public => moved(head.url, project, "simple/", "/"),
+        ["simple", project, ""] if is_public => {
+            let normal = name::normalized(project)?;
+            if normal == *project { simple(head, normal) } else { moved(head.url, project, "simple/", "/") }
+        }
+        [.., "simple", project, ""] if !is_public => simple(head, name::normalized(project)?),
+        ["pypi", project, "json"] if is_public => legacy(head, project, "/json"),
+        ["pypi", project, version, "json"] if is_public => legacy(head, project, &format!("/{version}/json")),
+        [.., file] => self::file(head.url, file),
+        [] => None,
+    }
+}
+
+fn simple(head: &Head<'_>, project: String) -> Option<Class> {
+    let is_json = head.header(&header::ACCEPT).contains(JSON);
+    Some(Class::Index(index(head.url.clone(), project, is_json)))
+}
+
+fn index(url: ObjectUrl, project: String, is_json: bool) -> IndexRequest {
+    // Old clients take an HTML page only by its oldest name.
+    let (variant, accept) = if is_json { ("json", JSON) } else { ("html", "text/html") };
+    IndexRequest { url, variant: variant.to_owned(), accept: Some(accept), subject: project }
+}
+
+fn legacy(head: &Head<'_>, project: &str, rest: &str) -> Option<Class> {
+    let normal = name::normalized(project)?;
+    if normal != project {
+        return moved(head.url, project, "pypi/", rest);
+    }
+    let url = head.url.clone();
+    Some(Class::Index(IndexRequest { url, variant: String::new(), accept: None, subject: normal }))
+}
+
+/// Another spelling of a project's name, answered as PyPI answers it.
+fn moved(url: &ObjectUrl, project: &str, before: &str, after: &str) -> Option<Class> {
+    let normal = name::normalized(project)?;
+    let address = format!("{}://{}/{before}{normal}{after}", url.scheme(), url.authority());
+    Some(Class::Moved { to: ObjectUrl::parse(&address).ok()? })
+}
+
+fn file(url: &ObjectUrl, file: &str) -> Option<Class> {
+    let (project, version) = name::of_file(file.strip_suffix(METADATA).unwrap_or(file))?;
+    let registry = registry_of(url, "");
+    let is_pypi = registry == PYPI;
+    let listed_at = || ObjectUrl::parse(&format!("https://{PYPI}/simple/{project}/")).ok();
+    let index = if is_pypi { listed_at().map(|url| index(url, project.clone(), true)) } else { None };
+    Some(Class::File(FileRequest {
+        coordinate: Some(coordinate(&registry, &project, &version, Some(file))),
+        index,
+        redirects: Redirects::HandedBack,
+    }))
+}

@@ -1,0 +1,236 @@
+//! PyPI's addresses, names and indexes; its locks are in `lock/tests.rs`.
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use model::ObjectUrl;
+
+use super::{Pypi, html, name};
+use crate::class::{Class, Head, IndexRequest};
+use crate::ecosystem::Ecosystem;
+use crate::index::{IndexError, IndexFacts};
+
+const PAGE: &str = include_str!("testdata/six.html");
+const JSON: &str = include_str!("testdata/six.json");
+const LEGACY: &str = include_str!("testdata/six-1.17.0.json");
+
+const SIMPLE: &str = "https://pypi.org/simple/six/";
+/// What pip 26 sends.
+const ACCEPT: &str =
+    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01";
+
+fn ask(url: &str, accept: &str, agent: &str) -> Option<Class> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
+    headers.insert(header::USER_AGENT, HeaderValue::from_str(agent).unwrap());
+    let url = ObjectUrl::parse(url).unwrap();
+    Pypi.classify(&Head { method: &Method::GET, url: &url, headers: &headers })
+}
+
+fn request(url: &str, accept: &str) -> IndexRequest {
+    match ask(url, accept, "pip/26.3") {
+        Some(Class::Index(request)) => request,
+        other => panic!("{url} is {other:?}"),
+    }
+}
+
+fn read(url: &str, accept: &str, body: &str) -> Result<IndexFacts, IndexError> {
+    Pypi.read_index(&request(url, accept), body.as_bytes())
+}
+
+fn page(body: &str) -> String {
+    format!("<!DOCTYPE html><html><head><title>Links for six</title></head><body>{body}</body></html>")
+}
+
+#[test]
+fn addresses_have_one_spelling() {
+    let check = |url: &str, expected: &str| {
+        let got = match ask(url, ACCEPT, "pip/26.3") {
+            Some(Class::Index(request)) => format!("{} {}", request.variant, request.subject),
+            Some(Class::Moved { to }) => format!("moved to {to}"),
+            Some(Class::File(file)) => file.coordinate.unwrap().to_string(),
+            None => "not ours".to_owned(),
+            other => panic!("{url} is {other:?}"),
+        };
+        assert_eq!(got, expected, "{url}");
+    };
+    check(SIMPLE, "json six");
+    check("https://pypi.org/simple/six", "moved to https://pypi.org/simple/six/");
+    check("https://pypi.org/simple/Foo_Bar..baz/", "moved to https://pypi.org/simple/foo-bar-baz/");
+    check("https://pypi.org/simple/", "not ours");
+    check("https://pypi.org/simple/-six/", "not ours");
+    check("https://pypi.org/simple/a%2fb/", "not ours");
+    check("https://pypi.org/project/six/", "not ours");
+    check("https://pypi.org/pypi/six/json", " six");
+    check("https://pypi.org/pypi/Six/1.0/json", "moved to https://pypi.org/pypi/six/1.0/json");
+    check("https://devpi.example.com/root/dev/+simple/six/", "not ours");
+    check("https://devpi.example.com/root/dev/simple/six/", "json six");
+    let wheel = "https://files.pythonhosted.org/packages/b7/ce/14/six-1.17.0-py2.py3-none-any.whl";
+    check(wheel, "six 1.17 (six-1.17.0-py2.py3-none-any.whl) of pypi.org");
+    check(&format!("{wheel}.metadata"), "six 1.17 (six-1.17.0-py2.py3-none-any.whl.metadata) of pypi.org");
+    check("https://files.pythonhosted.org/packages/a/b/c/README.txt", "not ours");
+    check(
+        "https://devpi.example.com/root/+f/1/six-1.17.0.tar.gz",
+        "six 1.17 (six-1.17.0.tar.gz) of devpi.example.com",
+    );
+    assert_eq!(ask("https://example.com/a-1.0.tar.gz", "*/*", "curl/8.0"), None);
+    assert_eq!(request(SIMPLE, "text/html").variant, "html");
+    assert_eq!(request(SIMPLE, "*/*").variant, "html");
+}
+
+#[test]
+fn names_of_files_tell_project_and_version() {
+    let check = |file: &str, expected: Option<(&str, &str)>| {
+        let got = name::of_file(file);
+        assert_eq!(got.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{file}");
+    };
+    check("six-1.17.0-py2.py3-none-any.whl", Some(("six", "1.17")));
+    check("Zope.Interface-5.0.0-1-cp39-cp39-manylinux2014_x86_64.whl", Some(("zope-interface", "5")));
+    check("my_project-2.0rc1.tar.gz", Some(("my-project", "2rc1")));
+    check("my-project-2.0.0.zip", Some(("my-project", "2")));
+    check("six-1.0-py2.7.egg", Some(("six", "1")));
+    check("six-1.0.exe", Some(("six", "1")));
+    check("six.tar.gz", None);
+    check("../six-1.0.tar.gz", None);
+    check("six-1.0.whl", None);
+    check(&format!("{}-1.0.tar.gz", "a".repeat(300)), None);
+    assert_eq!(
+        name::version_in("foo", "foo-1.0-1.tar.gz").as_deref(),
+        Some("11"),
+        "any, as long as it is the same everywhere"
+    );
+}
+
+#[test]
+fn versions_have_one_spelling() {
+    let check = |text: &str, expected: &str| assert_eq!(name::canonical(text), expected, "{text}");
+    check("1.0.0", "1");
+    check("v1.2", "1.2");
+    check("1.0-RC.1", "1rc1");
+    check("1.0c1", "1rc1");
+    check("1.0.alpha2", "1a2");
+    check("1.0.post1", "1post1");
+    check("2.0.dev3", "2dev3");
+    check("1!2.0", "1!2");
+    check("1.0+Ubuntu-1", "1+ubuntu.1");
+    check("", "");
+}
+
+#[test]
+fn the_page_and_the_json_list_the_same_files() {
+    let (one, other) = (read(SIMPLE, "text/html", PAGE).unwrap(), read(SIMPLE, ACCEPT, JSON).unwrap());
+    let sorted = |facts: &IndexFacts| {
+        let mut files: Vec<String> = facts.vouched.iter().map(|file| format!("{file:?}")).collect();
+        files.sort();
+        files
+    };
+    assert_eq!(sorted(&one), sorted(&other));
+    assert_eq!(one.vouched.len(), 48);
+    assert_eq!(other.serial, Some(26_356_948));
+    let legacy = read("https://pypi.org/pypi/six/1.17.0/json", "", LEGACY).unwrap();
+    let newest: Vec<_> = other.vouched.iter().filter(|file| file.version == "1.17").collect();
+    for file in &newest {
+        assert!(legacy.vouched.iter().any(|same| same.url == file.url && same.digests == file.digests));
+    }
+    assert!(legacy.vouched.iter().any(|file| file.url.as_ref().unwrap().as_str().ends_with(".whl.metadata")));
+    // A server that knows no JSON answers with its page.
+    assert_eq!(read(SIMPLE, ACCEPT, PAGE).unwrap().vouched, one.vouched);
+}
+
+#[test]
+fn everything_of_a_link_is_understood() {
+    let hash = "ab".repeat(32);
+    let body = page(&format!(
+        "<a href='../../f/six-1.0.tar.gz#sha256={hash}' data-requires-python=\"&gt;=3\">six-1.0.tar.gz</a>\
+         <!-- <a href=\"x/six-9.0.tar.gz\">six-9.0.tar.gz</a> -->\
+         <A class=x HREF=\"https://e.example/six-1.0-py3-none-any.whl?a=1&amp;b=2\" data-core-metadata=\"sha256={hash}\" data-yanked>\
+         six-1.0-py3-none-any.whl</A>\
+         <a href=\"/other-1.0.tar.gz\">other-1.0.tar.gz</a><a>six-2.0.tar.gz</a><abbr>six-3.0.tar.gz</abbr>"
+    ));
+    let facts = read(SIMPLE, "text/html", &format!("{body}\n<!--SERIAL 17-->")).unwrap();
+    let got: Vec<_> = facts
+        .vouched
+        .iter()
+        .map(|file| (file.url.as_ref().unwrap().as_str(), file.digests.iter().count()))
+        .collect();
+    assert_eq!(
+        got,
+        [
+            ("https://pypi.org/f/six-1.0.tar.gz", 1),
+            ("https://e.example/six-1.0-py3-none-any.whl?a=1&b=2.metadata", 1),
+            ("https://e.example/six-1.0-py3-none-any.whl?a=1&b=2", 0),
+        ]
+    );
+    assert_eq!((facts.versions, facts.serial), (vec!["1".to_owned()], Some(17)));
+}
+
+#[test]
+fn what_is_not_the_index_is_an_error() {
+    let check = |accept: &str, body: &str| assert!(read(SIMPLE, accept, body).is_err(), "{body}");
+    check("text/html", "<html><title>Sign in</title><a href='/login'>here</a></html>");
+    check("text/html", &PAGE.replace("six", "seven"));
+    check("text/html", &PAGE[..PAGE.len() - 12]);
+    check("text/html", "<html><title>Links for seven</title></html>");
+    check("text/html", "   ");
+    check(ACCEPT, &JSON.replace("\"name\": \"six\"", "\"name\": \"seven\""));
+    check(ACCEPT, "{\"name\":\"six\"}");
+    check(ACCEPT, &JSON[..JSON.len() / 2]);
+    assert!(read(SIMPLE, "text/html", &page("")).is_ok(), "a project may have no files");
+    // A small server need not close its page.
+    let own = "https://devpi.example.com/simple/six/";
+    let open = "<a href=\"six-1.0.tar.gz\">six-1.0.tar.gz</a>";
+    assert_eq!(read(own, "text/html", open).unwrap().vouched.len(), 1);
+}
+
+#[test]
+fn a_serial_never_goes_back() {
+    let at = |serial: &str| read(SIMPLE, ACCEPT, &JSON.replace("\"26356948\"", serial)).unwrap();
+    let worse = Pypi.judge(&at("10"), &at("9")).unwrap();
+    assert_eq!(worse.to_string(), "is from change 9, older than change 10");
+    assert_eq!(Pypi.judge(&at("10"), &at("\"11\"")), None);
+    assert_eq!(Pypi.judge(&at("10"), &at("null")), None);
+    let yanked = JSON.replace("\"yanked\": false", "\"yanked\": \"broken\"");
+    assert_eq!(Pypi.judge(&at("10"), &read(SIMPLE, ACCEPT, &yanked).unwrap()), None, "a yank is no loss");
+}
+
+#[test]
+fn files_stand_as_they_stood_in_both_forms() {
+    let without = |text: &str, file: &str| match text.starts_with('{') {
+        true => {
+            let mut json: serde_json::Value = serde_json::from_str(text).unwrap();
+            json["files"].as_array_mut().unwrap().retain(|entry| entry["filename"] != file);
+            json["versions"].as_array_mut().unwrap().retain(|version| version != "1.16.0");
+            json.to_string()
+        }
+        false => text
+            .lines()
+            .filter(|line| !line.contains(&format!(">{file}<")))
+            .map(|line| format!("{line}\n"))
+            .collect(),
+    };
+    for (accept, held) in [("text/html", PAGE), (ACCEPT, JSON)] {
+        let facts = read(SIMPLE, accept, held).unwrap();
+        let digest = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254";
+        assert!(held.contains(digest), "six-1.16.0.tar.gz or its wheel has it");
+        let new = without(held, "six-1.16.0.tar.gz").replace(digest, &"0".repeat(64));
+        let worse = Pypi.judge(&facts, &read(SIMPLE, accept, &new).unwrap()).unwrap();
+        assert_eq!(worse.changed, ["1.16"], "{accept}");
+        let versions = ["1.16"].into();
+        let mended =
+            Pypi.with_versions(&request(SIMPLE, accept), new.as_bytes(), held.as_bytes(), &versions).unwrap();
+        let got = read(SIMPLE, accept, std::str::from_utf8(&mended).unwrap()).unwrap();
+        assert_eq!(Pypi.judge(&facts, &got), None, "{accept}");
+        assert_eq!(got.vouched.len(), facts.vouched.len(), "{accept}");
+    }
+}
+
+#[test]
+fn a_page_of_nothing_but_brackets_ends() {
+    for hostile in [
+        "<a ".repeat(50_000),
+        "<a href=".repeat(50_000),
+        "<a>".repeat(50_000),
+        "<!--".repeat(50_000),
+        "<a =".repeat(50_000),
+    ] {
+        assert!(html::anchors(&hostile).len() <= 50_000);
+    }
+}
