@@ -89,6 +89,8 @@ pub struct Paths {
     pub bundle: PathBuf,
     /// The run's root alone, as PEM.
     pub ca: PathBuf,
+    /// The run's root, and what the caller trusts besides the public roots that clients bring along, as PEM.
+    pub extra: PathBuf,
     /// Everything, as a Java key store.
     pub java_store: PathBuf,
     /// A directory of the room for further small files.

@@ -13,6 +13,7 @@ fn paths() -> Paths {
     Paths {
         bundle: "/room/bundle.pem".into(),
         ca: "/room/ca.pem".into(),
+        extra: "/room/extra.pem".into(),
         java_store: "/room/cacerts".into(),
         directory: "/room".into(),
     }
@@ -62,7 +63,7 @@ fn a_bare_caller_gets_what_each_client_needs() {
         ("REQUESTS_CA_BUNDLE", "/room/bundle.pem"),
         ("SSL_CERT_FILE", "/room/bundle.pem"),
         ("WGETRC", "/room/wgetrc"),
-        ("npm_config_cafile", "/room/bundle.pem"),
+        ("npm_config_cafile", "/room/extra.pem"),
     ];
     // Exactly these: a name too many kills Yarn 4, a proxy cannot be reached.
     assert_eq!(variables(&settings), BTreeMap::from(expected));
@@ -93,14 +94,10 @@ fn every_client_of_the_list_has_a_name_of_its_own_and_a_setting() {
 
 #[test]
 fn what_the_caller_had_named_is_replaced_by_what_holds_it() {
-    for name in [
-        "SSL_CERT_FILE",
-        "NODE_EXTRA_CA_CERTS",
-        "DENO_CERT",
-        "GIT_SSL_CAINFO",
-        "PIP_CERT",
-        "CARGO_HTTP_CAINFO",
-    ] {
+    for name in ["NODE_EXTRA_CA_CERTS", "DENO_CERT"] {
+        check(&SEALED, &[(name, "/etc/company.pem")], &[], &[(name, Some("/room/extra.pem"))]);
+    }
+    for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO", "PIP_CERT", "CARGO_HTTP_CAINFO"] {
         check(&SEALED, &[(name, "/etc/company.pem")], &[], &[(name, Some("/room/bundle.pem"))]);
     }
     for name in ["NIX_SSL_CERT_FILE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "YARN_HTTPS_CA_FILE_PATH"] {
@@ -254,7 +251,9 @@ fn files_that_replace_the_caller_s_repeat_them() {
 fn npm_sees_one_spelling_only() {
     let settings = of(&SEALED, &[("NPM_CONFIG_CAFILE", "/etc/company.pem")], Memory::default());
     assert_eq!(settings.removed, ["NPM_CONFIG_CAFILE"]);
-    assert_eq!(variables(&settings)["npm_config_cafile"], "/room/bundle.pem");
+    assert_eq!(variables(&settings)["npm_config_cafile"], "/room/extra.pem");
+    // Observed, npm may reach a host itself.
+    check(&observed(), &[], &[], &[("npm_config_cafile", Some("/room/bundle.pem"))]);
 }
 
 #[test]

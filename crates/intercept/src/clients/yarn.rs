@@ -1,13 +1,12 @@
 //! Yarn 1.22 and 4.18. A `YARN_*` name that a Yarn 2 or later does not know kills it with a usage error, so those about
-//! certificates are set only where the caller's variables or settings show that this Yarn knows them.
+//! certificates are set only where the caller's variables or settings show that this Yarn knows them. Yarn 1 reads npm's
+//! `cafile`.
 
 use super::{Client, Draft, PLAIN};
 use crate::trust::{files_with_settings, has_setting};
 
 pub(super) const CLIENT: Client = Client {
     name: "yarn",
-    // Yarn 1.
-    bundle: &["npm_config_cafile"],
     extra: &["NODE_EXTRA_CA_CERTS"],
     bundle_if_set: &["YARN_HTTPS_CA_FILE_PATH", "YARN_CA_FILE_PATH"],
     // Yarn 4 ignores HTTPS_PROXY; Yarn 1 tolerates these.

@@ -72,11 +72,24 @@ impl CallerTrust {
 
     /// Returns one PEM file with everything the caller trusts and the run's root.
     pub fn bundle_pem(&self, root_pem: &str) -> Vec<u8> {
-        let mut bundle = root_pem.as_bytes().to_vec();
-        for certificate in &self.certificates {
-            bundle.extend_from_slice(to_pem(certificate).as_bytes());
-        }
-        bundle
+        bundle(root_pem, self.certificates.iter())
+    }
+
+    /// Returns the same without the public roots, for clients that bring those along or cannot meet them.
+    ///
+    /// Public is whose name and key Mozilla lists; a company's own root, or one made for tests, is none.
+    pub fn extra_pem(&self, root_pem: &str) -> Vec<u8> {
+        let public: HashSet<(&[u8], &[u8])> = webpki_roots::TLS_SERVER_ROOTS
+            .iter()
+            .map(|it| (&*it.subject, &*it.subject_public_key_info))
+            .collect();
+        let is_public = |certificate: &CertificateDer<'_>| {
+            let mut own = RootCertStore::empty();
+            // What cannot be read was left out when the files were read.
+            own.add(certificate.clone().into_owned()).is_ok()
+                && own.roots.iter().all(|it| public.contains(&(&*it.subject, &*it.subject_public_key_info)))
+        };
+        bundle(root_pem, self.certificates.iter().filter(|certificate| !is_public(certificate)))
     }
 
     /// Returns the same as a Java key store (format JKS, password `changeit`), which Java 8 and later read as their own.
@@ -90,6 +103,14 @@ impl CallerTrust {
         roots.add_parsable_certificates(self.certificates.iter().cloned());
         roots
     }
+}
+
+fn bundle<'a>(root_pem: &str, certificates: impl Iterator<Item = &'a CertificateDer<'static>>) -> Vec<u8> {
+    let mut bundle = root_pem.as_bytes().to_vec();
+    for certificate in certificates {
+        bundle.extend_from_slice(to_pem(certificate).as_bytes());
+    }
+    bundle
 }
 
 /// Trust while it is read. A dozen variables may name one bundle; it is read once.

@@ -175,3 +175,20 @@ fn the_java_store_has_the_form_java_writes() {
     let expected = b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01\0\0\0\x02\0\x07outlast\0\0\0\0\0\0\0\0\0\x05X.509\0\0\0\x03der";
     assert_eq!(&store[..store.len() - 20], expected);
 }
+
+/// Let's Encrypt's second root (letsencrypt.org/certs/isrg-root-x2.pem, as Debian ships it, 2026-11): every client has it.
+const PUBLIC: &str = include_str!("testdata/isrg-root-x2.pem");
+
+#[test]
+fn public_roots_are_not_extra_and_all_others_are() {
+    let (system, company) = (root("system"), root("company"));
+    let files = Memory::default()
+        .with("/etc/ssl/certs/ca-certificates.crt", format!("{system}{PUBLIC}"))
+        .with("/etc/company.pem", company.clone());
+    let trust = CallerTrust::read(&caller(&[("NODE_EXTRA_CA_CERTS", "/etc/company.pem")], files));
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (extra, bundle) = (text(trust.extra_pem("root\n")), text(trust.bundle_pem("root\n")));
+    let has = |pem: &str, of: &str| pem.contains(of.trim());
+    assert!(extra.starts_with("root\n") && has(&extra, &system) && has(&extra, &company), "{extra}");
+    assert!(has(&bundle, PUBLIC) && !has(&extra, PUBLIC), "{extra}");
+}

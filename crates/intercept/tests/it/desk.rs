@@ -47,6 +47,7 @@ impl Desk {
         let paths = Paths {
             bundle: directory.join("bundle.pem"),
             ca: directory.join("ca.pem"),
+            extra: directory.join("extra.pem"),
             java_store: directory.join("cacerts"),
             directory,
         };
@@ -57,6 +58,7 @@ impl Desk {
         assert!(trust.n_certificates().0 > 10, "this machine has roots");
         write(&paths.bundle, &trust.bundle_pem(authority.root_pem()));
         write(&paths.ca, authority.root_pem().as_bytes());
+        write(&paths.extra, &trust.extra_pem(authority.root_pem()));
         write(&paths.java_store, &trust.java_trust_store(authority.root_der()));
         let settings = settings(&caller, &paths, tier);
         for (path, bytes) in &settings.files {

@@ -60,6 +60,7 @@ pub(crate) fn paths() -> Paths {
     Paths {
         bundle: folder.join("bundle.pem"),
         ca: folder.join("ca.pem"),
+        extra: folder.join("extra.pem"),
         java_store: folder.join("cacerts"),
         directory: folder.to_owned(),
     }
@@ -76,10 +77,16 @@ pub(crate) fn sealed(
     let paths = paths();
     let settings = intercept::settings(caller, &paths, &Tier::Sealed);
     let bundle: Arc<[u8]> = trust.bundle_pem(authority.root_pem()).into();
+    // Where a host is not looked into, its own certificate is seen.
+    let extra = match home.config.exec.passthrough.as_slice() {
+        [] => trust.extra_pem(authority.root_pem()).into(),
+        _ => bundle.clone(),
+    };
     let java: Arc<[u8]> = trust.java_trust_store(authority.root_der()).into();
     let public = |path: PathBuf, bytes: Arc<[u8]>| PlacedFile { path, bytes, mode: PUBLIC };
     let mut files = vec![
         public(paths.bundle, bundle.clone()),
+        public(paths.extra, extra),
         public(paths.ca, authority.root_pem().as_bytes().into()),
         public(paths.java_store, java.clone()),
     ];
@@ -244,5 +251,28 @@ mod tests {
         check(&format!("{}\ncache=~/warm", " ".repeat(padding)), "home/warm", false);
         let hidden = hidden(|root| std::fs::create_dir(root.join("home/.npmrc")).unwrap());
         assert!(hidden.contains(&PathBuf::from("home/.npm")), "{hidden:?}");
+    }
+
+    #[test]
+    fn public_roots_are_left_out_only_where_no_host_shows_its_own_certificate() {
+        // Let's Encrypt's second root, which every client brings along.
+        let public = include_bytes!("../../../intercept/src/trust/testdata/isrg-root-x2.pem");
+        let files = intercept::caller::Memory::default().with("/etc/ssl/certs/ca-certificates.crt", public);
+        let order =
+            Order { command: Vec::new(), directory: "/".into(), variables: Vec::new(), stdout: Stdout::Own };
+        let caller = Caller::new(Vec::new(), "/", files);
+        let trust = CallerTrust::read(&caller);
+        let authority = Authority::new("2026-11-24T12:00:00Z".parse().unwrap(), "test", None).unwrap();
+        let check = |passthrough: &[&str], expected: usize| {
+            let mut config = crate::config::Config::default();
+            config.exec.passthrough = passthrough.iter().map(|host| (*host).to_owned()).collect();
+            let home = Home { path: "/home".into(), config, clock: host::Clock::real() };
+            let plan = sealed(&home, &order, &caller, &trust, &authority);
+            let extra = plan.files.iter().find(|file| file.path == paths().extra).unwrap();
+            let text = String::from_utf8_lossy(&extra.bytes);
+            assert_eq!(text.matches("BEGIN CERTIFICATE").count(), expected, "{passthrough:?}");
+        };
+        check(&[], 1);
+        check(&["mtls.example.com"], 2);
     }
 }
