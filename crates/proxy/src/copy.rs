@@ -6,9 +6,10 @@ use registry::Coordinate;
 use store::{BlobError, BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
-use crate::limits::{CHUNK_BYTES, VERIFY_FIRST_BYTES};
+use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
+use crate::vouch::Expectation;
 use crate::want::{Shape, Want};
 
 /// A copy whose bytes were verified.
@@ -163,14 +164,22 @@ impl Inner {
             None => {
                 if loaded.held.proof != Proof::Verified {
                     loaded.held.proof = Proof::Verified;
-                    loaded.held.immutable = true;
-                    if let Err(reason) = self.keep(want, loaded.held.clone()) {
+                    // Whoever only looks at the past writes nothing about it.
+                    if self.at.is_none()
+                        && let Err(reason) = self.keep(want, loaded.held.clone())
+                    {
+                        let reason = reason.reason();
                         tracing::error!("that `{}` is verified could not be noted: {reason}", want.key);
                     }
                 }
+                // For this project nothing else would be right; for others the address may move on.
+                loaded.held.immutable = true;
                 Copy::Good(Box::new(loaded))
             }
             Some(got) => {
+                if let Some(earlier) = self.pinned_generation(want, &loaded.held, &pinned).await {
+                    return Copy::Good(Box::new(earlier));
+                }
                 let why = format!(
                     "the copy of `{}` is {got}, and {} vouches for {}",
                     want.url, pinned.vouched_by, pinned.digests
@@ -184,7 +193,23 @@ impl Inner {
         }
     }
 
-    fn quarantine_copy(&self, want: &Want, held: &Held, pinned: &crate::vouch::Expectation, got: String) {
+    /// Returns an earlier generation that is what a lock pins: the address moved on, and this project did not.
+    async fn pinned_generation(&self, want: &Want, newest: &Held, pinned: &Expectation) -> Option<Loaded> {
+        let generations = self.engine.store.generations(&want.key).ok()?;
+        let algorithm = pinned.digests.strongest()?;
+        let earlier = generations.into_iter().rev().filter(|held| held.sha256 != newest.sha256);
+        for held in earlier.filter(decide::is_good).take(N_GENERATIONS_TRIED) {
+            let Ok(loaded) = load(&self.engine.store, held).await else { continue };
+            let Ok((mut loaded, got)) = digest(loaded, algorithm).await else { continue };
+            if pinned.digests.accepts(&got) {
+                (loaded.held.proof, loaded.held.immutable) = (Proof::Verified, true);
+                return Some(loaded);
+            }
+        }
+        None
+    }
+
+    fn quarantine_copy(&self, want: &Want, held: &Held, pinned: &Expectation, got: String) {
         let event = Event::Quarantined {
             key: want.key.clone(),
             sha256: Some(held.sha256),

@@ -1,26 +1,24 @@
 //! Asks an upstream for an object, once for however many clients, and decides what its answer is worth.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use host::http::{FetchError, Outgoing};
 use http::{HeaderValue, Method, StatusCode, header};
-use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, SavedHeader, Source};
+use model::{Event, Freshness, Held, ObjectKey, SafeUrl, SavedHeader, Source};
 
 use crate::copy::Prior;
 use crate::decide::{self, Kind, Meaning};
 use crate::flight::{End, Flight};
 use crate::headers;
 use crate::incoming::Paced;
+use crate::keep::NotKept;
 use crate::limits::{ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
 use crate::want::{Shape, Want, as_sent};
-
-/// Held while the journal's next line about an object is chosen: sessions of one process share a store.
-static KEEPING: Mutex<()> = Mutex::new(());
 
 impl Inner {
     /// Joins the transfer of an object, or begins it.
@@ -222,69 +220,17 @@ impl Inner {
                 freshness: Freshness::Fresh,
                 live_headers: Some(Arc::new(live)),
             },
-            Err(reason) => passed(status, live, body, &reason),
+            // It is said to be absent, and an answer came meanwhile.
+            Err(NotKept::First(first)) if prior.known().is_none_or(|held| held.sha256 != first.sha256) => {
+                End::Landed {
+                    held: Arc::new(*first),
+                    source: Source::Copy,
+                    freshness: Freshness::Gone,
+                    live_headers: None,
+                }
+            }
+            Err(not_kept) => passed(status, live, body, &not_kept.reason()),
         }
-    }
-
-    /// Puts bytes that are here as a whole into the store, under the name that is wanted.
-    pub(crate) fn keep_bytes(
-        &self,
-        want: &Want,
-        status: StatusCode,
-        headers: Vec<SavedHeader>,
-        body: &[u8],
-    ) -> Result<Held, String> {
-        self.keep_bytes_as(&want.key, want, status, headers, body)
-    }
-
-    /// Puts bytes that are here as a whole into the store.
-    pub(crate) fn keep_bytes_as(
-        &self,
-        key: &ObjectKey,
-        want: &Want,
-        status: StatusCode,
-        headers: Vec<SavedHeader>,
-        body: &[u8],
-    ) -> Result<Held, String> {
-        let blob = self.engine.store.put(body).map_err(|error| not_stored(&error))?;
-        let held = Held {
-            status: status.as_u16(),
-            headers,
-            sha256: blob.sha256,
-            size_bytes: blob.size_bytes,
-            ecosystem: want.ecosystem.name().to_owned(),
-            proof: Proof::FirstSeen,
-            immutable: false,
-            confirmed_at: self.engine.clock.now(),
-            gone_since: None,
-        };
-        self.keep_as(key, want.host(), held.clone())?;
-        Ok(held)
-    }
-
-    /// Writes to the journal that an object is held, or that it still is.
-    pub(crate) fn keep(&self, want: &Want, held: Held) -> Result<(), String> {
-        self.keep_as(&want.key, want.host(), held)
-    }
-
-    fn keep_as(&self, key: &ObjectKey, host: &str, held: Held) -> Result<(), String> {
-        // Another session may have kept it meanwhile; none may between the look and the line.
-        let _keeping = lock(&KEEPING);
-        let newest = self.engine.store.lookup(key).ok().flatten();
-        let is_first = newest.as_ref().is_none_or(|newest| {
-            !newest.immutable || newest.sha256 == held.sha256 || held.proof == Proof::Verified
-        });
-        if !is_first {
-            let reason = "other bytes were seen first, and these are not vouched for".to_owned();
-            self.journal(host, Event::Rejected { key: key.clone(), reason: reason.clone() });
-            return Err(reason);
-        }
-        let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
-            Event::Confirmed { key: key.clone(), sha256: held.sha256, at: held.confirmed_at }
-        } else {
-            Event::Kept { key: key.clone(), held }
-        };
-        self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))
     }
 
     async fn pass_on(&self, want: &Want, reply: Reply) -> End {
@@ -348,14 +294,6 @@ fn with_validators(want: &Want, held: Option<&Held>) -> http::HeaderMap {
         }
     }
     headers
-}
-
-/// Returns whether an answer says the same as the one that is held; a redirect says where to.
-pub(crate) fn is_same(held: &Held, new: &Held) -> bool {
-    let location = |held: &Held| headers::saved(&held.headers, "location").map(str::to_owned);
-    (held.status, held.sha256, held.proof, held.immutable)
-        == (new.status, new.sha256, new.proof, new.immutable)
-        && location(held) == location(new)
 }
 
 /// A redirect to a signed address is kept without the signature: the object's name outlives it. The second value says

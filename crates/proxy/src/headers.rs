@@ -8,6 +8,16 @@ use crate::limits::HEADER_BYTES_MAX;
 /// The part of a variant that marks answers to somebody with credentials.
 const WITH_CREDENTIALS: &str = "with credentials";
 
+/// What says who asks: answers to it are kept apart, and another host must not hear it.
+pub(crate) const CREDENTIALS: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("private-token"),
+    HeaderName::from_static("job-token"),
+    HeaderName::from_static("deploy-token"),
+];
+
 /// Headers of one connection, not of the message (RFC 9110 §7.6.1).
 const OF_THE_CONNECTION: [&str; 9] = [
     "connection",
@@ -54,7 +64,7 @@ const SAVED: [&str; 13] = [
 ///
 /// Whose they are does not matter: a rotated token must not lose the copy.
 pub(crate) fn partitioned(variant: &str, client: &HeaderMap) -> String {
-    let has_credentials = client.contains_key(header::AUTHORIZATION) || client.contains_key(header::COOKIE);
+    let has_credentials = CREDENTIALS.iter().any(|name| client.contains_key(name));
     match (has_credentials, variant.is_empty()) {
         (false, _) => variant.to_owned(),
         (true, true) => WITH_CREDENTIALS.to_owned(),

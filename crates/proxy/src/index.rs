@@ -63,6 +63,8 @@ impl Inner {
             Ok(Err(reason)) => return self.reject(want, prior, &reason),
             Err(_) => return self.reject(want, prior, "reading it failed"),
         };
+        // Others may have kept a newer one while this one came.
+        let prior = self.newest(want, prior);
         let arrived = Arrived { headers: saved_headers(&reply_headers), body, facts };
         let Some(held) = prior.good().cloned() else {
             return self.accept(want, arrived);
@@ -80,7 +82,7 @@ impl Inner {
             if sent.is_some()
                 && let Err(reason) = self.keep_sent(want, &arrived)
             {
-                return passed(StatusCode::OK, arrived.headers, arrived.body, &reason);
+                return passed(StatusCode::OK, arrived.headers, arrived.body, &reason.reason());
             }
             return self.accept(want, arrived);
         };
@@ -102,7 +104,7 @@ impl Inner {
                     live_headers: None,
                 }
             }
-            Err(reason) => passed(StatusCode::OK, headers, body, &reason),
+            Err(reason) => passed(StatusCode::OK, headers, body, &reason.reason()),
         }
     }
 
@@ -127,7 +129,9 @@ impl Inner {
     }
 
     fn holds_file(&self, url: &model::ObjectUrl) -> bool {
-        self.engine.store.lookup(&model::ObjectKey::get(url.clone())).is_ok_and(|held| held.is_some())
+        // Whoever fetched it, with or without credentials.
+        let variants = self.engine.store.variants(model::Method::Get, url).unwrap_or_default();
+        variants.iter().any(|(_, held)| held.status == 200)
     }
 }
 

@@ -12,6 +12,7 @@ mod headers;
 mod health;
 mod incoming;
 mod index;
+mod keep;
 mod limits;
 mod mend;
 mod note;

@@ -34,6 +34,8 @@ pub(crate) const QUARANTINE_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
 /// One read from the store.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+/// Earlier states of an address that are compared with a lock.
+pub(crate) const N_GENERATIONS_TRIED: usize = 16;
 /// Parsed indexes held in memory, newest first.
 pub(crate) const N_FACTS_MAX: usize = 512;
 /// Saved headers of one answer.

@@ -18,6 +18,7 @@ use crate::fetch::passed;
 use crate::flight::End;
 use crate::headers;
 use crate::index::Arrived;
+use crate::keep::NotKept;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::http_date;
@@ -41,7 +42,7 @@ impl Inner {
     }
 
     /// Keeps the upstream's own document beside the one that is served.
-    pub(crate) fn keep_sent(&self, want: &Want, arrived: &Arrived) -> Result<Held, String> {
+    pub(crate) fn keep_sent(&self, want: &Want, arrived: &Arrived) -> Result<Held, NotKept> {
         let key = as_sent(&want.key);
         self.keep_bytes_as(&key, want, StatusCode::OK, arrived.headers.clone(), &arrived.body)
     }
@@ -97,7 +98,7 @@ impl Inner {
                     live_headers: None,
                 }
             }
-            Err(reason) => passed(StatusCode::OK, saved, mended.body, &reason),
+            Err(reason) => passed(StatusCode::OK, saved, mended.body, &reason.reason()),
         }
     }
 

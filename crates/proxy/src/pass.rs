@@ -9,13 +9,14 @@ use host::http::Outgoing;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use model::{Event, Freshness, Held, ObjectKey, Proof, SafeUrl, Sha256, Source};
+use model::{Freshness, Held, ObjectKey, SafeUrl, Sha256, Source};
 use registry::Ecosystem;
 
 use crate::breaker::{Lane, Outcome};
 use crate::decide::Kind;
-use crate::fetch::{is_same, not_stored, read, said};
+use crate::fetch::{not_stored, read, said};
 use crate::headers;
+use crate::keep::NotKept;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::note::Ending;
 use crate::refusal::Refusal;
@@ -207,24 +208,8 @@ impl Inner {
         ecosystem: &'static dyn Ecosystem,
     ) -> Result<Held, String> {
         let blob = self.engine.store.put(bytes).map_err(|error| not_stored(&error))?;
-        let held = Held {
-            status: status.as_u16(),
-            headers: saved.to_vec(),
-            sha256: blob.sha256,
-            size_bytes: blob.size_bytes,
-            ecosystem: ecosystem.name().to_owned(),
-            proof: Proof::FirstSeen,
-            immutable: false,
-            confirmed_at: self.engine.clock.now(),
-            gone_since: None,
-        };
-        let newest = self.engine.store.lookup(key).ok().flatten();
-        let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
-            Event::Confirmed { key: key.clone(), sha256: held.sha256, at: held.confirmed_at }
-        } else {
-            Event::Kept { key: key.clone(), held: held.clone() }
-        };
-        self.engine.store.record(vec![event]).map_err(|error| not_stored(&error))?;
+        let held = self.held(ecosystem, status, saved.to_vec(), &blob);
+        self.keep_as(key, key.url.host(), held.clone()).map_err(NotKept::reason)?;
         Ok(held)
     }
 

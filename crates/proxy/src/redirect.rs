@@ -2,24 +2,15 @@
 
 use bytes::Bytes;
 use host::http::FetchError;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 use registry::Redirects;
 
 use crate::decide;
+use crate::headers::CREDENTIALS;
 use crate::limits::N_HOPS_MAX;
 use crate::session::Inner;
 use crate::upstream::{Chooser, Question, Reply};
 use crate::want::Want;
-
-/// What a host is told about who asks; another host must not hear it.
-const CREDENTIALS: [HeaderName; 6] = [
-    header::AUTHORIZATION,
-    header::COOKIE,
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("private-token"),
-    HeaderName::from_static("job-token"),
-    HeaderName::from_static("deploy-token"),
-];
 
 impl Inner {
     /// Asks, and goes where redirects lead if the ecosystem says so; where they lead is Outlast's choice, so each hop is

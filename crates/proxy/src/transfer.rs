@@ -16,6 +16,7 @@ use crate::fetch::not_stored;
 use crate::flight::{End, FileState, Flight, Head};
 use crate::headers;
 use crate::incoming::Incoming;
+use crate::keep::NotKept;
 use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
@@ -72,11 +73,11 @@ impl Inner {
             Ok(arrival) => arrival,
             Err(reason) => {
                 self.note_outcome(&attempt, Outcome::Failed, &reason);
-                return self.stand_in(want, prior, &reason);
+                return self.broken_off(want, prior, flight, &reason);
             }
         };
         if length.is_some_and(|length| length != arrival.size_bytes) {
-            return self.stand_in(want, prior, "the answer was shorter than it said");
+            return self.broken_off(want, prior, flight, "the answer was shorter than it said");
         }
         let proof = match expectation {
             None => Proof::FirstSeen,
@@ -93,6 +94,15 @@ impl Inner {
             return self.hand_over(saved, arrival, flight, reason).await;
         }
         self.settle(want, saved, &prior, arrival, flight, proof).await
+    }
+
+    /// Ends a transfer that did not come whole. Who was shown its beginning must not take something else for its end.
+    fn broken_off(&self, want: &Want, prior: Prior, flight: &Flight, reason: &str) -> End {
+        if flight.has_begun() {
+            let refusal = Refusal::unavailable(format!("`{}` did not come whole: {reason}", want.url));
+            return End::Failed { refusal: Arc::new(refusal), sha256: None };
+        }
+        self.stand_in(want, prior, reason)
     }
 
     async fn receive(
@@ -185,18 +195,14 @@ impl Inner {
             Err(error) => return self.hand_over(saved, arrival, flight, &not_stored(&error)).await,
         };
         let landed = Held {
-            status: 200,
-            headers: saved.clone(),
-            sha256: blob.sha256,
-            size_bytes: blob.size_bytes,
-            ecosystem: want.ecosystem.name().to_owned(),
             proof,
-            immutable: want.kind() == Kind::File || proof == Proof::Verified,
-            confirmed_at: self.engine.clock.now(),
-            gone_since: None,
+            immutable: want.kind() == Kind::File,
+            ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob)
         };
-        if let Err(reason) = self.write_down(want, prior.known(), &landed) {
-            return self.hand_over(saved, arrival, flight, &reason).await;
+        match self.write_down(want, prior.known(), &landed) {
+            Ok(()) => {}
+            Err(NotKept::First(first)) => return self.give_first(want, *first, flight),
+            Err(NotKept::Because(reason)) => return self.hand_over(saved, arrival, flight, &reason).await,
         }
         if let Some(last) = arrival.held_back.take() {
             flight.push(last, FileState::Written).await;
@@ -209,13 +215,23 @@ impl Inner {
         }
     }
 
-    fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), String> {
+    fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), NotKept> {
         let before: Option<Sha256> = held.filter(|held| decide::is_good(held)).map(|held| held.sha256);
         self.keep(want, landed.clone())?;
         if let Some(before) = before.filter(|before| *before != landed.sha256) {
             self.journal(want.host(), Event::Changed { key: want.key.clone(), before, after: landed.sha256 });
         }
         Ok(())
+    }
+
+    /// Gives the clients the first bytes in place of others that came at the same moment.
+    fn give_first(&self, want: &Want, first: Held, flight: &Flight) -> End {
+        if flight.has_begun() {
+            let refusal = Refusal::wrong(format!("other bytes of `{}` were seen first", want.url));
+            return End::Failed { refusal: Arc::new(refusal), sha256: None };
+        }
+        let freshness = Freshness::Fresh;
+        End::Landed { held: Arc::new(first), source: Source::Copy, freshness, live_headers: None }
     }
 
     /// Gives the clients what came although it is not kept.

@@ -1,5 +1,6 @@
 //! Who vouches for a file: a lock of the project, or the index of its registry.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -113,7 +114,15 @@ impl Vouchers {
                     digests: digests.clone(),
                     lock_name: lock_name.clone(),
                 };
-                vouchers.by_url.insert(url, named);
+                // Another lock that only names the file takes nothing away from one that knows its bytes.
+                match vouchers.by_url.entry(url) {
+                    Entry::Vacant(vacant) => drop(vacant.insert(named)),
+                    Entry::Occupied(mut known) => {
+                        let known = known.get_mut();
+                        known.digests.merge(&named.digests);
+                        known.coordinate = known.coordinate.take().or(named.coordinate);
+                    }
+                }
             }
             if let Some(coordinate) = coordinate {
                 let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());

@@ -118,6 +118,11 @@ impl Flight {
         self.stage.send_modify(|stage| stage.head = Some(Arc::new(head)));
     }
 
+    /// Returns whether clients were let begin.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.stage.borrow().head.is_some()
+    }
+
     /// Adds a chunk that clients may see at once; `in_file` says whether it is in the file.
     pub(crate) async fn push(&self, chunk: Bytes, file: FileState) {
         let n_bytes = chunk.len() as u64;

@@ -19,6 +19,7 @@ mod mended;
 mod outage;
 mod pins;
 mod questions;
+mod races;
 mod resume;
 mod secrets;
 mod space;

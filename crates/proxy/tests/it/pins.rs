@@ -23,7 +23,7 @@ async fn what_a_lock_pins_is_verified_against_it() {
     world.upstream.put(WEB, "/tool.tar.gz", file("right"));
     get(&world.pinned(vec![pin(TOOL, b"right")]), TOOL).await.is(200, b"right");
     let held = world.held(TOOL).unwrap();
-    assert_eq!((held.proof, held.immutable), (Proof::Verified, true));
+    assert_eq!((held.proof, held.immutable), (Proof::Verified, false), "for others it may move on");
     assert_eq!(world.n_events(|event| quarantined(event).is_some()), 0);
 }
 
@@ -111,7 +111,7 @@ async fn a_lock_that_comes_later_vouches_for_what_is_held() {
         get(&session, TOOL).await.is(200, b"right").state("");
     }
     let held = world.held(TOOL).unwrap();
-    assert_eq!((held.proof, held.immutable), (Proof::Verified, true));
+    assert_eq!((held.proof, held.immutable), (Proof::Verified, false), "for others it may move on");
     assert_eq!(world.upstream.n_asked(WEB, "/tool.tar.gz"), 1, "nobody needs to be asked");
     let proofs: Vec<Proof> = world.generations(TOOL).iter().map(|held| held.proof).collect();
     assert_eq!(proofs.last(), Some(&Proof::Verified));
@@ -157,7 +157,7 @@ async fn of_two_sessions_at_once_the_first_bytes_win() {
     }
     world.upstream.put(NPM, &path, Answer::file("first"));
     get(&world.session(), &url).await.is(200, b"first");
-    slow.await.unwrap().is(200, b"second");
+    slow.await.unwrap().is(200, b"first");
     assert_eq!(world.generations(&url).len(), 1);
     get(&world.session(), &url).await.is(200, b"first");
     assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 1);
@@ -175,4 +175,28 @@ async fn an_unknown_file_is_first_seen_and_never_replaced() {
     world.upstream.put(NPM, &package.tarball_path("1.0.0"), Answer::file("second"));
     get(&world.session(), &url).await.is(200, b"first").state("");
     assert_eq!(world.generations(&url).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_finds_the_bytes_it_pins_though_the_address_moved_on() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("one"));
+    get(&world.pinned(vec![pin(TOOL, b"one")]), TOOL).await.is(200, b"one");
+    world.upstream.put(WEB, "/tool.tar.gz", file("two"));
+    get(&world.pinned(vec![pin(TOOL, b"two")]), TOOL).await.is(200, b"two");
+    // The first project still has its own, and whoever has no lock gets what is there now.
+    get(&world.pinned(vec![pin(TOOL, b"one")]), TOOL).await.is(200, b"one");
+    get(&world.session(), TOOL).await.is(200, b"two").state("");
+    world.upstream.put(WEB, "/tool.tar.gz", file("three"));
+    get(&world.session(), TOOL).await.is(200, b"three").state("");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_only_names_a_file_takes_no_digest_away() {
+    let named = || registry::Pin { digests: model::DigestSet::default(), ..pin(TOOL, b"right") };
+    for pins in [vec![pin(TOOL, b"right"), named()], vec![named(), pin(TOOL, b"right")]] {
+        let world = World::new();
+        world.upstream.put(WEB, "/tool.tar.gz", file("wrong"));
+        get(&world.pinned(pins), TOOL).await.is_refused();
+    }
 }

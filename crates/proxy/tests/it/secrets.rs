@@ -128,3 +128,19 @@ async fn what_needed_credentials_is_given_to_nobody_without() {
         "a rotated token keeps it"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_any_credential_fetched_is_for_nobody_without() {
+    for name in ["authorization", "cookie", "private-token", "job-token", "deploy-token"] {
+        let world = World::new();
+        world.upstream.put(WEB, "/private", text("private"));
+        ask(&world.session(), "GET", "https://web.example/private", &[(name, "t")], b"")
+            .await
+            .is(200, b"private");
+        let drill = world.drill("all");
+        assert_eq!(get(&drill, "https://web.example/private").await.status, 503, "{name}");
+        ask(&drill, "GET", "https://web.example/private", &[(name, "another")], b"")
+            .await
+            .is(200, b"private");
+    }
+}

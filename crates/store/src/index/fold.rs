@@ -1,6 +1,6 @@
 //! What one entry of the journal changes in the index.
 
-use model::{Event, Held, ObjectKey, Sha256};
+use model::{Event, Held, ObjectKey, Proof, Sha256};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::lookup::{self, Generation};
@@ -33,7 +33,13 @@ pub(crate) fn fold(transaction: &Transaction<'_>, lines: &[Line]) -> Result<(), 
 /// The one rule for the index and for what is not in it yet.
 pub(crate) fn apply(generations: &mut Vec<Held>, event: &Event) {
     match event {
-        Event::Kept { held, .. } => generations.push(held.clone()),
+        Event::Kept { held, .. } => {
+            let place = match generations.last() {
+                Some(newest) if is_late(newest, held) => generations.len() - 1,
+                _ => generations.len(),
+            };
+            generations.insert(place, held.clone());
+        }
         Event::Confirmed { sha256, at, .. } => {
             if let Some(held) = generations.iter_mut().rev().find(|held| held.sha256 == *sha256) {
                 held.confirmed_at = held.confirmed_at.max(*at);
@@ -48,6 +54,11 @@ pub(crate) fn apply(generations: &mut Vec<Held>, event: &Event) {
         }
         _ => {}
     }
+}
+
+/// Returns whether other bytes of something immutable came first: two processes may both have found nothing held.
+pub(super) fn is_late(newest: &Held, held: &Held) -> bool {
+    newest.immutable && newest.sha256 != held.sha256 && held.proof == Proof::FirstSeen
 }
 
 fn entry(transaction: &Transaction<'_>, line: &Line) -> Result<(), IndexError> {
@@ -93,13 +104,14 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
 }
 
 fn kept(transaction: &Transaction<'_>, seq: u64, key: &ObjectKey, held: &Held) -> Result<(), IndexError> {
+    let is_late = lookup::newest(transaction, key)?.is_some_and(|newest| is_late(&newest, held));
     let object: i64 = transaction
         .prepare_cached(
             "INSERT INTO objects (url, method, variant, host, newest) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (url, method, variant) DO UPDATE SET newest = excluded.newest RETURNING id",
+             ON CONFLICT (url, method, variant) DO UPDATE SET newest = CASE ?6 WHEN 0 THEN excluded.newest ELSE newest END RETURNING id",
         )?
         .query_row(
-            params![key.url.as_str(), key.method.to_string(), key.variant, key.url.host(), seq],
+            params![key.url.as_str(), key.method.to_string(), key.variant, key.url.host(), seq, is_late],
             |row| row.get(0),
         )?;
     let text = serde_json::to_string(held).map_err(std::io::Error::from)?;

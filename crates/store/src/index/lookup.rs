@@ -3,6 +3,7 @@
 use model::{Held, Method, ObjectKey, ObjectUrl, Sha256, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use super::fold::is_late;
 use crate::error::IndexError;
 
 /// Returns a check over a row, so that a flipped bit in the database is seen and mended rather than served.
@@ -62,19 +63,24 @@ pub(crate) fn newest_at(
     let mut statement = connection.prepare_cached(
         "SELECT object, held, seal, entries.time FROM objects JOIN generations ON object = id
          JOIN entries ON entries.seq = generations.seq
-         WHERE url = ?1 AND method = ?2 AND variant = ?3 ORDER BY generations.seq DESC",
+         WHERE url = ?1 AND method = ?2 AND variant = ?3 ORDER BY generations.seq",
     )?;
     let mut rows = statement.query(params![key.url.as_str(), method(key.method), key.variant])?;
+    let mut newest: Option<Held> = None;
     while let Some(row) = rows.next()? {
         let time: String = row.get(3)?;
         if time.parse::<Timestamp>().is_ok_and(|kept| kept <= at) {
-            let mut held = Generation::of(row, 0)?.open()?;
-            held.confirmed_at = held.confirmed_at.min(at);
-            held.gone_since = held.gone_since.filter(|since| *since <= at);
-            return Ok(Some(held));
+            let held = Generation::of(row, 0)?.open()?;
+            if !newest.as_ref().is_some_and(|newest| is_late(newest, &held)) {
+                newest = Some(held);
+            }
         }
     }
-    Ok(None)
+    Ok(newest.map(|held| Held {
+        confirmed_at: held.confirmed_at.min(at),
+        gone_since: held.gone_since.filter(|since| *since <= at),
+        ..held
+    }))
 }
 
 /// Returns every generation, oldest first.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Place, Position};
 use crate::error::IndexError;
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// `Outl`, which tells an index from any other SQLite database.
 const APPLICATION: u32 = 0x4f75_746c;
 /// Writers take turns under the journal's lock; this is for a backup tool that holds the file for a moment.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use model::{Event, Method, ObjectKey, Sha256, Timestamp};
+use model::{Event, Held, Method, ObjectKey, Proof, Sha256, Timestamp};
 use store::{AppendError, BlobError, BlobFault, Expect, Store, WriteError};
 
 use crate::world::*;
@@ -193,6 +193,43 @@ fn what_was_held_at_a_moment_is_found() {
     let store = Store::open(home.path(), clock).unwrap();
     check(&store);
     assert_eq!(store.lookup_at(&key("b"), at("2027-01-01T00:00:00Z")).unwrap(), None);
+}
+
+#[test]
+fn the_first_bytes_of_what_cannot_change_stay() {
+    let check = |flushes: &[usize]| {
+        let home = Home::new();
+        let mut store = home.open();
+        let steps = [
+            (Proof::FirstSeen, true, "one", "one"),
+            (Proof::FirstSeen, true, "two", "one"),
+            (Proof::FirstSeen, true, "one", "one"),
+            (Proof::Verified, true, "three", "three"),
+            (Proof::FirstSeen, true, "four", "three"),
+        ];
+        for (number, (proof, immutable, bytes, expected)) in steps.into_iter().enumerate() {
+            store.put(bytes.as_bytes()).unwrap();
+            let held = Held { proof, immutable, ..held(bytes.as_bytes()) };
+            store.record(vec![Event::Kept { key: key("a"), held }]).unwrap();
+            if flushes.contains(&number) {
+                store.flush().unwrap();
+            }
+            let newest = store.lookup(&key("a")).unwrap().unwrap();
+            assert_eq!(newest.sha256, Sha256::of(expected.as_bytes()), "{number} {flushes:?}");
+        }
+        let far: Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
+        let newest = |store: &Store| store.lookup_at(&key("a"), far).unwrap().unwrap().sha256;
+        assert_eq!(newest(&store), Sha256::of(b"three"));
+        store.flush().unwrap();
+        drop(store);
+        Store::rebuild_index(home.path(), host::Clock::real()).unwrap();
+        store = home.open();
+        assert_eq!(newest(&store), Sha256::of(b"three"));
+        assert_eq!(store.lookup(&key("a")).unwrap().unwrap().sha256, Sha256::of(b"three"));
+    };
+    for flushes in [&[][..], &[0], &[1, 3], &[0, 1, 2, 3, 4]] {
+        check(flushes);
+    }
 }
 
 #[test]
