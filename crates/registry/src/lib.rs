@@ -3,6 +3,7 @@
 //! Everything here is a pure function of bytes: no IO, no async, no clock. The engine of `proxy` does all the rest.
 //! One ecosystem is one folder under `ecosystem/`; nothing outside `ecosystem/mod.rs` names one.
 
+pub mod archive;
 mod class;
 mod coordinate;
 mod ecosystem;
