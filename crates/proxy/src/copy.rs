@@ -107,8 +107,12 @@ impl Inner {
     /// Returns the copy of an object, verified, and compared with the lock that pins it.
     pub(crate) async fn copy(&self, want: &Want) -> Copy {
         let held = match self.lookup(&want.key, want.kind()) {
-            Ok(Some(held)) => held,
-            Ok(None) => return Copy::None,
+            Ok(Some(held)) if decide::is_good(&held) => held,
+            // The same file may be held from another address: a mirror, or where the package was before.
+            Ok(found) => match self.named(want).or(found) {
+                Some(held) => held,
+                None => return Copy::None,
+            },
             Err(error) => {
                 tracing::error!("the index could not be read: {error}");
                 return Copy::None;
@@ -123,6 +127,19 @@ impl Inner {
                 Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
             }
         }
+    }
+
+    /// Returns the first bytes of the same file, from whatever address.
+    fn named(&self, want: &Want) -> Option<Held> {
+        let name = self.content_name(want)?;
+        self.engine.store.first_named(&name).ok().flatten()
+    }
+
+    /// Returns the name that a wanted file has at every address.
+    pub(crate) fn content_name(&self, want: &Want) -> Option<String> {
+        let Shape::File(file) = &want.shape else { return None };
+        let listed = || self.vouchers.coordinate(want.url.object());
+        file.coordinate.clone().or_else(listed)?.content_name()
     }
 
     /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.

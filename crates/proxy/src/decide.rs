@@ -156,6 +156,7 @@ mod tests {
             proof: Proof::FirstSeen,
             immutable,
             confirmed_at: Timestamp::UNIX_EPOCH,
+            name: None,
             gone_since: None,
         }
     }

@@ -25,6 +25,7 @@ mod serve;
 mod session;
 mod state;
 mod transfer;
+mod unpack;
 mod upstream;
 mod vouch;
 mod want;

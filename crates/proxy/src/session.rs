@@ -94,7 +94,8 @@ pub(crate) struct Inner {
     pub(crate) breaker: Mutex<Breaker>,
     stale: Mutex<HashMap<String, Stale>>,
     probed: Mutex<HashSet<String>>,
-    probes: Mutex<Vec<JoinHandle<()>>>,
+    /// What goes on beside the command: probes of cut hosts, and archives that are unpacked.
+    pub(crate) background: Mutex<Vec<JoinHandle<()>>>,
     start: Duration,
 }
 
@@ -112,7 +113,7 @@ impl Engine {
             breaker: Mutex::default(),
             stale: Mutex::default(),
             probed: Mutex::default(),
-            probes: Mutex::default(),
+            background: Mutex::default(),
             start: self.clock.elapsed(),
         };
         inner.restore_breaker();
@@ -165,10 +166,10 @@ impl Session {
             }
         }
         // A build may be over before a hanging host is known to hang; the drill's clock still has to say when it was.
-        let probes = std::mem::take(&mut *lock(&self.0.probes));
-        for probe in probes {
+        let background = std::mem::take(&mut *lock(&self.0.background));
+        for task in background {
             // One that was not done in time detected nothing, which is what the report then says.
-            let _ = tokio::time::timeout_at(deadline, probe).await;
+            let _ = tokio::time::timeout_at(deadline, task).await;
         }
         // Bodies that end at this moment write their note in a task of their own.
         while self.0.notes.n_open() > 0 && tokio::time::Instant::now() < deadline {
@@ -270,7 +271,7 @@ impl Inner {
                 inner.notes.detected(&host, inner.at_ms());
             }
         });
-        lock(&self.probes).push(probe);
+        lock(&self.background).push(probe);
     }
 }
 

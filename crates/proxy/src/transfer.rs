@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{StatusCode, header};
 use model::{Algorithm, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
+use registry::archive::{self, Completeness};
 use store::BlobWriter;
 
 use crate::breaker::Outcome;
@@ -34,12 +35,14 @@ struct Arrival {
     hashers: Vec<(Algorithm, ring::digest::Context)>,
     size_bytes: u64,
     held_back: Option<Bytes>,
+    /// The first bytes of the same content, which are lost.
+    repacked: Option<Sha256>,
 }
 
 impl Inner {
     /// Takes an upstream's answer with status 200 that is not an index.
     pub(crate) async fn transfer(
-        &self,
+        self: &Arc<Self>,
         want: &Want,
         reply: Reply,
         prior: Prior,
@@ -83,13 +86,20 @@ impl Inner {
             None => Proof::FirstSeen,
             Some(expectation) => {
                 let proof = expectation.proof;
-                return match self.verify(want, arrival, expectation) {
+                return match self.verify(want, arrival, expectation).await {
                     Ok(arrival) => self.settle(want, saved, &prior, arrival, flight, proof).await,
                     Err(end) => end,
                 };
             }
         };
-        if is_played || !is_delimited {
+        let completeness = match is_delimited {
+            true => Completeness::Whole,
+            false => completeness(&arrival).await,
+        };
+        if completeness == Completeness::Cut {
+            return self.broken_off(want, prior, flight, "the archive has no end");
+        }
+        if is_played || completeness == Completeness::Unknown {
             let reason = "nobody vouches for it, and its end could not be told from a broken connection";
             return self.hand_over(saved, arrival, flight, reason).await;
         }
@@ -150,9 +160,20 @@ impl Inner {
     }
 
     /// Compares what came with what is vouched for.
-    fn verify(&self, want: &Want, mut arrival: Arrival, expectation: Expectation) -> Result<Arrival, End> {
+    async fn verify(
+        &self,
+        want: &Want,
+        mut arrival: Arrival,
+        expectation: Expectation,
+    ) -> Result<Arrival, End> {
         let digests = arrival.digests();
         if digests.iter().any(|digest| expectation.digests.accepts(digest)) {
+            return Ok(arrival);
+        }
+        if let Some(first) = expectation.first
+            && self.is_repacked(&first, arrival.file.as_ref()).await
+        {
+            arrival.repacked = Some(first);
             return Ok(arrival);
         }
         let got = digests.first().map_or_else(String::new, Digest::to_string);
@@ -178,7 +199,7 @@ impl Inner {
 
     /// Puts a whole and verified arrival into the store, and only then shows its last chunk.
     async fn settle(
-        &self,
+        self: &Arc<Self>,
         want: &Want,
         saved: Vec<SavedHeader>,
         prior: &Prior,
@@ -197,15 +218,23 @@ impl Inner {
         let landed = Held {
             proof,
             immutable: want.kind() == Kind::File,
+            name: self.content_name(want),
             ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob)
         };
-        match self.write_down(want, prior.known(), &landed) {
+        let written = match arrival.repacked {
+            Some(before) => self.write_repacked(want, before, &landed),
+            None => self.write_down(want, prior.known(), &landed),
+        };
+        match written {
             Ok(()) => {}
             Err(NotKept::First(first)) => return self.give_first(want, *first, flight),
             Err(NotKept::Because(reason)) => return self.hand_over(saved, arrival, flight, &reason).await,
         }
         if let Some(last) = arrival.held_back.take() {
             flight.push(last, FileState::Written).await;
+        }
+        if proof == Proof::FirstSeen {
+            self.note_tree(want, landed.sha256, arrival.file.as_ref(), landed.size_bytes);
         }
         End::Landed {
             held: Arc::new(landed),
@@ -222,6 +251,15 @@ impl Inner {
             self.journal(want.host(), Event::Changed { key: want.key.clone(), before, after: landed.sha256 });
         }
         Ok(())
+    }
+
+    /// Lets other bytes of the same content stand in for the first ones, which are lost.
+    fn write_repacked(&self, want: &Want, before: Sha256, landed: &Held) -> Result<(), NotKept> {
+        let key = || want.key.clone();
+        let kept = Event::Kept { key: key(), held: landed.clone() };
+        let repacked = Event::Repacked { key: key(), before, after: landed.sha256 };
+        let recorded = self.engine.store.record(vec![kept, repacked]);
+        recorded.map_err(|error| NotKept::Because(not_stored(&error)))
     }
 
     /// Gives the clients the first bytes in place of others that came at the same moment.
@@ -256,6 +294,15 @@ impl Inner {
     }
 }
 
+/// Returns whether an archive says itself that it has its end, where the connection does not.
+async fn completeness(arrival: &Arrival) -> Completeness {
+    let Some(Ok(mut file)) = arrival.file.as_ref().map(File::try_clone) else {
+        return Completeness::Unknown;
+    };
+    let judged = tokio::task::spawn_blocking(move || archive::completeness(&mut file)).await;
+    judged.ok().and_then(Result::ok).unwrap_or(Completeness::Unknown)
+}
+
 /// Returns why an answer cannot be what was asked for: a web page where a file or another kind of document was.
 fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&Held>) -> Option<String> {
     let is_page = |headers: &[SavedHeader]| {
@@ -281,7 +328,15 @@ impl Arrival {
             .into_iter()
             .map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring())))
             .collect();
-        Self { writer: None, file: None, trouble: None, hashers, size_bytes: 0, held_back: None }
+        Self {
+            writer: None,
+            file: None,
+            trouble: None,
+            hashers,
+            size_bytes: 0,
+            held_back: None,
+            repacked: None,
+        }
     }
 
     /// Hashes and writes a chunk; returns where the chunk before it is.

@@ -22,11 +22,13 @@ pub(crate) struct Expectation {
     pub(crate) vouched_by: String,
     /// What bytes are that meet it: the first bytes seen vouch for nothing but themselves.
     pub(crate) proof: Proof,
+    /// The first bytes seen, where it is they that vouch.
+    pub(crate) first: Option<Sha256>,
 }
 
 impl Expectation {
     const fn verified(digests: DigestSet, vouched_by: String) -> Self {
-        Self { digests, vouched_by, proof: Proof::Verified }
+        Self { digests, vouched_by, proof: Proof::Verified, first: None }
     }
 }
 
@@ -214,9 +216,10 @@ impl Inner {
         if let Some(vouched) = self.vouched(want).await {
             return Some(vouched);
         }
-        let first = prior.first_bytes()?;
-        let digests = Digest::from(first.sha256).into();
-        Some(Expectation { digests, vouched_by: "the first bytes seen".to_owned(), proof: first.proof })
+        let (sha256, proof) = prior.first_bytes().map(|first| (first.sha256, first.proof))?;
+        let digests = Digest::from(sha256).into();
+        let vouched_by = "the first bytes seen".to_owned();
+        Some(Expectation { digests, vouched_by, proof, first: Some(sha256) })
     }
 
     async fn vouched(self: &Arc<Self>, want: &Want) -> Option<Expectation> {

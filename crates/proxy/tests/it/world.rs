@@ -21,8 +21,16 @@ use store::Store;
 pub(crate) const NPM: &str = "registry.npmjs.org";
 pub(crate) const WEB: &str = "web.example";
 /// Every host that the fake stands for.
-const HOSTS: [&str; 6] =
-    [NPM, WEB, "elsewhere.example", "index.crates.io", "static.crates.io", "api.osv.dev"];
+const HOSTS: [&str; 8] = [
+    NPM,
+    WEB,
+    "elsewhere.example",
+    "index.crates.io",
+    "static.crates.io",
+    "api.osv.dev",
+    "api.github.com",
+    "codeload.github.com",
+];
 pub(crate) const FRESH_FOR: Duration = Duration::from_secs(120);
 /// More than stays in memory, so that followers read the file as well.
 pub(crate) const LARGE_BYTES: usize = 6 << 20;

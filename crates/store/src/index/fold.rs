@@ -40,6 +40,13 @@ pub(crate) fn apply(generations: &mut Vec<Held>, event: &Event) {
             };
             generations.insert(place, held.clone());
         }
+        // The first bytes are lost, and these hold the same.
+        Event::Repacked { after, .. } => {
+            if let Some(place) = generations.iter().rposition(|held| held.sha256 == *after) {
+                let held = generations.remove(place);
+                generations.push(held);
+            }
+        }
         Event::Confirmed { sha256, at, .. } => {
             if let Some(held) = generations.iter_mut().rev().find(|held| held.sha256 == *sha256) {
                 held.confirmed_at = held.confirmed_at.max(*at);
@@ -80,6 +87,20 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
     match event {
         Event::Kept { key, held } => kept(transaction, seq, key, held)?,
         Event::Confirmed { key, sha256, .. } => changed(transaction, key, Some(sha256), event)?,
+        Event::Unpacked { sha256, tree, .. } => {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO trees VALUES (?1, ?2)")?
+                .execute([sha256.to_string(), tree.to_string()])?;
+        }
+        Event::Repacked { key, after, .. } => {
+            transaction
+                .prepare_cached(
+                    "UPDATE objects SET newest = coalesce((SELECT max(seq) FROM generations
+                     WHERE object = id AND sha256 = ?4), newest)
+                     WHERE url = ?1 AND method = ?2 AND variant = ?3",
+                )?
+                .execute(params![key.url.as_str(), key.method.to_string(), key.variant, after.to_string()])?;
+        }
         Event::Gone { key, .. } => changed(transaction, key, None, event)?,
         Event::Ran { run_id, command, directory, is_drill, .. } => {
             let command = serde_json::to_string(command).map_err(std::io::Error::from)?;
@@ -122,6 +143,11 @@ fn kept(transaction: &Transaction<'_>, seq: u64, key: &ObjectKey, held: &Held) -
         text,
         lookup::seal(object, &text)
     ])?;
+    if let Some(name) = held.name.as_ref().filter(|_| held.status == 200) {
+        transaction
+            .prepare_cached("INSERT OR IGNORE INTO names VALUES (?1, ?2)")?
+            .execute(params![name, seq])?;
+    }
     Ok(())
 }
 

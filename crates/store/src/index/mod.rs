@@ -20,7 +20,9 @@ pub(crate) use fold::{apply, fold, needs};
 pub(crate) use list::{
     ATTENTION, count, down, each_object, newest as newest_entries, newest_recording, run, since,
 };
-pub(crate) use lookup::{belongs_to, blob_size, generations, head, knows_host, newest, newest_at, variants};
+pub(crate) use lookup::{
+    belongs_to, blob_size, first_named, generations, head, knows_host, newest, newest_at, tree_of, variants,
+};
 pub(crate) use place::Place;
 
 use crate::error::IndexError;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Place, Position};
 use crate::error::IndexError;
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// `Outl`, which tells an index from any other SQLite database.
 const APPLICATION: u32 = 0x4f75_746c;
 /// Writers take turns under the journal's lock; this is for a backup tool that holds the file for a moment.
@@ -30,6 +30,8 @@ CREATE INDEX objects_host ON objects (host);
 CREATE TABLE generations (seq INTEGER PRIMARY KEY, object INTEGER NOT NULL, sha256 TEXT NOT NULL, held TEXT NOT NULL,
     seal INTEGER NOT NULL);
 CREATE INDEX generations_object ON generations (object, seq);
+CREATE TABLE names (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE trees (sha256 TEXT PRIMARY KEY, tree TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE needs (sha256 TEXT NOT NULL, subject TEXT NOT NULL, size_bytes INTEGER, PRIMARY KEY (sha256, subject)) WITHOUT ROWID;
 CREATE TABLE runs (seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL, directory TEXT NOT NULL, command TEXT NOT NULL, is_drill INTEGER NOT NULL);
 CREATE INDEX runs_id ON runs (run_id);

@@ -1,0 +1,150 @@
+//! Archives of forges: redirects followed inside, one file at many addresses, and the same content packed anew.
+
+use fakes::{Answer, tar_gz};
+use model::{Event, ObjectUrl, Sha256};
+use proxy::Ending;
+use registry::{Coordinate, Pin};
+
+use crate::world::*;
+
+const COMMIT: &str = "f16e1d5863e37f8d8c2a01719f5b34baa2b714d3";
+const GITHUB: &str = "api.github.com";
+const CODELOAD: &str = "codeload.github.com";
+const FILES: [(&str, &str); 2] = [("composer.json", "{}"), ("src/a.php", "<?php")];
+
+fn path() -> String {
+    format!("/repos/acme/one/zipball/{COMMIT}")
+}
+
+fn url() -> String {
+    format!("https://{GITHUB}{}", path())
+}
+
+/// A world whose archive lies behind a signed address.
+fn behind(location: &str, body: Vec<u8>) -> World {
+    let world = World::new();
+    world.upstream.put(GITHUB, &path(), Answer::status(302).header("location", location));
+    world.upstream.put(CODELOAD, "/signed?token=S3CRET", Answer::file(body));
+    world
+}
+
+fn signed() -> String {
+    format!("https://{CODELOAD}/signed?token=S3CRET")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_followed_inside_and_the_stable_address_is_the_name() {
+    let body = tar_gz("acme-one", &FILES);
+    let world = behind(&signed(), body.clone());
+    let session = world.session();
+    let bearer = [("authorization", "Bearer t")];
+    ask(&session, "GET", &url(), &bearer, b"").await.is(200, &body);
+    let log = world.upstream.log();
+    assert_eq!(log.len(), 2);
+    assert!(log[0].headers.contains_key("authorization"));
+    assert!(!log[1].headers.contains_key("authorization"), "another host does not hear it");
+    let findings = finish(&session).await;
+    assert_eq!((findings.exchanges.len(), findings.hosts[CODELOAD].n_followed), (1, 1));
+    get(&world.session(), &url()).await.is(200, &body);
+    get(&world.drill("all"), &url()).await.is(200, &body);
+    let journal = format!("{:?}", world.events());
+    assert!(!journal.contains("S3CRET") && journal.contains(COMMIT));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_that_lead_inwards_or_nowhere_are_refused() {
+    for target in
+        ["http://127.0.0.1:1/x", "http://169.254.169.254/latest", "http://localhost/x", "file:///etc/passwd"]
+    {
+        let world = behind(target, Vec::new());
+        let got = get(&world.session(), &url()).await;
+        assert_eq!(got.status, 503, "{target}");
+        assert_eq!(world.upstream.log().len(), 1, "{target}");
+        assert_eq!(world.held(&url()), None, "{target}");
+    }
+    let world = behind(&url(), Vec::new());
+    assert_eq!(get(&world.session(), &url()).await.status, 503, "a circle");
+    assert!(world.upstream.log().len() <= 6);
+}
+
+fn composer_pin(address: &str) -> Pin {
+    Pin {
+        coordinate: Some(Coordinate {
+            ecosystem: "composer",
+            registry: registry::ANY_REGISTRY.to_owned(),
+            name: "acme/one".to_owned(),
+            version: COMMIT.to_owned(),
+            file: None,
+        }),
+        url: Some(ObjectUrl::parse(address).unwrap()),
+        digests: model::DigestSet::default(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_is_found_by_its_commit_wherever_it_lies() {
+    let body = tar_gz("acme-one", &FILES);
+    let world = behind(&signed(), body.clone());
+    get(&world.pinned(vec![composer_pin(&url())]), &url()).await.is(200, &body);
+    // Another project's lock has it at a mirror, which is not there.
+    let mirror = format!("https://codeload.github.com/moved/one/legacy.zip/{COMMIT}");
+    world.upstream.clear_log();
+    let session = world.pinned(vec![composer_pin(&mirror)]);
+    get(&session, &mirror).await.is(200, &body);
+    assert!(world.upstream.log().is_empty(), "nobody needs to be asked");
+    assert!(matches!(ending(&session).await, Ending::Object { .. }));
+    // Without a lock nobody knows that it is the same file.
+    assert_eq!(get(&world.session(), &mirror).await.status, 404);
+}
+
+/// Keeps an archive, loses its bytes, and lets the forge give `again`.
+async fn lost_and_fetched_again(again: Vec<u8>) -> (World, Got) {
+    let first = tar_gz("acme-one", &FILES);
+    let world = behind(&signed(), first.clone());
+    let session = world.session();
+    get(&session, &url()).await.is(200, &first);
+    finish(&session).await;
+    assert_eq!(world.n_events(|event| matches!(event, Event::Unpacked { .. })), 1);
+    world.damage(&Sha256::of(&first));
+    world.upstream.put(CODELOAD, "/signed?token=S3CRET", Answer::file(again));
+    let again = get(&world.session(), &url()).await;
+    (world, again)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_bytes_of_the_same_content_heal_what_is_lost() {
+    let repacked = tar_gz("another-top", &FILES);
+    let (world, got) = lost_and_fetched_again(repacked.clone()).await;
+    got.is(200, &repacked);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Repacked { .. })), 1, "a note");
+    assert_eq!(world.n_events(|event| matches!(event, Event::Quarantined { .. })), 0);
+    get(&world.drill("all"), &url()).await.is(200, &repacked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_content_does_not() {
+    let (world, got) =
+        lost_and_fetched_again(tar_gz("acme-one", &[FILES[0], ("src/a.php", "<?php evil")])).await;
+    got.is_refused();
+    assert_eq!(world.n_events(|event| matches!(event, Event::Quarantined { .. })), 1);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Repacked { .. })), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_without_a_length_is_whole_when_it_says_so() {
+    let archive = tar_gz("acme-one", &FILES);
+    let check = async |body: &[u8], is_kept: bool| {
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/gzip\r\n\r\n";
+        let world = World::with_raw([head, body].concat());
+        let session = world.session();
+        let got = get(&session, "http://raw.example/archive.tar.gz").await;
+        match is_kept {
+            true => drop(got.is(200, body)),
+            false => drop(got.is_refused()),
+        }
+        let is_object = matches!(ending(&session).await, Ending::Object { .. });
+        assert_eq!(is_object, is_kept);
+    };
+    check(&archive, true).await;
+    check(&archive[..archive.len() / 2], false).await;
+}
