@@ -55,7 +55,8 @@ pub enum WriteError {
         /// The system's reason.
         source: Arc<io::Error>,
     },
-    /// The index could not be brought up to date; what the journal has is durable all the same.
+    /// The index could not be asked, or is too far behind, and without it entries get no numbers. One that is merely
+    /// behind the journal is no error: it catches up.
     #[error("could not update the index")]
     Index {
         /// The reason.

@@ -20,7 +20,7 @@ const N_BEHIND_MAX: usize = 65_536;
 pub(crate) enum Caught {
     /// It has everything.
     Up,
-    /// It could not take what is new.
+    /// It could not take what is new; lookups see that through the overlay.
     Behind { source: IndexError },
 }
 
@@ -37,6 +37,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Desk {
     pub(crate) journal: Journal,
     index: IndexWriter,
+    /// The last numbers of subjects in entries that the index could not take.
+    behind: HashMap<String, u64>,
 }
 
 impl Desk {
@@ -57,7 +59,7 @@ impl Desk {
             }
             opened => opened?,
         };
-        Ok(Self { journal, index })
+        Ok(Self::new(journal, index))
     }
 
     /// Opens the journal and makes an index in memory, without a lock: others may append meanwhile.
@@ -69,7 +71,11 @@ impl Desk {
             compare(&mut journal, &home.join("journal"), &position);
         }
         let index = IndexWriter::in_memory(&journal)?;
-        Ok(Self { journal, index })
+        Ok(Self::new(journal, index))
+    }
+
+    fn new(journal: Journal, index: IndexWriter) -> Self {
+        Self { journal, index, behind: HashMap::new() }
     }
 
     fn open_index(home: &Path, journal: &mut Journal) -> Result<IndexWriter, IndexError> {
@@ -100,7 +106,7 @@ impl Desk {
         }
         journal.mend_tail()?;
         let (index, whole) = IndexWriter::rebuild_from_good(&path, &journal)?;
-        Ok((Self { journal, index }, whole))
+        Ok((Self::new(journal, index), whole))
     }
 
     /// Returns how many entries the index has.
@@ -118,23 +124,30 @@ impl Desk {
         }
         let (index, _) = IndexWriter::rebuild(&path, &self.journal)?;
         self.index = index;
+        self.behind.clear();
         shared.overlay_mut().retire();
         Ok(())
     }
 
     /// Reads what others appended and folds what is not folded yet.
-    ///
-    /// Where the index cannot take it, because its disk is full, lookups see it through the overlay meanwhile.
     pub(crate) fn catch_up(&mut self, shared: &Shared) -> Result<Caught, IndexError> {
         self.journal.refresh()?;
         mend_tail(&mut self.journal);
         self.index.renew(&self.journal)?;
         shared.index.renew();
         let lines = unfolded(&self.journal, &self.index)?;
-        let caught = match self.fold(shared, &lines) {
+        self.fold_or_fall_behind(shared, &lines)
+    }
+
+    /// Folds everything that the journal has and the index does not.
+    ///
+    /// Where the index cannot take it, because its disk is full, lookups see it through the overlay meanwhile.
+    fn fold_or_fall_behind(&mut self, shared: &Shared, lines: &[Line]) -> Result<Caught, IndexError> {
+        let caught = match self.fold(shared, lines) {
             Ok(()) => {
                 // What waited may have been folded by somebody else.
                 shared.overlay_mut().retire();
+                self.behind.clear();
                 Caught::Up
             }
             Err(source) if source.is_corrupt() => return Err(source),
@@ -145,6 +158,7 @@ impl Desk {
                     return Err(source);
                 }
                 shared.overlay_mut().fall_behind(&lines);
+                self.behind = lines.into_iter().map(|line| (line.subject, line.subject_seq)).collect();
                 Caught::Behind { source }
             }
         };
@@ -153,31 +167,43 @@ impl Desk {
     }
 
     /// Appends what waits. Each item's outcome is told through `done`, in order.
+    ///
+    /// An index that could not take what is in the journal keeps nobody from appending: it catches up later.
     pub(crate) fn append(
         &mut self,
         shared: &Shared,
         items: &mut Vec<Item>,
         mut done: impl FnMut(Item, Outcome),
     ) -> Result<(), WriteError> {
-        // An index that is behind does not know the subjects' numbers.
+        // Without it the subjects' numbers are not known.
         match self.catch_up(shared) {
-            Ok(Caught::Up) => {}
-            Ok(Caught::Behind { source }) | Err(source) => return Err(index_failed(source)),
+            Err(source) if source.is_corrupt() => self.rebuild_index(shared).map_err(index_failed)?,
+            caught => report_behind(caught.map_err(index_failed)?),
         }
         while !items.is_empty() {
             let (outcomes, lines) = self.append_some(items)?;
             let appended: Vec<Item> = items.drain(..outcomes.len()).collect();
             shared.overlay_mut().note_appended(appended.last().map_or(0, |item| item.upto));
-            let folded = self.fold(shared, &lines);
-            // Answered only now, so that whoever appended sees it; durable it is also if the index failed.
+            let folded = self.take_up(shared, lines);
+            // Answered only now, so that whoever appended sees it.
             for (item, outcome) in appended.into_iter().zip(outcomes) {
                 done(item, outcome);
             }
-            folded.map_err(index_failed)?;
-            shared.note_folded(self.journal.stamp());
+            if let Err(source) = folded {
+                // It is durable, and seen through the overlay; the next append finds out what can be done.
+                tracing::warn!(error = %source, "the index could not take what is in the journal");
+            }
         }
         self.index.tidy();
         Ok(())
+    }
+
+    /// Folds what was just appended, and what the index could not take before.
+    fn take_up(&mut self, shared: &Shared, mut lines: Vec<Line>) -> Result<(), IndexError> {
+        if !self.behind.is_empty() {
+            lines = unfolded(&self.journal, &self.index)?;
+        }
+        self.fold_or_fall_behind(shared, &lines).map(report_behind)
     }
 
     /// Appends with one write as many items as fit; returns what became of each of them.
@@ -215,7 +241,10 @@ impl Desk {
         if let Some(head) = heads.get(subject) {
             return Ok(*head);
         }
-        let head = self.index.head(subject).map_err(index_failed)?;
+        let head = match self.behind.get(subject) {
+            Some(head) => *head,
+            None => self.index.head(subject).map_err(index_failed)?,
+        };
         heads.insert(subject.to_owned(), head);
         Ok(head)
     }
@@ -269,6 +298,12 @@ fn compare(journal: &mut Journal, folder: &Path, position: &Position) {
     let hash = if position.seq == journal.seq { Some(journal.hash) } else { hash_at(folder, position.seq) };
     if hash.is_some_and(|hash| hash != position.hash) {
         journal.damage = Some(format!("entry {} is another than was written", position.seq));
+    }
+}
+
+fn report_behind(caught: Caught) {
+    if let Caught::Behind { source } = caught {
+        tracing::warn!(error = %source, "the index is behind the journal");
     }
 }
 
