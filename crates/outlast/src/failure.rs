@@ -38,6 +38,18 @@ impl Failure {
         self
     }
 
+    /// Adds to the next step what comes after it.
+    pub(crate) fn then(mut self, next: &str) -> Self {
+        self.hint = Some(self.hint.map_or_else(|| next.to_owned(), |hint| format!("{hint}; then {next}")));
+        self
+    }
+
+    /// Says what the failure means one level up.
+    pub(crate) fn context(mut self, what: impl Into<String>) -> Self {
+        self.error = self.error.context(what.into());
+        self
+    }
+
     /// Sets the exit code: `exec` keeps 1 and 3 for its command.
     pub(crate) fn exit_code(mut self, code: u8) -> Self {
         self.code = code;

@@ -61,11 +61,13 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
             .hint("evidence with other files beside it does not verify; name a new folder"));
     }
     let requests = requests(arguments)?;
+    // What keeps a drill from its verdict is neither a yes nor a no.
+    let open = |failure: Failure| if failure.code() == 2 { failure } else { failure.exit_code(INCONCLUSIVE) };
     // A home that is not there yet has no recorded run: that is said with the way out, like any other absence of one.
-    let store = home.store().map_err(|failure| failure.exit_code(INCONCLUSIVE))?;
+    let store = home.store().map_err(open)?;
     let mut worst = Verdict::Pass;
     for request in requests {
-        let verdict = block_on(run_drill(global, &home, &store, request))?;
+        let verdict = block_on(run_drill(global, &home, &store, request)).map_err(open)?;
         worst = match (worst, verdict) {
             (Verdict::Fail, _) | (_, Verdict::Fail) => Verdict::Fail,
             (Verdict::Inconclusive, _) | (_, Verdict::Inconclusive) => Verdict::Inconclusive,

@@ -117,6 +117,15 @@ fn say_troubles(global: &Global, done: &Done) {
             &format_args!("  output `{}` was not made, so no drill can compare it", output.display()),
         );
     }
+    if let Some(reason) = &done.unwritten {
+        let run_id = &record.run_id;
+        say(
+            global,
+            &format_args!(
+                "  the run is recorded, and `runs/{run_id}/record.json` could not be written ({reason}); hint: free some space, and the next command writes it"
+            ),
+        );
+    }
     for lock in &done.unread_locks {
         say(global, &format_args!("  a lock file could not be read: {lock}"));
     }

@@ -74,3 +74,17 @@ fn the_caller_records_and_drills_and_stays_who_they_are() {
     let folder = world.evidence().pop().unwrap();
     assert_eq!(read_json(&folder.join("report.json"))["containment"], "sealed");
 }
+
+#[test]
+fn an_output_that_its_maker_made_unreadable_is_said_to_be_one() {
+    let world = World::new();
+    give_to_nobody(&world);
+    let run = |script: &str| as_nobody(&world, &["exec", "--output", "made", "--", "sh", "-c", script]);
+    let done = run("mkdir -m 000 made").expect(125);
+    done.says("the command itself ended with exit code 0; its run is not recorded")
+        .says("because: the outputs could not be read")
+        .says("hint: make the outputs readable");
+    assert_eq!(entries(&world.own().join("runs")).len(), 0);
+    run("chmod 700 made && echo good > made/a").expect(0);
+    assert_eq!(world.newest_record()["outputs"][0]["path"], "made/a");
+}

@@ -26,9 +26,6 @@ use crate::tasks::space::Space;
 /// The largest record that is read back; one with 100,000 objects has 40 MB.
 const RECORD_BYTES_MAX: u64 = 512 << 20;
 
-/// The exit code of a drill that could not be held.
-const INCONCLUSIVE: u8 = 3;
-
 /// A drill that was asked for.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -64,13 +61,7 @@ pub(crate) async fn run(
     store.check_writable()?;
     let key = key(home)?;
     let record = recorded(store, &order, request.run.as_ref())?;
-    let done =
-        hold(global, home, store, &request, order, record.copies_bytes).await.map_err(
-            |failure| match failure.code() {
-                2 => failure,
-                _ => failure.exit_code(INCONCLUSIVE),
-            },
-        )?;
+    let done = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
     let recorded = RecordedRun::from(&record);
     let judge = |previous_sha256| {
         let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
@@ -78,7 +69,7 @@ pub(crate) async fn run(
         let journal = journal(&request.scenario, &done, &report);
         (report, journal)
     };
-    let (report, folder) = chain::append(home, store, &key, judge)?;
+    let (report, folder) = chain::append(home, store, &key, judge).map_err(unfinished)?;
     if let Evidence::Also(other) = &request.evidence {
         chain::copy(&folder, other)?;
     }
@@ -111,6 +102,18 @@ async fn hold(
     drop(done);
     say(global, &"outlast: it failed while memory ran short, which says nothing; again, on disk");
     run::run(home, store, task(Space::Disk)).await
+}
+
+/// Says of a drill that could not be held, or whose run could not be recorded, what it is worth.
+fn no_verdict(failure: Failure) -> Failure {
+    failure.context("the drill came to no verdict and leaves no evidence")
+}
+
+/// Says of a drill that was judged and not written down what becomes of it.
+fn unfinished(failure: Failure) -> Failure {
+    failure.context(
+        "the evidence of the drill could not be finished; if it is whole, the next command gives it its place",
+    )
 }
 
 fn key(home: &Home) -> Result<SigningKey, Failure> {

@@ -1,5 +1,6 @@
 //! Runs one command in one room and writes down what it did.
 
+mod keep;
 mod observed;
 
 use std::path::{Path, PathBuf};
@@ -8,14 +9,13 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
-use model::{Containment, Cut, Event, Record, RunId, Timestamp};
+use model::{Containment, Cut, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan};
 use sandbox::{Plan, RoomError};
 use store::Store;
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::mend;
 use crate::project;
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
@@ -65,6 +65,8 @@ pub(crate) struct Done {
     pub(crate) unread_locks: Vec<String>,
     /// Named outputs that the command did not make.
     pub(crate) absent_outputs: Vec<PathBuf>,
+    /// Why the record, which is durable, has no file of its own yet.
+    pub(crate) unwritten: Option<String>,
     /// Whether the copies lay in memory, and it ran short.
     pub(crate) was_short: bool,
     /// Waits, when it is dropped, until the copies of the room are removed. A large build takes seconds: whoever waits
@@ -109,7 +111,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         heard: heard.clone(),
     });
     let mut lived = live(&plan, door, &task, &caller).await?;
-    let outputs = project::outputs(&lived.project, &task.outputs).map_err(|error| own(error.into()))?;
+    let outputs = project::outputs(&lived.project, &task.outputs)
+        .map_err(|error| own(keep::unread_outputs(error, lived.exit_code)))?;
     let absent_outputs = absent(&lived.project, &task.outputs);
     let copies_bytes = lived.copies_bytes(&task);
     lived.let_go();
@@ -129,7 +132,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         refused: heard.refused(),
     };
     let record = record::record(run, &findings, &heard.passed());
-    keep(home, store, &record, task.purpose).map_err(own)?;
+    let unwritten = keep::keep(home, store, &record, task.purpose)
+        .map_err(|failure| own(keep::unrecorded(failure, &record)))?;
     Ok(Done {
         record,
         findings,
@@ -138,6 +142,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         masked,
         unread_locks,
         absent_outputs,
+        unwritten,
         was_short: lived.was_short,
         _lived: lived,
     })
@@ -204,7 +209,10 @@ async fn live(plan: &Plan, door: Arc<Door>, task: &Task, caller: &Caller) -> Res
     let clock = host::Clock::real();
     let room = match sandbox::open(plan, &helper).await {
         Ok(room) => room,
-        Err(RoomError::NotPossible { why }) if task.fallback == Fallback::Observe => {
+        // Without a room there are no copies, and what is to be run on copies is not run on the user's own folders.
+        Err(RoomError::NotPossible { why })
+            if task.fallback == Fallback::Observe && task.copies == Copies::Own =>
+        {
             return observed::live(plan, door, task, caller, why).await;
         }
         Err(error) => return Err(explain(error)),
@@ -281,28 +289,6 @@ fn containment_reasons(home: &Home, lived: &Lived) -> Vec<String> {
         reasons.push(format!("not looked into, by `exec.passthrough`: {}", exec.passthrough.join(", ")));
     }
     reasons
-}
-
-/// Writes the record down: when this returns, it and everything it names are durable.
-fn keep(home: &Home, store: &Store, record: &Record, purpose: Purpose) -> Result<(), Failure> {
-    let bytes = serde_json::to_vec_pretty(record).map_err(Failure::no)?;
-    let blob = store.put(&bytes)?;
-    store.record(vec![Event::Ran {
-        run_id: record.run_id.clone(),
-        record: blob.sha256,
-        command: record.command.clone(),
-        directory: record.directory.clone(),
-        exit_code: record.exit_code,
-        containment: record.containment,
-        hosts: record.hosts.iter().map(|host| (host.host.clone(), host.kept)).collect(),
-        is_drill: purpose == Purpose::Drill,
-    }])?;
-    store.flush()?;
-    let folder = home.run(&record.run_id);
-    let _writing = mend::writing(&home.path)?;
-    host::file::create_folder(&folder)?;
-    host::file::write_atomically(&folder.join("record.json"), &bytes)?;
-    Ok(())
 }
 
 /// Returns a failure of a run that never began.

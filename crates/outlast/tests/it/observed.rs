@@ -1,0 +1,130 @@
+//! A machine that allows no namespaces: a command runs with its environment alone, and every result says so.
+//!
+//! Such a machine is a user namespace in which no further one may be made, and a command without capabilities in it.
+
+use std::fs;
+
+use fakes::{Answer, Upstream};
+
+use crate::clients::{cargo_project, npm_project};
+use crate::git::placed;
+use crate::world::{Done, OUTLAST, World, finish, texts};
+
+const FORBID: &str = "echo 0 > /proc/sys/user/max_user_namespaces && \
+                      exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- \"$@\"";
+const URL: &str = "https://files.example.com/a.txt";
+
+/// Runs a program where no namespace may be made.
+fn without_namespaces(world: &World, words: &[&str]) -> Done {
+    let mut command = world.command("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", FORBID, "sh"]).args(words);
+    finish(&mut command, b"")
+}
+
+fn outlast(world: &World, arguments: &[&str]) -> Done {
+    without_namespaces(world, &[&[OUTLAST], arguments].concat())
+}
+
+/// A world with a host at a loopback upstream that serves [`URL`].
+fn scene() -> (World, Upstream) {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+    placed(&world, &upstream, "files.example.com");
+    (world, upstream)
+}
+
+#[test]
+fn namespaces_are_really_refused_there() {
+    let world = World::new();
+    for namespace in ["--user", "--mount", "--net"] {
+        assert_ne!(without_namespaces(&world, &["unshare", namespace, "true"]).code, 0, "{namespace}");
+        finish(world.command("unshare").args(["--user", namespace, "true"]), b"").expect(0);
+    }
+}
+
+#[test]
+fn a_command_goes_through_outlast_by_its_environment_and_the_run_says_observed() {
+    let (world, _upstream) = scene();
+    let command = ["exec", "--", "curl", "-fsS", URL];
+    let done = outlast(&world, &command)
+        .expect(0)
+        .says(", observed, exit code 0")
+        .says("kept      files.example.com");
+    assert_eq!(done.stdout, "kept\n");
+    done.says("observed, not sealed: ").says("user namespaces");
+    let record = world.newest_record();
+    assert_eq!(record["containment"], "observed");
+    assert!(record["containment_reasons"][0].as_str().unwrap().contains("user namespaces"), "{record:#}");
+    assert_eq!((texts(&record["objects"], "url"), &record["hosts"][0]["kept"]), (vec![URL], &true.into()));
+
+    // What does not go through it is what makes the difference.
+    let past =
+        ["exec", "--", "sh", "-c", "curl -sS --noproxy '*' -o /dev/null http://127.0.0.1:9/; test $? = 7"];
+    outlast(&world, &past).expect(0);
+    assert_eq!(world.newest_record()["objects"], serde_json::json!([]));
+
+    // Where namespaces are allowed, the same is sealed.
+    let sealed = world.outlast(&command).expect(0).says(", sealed, exit code 0");
+    assert!(!sealed.stderr.contains("not sealed"), "{}", sealed.stderr);
+}
+
+#[test]
+fn cargo_fetches_there_too() {
+    let world = cargo_project();
+    outlast(&world, &["exec", "--", "cargo", "fetch"]).expect(0).says(", observed, ");
+    let record = world.newest_record();
+    let urls = texts(&record["objects"], "url");
+    assert!(urls.iter().any(|url| url.contains("itoa")), "{urls:?}");
+    assert!(record["hosts"].as_array().unwrap().iter().all(|host| host["kept"] == true), "{record:#}");
+
+    // A sealed drill of what was recorded observed is as good as any.
+    world.drill(&["cargo", "fetch"]).expect(0).says("PASS");
+    let not_tested = world.newest_report()["not_tested"].to_string();
+    assert!(not_tested.contains("its room was not sealed"), "{not_tested}");
+}
+
+#[test]
+fn what_needs_a_room_is_refused_and_not_begun() {
+    let (world, _upstream) = scene();
+    for flag in ["--require-sealed", "--fresh"] {
+        let script = ["--", "sh", "-c", "touch begun"];
+        let done = outlast(&world, &[&["exec", flag], &script[..]].concat()).expect(125);
+        done.says("user namespaces").says("hint: allow unprivileged user namespaces");
+        assert!(!world.project().join("begun").exists(), "{flag}");
+        world.outlast(&[&["exec", flag], &script[..]].concat()).expect(0);
+        assert_eq!(fs::remove_file(world.project().join("begun")).is_ok(), flag == "--require-sealed");
+    }
+}
+
+#[test]
+fn a_drill_is_not_held_changes_nothing_and_says_it_leaves_no_evidence() {
+    let world = npm_project();
+    let command = ["npm", "ci", "--no-audit"];
+    world.record(&command).expect(0);
+    let drill = [&["drill", "--"], &command[..]].concat();
+    let done = outlast(&world, &drill).expect(3).says("the drill came to no verdict and leaves no evidence");
+    done.says("user namespaces").says("hint: allow unprivileged user namespaces");
+    assert!(!world.project().join("node_modules").exists());
+    assert_eq!((world.evidence().len(), fs::read_dir(world.own().join("runs")).unwrap().count()), (0, 1));
+    let status = world.outlast(&["status", "--json"]).expect(0).json();
+    let states = texts(&status["cells"], "state");
+    assert!(!states.is_empty() && states.iter().all(|state| *state == "claimed"), "{status:#}");
+
+    world.outlast(&drill).expect(0).says("PASS");
+    // Nor does it take anything from what was proved elsewhere.
+    outlast(&world, &drill).expect(3);
+    assert_eq!((world.evidence().len(), &world.newest_report()["verdict"]), (1, &"pass".into()));
+}
+
+#[test]
+fn a_drill_that_is_held_and_observed_leaves_evidence_and_does_not_pass() {
+    let (world, _upstream) = scene();
+    world.record(&["curl", "-fsS", URL]).expect(0);
+    world.drill(&["curl", "-fsS", URL]).expect(0).says("PASS");
+    let text = fs::read_to_string(world.own().join("outlast.toml")).unwrap();
+    world.configure(&format!("{text}[exec]\nallow_local = [9]\n"));
+    world.drill(&["curl", "-fsS", URL]).expect(3).says("INCONCLUSIVE").says("the room was not sealed");
+    let report = world.newest_report();
+    assert_eq!((&report["verdict"], &report["containment"]), (&"inconclusive".into(), &"observed".into()));
+    assert_eq!(world.evidence().len(), 2);
+}

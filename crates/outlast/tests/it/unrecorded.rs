@@ -1,0 +1,82 @@
+//! A command that ran and ended, and a home that could not take it: what is said, and what counts all the same.
+
+use fakes::{Answer, Upstream};
+
+use crate::git::placed;
+use crate::world::{Done, OUTLAST, World, entries, finish};
+
+const URL: &str = "https://files.example.com/a.txt";
+
+/// A world with a home that is there, and a host at a loopback upstream.
+fn scene() -> (World, Upstream) {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+    placed(&world, &upstream, "files.example.com");
+    world.outlast(&["exec", "-q", "--", "true"]).expect(0);
+    (world, upstream)
+}
+
+fn with_failpoints(world: &World, failpoints: &str, arguments: &[&str]) -> Done {
+    finish(world.command(OUTLAST).env("OUTLAST_FAILPOINTS", failpoints).args(arguments), b"")
+}
+
+#[test]
+fn how_the_command_ended_is_said_where_its_run_could_not_be_recorded() {
+    let check = |failpoint: &str, script: &str, said: &[&str]| {
+        let (world, _upstream) = scene();
+        let n_runs = || entries(&world.own().join("runs")).len();
+        let before = n_runs();
+        let done = with_failpoints(&world, failpoint, &["exec", "--", "sh", "-c", script]).expect(125);
+        let done = said.iter().fold(done, |done, said| done.says(said));
+        done.says("hint: ").says("then record the command again");
+        assert_eq!(n_runs(), before, "{failpoint}");
+        world.drill(&["sh", "-c", script]).expect(3).says("no run of this command");
+        // With space again it is recorded, and ends as it ends.
+        let code = if script.ends_with("exit 7") { 7 } else { 0 };
+        world.outlast(&["exec", "--", "sh", "-c", script]).expect(code);
+        world.outlast(&["store", "verify"]).expect(0);
+        assert_eq!(n_runs(), before + 1, "{failpoint}");
+    };
+    let fetch = format!("curl -fsSo a.txt {URL}");
+    let ended = "the command itself ended with exit code 0; its record could not be stored";
+    let object = ", nor perhaps all of the 1 object (5 B) that it fetched";
+    check("journal.append=nospace+", &fetch, &[ended, object, "no space left for the store"]);
+    check("journal.synced=broken+", &fetch, &[ended, object, "could not write to the store"]);
+    check("blob.synced=nospace+", "exit 7", &["ended with exit code 7; its record could not be stored\n"]);
+}
+
+#[test]
+fn what_the_journal_has_is_recorded_though_the_index_and_the_file_could_not_be_written() {
+    for failpoint in ["index.update=nospace+", "index.updated=broken+", "file.written=nospace+"] {
+        let (world, _upstream) = scene();
+        let fetch = ["curl", "-fsSo", "a.txt", URL];
+        let done = with_failpoints(&world, failpoint, &[&["exec", "--"], &fetch[..]].concat()).expect(0);
+        let is_said = done.stderr.contains("record.json` could not be written");
+        assert_eq!(is_said, failpoint.starts_with("file"), "{failpoint}: {}", done.stderr);
+        assert_eq!(entries(&world.own().join("runs")).len(), 2, "{failpoint}");
+        world.drill(&fetch).expect(0).says("PASS");
+        // The next command has written what was lacking.
+        assert_eq!(world.newest_record()["command"][0], "curl", "{failpoint}");
+        world.outlast(&["store", "verify"]).expect(0);
+    }
+}
+
+#[test]
+fn a_drill_that_could_not_be_written_down_is_neither_a_pass_nor_a_fail() {
+    let check = |failpoint: &str, said: &str, n_evidence: usize| {
+        let (world, _upstream) = scene();
+        let fetch = ["curl", "-fsSo", "a.txt", URL];
+        world.record(&fetch).expect(0);
+        world.drill(&fetch).expect(0);
+        let done = with_failpoints(&world, failpoint, &[&["drill", "--"], &fetch[..]].concat()).expect(3);
+        done.says(said).says("hint: ");
+        world.drill(&fetch).expect(0).says("PASS");
+        let listed = world.outlast(&["evidence", "list", "--json"]).expect(0).json();
+        assert_eq!(listed.as_array().unwrap().len(), n_evidence, "{failpoint}");
+        assert_eq!(world.evidence().len(), n_evidence, "{failpoint}");
+    };
+    check("journal.append=nospace+", "the drill came to no verdict and leaves no evidence", 2);
+    check("evidence.written=nospace+", "the evidence of the drill could not be finished", 2);
+    // It was whole, so that nobody can leave it out.
+    check("evidence.renamed=broken+", "the evidence of the drill could not be finished", 3);
+}
