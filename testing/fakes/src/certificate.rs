@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Expired,
     /// By a CA that nobody trusts.
     Foreign,
+    /// Good, but for another name.
+    WrongHost,
 }
 
 /// Which protocols a handshake offers.
@@ -86,6 +88,7 @@ impl Authorities {
 
     fn make(&self, name: &str, kind: Kind, protocols: Protocols) -> ServerConfig {
         let authority = if kind == Kind::Foreign { &self.foreign } else { &self.trusted };
+        let name = if kind == Kind::WrongHost { "another.example" } else { name };
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name for a certificate");
         params.distinguished_name.push(DnType::CommonName, name.chars().take(60).collect::<String>());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

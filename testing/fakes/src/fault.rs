@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Answer;
+use crate::site::Generation;
 
 /// One way in which an upstream fails, lies or is slow.
 #[derive(Debug, Clone)]
@@ -22,6 +23,16 @@ pub enum Fault {
     Reset,
     /// Announces the whole length, sends half of it and closes.
     Short,
+    /// Announces the whole length, sends this share of it and closes; with `on_first`, an upstream that can be resumed.
+    CutAt {
+        /// How much of what was asked for is sent, rounded down.
+        percent: u8,
+    },
+    /// Announces the whole length, sends this share of it and then nothing more, without closing.
+    StallAt {
+        /// How much of what was asked for is sent, rounded down.
+        percent: u8,
+    },
     /// Announces no length and closes cleanly after half of it; HTTP/2 has no such fault and resets the stream.
     ShortWithoutLength,
     /// Sends half of the body in chunks and closes without the last one.
@@ -36,20 +47,35 @@ pub enum Fault {
     SlowFirstByte(Duration),
     /// Answers 429 with Retry-After, in seconds.
     RetryAfter429(u64),
+    /// Answers 503 with Retry-After, in seconds.
+    RetryAfter503(u64),
     /// Redirects to the same address for ever.
     RedirectLoop,
+    /// Redirects to ever another address below the same path (plan it with `*`), so that no two are the same.
+    RedirectWithoutEnd,
     /// Redirects to this address.
     RedirectTo(String),
     /// Shows a certificate that ran out in 2021; for the host as a whole.
     ExpiredCertificate,
     /// Shows a certificate of a CA nobody trusts; for the host as a whole.
     ForeignCertificate,
+    /// Shows a certificate of the right CA for another name; for the host as a whole.
+    WrongHostCertificate,
     /// Closes the connection before the TLS handshake; for the host as a whole.
     NoHandshake,
+    /// Takes the connection and never answers the TLS handshake; for the host as a whole.
+    SilentHandshake,
     /// Gives another answer than the one that was put: an older one, `{}`, another package's.
     Older(Answer),
+    /// Answers as the whole upstream did when the generation was kept.
+    AsOf(Generation),
     /// Answers 200 with a body without a length that goes on for this many bytes.
     EndlessBody {
+        /// Where it ends all the same, so that a failing test ends.
+        bytes: u64,
+    },
+    /// Begins a well-formed document without a length, in which blanks follow for this many bytes.
+    EndlessIndex {
         /// Where it ends all the same, so that a failing test ends.
         bytes: u64,
     },
@@ -58,7 +84,14 @@ pub enum Fault {
 impl Fault {
     /// Returns whether it is played in the handshake and not in the answer.
     pub(crate) const fn is_of_the_handshake(&self) -> bool {
-        matches!(self, Self::ExpiredCertificate | Self::ForeignCertificate | Self::NoHandshake)
+        matches!(
+            self,
+            Self::ExpiredCertificate
+                | Self::ForeignCertificate
+                | Self::WrongHostCertificate
+                | Self::NoHandshake
+                | Self::SilentHandshake
+        )
     }
 }
 

@@ -6,10 +6,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::answer::Asked;
+use crate::answer::{Asked, Ranges};
 use crate::connection::Wire;
 use crate::play::{self, Body, Ending, Framing, Play, Script};
-use crate::site::Shared;
+use crate::site::Peer;
 
 /// More than any client sends as headers.
 const HEAD_MAX_BYTES: usize = 256 << 10;
@@ -24,7 +24,7 @@ pub(crate) enum After<W> {
 }
 
 /// Answers requests until the connection ends; `sni` names the host where a request does not.
-pub(crate) async fn serve<W: Wire>(mut wire: W, site: &Shared, sni: Option<&str>) -> io::Result<After<W>> {
+pub(crate) async fn serve<W: Wire>(mut wire: W, peer: &Peer, sni: Option<&str>) -> io::Result<After<W>> {
     let mut buffer = BytesMut::new();
     while let Some(asked) = read_request(&mut wire, &mut buffer, sni).await? {
         if asked.method == Method::CONNECT {
@@ -32,7 +32,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, site: &Shared, sni: Option<&str>
             return Ok(After::Tunnel(wire));
         }
         let is_last = asked.header("connection").eq_ignore_ascii_case("close");
-        match meet(asked, site).await {
+        match meet(asked, peer).await {
             Play::Hang => {
                 wait_for_the_end(&mut wire).await;
                 return Ok(After::Closed);
@@ -43,7 +43,12 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, site: &Shared, sni: Option<&str>
             }
             Play::Send(script) => {
                 let closes = script.ending == Ending::Cut || script.framing == Framing::Close;
+                let stalls = script.ending == Ending::Stall;
                 send(&mut wire, *script).await?;
+                if stalls {
+                    wait_for_the_end(&mut wire).await;
+                    return Ok(After::Closed);
+                }
                 if closes || is_last {
                     wire.shutdown().await?;
                     return Ok(After::Closed);
@@ -55,16 +60,23 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, site: &Shared, sni: Option<&str>
 }
 
 /// Asks the site, and runs a handler where blocking does not matter.
-pub(crate) async fn meet(asked: Asked, site: &Shared) -> Play {
-    let found = site.lock().ask(&asked);
-    let answer = match (found.answer, found.handler) {
+pub(crate) async fn meet(asked: Asked, peer: &Peer) -> Play {
+    let found = peer.site.lock().ask(&asked, peer.connection);
+    let mut answer = match (found.answer, found.handler) {
         (None, Some(handler)) => {
             let asked = asked.clone();
             tokio::task::spawn_blocking(move || handler(&asked)).await.unwrap_or_default()
         }
         (answer, _) => answer,
     };
-    play::decide(&asked, answer, found.fault)
+    if let (Ranges::Ignored, Some(answer)) = (found.ranges, answer.as_mut()) {
+        answer.ranges = Ranges::Ignored;
+    }
+    let mut play = play::decide(&asked, answer, found.fault);
+    if let Play::Send(script) = &mut play {
+        script.wait += found.latency;
+    }
+    play
 }
 
 async fn wait_for_the_end<W: Wire>(wire: &mut W) {
@@ -111,8 +123,9 @@ async fn send_body<W: Wire>(wire: &mut W, script: &Script) -> io::Result<()> {
                 tokio::time::sleep(*pause).await;
             }
         }
-        Body::Endless { size_bytes } => {
-            let part = vec![b'a'; ENDLESS_PIECE_BYTES];
+        Body::Endless { start, byte, size_bytes } => {
+            piece(wire, script.framing, start).await?;
+            let part = vec![*byte; ENDLESS_PIECE_BYTES];
             let mut left = *size_bytes;
             while left > 0 {
                 let n = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -17,27 +17,27 @@ use crate::answer::Asked;
 use crate::connection::Wire;
 use crate::http1::{meet, without_port};
 use crate::play::{Body, Ending, Framing, Play, Script};
-use crate::site::Shared;
+use crate::site::Peer;
 
 const ENDLESS_PIECE_BYTES: usize = 64 << 10;
 
 /// Answers requests until the connection ends.
-pub(crate) async fn serve<W: Wire + 'static>(wire: W, site: &Shared, sni: &str) -> io::Result<()> {
-    let service = service_fn(|request| answer(request, site.clone(), sni.to_owned()));
+pub(crate) async fn serve<W: Wire + 'static>(wire: W, peer: &Peer, sni: &str) -> io::Result<()> {
+    let service = service_fn(|request| answer(request, peer.clone(), sni.to_owned()));
     hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(wire), service)
         .await
         .map_err(io::Error::other)
 }
 
-async fn answer(request: Request<Incoming>, site: Shared, sni: String) -> io::Result<Response<Pieces>> {
+async fn answer(request: Request<Incoming>, peer: Peer, sni: String) -> io::Result<Response<Pieces>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let authority = head.uri.authority().map(|authority| without_port(authority.as_str()));
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let asked =
         Asked { host: authority.unwrap_or(sni), method: head.method, path, headers: head.headers, body };
-    match meet(asked, &site).await {
+    match meet(asked, &peer).await {
         Play::Hang => std::future::pending().await,
         Play::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         Play::Send(script) => send(*script).await,
@@ -76,8 +76,11 @@ async fn play(script: Script, sender: mpsc::Sender<io::Result<Bytes>>) {
                 tokio::time::sleep(pause).await;
             }
         }
-        Body::Endless { size_bytes } => {
-            let part = Bytes::from_static(&[b'a'; ENDLESS_PIECE_BYTES]);
+        Body::Endless { start, byte, size_bytes } => {
+            if sender.send(Ok(start)).await.is_err() {
+                return;
+            }
+            let part = Bytes::from(vec![byte; ENDLESS_PIECE_BYTES]);
             let mut left = size_bytes;
             while left > 0 {
                 let n = part.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -87,6 +90,9 @@ async fn play(script: Script, sender: mpsc::Sender<io::Result<Bytes>>) {
                 left -= n as u64;
             }
         }
+    }
+    if script.ending == Ending::Stall {
+        sender.closed().await;
     }
     if script.ending == Ending::Cut {
         // Without a pause the reset overtakes the bytes that should come before it.

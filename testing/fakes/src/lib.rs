@@ -23,5 +23,5 @@ mod upstream;
 pub use answer::{Answer, Asked};
 pub use archive::tar_gz;
 pub use fault::Fault;
-pub use site::Seen;
+pub use site::{Generation, Seen};
 pub use upstream::Upstream;

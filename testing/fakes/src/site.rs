@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use crate::answer::{Answer, Asked};
+use crate::answer::{Answer, Asked, Ranges};
 use crate::fault::{Fault, Planned};
 
 /// One request that reached the fake, answered or not.
@@ -26,25 +26,43 @@ pub struct Seen {
     pub body: Bytes,
     /// When its last byte came.
     pub at: Instant,
+    /// The connection it came over, numbered as they were taken.
+    pub connection: u64,
 }
 
 /// Answers a whole folder of addresses; `None` is a 404.
 pub(crate) type Handler = Arc<dyn Fn(&Asked) -> Option<Answer> + Send + Sync>;
 
-/// Everything that a test may change while the fake runs.
-#[derive(Default)]
-pub(crate) struct Site {
+/// All that an upstream answered at one time; `Upstream::keep` makes it.
+#[derive(Clone, Default)]
+pub struct Generation {
     answers: HashMap<(String, String), Vec<Answer>>,
     handlers: Vec<(String, String, Handler)>,
-    faults: Vec<Planned>,
-    only_http1: HashSet<String>,
-    log: Vec<Seen>,
 }
 
-impl fmt::Debug for Site {
+impl fmt::Debug for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Site").field("n_answers", &self.answers.len()).field("faults", &self.faults).finish()
+        write!(f, "Generation({} answers, {} handlers)", self.answers.len(), self.handlers.len())
     }
+}
+
+/// Everything that a test may change while the fake runs.
+#[derive(Debug, Default)]
+pub(crate) struct Site {
+    now: Generation,
+    faults: Vec<Planned>,
+    only_http1: HashSet<String>,
+    without_ranges: HashSet<String>,
+    latency: Duration,
+    log: Vec<Seen>,
+    n_connections: u64,
+}
+
+/// The site as one connection meets it.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) site: Shared,
+    pub(crate) connection: u64,
 }
 
 /// The site, shared by the test and the connections.
@@ -62,21 +80,33 @@ pub(crate) struct Found {
     pub(crate) answer: Option<Answer>,
     pub(crate) handler: Option<Handler>,
     pub(crate) fault: Option<Fault>,
+    pub(crate) latency: Duration,
+    pub(crate) ranges: Ranges,
 }
 
 impl Site {
     pub(crate) fn put(&mut self, host: &str, path: &str, answer: Answer) {
-        let variants = self.answers.entry((host.to_lowercase(), path.to_owned())).or_default();
+        let variants = self.now.answers.entry((host.to_lowercase(), path.to_owned())).or_default();
         variants.retain(|variant| variant.accept != answer.accept);
         variants.push(answer);
     }
 
     pub(crate) fn remove(&mut self, host: &str, path: &str) {
-        self.answers.remove(&(host.to_lowercase(), path.to_owned()));
+        self.now.answers.remove(&(host.to_lowercase(), path.to_owned()));
     }
 
     pub(crate) fn handle(&mut self, host: &str, prefix: &str, handler: Handler) {
-        self.handlers.push((host.to_lowercase(), prefix.to_owned(), handler));
+        let (host, prefix) = (host.to_lowercase(), prefix.to_owned());
+        self.now.handlers.retain(|(other, of, _)| *other != host || *of != prefix);
+        self.now.handlers.push((host, prefix, handler));
+    }
+
+    pub(crate) fn now(&self) -> &Generation {
+        &self.now
+    }
+
+    pub(crate) fn restore(&mut self, generation: Generation) {
+        self.now = generation;
     }
 
     pub(crate) fn plan(&mut self, planned: Planned) {
@@ -95,6 +125,24 @@ impl Site {
         self.only_http1.contains(host)
     }
 
+    pub(crate) fn ignore_ranges(&mut self, host: &str) {
+        self.without_ranges.insert(host.to_lowercase());
+    }
+
+    pub(crate) fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
+    /// Counts a connection and returns its number.
+    pub(crate) fn connected(&mut self) -> u64 {
+        self.n_connections += 1;
+        self.n_connections
+    }
+
+    pub(crate) fn n_connections(&self) -> u64 {
+        self.n_connections
+    }
+
     pub(crate) fn log(&self) -> &[Seen] {
         &self.log
     }
@@ -104,7 +152,7 @@ impl Site {
     }
 
     /// Writes a request down and finds what it meets; counted faults are used up by it.
-    pub(crate) fn ask(&mut self, asked: &Asked) -> Found {
+    pub(crate) fn ask(&mut self, asked: &Asked, connection: u64) -> Found {
         self.log.push(Seen {
             host: asked.host.clone(),
             method: asked.method.clone(),
@@ -112,11 +160,18 @@ impl Site {
             headers: asked.headers.clone(),
             body: asked.body.clone(),
             at: Instant::now(),
+            connection,
         });
         let fault = self.take_fault(&asked.host, &asked.path, |fault| !fault.is_of_the_handshake());
-        let answer = self.find(asked);
-        let handler = if answer.is_some() { None } else { self.find_handler(asked) };
-        Found { answer, handler, fault }
+        let (generation, fault) = match &fault {
+            Some(Fault::AsOf(generation)) => (generation, None),
+            _ => (&self.now, fault.clone()),
+        };
+        let answer = generation.find(asked);
+        let handler = if answer.is_some() { None } else { generation.find_handler(asked) };
+        let is_without_ranges = self.without_ranges.contains(&asked.host);
+        let ranges = if is_without_ranges { Ranges::Ignored } else { Ranges::Honoured };
+        Found { answer, handler, fault, latency: self.latency, ranges }
     }
 
     /// Returns the fault to play in a handshake for this host.
@@ -138,7 +193,9 @@ impl Site {
         }
         Some(planned.fault.clone())
     }
+}
 
+impl Generation {
     fn find(&self, asked: &Asked) -> Option<Answer> {
         let variants = self.answers.get(&(asked.host.clone(), asked.path.clone()))?;
         let accept = asked.header("accept");

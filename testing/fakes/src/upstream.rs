@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use crate::connection;
 use crate::fault::{Fault, Planned};
 use crate::git::Repository;
 use crate::npm::Package;
-use crate::site::{Seen, Shared};
+use crate::site::{Generation, Seen, Shared};
 
 /// A scripted upstream on loopback that plays every host name it is asked for; gone when dropped.
 ///
@@ -130,6 +131,26 @@ impl Upstream {
         self.site.lock().clear_faults();
     }
 
+    /// Keeps all that is answered now, so that it can be answered once more later.
+    pub fn keep(&self) -> Generation {
+        self.site.lock().now().clone()
+    }
+
+    /// Answers from now on as it did when this was kept, with what was put since gone.
+    pub fn restore(&self, generation: &Generation) {
+        self.site.lock().restore(generation.clone());
+    }
+
+    /// Lets every answer begin this much later; neither connecting nor the handshake takes longer.
+    pub fn set_latency(&self, latency: Duration) {
+        self.site.lock().set_latency(latency);
+    }
+
+    /// Answers requests for a range whole under this name, as many a simple server does.
+    pub fn ignore_ranges(&self, host: &str) {
+        self.site.lock().ignore_ranges(host);
+    }
+
     /// Never offers HTTP/2 under this name.
     pub fn speak_http1(&self, host: &str) {
         self.site.lock().speak_http1(host);
@@ -143,6 +164,11 @@ impl Upstream {
     /// Returns how often one address was asked.
     pub fn n_asked(&self, host: &str, path: &str) -> usize {
         self.site.lock().log().iter().filter(|seen| seen.host == host && seen.path == path).count()
+    }
+
+    /// Returns how many connections were taken so far, those included over which nothing was asked.
+    pub fn n_connections(&self) -> u64 {
+        self.site.lock().n_connections()
     }
 
     /// Forgets the requests so far.

@@ -6,7 +6,7 @@ use fakes::{Answer, Fault, Upstream};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::client::{connect, get_tls, handshake};
+use crate::client::{PATIENCE, connect, get_tls, handshake};
 
 fn upstream() -> Upstream {
     let upstream = Upstream::start_blocking();
@@ -35,7 +35,9 @@ fn a_bad_certificate_is_for_its_host_only() {
     };
     check(Fault::ExpiredCertificate, "xpired");
     check(Fault::ForeignCertificate, "UnknownIssuer");
+    check(Fault::WrongHostCertificate, "not valid for name");
     check(Fault::NoHandshake, "");
+    check(Fault::SilentHandshake, "temporarily unavailable");
 }
 
 #[test]
@@ -72,6 +74,8 @@ async fn http2_answers_and_resets_where_it_is_told_to() {
     upstream.on("a.example", "/short", Fault::Short);
     upstream.put("a.example", "/short", Answer::text("0123456789"));
     upstream.on("a.example", "/reset", Fault::Reset);
+    upstream.put("a.example", "/stall", Answer::text("0123456789"));
+    upstream.on("a.example", "/stall", Fault::StallAt { percent: 30 });
     let tcp = tokio::net::TcpStream::connect(upstream.plain_address()).await.unwrap();
     drop(tcp);
     let (mut sender, connection) = http2(&upstream).await;
@@ -84,7 +88,13 @@ async fn http2_answers_and_resets_where_it_is_told_to() {
     assert_eq!(whole.await.unwrap().into_body().collect().await.unwrap().to_bytes(), "0123456789");
     assert!(short.await.unwrap().into_body().collect().await.is_err());
     assert!(reset.await.is_err());
-    assert_eq!(upstream.log().len(), 3);
+    let mut stalled = get("/stall").await.unwrap().into_body();
+    assert_eq!(stalled.frame().await.unwrap().unwrap().into_data().unwrap(), "012");
+    assert!(tokio::time::timeout(PATIENCE, stalled.frame()).await.is_err(), "nothing more comes");
+    let log = upstream.log();
+    assert_eq!(log.len(), 4);
+    assert!(log.iter().all(|seen| seen.connection == log[0].connection), "one connection for all");
+    assert_eq!(upstream.n_connections(), 2, "and one over which nothing was asked");
     driver.abort();
 }
 
