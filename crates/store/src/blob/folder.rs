@@ -28,7 +28,7 @@ pub(crate) enum Stage {
     Suspect,
     /// The temporary file is durable.
     Synced,
-    /// It lies under its final name; the folder may not be durable.
+    /// It lies under its final name, or lay there before; the folder may not be durable.
     Renamed,
 }
 
@@ -120,8 +120,9 @@ impl Folder {
 
     /// Makes blobs durable: each file synced, each renamed, each folder synced once. Notes how far each came.
     ///
-    /// `present` are blobs that lay there already; only their folders are synced.
-    pub(crate) fn commit(&self, blobs: &mut [Temporary], present: &[Sha256]) -> io::Result<()> {
+    /// What lies there already and is right stays; only its folder is synced, since another process may have put it there
+    /// a moment ago. What lies there and is wrong is replaced.
+    pub(crate) fn commit(&self, blobs: &mut [Temporary]) -> io::Result<()> {
         let mut waiting: Vec<&mut Temporary> =
             blobs.iter_mut().filter(|blob| blob.stage != Stage::Renamed).collect();
         let per_thread = waiting.len().div_ceil(N_SYNC_THREADS).max(1);
@@ -142,13 +143,20 @@ impl Folder {
             })?;
         }
         for blob in waiting {
-            self.rename(blob)?;
+            if blob.stage != Stage::Renamed {
+                self.rename(blob)?;
+            }
         }
-        let names = blobs.iter().map(|blob| &blob.sha256).chain(present);
-        self.sync_folders(names)
+        self.sync_folders(blobs.iter().map(|blob| &blob.sha256))
     }
 
     fn sync(&self, blob: &mut Temporary) -> io::Result<()> {
+        if blob.stage == Stage::Written && self.is_held(blob) {
+            // A leftover is swept when the store is opened next.
+            let _ = fs::remove_file(&blob.path);
+            blob.stage = Stage::Renamed;
+            return Ok(());
+        }
         if blob.stage == Stage::Suspect {
             self.write_anew(blob)?;
         }
@@ -161,6 +169,13 @@ impl Folder {
             blob.stage = Stage::Synced;
         }
         Ok(())
+    }
+
+    /// Returns whether the same bytes lie under the blob's name. They are read: a length is right in a flipped file, too,
+    /// and the new bytes may be the only good ones there ever will be.
+    fn is_held(&self, blob: &Temporary) -> bool {
+        self.size_bytes(&blob.sha256) == Some(blob.size_bytes)
+            && hash_file(&self.path(&blob.sha256)).is_ok_and(|(sha256, _)| sha256 == blob.sha256)
     }
 
     fn write_anew(&self, blob: &mut Temporary) -> io::Result<()> {

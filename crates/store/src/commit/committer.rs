@@ -100,14 +100,9 @@ fn end(shared: &Shared, attempt: &Attempt, outcome: Result<(), WriteError>, wait
 }
 
 fn commit(shared: &Shared, waiting: &mut Vec<Item>) -> Result<(), WriteError> {
-    let (mut blobs, present) = {
-        let queue = shared.queue();
-        let blobs: Vec<Temporary> = queue.blobs.values().cloned().collect();
-        let present: Vec<_> = queue.present.iter().copied().collect();
-        (blobs, present)
-    };
-    if !blobs.is_empty() || !present.is_empty() {
-        let committed = shared.folder.commit(&mut blobs, &present);
+    let mut blobs: Vec<Temporary> = shared.queue().blobs.values().cloned().collect();
+    if !blobs.is_empty() {
+        let committed = shared.folder.commit(&mut blobs);
         let mut queue = shared.queue();
         if let Err(error) = committed {
             for blob in blobs {
@@ -120,9 +115,6 @@ fn commit(shared: &Shared, waiting: &mut Vec<Item>) -> Result<(), WriteError> {
         for blob in &blobs {
             queue.blobs.remove(&blob.sha256);
             queue.n_blob_bytes -= blob.size_bytes;
-        }
-        for sha256 in &present {
-            queue.present.remove(sha256);
         }
     }
     // Appended, but not in the index because that failed: it is still seen through the overlay, and folded now.

@@ -85,14 +85,10 @@ impl Shared {
 
     /// Takes a finished blob over. On error the caller still owns the temporary file.
     pub(crate) fn take_blob(&self, blob: Temporary) -> Result<(), WriteError> {
-        let held = self.folder.size_bytes(&blob.sha256);
-        let is_held = held == Some(blob.size_bytes) && !unpoisoned(&self.damaged).contains(&blob.sha256);
         let mut queue =
             self.room(|queue| queue.blobs.len() < N_BLOBS_MAX && queue.n_blob_bytes < BLOB_BYTES_MAX)?;
-        if is_held || queue.blobs.contains_key(&blob.sha256) {
-            // Another process may have put it there a moment ago: its folder is made durable before it is named.
-            queue.present.insert(blob.sha256);
-            // A leftover is swept when the store is opened next.
+        if queue.blobs.contains_key(&blob.sha256) {
+            // The same bytes, on their way already. A leftover is swept when the store is opened next.
             let _ = fs::remove_file(&blob.path);
         } else {
             queue.n_blob_bytes += blob.size_bytes;

@@ -1,6 +1,6 @@
 //! What was handed over and is not durable yet.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::Sender;
 
 use model::Sha256;
@@ -30,8 +30,6 @@ pub(crate) struct Queue {
     /// Blobs whose bytes are in a temporary file.
     pub(crate) blobs: HashMap<Sha256, Temporary>,
     pub(crate) n_blob_bytes: u64,
-    /// Blobs that lay there already; their folders are synced before anything names them.
-    pub(crate) present: HashSet<Sha256>,
     /// Events in the order in which they were handed over.
     pub(crate) items: VecDeque<Item>,
     pub(crate) n_events: usize,

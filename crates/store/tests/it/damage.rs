@@ -293,3 +293,45 @@ fn a_record_of_a_run_that_is_empty_is_truncated() {
     fs::write(home.blob_path(&Sha256::of(b"{}")), b"").unwrap();
     check_blob(&home, BlobFault::Truncated, &[&format!("run {}", run_id(1))], "emptied");
 }
+
+#[test]
+fn a_damaged_blob_that_nobody_has_noticed_is_mended_by_its_own_bytes() {
+    let check = |damage: &dyn Fn(&Path), what: &str| {
+        let home = filled();
+        let path = home.blob_path(&Sha256::of(BYTES));
+        damage(&path);
+        // Nothing has read it in this process: its length is all that is known of it.
+        let store = home.open();
+        store.put(BYTES).unwrap();
+        assert_eq!(store.read_blob(&Sha256::of(BYTES), 1 << 20).unwrap(), BYTES, "{what}: at once");
+        keep(&store, "again", BYTES);
+        store.flush().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), BYTES, "{what}: on disk");
+        assert_eq!(store.read_blob(&Sha256::of(BYTES), 1 << 20).unwrap(), BYTES, "{what}: after the flush");
+        drop(store);
+        assert!(verify(&home).is_good(), "{what}");
+    };
+    check(&|_| {}, "the control");
+    check(&|path| fs::write(path, vec![b'x'; BYTES.len()]).unwrap(), "flipped");
+    check(&|path| fs::write(path, &BYTES[1..]).unwrap(), "truncated");
+    check(&|path| fs::remove_file(path).unwrap(), "missing");
+    check(
+        &|path| {
+            fs::remove_file(path).unwrap();
+            std::os::unix::fs::symlink("/dev/null", path).unwrap();
+        },
+        "a link",
+    );
+}
+
+#[test]
+fn a_blob_that_is_held_and_whole_stays_the_file_it_is() {
+    use std::os::unix::fs::MetadataExt as _;
+    let home = filled();
+    let path = home.blob_path(&Sha256::of(BYTES));
+    let before = fs::metadata(&path).unwrap().ino();
+    let store = home.open();
+    keep(&store, "again", BYTES);
+    store.flush().unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), before);
+}
