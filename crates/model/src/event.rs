@@ -93,6 +93,15 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A copy was found damaged when it was to be served. It is not served; its own bytes mend it when they come again.
+    Damaged {
+        /// The name.
+        key: ObjectKey,
+        /// The blob.
+        sha256: Sha256,
+        /// What is wrong with it, in words for a person.
+        reason: String,
+    },
     /// A mutable address gave other bytes than before; both are held.
     Changed {
         /// The name.
@@ -221,6 +230,7 @@ impl Event {
             | Self::Gone { key, .. }
             | Self::Quarantined { key, .. }
             | Self::Rejected { key, .. }
+            | Self::Damaged { key, .. }
             | Self::Changed { key, .. }
             | Self::Vanished { key, .. }
             | Self::Republished { key, .. }

@@ -106,8 +106,8 @@ impl Store {
         self.list(index::down)
     }
 
-    /// Returns what a person should see, newest first: quarantined, rejected, changed, gone, vanished, republished, down,
-    /// up, stale.
+    /// Returns what a person should see, newest first: quarantined, rejected, damaged, changed, gone, vanished,
+    /// republished, down, up, stale.
     pub fn attention(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
         self.list(|connection| index::newest_entries(connection, index::ATTENTION, limit))
     }

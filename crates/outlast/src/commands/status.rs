@@ -65,6 +65,9 @@ fn attention(time: Timestamp, subject: String, event: &Event) -> Option<Attentio
             ("quarantined", format!("{vouched_by} vouches for {expected}, the upstream gave {got}"))
         }
         Event::Rejected { reason, .. } => ("rejected", reason.clone()),
+        Event::Damaged { sha256, reason, .. } => {
+            ("damaged", format!("its copy {sha256}: {reason}; run again what fetched it, which mends it"))
+        }
         Event::Changed { before, after, .. } => {
             ("changed", format!("from {before} to {after}; both are kept"))
         }

@@ -148,6 +148,7 @@ const fn key_of(event: &Event) -> Option<&ObjectKey> {
         | Event::Gone { key, .. }
         | Event::Quarantined { key, .. }
         | Event::Rejected { key, .. }
+        | Event::Damaged { key, .. }
         | Event::Changed { key, .. }
         | Event::Vanished { key, .. }
         | Event::Republished { key, .. }

@@ -8,7 +8,7 @@ use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
 
 /// The kinds that a person should see, as SQL; the index `entries_attention` has the same list.
-pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale')";
+pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'damaged', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale')";
 
 const COLUMNS: &str =
     "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";

@@ -19,7 +19,7 @@ CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
     subject_seq INTEGER NOT NULL, payload TEXT NOT NULL);
 CREATE INDEX entries_attention ON entries (seq) WHERE
-    kind IN ('quarantined', 'rejected', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale');
+    kind IN ('quarantined', 'rejected', 'damaged', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale');
 CREATE INDEX entries_standing ON entries (subject, seq) WHERE kind IN ('down', 'up');
 CREATE INDEX entries_ran ON entries (seq) WHERE kind = 'ran';
 CREATE INDEX entries_drilled ON entries (seq) WHERE kind = 'drilled';

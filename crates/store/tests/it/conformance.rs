@@ -158,6 +158,16 @@ fn events_come_in_order_and_those_for_a_person_newest_first() {
     assert_eq!(store.events_since(2, 1).unwrap(), &all[2..3]);
     let attention = store.attention(2).unwrap();
     assert_eq!(attention.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3]);
+
+    let damaged =
+        Event::Damaged { key: key("a"), sha256: Sha256::of(b"1"), reason: "blob is damaged".to_owned() };
+    store.record(vec![damaged.clone()]).unwrap();
+    assert_eq!(store.generations(&key("a")).unwrap().len(), 1, "what is held stays held");
+    let newest = store.attention(1).unwrap().pop().unwrap();
+    assert_eq!((&newest.event, newest.subject), (&damaged, key("a").to_string()));
+    drop(store);
+    home.forget_index();
+    assert_eq!(home.open().attention(1).unwrap().pop().unwrap().event, damaged, "in a new index, too");
 }
 
 #[test]
