@@ -180,6 +180,9 @@ pub enum Event {
         run_id: RunId,
         /// The blob of `record.json`.
         record: Sha256,
+        /// Its length; none in entries of before 2026-11-24.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record_bytes: Option<u64>,
         /// Program and arguments.
         command: Vec<String>,
         /// The project's directory.

@@ -115,6 +115,9 @@ impl From<store::WriteError> for Failure {
             store::WriteError::ReadOnly { .. } => {
                 "this home can only be read; name another with --home, or make it writable for this user"
             }
+            store::WriteError::Obstructed { .. } => {
+                "move it out of `blobs/`, where nothing belongs but blobs; `outlast store verify` names each such place"
+            }
             _ => "check the free space of the disk that holds Outlast's home folder",
         };
         Self::no(error).hint(hint)

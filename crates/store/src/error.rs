@@ -49,6 +49,12 @@ pub enum WriteError {
         /// The system's reason.
         source: Arc<io::Error>,
     },
+    /// Something that is no blob lies where one belongs; nothing is written until a person has moved it.
+    #[error("something lies where a blob belongs")]
+    Obstructed {
+        /// What, with its path.
+        source: Arc<io::Error>,
+    },
     /// The home can be read and not be written to: read-only media, a backup, or somebody else's.
     #[error("the store is read-only")]
     ReadOnly {
@@ -87,6 +93,7 @@ impl From<io::Error> for WriteError {
         let source = Arc::new(source);
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace { source },
+            io::ErrorKind::IsADirectory => Self::Obstructed { source },
             _ => Self::Disk { source },
         }
     }

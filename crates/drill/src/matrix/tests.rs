@@ -79,6 +79,7 @@ impl Journal {
         hosts: &[(&str, bool)],
     ) -> Self {
         let event = Event::Ran {
+            record_bytes: None,
             run_id: "r".parse().unwrap(),
             record: Sha256::of(b""),
             command: words(command),

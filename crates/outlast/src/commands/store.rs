@@ -58,10 +58,21 @@ fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
             BlobFault::Truncated => "truncated",
             BlobFault::Missing => "missing",
         };
-        let line = format!("{} {fault}: {}", damaged.sha256, damaged.belongs_to.join(", "));
+        let belongs_to =
+            if damaged.belongs_to.is_empty() { "nobody".to_owned() } else { damaged.belongs_to.join(", ") };
+        let line = format!("{} {fault}: {belongs_to}", damaged.sha256);
         if !global.json {
             speak::data(&line)?;
         }
+    }
+    for path in report.damaged.iter().filter_map(|damaged| damaged.obstructed.as_ref()) {
+        say(
+            global,
+            &format_args!(
+                "`{}` is a folder where a blob belongs; hint: move it out of `blobs/`",
+                path.display()
+            ),
+        );
     }
     for problem in &report.journal {
         say(global, &format_args!("journal: {problem}"));

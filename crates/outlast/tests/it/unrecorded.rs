@@ -1,6 +1,7 @@
 //! A command that ran and ended, and a home that could not take it: what is said, and what counts all the same.
 
 use fakes::{Answer, Upstream};
+use model::Sha256;
 
 use crate::git::placed;
 use crate::world::{Done, OUTLAST, World, entries, finish};
@@ -43,6 +44,29 @@ fn how_the_command_ended_is_said_where_its_run_could_not_be_recorded() {
     check("journal.append=nospace+", &fetch, &[ended, object, "no space left for the store"]);
     check("journal.synced=broken+", &fetch, &[ended, object, "could not write to the store"]);
     check("blob.synced=nospace+", "exit 7", &["ended with exit code 7; its record could not be stored\n"]);
+}
+
+#[test]
+fn a_folder_where_a_blob_belongs_is_named_with_the_way_out() {
+    let (world, _upstream) = scene();
+    let place = world.blob(&Sha256::of(b"kept\n").to_string());
+    std::fs::create_dir_all(&place).unwrap();
+    let fetch = ["exec", "--", "curl", "-fsSo", "a.txt", URL];
+    world
+        .outlast(&fetch)
+        .expect(125)
+        .says("the command itself ended with exit code 0")
+        .says("because: something lies where a blob belongs")
+        .says(&format!("because: `{}` is a folder", place.display()))
+        .says("hint: move it out of `blobs/`");
+    let verified = world.outlast(&["store", "verify"]).expect(1);
+    verified.says(&format!("`{}` is a folder where a blob belongs; hint: move it", place.display()));
+    let verified = world.outlast(&["store", "verify", "--json"]).expect(1).json();
+    assert_eq!(verified["damaged"][0]["obstructed"], place.to_str().unwrap());
+    std::fs::remove_dir(&place).unwrap();
+    world.outlast(&fetch).expect(0);
+    let verified = world.outlast(&["store", "verify", "--json"]).expect(0).json();
+    assert_eq!(verified["damaged"], serde_json::json!([]));
 }
 
 #[test]

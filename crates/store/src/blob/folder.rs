@@ -203,14 +203,14 @@ impl Folder {
         let path = self.path(&blob.sha256);
         let leaf = path.parent().unwrap_or(&self.root);
         if !leaf.is_dir() {
-            fs::create_dir_all(leaf)?;
+            fs::create_dir_all(leaf).map_err(|error| obstructed(error, leaf, "is no folder"))?;
         }
         match fs::rename(&blob.path, &path) {
             // An attempt before got this far.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
                     && self.size_bytes(&blob.sha256) == Some(blob.size_bytes) => {}
-            renamed => renamed?,
+            renamed => renamed.map_err(|error| obstructed(error, &path, "is a folder"))?,
         }
         failpoint::pass("blob.renamed")?;
         blob.stage = Stage::Renamed;
@@ -288,7 +288,8 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<(Sha256, u64)> {
 pub(crate) fn fault_of(size_bytes: u64, expected: Option<u64>) -> BlobFault {
     match expected {
         Some(expected) if size_bytes < expected => BlobFault::Truncated,
-        // How long a run's record was is not known; of an empty file it is clear all the same.
+        // How long it was is not known of the records of old runs, and of what nobody names; of an empty file it is clear
+        // all the same.
         None if size_bytes == 0 => BlobFault::Truncated,
         _ => BlobFault::Flipped,
     }
@@ -337,6 +338,16 @@ fn sweep(root: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Names what lies where a blob or its folder belongs; the system's own error says neither.
+fn obstructed(error: io::Error, path: &Path, what: &str) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            io::Error::new(io::ErrorKind::IsADirectory, format!("`{}` {what}", path.display()))
+        }
+        _ => error,
+    }
 }
 
 fn panicked() -> io::Error {

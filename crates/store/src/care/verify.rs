@@ -60,6 +60,9 @@ pub struct Damaged {
     pub fault: BlobFault,
     /// Who needs it: keys of objects, `run <id>`.
     pub belongs_to: Vec<String>,
+    /// Where a folder lies in its place; anything else is replaced when the bytes come again, this a person has to move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstructed: Option<PathBuf>,
 }
 
 /// Why a store could not be verified.
@@ -159,15 +162,17 @@ impl Store {
                     Err(error) if regular::is_other(&error) => BlobFault::Missing,
                     _ => fault_of(size_bytes, about.size_bytes),
                 };
-                report.damaged.push(Damaged { sha256, fault, belongs_to: about.subjects });
+                let path = self.shared().folder.path(&sha256);
+                let obstructed = Some(path).filter(|path| path.is_dir() && !path.is_symlink());
+                report.damaged.push(Damaged { sha256, fault, belongs_to: about.subjects, obstructed });
             }
             progress(VerifyProgress { checked: report.checked, n_blobs, size_bytes: report.size_bytes });
         });
         for (sha256, about) in named {
             // Not in the list above, and there now: it was written meanwhile.
             if self.shared().folder.size_bytes(&sha256).is_none() {
-                let fault = BlobFault::Missing;
-                report.damaged.push(Damaged { sha256, fault, belongs_to: about.subjects });
+                let (fault, belongs_to) = (BlobFault::Missing, about.subjects);
+                report.damaged.push(Damaged { sha256, fault, belongs_to, obstructed: None });
             }
         }
         report.damaged.sort_by_key(|damaged| damaged.sha256);

@@ -203,8 +203,8 @@ pub(crate) fn needs(event: &Event) -> Option<Need> {
         Event::Quarantined { sha256: Some(sha256), size_bytes, .. } => {
             Some(Need { sha256: *sha256, subject: event.subject(), size_bytes: Some(*size_bytes) })
         }
-        Event::Ran { run_id, record, .. } => {
-            Some(Need { sha256: *record, subject: format!("run {run_id}"), size_bytes: None })
+        Event::Ran { run_id, record, record_bytes, .. } => {
+            Some(Need { sha256: *record, subject: format!("run {run_id}"), size_bytes: *record_bytes })
         }
         _ => None,
     }

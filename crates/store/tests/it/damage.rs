@@ -288,10 +288,66 @@ fn a_pipe_in_place_of_a_blob_is_replaced_when_its_bytes_come_again() {
 }
 
 #[test]
-fn a_record_of_a_run_that_is_empty_is_truncated() {
+fn a_folder_in_place_of_a_blob_is_named_and_nothing_is_lost_meanwhile() {
+    let home = Home::new();
+    let store = home.open();
+    keep(&store, "before", b"before");
+    store.flush().unwrap();
+    // In place of a blob, and of the folder that it would lie in.
+    for (content, is_leaf) in [(&b"1"[..], true), (b"2", false)] {
+        let place = home.blob_path(&Sha256::of(content));
+        let place = if is_leaf { place } else { place.parent().unwrap().to_owned() };
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        if is_leaf { fs::create_dir(&place) } else { fs::write(&place, "") }.unwrap();
+        keep(&store, "a", content);
+        for _ in 0..2 {
+            let Err(WriteError::Obstructed { source }) = store.flush() else { panic!("{}", place.display()) };
+            assert!(source.to_string().contains(place.to_str().unwrap()), "{source}");
+            assert_eq!(store.lookup(&key("a")).unwrap().unwrap().sha256, Sha256::of(content));
+            assert_eq!(store.read_blob(&Sha256::of(content), 10).unwrap(), content);
+        }
+        if is_leaf {
+            check_blob(&home, BlobFault::Missing, &[], "named by nobody yet");
+            assert_eq!(verify(&home).damaged[0].obstructed.as_ref(), Some(&place));
+        }
+        assert_eq!(fs::remove_dir(&place).is_ok(), is_leaf);
+        assert_eq!(fs::remove_file(&place).is_ok(), !is_leaf);
+        store.flush().unwrap();
+        assert_good(&store);
+    }
+    assert_eq!(store.generations(&key("a")).unwrap().len(), 2);
+}
+
+#[test]
+fn a_record_of_a_run_that_is_cut_is_truncated_where_its_length_is_known() {
     let home = filled();
-    fs::write(home.blob_path(&Sha256::of(b"{}")), b"").unwrap();
-    check_blob(&home, BlobFault::Truncated, &[&format!("run {}", run_id(1))], "emptied");
+    let (record, subject) = (home.blob_path(&Sha256::of(b"{}")), format!("run {}", run_id(1)));
+    let check = |bytes: &[u8], fault: BlobFault| {
+        fs::write(&record, bytes).unwrap();
+        check_blob(&home, fault, &[&subject], &format!("{bytes:?}"));
+    };
+    check(b"", BlobFault::Truncated);
+    check(b"{", BlobFault::Truncated);
+    check(b"{ ", BlobFault::Flipped);
+    check(b"{} ", BlobFault::Flipped);
+    fs::write(&record, b"{}").unwrap();
+    assert!(verify(&home).is_good());
+
+    // Of the runs of old it is not, unless nothing is left.
+    let home = Home::new();
+    let store = home.open();
+    store.put(b"{}").unwrap();
+    let mut ran = ran(1, b"{}", false);
+    if let model::Event::Ran { record_bytes, .. } = &mut ran {
+        *record_bytes = None;
+    }
+    store.append(None, vec![ran]).unwrap();
+    drop(store);
+    assert!(!fs::read_to_string(home.current()).unwrap().contains("record_bytes"), "as it was written then");
+    for (bytes, fault) in [(&b""[..], BlobFault::Truncated), (b"{", BlobFault::Flipped)] {
+        fs::write(home.blob_path(&Sha256::of(b"{}")), bytes).unwrap();
+        check_blob(&home, fault, &[&subject], "of old");
+    }
 }
 
 #[test]

@@ -123,6 +123,7 @@ pub(crate) fn ran(number: u8, record: &[u8], is_drill: bool) -> Event {
     Event::Ran {
         run_id: run_id(number),
         record: Sha256::of(record),
+        record_bytes: Some(record.len() as u64),
         command: vec!["make".to_owned(), "all".to_owned()],
         directory: "/project".to_owned(),
         exit_code: i32::from(number),

@@ -26,6 +26,7 @@ pub(super) fn keep(
     store.record(vec![Event::Ran {
         run_id: record.run_id.clone(),
         record: blob.sha256,
+        record_bytes: Some(blob.size_bytes),
         command: record.command.clone(),
         directory: record.directory.clone(),
         exit_code: record.exit_code,

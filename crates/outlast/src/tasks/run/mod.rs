@@ -3,13 +3,13 @@
 mod keep;
 mod observed;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
-use model::{Containment, Cut, Record, RunId, Timestamp};
+use model::{Containment, Cut, Output, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan};
 use sandbox::{Plan, RoomError};
 use store::Store;
@@ -111,9 +111,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         heard: heard.clone(),
     });
     let mut lived = live(&plan, door, &task, &caller).await?;
-    let outputs = project::outputs(&lived.project, &task.outputs)
-        .map_err(|error| own(keep::unread_outputs(error, lived.exit_code)))?;
-    let absent_outputs = absent(&lived.project, &task.outputs);
+    let (outputs, absent_outputs) = read_outputs(&lived, &task).map_err(own)?;
     let copies_bytes = lived.copies_bytes(&task);
     lived.let_go();
     let findings = session.finish().await;
@@ -148,9 +146,12 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     })
 }
 
-fn absent(project: &Path, outputs: &[PathBuf]) -> Vec<PathBuf> {
-    let is_absent = |output: &&PathBuf| project.join(output).symlink_metadata().is_err();
-    outputs.iter().filter(is_absent).cloned().collect()
+/// Returns the outputs that the command made, and the names of those that it did not make.
+fn read_outputs(lived: &Lived, task: &Task) -> Result<(Vec<Output>, Vec<PathBuf>), Failure> {
+    let made = project::outputs(&lived.project, &task.outputs)
+        .map_err(|error| keep::unread_outputs(error, lived.exit_code))?;
+    let is_absent = |output: &&PathBuf| lived.project.join(output).symlink_metadata().is_err();
+    Ok((made, task.outputs.iter().filter(is_absent).cloned().collect()))
 }
 
 /// What is read of a project before its command runs.
