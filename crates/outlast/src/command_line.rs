@@ -1,7 +1,6 @@
 //! The words of the command line, as INTERFACE fixes them.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -57,11 +56,4 @@ pub(crate) enum Verb {
     Completions(commands::completions::Arguments),
     /// Write the manual pages into a folder
     Man(commands::man::Arguments),
-}
-
-/// Reports a mistake on the command line: help is data on stdout, the rest goes to stderr with exit code 2.
-pub(crate) fn explain(error: &clap::Error) -> ExitCode {
-    // Nothing better can be done about a closed stderr.
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

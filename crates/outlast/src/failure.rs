@@ -8,6 +8,9 @@ use crate::config::ConfigError;
 /// What to do about a damaged journal.
 pub(crate) const JOURNAL_HINT: &str = "keep the home folder as it is, and restore its `journal/` from a backup; nothing is added to it until then";
 
+/// The next step where nobody knows a better one.
+const REPORT_HINT: &str = "run it again with -v; if it stays, this is a fault of Outlast";
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -19,17 +22,17 @@ pub(crate) struct Failure {
 impl Failure {
     /// The answer is no: damaged, missing, failed.
     pub(crate) fn no(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 1, error: error.into(), hint: None }
+        Self { code: 1, error: error.into(), hint: Some(REPORT_HINT.to_owned()) }
     }
 
-    /// A mistake in usage or configuration.
+    /// A mistake in usage or configuration; one in a file says itself what to do.
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { code: 2, error: error.into(), hint: None }
     }
 
     /// Neither yes nor no.
     pub(crate) fn inconclusive(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 3, error: error.into(), hint: None }
+        Self { code: 3, error: error.into(), hint: Some(REPORT_HINT.to_owned()) }
     }
 
     /// Gives the next step.

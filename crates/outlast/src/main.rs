@@ -9,8 +9,10 @@ mod mend;
 mod project;
 mod speak;
 mod tasks;
+mod usage;
 mod wiring;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -20,9 +22,10 @@ fn main() -> ExitCode {
     if sandbox::run_helper_if_asked() {
         return ExitCode::SUCCESS;
     }
-    let command_line = match command_line::CommandLine::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command_line = match command_line::CommandLine::try_parse_from(&arguments) {
         Ok(command_line) => command_line,
-        Err(error) => return command_line::explain(&error),
+        Err(error) => return usage::explain(&error, &arguments),
     };
     match commands::run(command_line) {
         Ok(code) => code,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, CommandFactory as _};
 
 use crate::command_line::CommandLine;
@@ -15,7 +16,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    std::fs::create_dir_all(&arguments.directory)?;
-    clap_mangen::generate_to(CommandLine::command(), &arguments.directory)?;
+    let folder = &arguments.directory;
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(CommandLine::command(), folder))
+        .with_context(|| format!("could not write the manual pages into `{}`", folder.display()))
+        .map_err(|error| Failure::no(error).hint("name a folder that you can write to"))?;
     Ok(ExitCode::SUCCESS)
 }

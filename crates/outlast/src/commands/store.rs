@@ -44,7 +44,9 @@ fn verify(global: &Global) -> Result<ExitCode, Failure> {
         bar.set_position(progress.checked);
     });
     bar.finish_and_clear();
-    let report = report.map_err(Failure::no)?;
+    let report = report.map_err(|error| {
+        Failure::no(error).hint("check the disk that holds Outlast's home folder, and its free space")
+    })?;
     if global.json {
         speak::json(&report)?;
     }

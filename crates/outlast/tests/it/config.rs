@@ -121,16 +121,35 @@ fn every_error_has_a_hint() {
     check(&["exec", "--via", "http://127.0.0.1:9", "--", "true"], 2);
     check(&["exec", "--home", "/proc/nowhere", "--", "true"], 125);
     check(&["init", "--home", "/proc/nowhere"], 1);
+    check(&["man", "/proc/nowhere"], 1);
 }
 
 #[test]
 fn usage_mistakes_end_with_2_on_stderr() {
     let world = World::new();
-    let commands: [&[&str]; 5] =
-        [&["fly"], &["exec"], &["drill", "--cut", "a=b", "--", "x"], &["store"], &[]];
+    let commands: [&[&str]; 9] = [
+        &["fly"],
+        &["exec"],
+        &["exec", "make"],
+        &["drill", "--cut", "a=b", "--", "x"],
+        &["store"],
+        &["evidence"],
+        &["status", "--fly"],
+        &["init", "here"],
+        &[],
+    ];
     for command in commands {
         let done = world.outlast(command).expect(2);
-        assert!(done.stdout.is_empty() && !done.stderr.is_empty(), "{command:?}");
+        assert!(done.stdout.is_empty(), "{command:?}");
+        let hints: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("hint: ")).collect();
+        assert_eq!(hints.len(), 1, "{command:?}: {}", done.stderr);
+        let verb = command.first().copied().filter(|verb| *verb != "fly").unwrap_or_default();
+        assert!(hints[0].contains(&format!("`outlast {verb} --help`").replace("  ", " ")), "{hints:?}");
+    }
+    // What is asked for is no mistake.
+    for asked in [&["--help"][..], &["exec", "--help"], &["help", "drill"], &["--version"]] {
+        let done = world.outlast(asked).expect(0);
+        assert!(done.stderr.is_empty() && done.stdout.contains("outlast"), "{asked:?}");
     }
     assert!(world.outlast(&["--help"]).expect(0).stdout.contains("drill"));
 }

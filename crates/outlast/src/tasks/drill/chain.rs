@@ -38,7 +38,7 @@ pub(super) fn append(
             Ok(_) => return Ok((report, folder)),
             // Nobody was told of this folder, and it names a predecessor that is not the last one any more.
             Err(AppendError::Moved { .. }) => std::fs::remove_dir_all(&folder)?,
-            Err(error) => return Err(Failure::no(error)),
+            Err(AppendError::Write { source }) => return Err(source.into()),
         }
     }
     Err(Failure::no(anyhow!("too many drills end at once")).hint("run it again"))

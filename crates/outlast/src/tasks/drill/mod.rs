@@ -121,7 +121,9 @@ fn key(home: &Home) -> Result<SigningKey, Failure> {
     match SigningKey::open(&home.keys()) {
         Ok(key) => Ok(key),
         Err(_) if !home.keys().join("evidence.ed25519").exists() => {
-            SigningKey::create(&home.keys()).map_err(Failure::no)
+            SigningKey::create(&home.keys()).map_err(|error| {
+                Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
+            })
         }
         Err(error) => {
             Err(Failure::no(error)
