@@ -25,9 +25,6 @@ pub struct Held {
     pub size_bytes: u64,
     /// The ecosystem that understood it.
     pub ecosystem: String,
-    /// What it is at every address where it lies: a package and the commit it was made from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
     /// Who answers for the bytes.
     pub proof: Proof,
     /// Whether other bytes under the same key would be wrong, rather than newer.

@@ -108,8 +108,7 @@ impl Inner {
     pub(crate) async fn copy(&self, want: &Want) -> Copy {
         let held = match self.lookup(&want.key, want.kind()) {
             Ok(Some(held)) if decide::is_good(&held) => held,
-            // The same file may be held from another address: a mirror, or where the package was before.
-            Ok(found) => match self.named(want).or(found) {
+            Ok(found) => match self.at_a_sibling(want).or(found) {
                 Some(held) => held,
                 None => return Copy::None,
             },
@@ -129,17 +128,17 @@ impl Inner {
         }
     }
 
-    /// Returns the first bytes of the same file, from whatever address.
-    fn named(&self, want: &Want) -> Option<Held> {
-        let name = self.content_name(want)?;
-        self.engine.store.first_named(&name).ok().flatten()
-    }
-
-    /// Returns the name that a wanted file has at every address.
-    pub(crate) fn content_name(&self, want: &Want) -> Option<String> {
+    /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,
+    /// or where the package was before. What other projects say about a commit is not believed.
+    fn at_a_sibling(&self, want: &Want) -> Option<Held> {
         let Shape::File(file) = &want.shape else { return None };
         let listed = || self.vouchers.coordinate(want.url.object());
-        file.coordinate.clone().or_else(listed)?.content_name()
+        let coordinate = file.coordinate.clone().or_else(listed).filter(Coordinate::is_of_a_commit)?;
+        let key = |url| ObjectKey { url, ..want.key.clone() };
+        let siblings = self.vouchers.siblings(&coordinate, want.url.object());
+        let mut held =
+            siblings.into_iter().filter_map(|url| self.engine.store.lookup(&key(url)).ok().flatten());
+        held.find(decide::is_good)
     }
 
     /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.

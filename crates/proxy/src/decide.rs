@@ -156,7 +156,6 @@ mod tests {
             proof: Proof::FirstSeen,
             immutable,
             confirmed_at: Timestamp::UNIX_EPOCH,
-            name: None,
             gone_since: None,
         }
     }

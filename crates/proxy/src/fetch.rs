@@ -113,6 +113,11 @@ impl Inner {
                     self.transfer(want, reply, prior, expectation, flight).await
                 }
             },
+            // A page about the server's trouble is nothing that a package client could read.
+            Meaning::Pass if status.is_server_error() && want.kind() != Kind::Document => {
+                let reason = format!("`{}` answered with status {}", want.host(), status.as_u16());
+                self.stand_in(want, prior, &reason)
+            }
             Meaning::Pass => self.pass_on(want, reply).await,
         }
     }

@@ -123,6 +123,10 @@ impl Inner {
         };
         let needed: BTreeSet<&str> =
             previous.facts.vouched.iter().filter(is_needed).map(|vouched| vouched.version.as_str()).collect();
+        // A list that is suddenly empty is a fault, as a package that is suddenly gone.
+        if new.versions.is_empty() {
+            return Some(worse);
+        }
         // What nobody here needs may go: it may be malware that was removed.
         worse.lost.retain(|version| needed.contains(version.as_str()));
         (worse != Worse::default()).then_some(worse)

@@ -50,7 +50,6 @@ impl Inner {
             sha256: blob.sha256,
             size_bytes: blob.size_bytes,
             ecosystem: ecosystem.name().to_owned(),
-            name: None,
             proof: Proof::FirstSeen,
             immutable: false,
             confirmed_at: self.engine.clock.now(),

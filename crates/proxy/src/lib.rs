@@ -3,6 +3,7 @@
 //! classify → coalesce → fetch → verify → store → serve. A door hands each request to a [`Session`]; what the session
 //! found is what the run's record is made from. No web framework, no listening, no ecosystem known by name.
 
+mod ask;
 mod breaker;
 mod copy;
 mod decide;

@@ -184,7 +184,7 @@ impl Inner {
         let bytes = read(reply.body, INDEX_BYTES_MAX).await?;
         self.notes.count(host, bytes.len() as u64);
         let kept = if status == StatusCode::OK {
-            if !is_answer(&saved, &bytes) {
+            if !is_answer(&bytes) {
                 let reason = format!("what `{host}` answered is no JSON");
                 self.note_outcome(&attempt, Outcome::Failed, &reason);
                 return Err(reason);
@@ -246,11 +246,10 @@ impl Inner {
     }
 }
 
-/// Returns whether this can be an answer: every API that is asked answers in JSON, and a page of a portal or half a
-/// document would be a false all-clear.
-fn is_answer(saved: &[model::SavedHeader], bytes: &Bytes) -> bool {
-    let is_encoded = headers::saved(saved, "content-encoding").is_some_and(|coding| coding != "identity");
-    is_encoded || serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
+/// Returns whether this can be an answer: every API that is asked answers in JSON, in no encoding since none was asked
+/// for; a page of a portal or half a document would be a false all-clear.
+fn is_answer(bytes: &Bytes) -> bool {
+    serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
 }
 
 /// Returns whether a status says that the registry does not have the API that was asked.

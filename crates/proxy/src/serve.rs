@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
-use registry::Ecosystem;
 use store::BlobReader;
 
+use crate::ask::Ask;
 use crate::breaker::Outcome;
 use crate::copy::{self, Copy, Loaded, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
@@ -19,22 +19,10 @@ use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
 use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE};
 use crate::note::Ending;
-use crate::range::{self, Range};
+use crate::range;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::want::Want;
-
-/// What a client asked of an object.
-#[derive(Debug, Clone)]
-struct Ask {
-    number: usize,
-    url: ObjectUrl,
-    ecosystem: &'static dyn Ecosystem,
-    is_head: bool,
-    range: Option<Range>,
-    if_none_match: Option<HeaderValue>,
-    if_modified_since: Option<HeaderValue>,
-}
 
 impl Session {
     /// Serves an object to a client.
@@ -338,37 +326,6 @@ fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes
     }
     buffer.truncate(n);
     Ok(buffer.into())
-}
-
-impl Ask {
-    fn new(number: usize, want: &Want, method: &Method, client: &HeaderMap) -> Self {
-        let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
-        Self {
-            number,
-            url: want.key.url.clone(),
-            ecosystem: want.ecosystem,
-            is_head: *method == Method::HEAD,
-            // With If-Range the whole is always a right answer.
-            range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
-            if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
-            if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
-        }
-    }
-
-    /// Returns whether the client said that it has these bytes.
-    fn has_it(&self, headers: &HeaderMap) -> bool {
-        if let Some(wanted) = &self.if_none_match {
-            let Some(etag) = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()) else {
-                return false;
-            };
-            let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-            return wanted.to_str().is_ok_and(|tags| {
-                tags.trim() == "*" || tags.split(',').any(|tag| strong(tag) == strong(etag))
-            });
-        }
-        let since = self.if_modified_since.as_ref();
-        since.is_some_and(|since| headers.get(header::LAST_MODIFIED) == Some(since))
-    }
 }
 
 fn given_up(url: &ObjectUrl) -> Refusal {

@@ -1,5 +1,7 @@
 //! Says how a copy stands: to programs in headers, to people in what their client prints.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use model::{Freshness, Held, ObjectUrl, Timestamp};
@@ -43,8 +45,11 @@ impl Inner {
         );
         let body = ecosystem.with_message(url, body, &message)?;
         headers.remove(header::ETAG);
-        // Whoever asks again with this date has this message; the upstream's own document has another date.
-        if let Some(date) = http_date(since) {
+        // Whoever asks again with this date has this message; nothing newer of the upstream's is older than it.
+        let held_at =
+            headers.get(header::LAST_MODIFIED).and_then(|value| from_http_date(value.to_str().ok()?));
+        let told_at = held_at.and_then(|at| at.checked_add(Duration::from_secs(1)).ok()).unwrap_or(since);
+        if let Some(date) = http_date(told_at) {
             headers.insert(header::LAST_MODIFIED, date);
         }
         Some(body.into())
@@ -68,6 +73,10 @@ impl Inner {
 pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?;
     HeaderValue::try_from(text).ok()
+}
+
+fn from_http_date(text: &str) -> Option<Timestamp> {
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 fn minute(at: Timestamp) -> String {

@@ -218,7 +218,6 @@ impl Inner {
         let landed = Held {
             proof,
             immutable: want.kind() == Kind::File,
-            name: self.content_name(want),
             ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob)
         };
         let written = match arrival.repacked {

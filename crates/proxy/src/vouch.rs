@@ -196,6 +196,22 @@ impl Vouchers {
         tables.by_key.values().find_map(|(_, table)| table.file(None, url)?.coordinate.clone())
     }
 
+    /// Returns the other addresses of a file by what the locks of this project say, and indexes of the same registry.
+    pub(crate) fn siblings(&self, coordinate: &Coordinate, own: &ObjectUrl) -> Vec<ObjectUrl> {
+        let is_same = |other: &Coordinate| {
+            (other.ecosystem, &other.name, &other.version)
+                == (coordinate.ecosystem, &coordinate.name, &coordinate.version)
+        };
+        let is_pinned = |pin: &UrlPin| pin.coordinate.as_ref().is_some_and(is_same);
+        let pinned = self.by_url.iter().filter(|(_, pin)| is_pinned(pin)).map(|(url, _)| url.clone());
+        let tables = lock(&self.tables);
+        let listed = tables.by_key.values().filter_map(|(_, table)| {
+            let number = table.by_coordinate.get(coordinate)?;
+            table.facts.vouched[*number].url.clone()
+        });
+        pinned.chain(listed).filter(|url| url != own).collect()
+    }
+
     fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
         lock(&self.tables).by_key.get(key).cloned()
     }

@@ -25,12 +25,10 @@ pub struct Coordinate {
 }
 
 impl Coordinate {
-    /// Returns a name that the same bytes have at every address, if there is one: a package with the commit it was made
-    /// from is the same wherever a mirror keeps it, and whatever a moved tag says.
-    pub fn content_name(&self) -> Option<String> {
-        let is_commit = matches!(self.version.len(), 40 | 64)
-            && self.version.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_commit.then(|| format!("{} {} {}", self.ecosystem, self.name, self.version.to_ascii_lowercase()))
+    /// Returns whether the bytes are the same at every address: a package with the commit it was made from is, wherever
+    /// a mirror keeps it, and whatever a moved tag says.
+    pub fn is_of_a_commit(&self) -> bool {
+        matches!(self.version.len(), 40 | 64) && self.version.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
     /// Returns whether a pin with this coordinate speaks about `other`.

@@ -29,14 +29,6 @@ impl Store {
         self.list(|connection| index::newest_at(connection, key, at))
     }
 
-    /// Returns the first answer that was kept with this name, at whatever address: see [`Held::name`].
-    pub fn first_named(&self, name: &str) -> Result<Option<Held>, IndexError> {
-        self.see(|connection, overlay| {
-            let found = index::first_named(connection, name)?;
-            Ok(found.or_else(|| overlay.first_named(name)))
-        })
-    }
-
     /// Returns the digest of what an archive holds, if it was unpacked.
     pub fn tree_of(&self, sha256: &Sha256) -> Result<Option<Sha256>, IndexError> {
         self.see(|connection, overlay| {

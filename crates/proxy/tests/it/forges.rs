@@ -82,19 +82,31 @@ fn composer_pin(address: &str) -> Pin {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_package_is_found_by_its_commit_wherever_it_lies() {
+async fn a_package_is_found_by_its_commit_wherever_the_lock_says_that_it_lies() {
     let body = tar_gz("acme-one", &FILES);
     let world = behind(&signed(), body.clone());
-    get(&world.pinned(vec![composer_pin(&url())]), &url()).await.is(200, &body);
-    // Another project's lock has it at a mirror, which is not there.
-    let mirror = format!("https://codeload.github.com/moved/one/legacy.zip/{COMMIT}");
+    get(&world.session(), &url()).await.is(200, &body);
+    // The lock names a mirror as well, which is not there.
+    let mirror = format!("https://codeload.github.com/mirror/one/legacy.zip/{COMMIT}");
     world.upstream.clear_log();
-    let session = world.pinned(vec![composer_pin(&mirror)]);
+    let session = world.pinned(vec![composer_pin(&url()), composer_pin(&mirror)]);
     get(&session, &mirror).await.is(200, &body);
     assert!(world.upstream.log().is_empty(), "nobody needs to be asked");
     assert!(matches!(ending(&session).await, Ending::Object { .. }));
     // Without a lock nobody knows that it is the same file.
     assert_eq!(get(&world.session(), &mirror).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_project_says_about_a_commit_is_not_believed() {
+    let (good, evil) = (tar_gz("acme-one", &FILES), tar_gz("acme-one", &[("evil.php", "<?php")]));
+    let world = behind(&signed(), good.clone());
+    let path = "/evil/evil/legacy.zip/0123456789012345678901234567890123456789";
+    let release = format!("https://{CODELOAD}{path}");
+    world.upstream.put(CODELOAD, path, Answer::file(evil.clone()));
+    // An untrusted checkout gives its own bytes for the package's commit.
+    get(&world.pinned(vec![composer_pin(&release)]), &release).await.is(200, &evil);
+    get(&world.pinned(vec![composer_pin(&url())]), &url()).await.is(200, &good);
 }
 
 /// Keeps an archive, loses its bytes, and lets the forge give `again`.

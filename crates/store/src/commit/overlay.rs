@@ -103,15 +103,6 @@ impl Overlay {
         })
     }
 
-    pub(crate) fn first_named(&self, name: &str) -> Option<Held> {
-        self.events.values().find_map(|event| match event {
-            Event::Kept { held, .. } if held.status == 200 && held.name.as_deref() == Some(name) => {
-                Some(held.clone())
-            }
-            _ => None,
-        })
-    }
-
     pub(crate) fn tree_of(&self, archive: &Sha256) -> Option<Sha256> {
         self.events.values().find_map(|event| match event {
             Event::Unpacked { sha256, tree, .. } if sha256 == archive => Some(*tree),

@@ -143,11 +143,6 @@ fn kept(transaction: &Transaction<'_>, seq: u64, key: &ObjectKey, held: &Held) -
         text,
         lookup::seal(object, &text)
     ])?;
-    if let Some(name) = held.name.as_ref().filter(|_| held.status == 200) {
-        transaction
-            .prepare_cached("INSERT OR IGNORE INTO names VALUES (?1, ?2)")?
-            .execute(params![name, seq])?;
-    }
     Ok(())
 }
 

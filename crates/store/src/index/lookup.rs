@@ -83,18 +83,6 @@ pub(crate) fn newest_at(
     }))
 }
 
-/// Returns the first answer that was kept under a name of its own, at whatever address.
-pub(crate) fn first_named(connection: &Connection, name: &str) -> Result<Option<Held>, IndexError> {
-    connection
-        .prepare_cached(
-            "SELECT object, held, seal FROM names JOIN generations ON generations.seq = names.seq WHERE name = ?1",
-        )?
-        .query_row([name], |row| Generation::of(row, 0))
-        .optional()?
-        .map(Generation::open)
-        .transpose()
-}
-
 /// Returns the digest of what an archive holds.
 pub(crate) fn tree_of(connection: &Connection, sha256: &Sha256) -> Result<Option<Sha256>, IndexError> {
     let found: Option<String> = connection

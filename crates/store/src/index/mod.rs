@@ -21,7 +21,7 @@ pub(crate) use list::{
     ATTENTION, count, down, each_object, newest as newest_entries, newest_recording, run, since,
 };
 pub(crate) use lookup::{
-    belongs_to, blob_size, first_named, generations, head, knows_host, newest, newest_at, tree_of, variants,
+    belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,
 };
 pub(crate) use place::Place;
 

@@ -88,7 +88,6 @@ pub(crate) fn held(bytes: &[u8]) -> Held {
         proof: Proof::FirstSeen,
         immutable: false,
         confirmed_at: time(0),
-        name: None,
         gone_since: None,
     }
 }

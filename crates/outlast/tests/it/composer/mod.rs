@@ -1,5 +1,7 @@
 //! A real Composer, a lock that nobody touched, and GitHub and Packagist failing in every way.
 
+mod update;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -86,14 +88,19 @@ impl Scene {
 
     /// Says where the four hosts are.
     pub(crate) fn connect(&self, address: &str) {
-        let upstreams: Vec<String> = HOSTS
-            .iter()
-            .map(|host| {
-                let ca = &self.ca;
-                format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n")
-            })
-            .collect();
-        self.world.configure(&upstreams.concat());
+        self.world.configure(&self.upstreams_at(address));
+    }
+
+    /// Returns where the four hosts are, for outlast.toml.
+    fn upstreams(&self) -> String {
+        self.upstreams_at(&self.upstream.tls_address().to_string())
+    }
+
+    fn upstreams_at(&self, address: &str) -> String {
+        let ca = &self.ca;
+        let place =
+            |host| format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n");
+        HOSTS.map(place).concat()
     }
 
     /// Runs a command without Outlast, against the same upstream.

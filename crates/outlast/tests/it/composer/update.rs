@@ -1,0 +1,118 @@
+//! `composer update` and `composer audit` in an outage: notes/composer.md §2 and §7 of the design.
+
+use std::fs;
+
+use fakes::Fault;
+use fakes::{Answer, composer::HOSTS};
+use serde_json::json;
+
+use super::Scene;
+
+const UPDATE: [&str; 5] = ["composer", "update", "--no-interaction", "--no-progress", "--no-install"];
+const AUDIT: [&str; 4] = ["composer", "audit", "--no-interaction", "--locked"];
+
+fn advise(scene: &Scene, advisories: &serde_json::Value) {
+    let body = json!({ "advisories": advisories }).to_string();
+    scene.upstream.put("packagist.org", "/api/security-advisories/", Answer::json(body));
+}
+
+fn advisory() -> serde_json::Value {
+    json!({ "acme/lib-1": [{
+        "advisoryId": "PKSA-test-0001", "packageName": "acme/lib-1", "remoteId": "T-1", "title": "A hole",
+        "link": "https://example.com/a-hole", "cve": "CVE-2026-0001", "affectedVersions": "<2.0",
+        "source": "test", "reportedAt": "2026-01-02 00:00:00", "composerRepository": "https://packagist.org",
+        "sources": [{ "name": "test", "remoteId": "T-1" }],
+    }] })
+}
+
+#[test]
+fn an_update_goes_on_with_the_copy_and_says_so() {
+    for fault in [Fault::Status(500), Fault::Hang, Fault::TruncatedJson, Fault::Html200, Fault::Status(404)] {
+        let scene = Scene::new();
+        scene.exec(&UPDATE).expect(0);
+        let lock = fs::read(scene.world.project().join("composer.lock")).unwrap();
+        scene.forget();
+        // A moment later, so that what is held is due.
+        scene.world.configure(&format!("{}[limits]\nindex_fresh_for = \"0s\"\n", scene.upstreams()));
+        // Something newer, so that no answer is as short as "not modified".
+        let newer = Answer::json(fakes::composer::root().to_string() + "\n");
+        scene.upstream.put("repo.packagist.org", "/packages.json", newer);
+        scene.upstream.on("repo.packagist.org", "*", fault.clone());
+        scene.upstream.clear_log();
+        let done = scene.exec(&UPDATE).expect(0);
+        assert_eq!(fs::read(scene.world.project().join("composer.lock")).unwrap(), lock, "{fault:?}");
+        let is_outage = !matches!(fault, Fault::Status(404));
+        let n_said = done.stderr.matches("Outlast: repo.packagist.org cannot be asked since").count();
+        assert_eq!(n_said, usize::from(is_outage), "{fault:?}: {}", done.stderr);
+        if matches!(fault, Fault::Hang) {
+            assert_eq!(
+                scene.upstream.log().iter().filter(|seen| seen.host == HOSTS[0]).count(),
+                1,
+                "one probe"
+            );
+        }
+        // The control: without Outlast and with a cold cache it fails.
+        scene.forget();
+        assert_ne!(scene.directly(&UPDATE).code, 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_is_not_held_is_unavailable_and_composer_says_why() {
+    let scene = Scene::new();
+    scene.upstream.on("repo.packagist.org", "*", Fault::Status(502));
+    let done = scene.exec(&UPDATE);
+    assert_ne!(done.code, 0);
+    assert!(!done.stderr.contains("could not be found"), "an outage is no absence: {}", done.stderr);
+    let refused =
+        scene.exec(&["curl", "-sS", "-A", "Composer/2.8.8", "https://repo.packagist.org/p2/acme/x.json"]);
+    let body: serde_json::Value = serde_json::from_str(&refused.stdout).unwrap();
+    assert_eq!(body["error"], "unavailable");
+    assert!(body["warnings"][0]["message"].as_str().unwrap().starts_with("Outlast: "), "{body}");
+}
+
+#[test]
+fn an_audit_is_never_a_false_all_clear() {
+    let scene = Scene::new();
+    advise(&scene, &advisory());
+    let found = scene.exec(&AUDIT);
+    assert!(found.code != 0 && found.stdout.contains("CVE-2026-0001"), "{}{}", found.stdout, found.stderr);
+    for host in ["packagist.org", "repo.packagist.org"] {
+        scene.upstream.on(host, "*", Fault::Status(503));
+    }
+    let again = scene.exec(&AUDIT);
+    assert!(again.code != 0 && again.stdout.contains("CVE-2026-0001"), "{}{}", again.stdout, again.stderr);
+    let record = scene.world.newest_record();
+    let answer = &record["objects"][0];
+    assert_eq!((&answer["freshness"], &answer["source"]), (&json!("stale"), &json!("copy")));
+    // A question that was never answered is not answered now.
+    let lock = scene.world.project().join("composer.lock");
+    let text = fs::read_to_string(&lock).unwrap().replace("acme/lib-2", "acme/lib-none");
+    fs::write(&lock, text).unwrap();
+    let other = scene.exec(&AUDIT);
+    assert_ne!(other.code, 0, "{}", other.stderr);
+    assert!(!(other.stdout + &other.stderr).contains("No security vulnerability"));
+}
+
+#[test]
+fn a_moved_tag_and_a_vanished_version_change_nothing_that_is_locked() {
+    let scene = Scene::new();
+    let install = super::INSTALL;
+    scene.exec(&install).expect(0);
+    scene.forget();
+    scene.world.configure(&format!("{}[limits]\nindex_fresh_for = \"0s\"\n", scene.upstreams()));
+    scene.exec(&UPDATE).expect(0);
+    let reference = super::packages()[0].reference("1.0.0").to_owned();
+    let document = super::packages()[0].document(fakes::composer::Branches::Without).to_string();
+    let moved = document.replace(&reference, &"ab".repeat(20));
+    scene.upstream.put("repo.packagist.org", "/p2/acme/lib-0.json", Answer::json(moved));
+    let gone = json!({ "packages": { "acme/lib-1": [] }, "minified": "composer/2.0" });
+    scene.upstream.put("repo.packagist.org", "/p2/acme/lib-1.json", Answer::json(gone.to_string()));
+    scene.exec(&UPDATE).expect(0);
+    let lock = fs::read_to_string(scene.world.project().join("composer.lock")).unwrap();
+    assert!(lock.contains(&reference), "the first commit stays");
+    let events = scene.world.outlast(&["status", "--json"]).expect(0).json();
+    let kinds: Vec<&str> = crate::world::texts(&events["events"], "kind");
+    assert!(kinds.contains(&"republished") && kinds.contains(&"vanished"), "{events:#}");
+    scene.exec(&install).expect(0);
+}

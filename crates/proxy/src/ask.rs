@@ -1,0 +1,51 @@
+//! What a client asked of an object, and whether it has it already.
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use model::ObjectUrl;
+use registry::Ecosystem;
+
+use crate::range::Range;
+use crate::want::Want;
+
+/// What a client asked of an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) number: usize,
+    pub(crate) url: ObjectUrl,
+    pub(crate) ecosystem: &'static dyn Ecosystem,
+    pub(crate) is_head: bool,
+    pub(crate) range: Option<Range>,
+    if_none_match: Option<HeaderValue>,
+    if_modified_since: Option<HeaderValue>,
+}
+
+impl Ask {
+    pub(crate) fn new(number: usize, want: &Want, method: &Method, client: &HeaderMap) -> Self {
+        let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
+        Self {
+            number,
+            url: want.key.url.clone(),
+            ecosystem: want.ecosystem,
+            is_head: *method == Method::HEAD,
+            // With If-Range the whole is always a right answer.
+            range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
+            if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
+            if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
+        }
+    }
+
+    /// Returns whether the client said that it has these bytes.
+    pub(crate) fn has_it(&self, headers: &HeaderMap) -> bool {
+        if let Some(wanted) = &self.if_none_match {
+            let Some(etag) = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()) else {
+                return false;
+            };
+            let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+            return wanted.to_str().is_ok_and(|tags| {
+                tags.trim() == "*" || tags.split(',').any(|tag| strong(tag) == strong(etag))
+            });
+        }
+        let since = self.if_modified_since.as_ref();
+        since.is_some_and(|since| headers.get(header::LAST_MODIFIED) == Some(since))
+    }
+}
