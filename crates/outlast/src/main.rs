@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod failure;
 mod home;
+mod log;
 mod mend;
 mod project;
 mod speak;

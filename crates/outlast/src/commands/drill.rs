@@ -14,6 +14,7 @@ use crate::command_line::Global;
 use crate::commands::block_on;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::log;
 use crate::project::parse_output;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
 
@@ -67,6 +68,8 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     let store = home.store().map_err(open)?;
     let mut worst = Verdict::Pass;
     for request in requests {
+        // Told after the verdict.
+        let _silence = log::wait();
         let verdict = block_on(run_drill(global, &home, &store, request)).map_err(open)?;
         worst = match (worst, verdict) {
             (Verdict::Fail, _) | (_, Verdict::Fail) => Verdict::Fail,

@@ -13,6 +13,7 @@ use crate::command_line::Global;
 use crate::commands::block_on;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::log;
 use crate::project::parse_output;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
@@ -74,6 +75,8 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
         copies,
         fallback: if arguments.require_sealed { Fallback::Never } else { Fallback::Observe },
     };
+    // Told at the end of this function, after the summary.
+    let _silence = log::wait();
     let done = block_on(run::run(&home, &store, task))?;
     if let Some(file) = &arguments.record {
         let text = serde_json::to_string_pretty(&done.record).map_err(Failure::no)?;

@@ -14,12 +14,13 @@ use std::process::ExitCode;
 
 use crate::command_line::{CommandLine, Verb};
 use crate::failure::Failure;
+use crate::log;
 
 /// Does what the command line says.
 pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
     arm_failpoints()?;
     let global = command_line.global;
-    log(global.verbose);
+    log::begin(global.verbose);
     match command_line.verb {
         Verb::Init(arguments) => init::run(&global, &arguments),
         Verb::Exec(arguments) => exec::run(&global, arguments),
@@ -47,14 +48,4 @@ fn arm_failpoints() -> Result<(), Failure> {
     let Ok(spec) = std::env::var("OUTLAST_FAILPOINTS") else { return Ok(()) };
     host::failpoint::arm(&spec)
         .map_err(|error| Failure::usage(error).hint("OUTLAST_FAILPOINTS is for tests; unset it"))
-}
-
-/// Sends what the crates log to stderr: nothing unless asked for, since a command's own output stands there.
-fn log(verbose: u8) {
-    let level = match verbose {
-        0 => return,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
-    };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
 }

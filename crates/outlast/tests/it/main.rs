@@ -19,6 +19,7 @@ mod observed;
 mod passing;
 mod presets;
 mod space;
+mod told;
 mod tree;
 mod unrecorded;
 mod users;
