@@ -13,6 +13,6 @@ pub use authority::{Authority, AuthorityError};
 pub use caller::Caller;
 pub use clients::{Client, Paths, Settings, Tier, settings};
 pub use serve::{
-    Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve, serve_forward, serve_within,
+    Captured, Connection, Handler, Limits, Origin, RefusedWhy, Tunnel, serve, serve_forward, serve_within,
 };
 pub use trust::{CallerTrust, Unreadable};

@@ -152,6 +152,20 @@ impl Session {
         }
     }
 
+    /// Passes one request of the command on and keeps nothing, for the `reason` that the record gives.
+    pub async fn pass_on(
+        &self,
+        url: SafeUrl,
+        request: Request<Outgoing>,
+        reason: &str,
+    ) -> Response<Outgoing> {
+        let (parts, body) = request.into_parts();
+        let head = Head { method: &parts.method, url: url.object(), headers: &parts.headers };
+        let (ecosystem, _) = registry::classify(&head);
+        let number = self.0.open(&parts.method, &url, ecosystem.name());
+        self.pass(number, url, &parts.method, &parts.headers, body, reason.to_owned()).await
+    }
+
     /// Ends the session: waits a little for transfers that nobody waits for, and returns what was found.
     pub async fn finish(&self) -> Findings {
         let deadline = tokio::time::Instant::now() + LINGER;

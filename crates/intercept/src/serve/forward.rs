@@ -28,7 +28,8 @@ type Granted = Arc<Mutex<Option<(OnUpgrade, Connection)>>>;
 /// Serves one connection of a client that was told to go through us, until it closes.
 ///
 /// With `credentials` (`user:password`), only clients that know them are served. A tunnel is not one: its TLS is
-/// terminated and its requests go to the handler, and what is neither TLS nor HTTP is refused.
+/// terminated and its requests go to the handler, and what is neither TLS nor HTTP is refused. Only a tunnel that the
+/// handler asks for is left as it is.
 pub async fn serve_forward<H: Handler>(
     stream: TcpStream,
     credentials: Option<&Secret<String>>,
@@ -71,7 +72,10 @@ pub async fn serve_forward<H: Handler>(
     }
     let tunnel = granted.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some((upgrade, connection)) = tunnel else { return };
-    if let Ok(stream) = upgrade.await {
+    let Ok(stream) = upgrade.await else { return };
+    if handler.is_passed_through(&connection) {
+        handler.pass_through(TokioIo::new(stream), &connection).await;
+    } else {
         Box::pin(begin(TokioIo::new(stream), connection, authority, handler, limits)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! One captured connection to HTTP requests: TLS is terminated, HTTP is read, everything else is refused and reported.
 //!
-//! Nothing is ever tunnelled: what is not understood ends here.
+//! Nothing is ever tunnelled, unless the handler asks for it by name: what is not understood ends here.
 
 mod begun;
 mod first;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -57,7 +59,22 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Is told of each connection or request that ended here without an answer. Must not block.
     fn refused(&self, connection: &Connection, why: RefusedWhy);
+
+    /// Returns whether a tunnel through a forward proxy is not to be looked into; [`Handler::pass_through`] gets it then.
+    ///
+    /// Whoever takes the connections of a room knows their names himself, and does not hand such a one over.
+    fn is_passed_through(&self, _connection: &Connection) -> bool {
+        false
+    }
+
+    /// Takes over a tunnel that is not to be looked into. Dropped, it is closed.
+    fn pass_through(&self, _tunnel: Tunnel, _connection: &Connection) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
+
+/// What a client sends through its forward proxy, as a stream.
+pub type Tunnel = TokioIo<Upgraded>;
 
 /// Serves one connection until the client closes it.
 ///

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use crate::desk::{Desk, is_installed};
-use crate::room::{Memory, client, now};
+use crate::room::{Memory, PASSED, client, now};
 
 struct Door {
     address: SocketAddr,
@@ -88,6 +88,21 @@ async fn a_tunnel_for_anything_else_is_refused_by_name() {
     let (connection, why) = refused.last().unwrap();
     assert_eq!((connection.host().as_str(), connection.address.port()), ("git.test", 22));
     assert_eq!(*why, RefusedWhy::UnknownProtocol);
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_not_to_be_looked_into_is_handed_over_as_it_is() {
+    let door = open(Some("outlast:token")).await;
+    let known = "proxy-authorization: Basic b3V0bGFzdDp0b2tlbg==\r\n";
+    let (head, mut stream) = door.ask(&format!("CONNECT {PASSED}:8443 HTTP/1.1\r\n{known}\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    assert_eq!(said, "passed.test 8443\n");
+    assert_eq!(door.hosts(), []);
+    // Nor does it spare anybody the password.
+    let (head, _) = door.ask(&format!("CONNECT {PASSED}:8443 HTTP/1.1\r\n\r\n")).await;
+    assert!(head.starts_with("HTTP/1.1 407"), "{head}");
 }
 
 #[tokio::test]

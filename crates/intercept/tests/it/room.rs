@@ -7,12 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use intercept::{Authority, Captured, Connection, Handler, Limits, Origin, RefusedWhy, serve_within};
+use intercept::{Authority, Captured, Connection, Handler, Limits, Origin, RefusedWhy, Tunnel, serve_within};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+/// The host that is not looked into.
+pub(crate) const PASSED: &str = "passed.test";
 
 /// One request as the handler saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,16 @@ impl Handler for Memory {
 
     fn refused(&self, connection: &Connection, why: RefusedWhy) {
         self.refused.lock().unwrap().push((connection.clone(), why));
+    }
+
+    fn is_passed_through(&self, connection: &Connection) -> bool {
+        connection.host() == PASSED
+    }
+
+    /// Plays a host that greets in no protocol that is known here.
+    async fn pass_through(&self, mut tunnel: Tunnel, connection: &Connection) {
+        let greeting = format!("{} {}\n", connection.host(), connection.address.port());
+        tokio::io::AsyncWriteExt::write_all(&mut tunnel, greeting.as_bytes()).await.unwrap();
     }
 }
 

@@ -8,6 +8,8 @@ use model::{
 };
 use proxy::{Ending, Exchange, Findings};
 
+use crate::wiring::NOT_LOOKED_INTO;
+
 const HTTPS_PORT: u16 = 443;
 
 /// What is known of a run besides its requests.
@@ -125,7 +127,7 @@ fn not_kept(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<NotKept> {
     let mut all = BTreeSet::new();
     for (host, port) in passed {
         if let Ok(url) = ObjectUrl::parse(&format!("https://{host}:{port}/")) {
-            all.insert(NotKept { url, reason: "it is not looked into, by `exec.passthrough`".to_owned() });
+            all.insert(NotKept { url, reason: NOT_LOOKED_INTO.to_owned() });
         }
     }
     for exchange in exchanges {

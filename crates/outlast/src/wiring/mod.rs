@@ -3,5 +3,5 @@
 mod door;
 mod engine;
 
-pub(crate) use door::{Bell, Door, Heard, Requests};
+pub(crate) use door::{Bell, Door, Heard, NOT_LOOKED_INTO, Requests};
 pub(crate) use engine::engine;

@@ -128,3 +128,43 @@ fn a_drill_that_is_held_and_observed_leaves_evidence_and_does_not_pass() {
     assert_eq!((&report["verdict"], &report["containment"]), (&"inconclusive".into(), &"observed".into()));
     assert_eq!(world.evidence().len(), 2);
 }
+
+#[test]
+fn what_is_not_to_be_looked_into_passes_as_it_is() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let port = upstream.tls_address().port();
+    upstream.put("localhost", "/a.txt", Answer::text("the upstream's own\n"));
+    upstream.put("plain.example", "/b.txt", Answer::text("plain\n"));
+    let ca = upstream.ca_file(world.path());
+    let configure = |passthrough: &str| {
+        world.configure(&format!(
+            "[[upstream]]\nhost = \"plain.example\"\nconnect = \"{}\"\n[exec]\npassthrough = [{passthrough}]\n",
+            upstream.plain_address()
+        ));
+    };
+    // It trusts nobody but the upstream's own authority, as a client that pins does.
+    let url = format!("https://localhost:{port}/a.txt");
+    let fetch = ["curl", "-fsS", "--noproxy", "", "--cacert", ca.to_str().unwrap(), &url];
+    let plain = ["curl", "-fsS", "http://plain.example/b.txt"];
+
+    configure("");
+    assert_ne!(outlast(&world, &[&["exec", "--"], &fetch[..]].concat()).code, 0, "the control: looked into");
+    outlast(&world, &[&["exec", "--"], &plain[..]].concat()).expect(0);
+    assert_eq!(texts(&world.newest_record()["objects"], "url"), ["http://plain.example/b.txt"]);
+
+    configure("\"localhost\", \"plain.example\"");
+    for (command, body, host) in
+        [(&fetch[..], "the upstream's own\n", "localhost"), (&plain, "plain\n", "plain.example")]
+    {
+        let done = outlast(&world, &[&["exec", "--"], command].concat()).expect(0);
+        assert_eq!(done.stdout, body);
+        let record = world.newest_record();
+        assert_eq!(record["objects"], serde_json::json!([]), "{host}");
+        assert_eq!((&record["hosts"][0]["host"], &record["hosts"][0]["kept"]), (&host.into(), &false.into()));
+        let reason = texts(&record["not_kept"], "reason").concat();
+        assert!(reason.contains("exec.passthrough"), "{record:#}");
+        // A cut is for what is not looked into, too.
+        let done = outlast(&world, &[&["exec", "--cut", "all", "--"], command].concat());
+        assert!(done.code != 0 && done.stdout.is_empty(), "{host}: {}{}", done.stdout, done.stderr);
+    }
+}

@@ -1,17 +1,23 @@
 //! The door of a room: what the command connects to, looks up and is refused.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use host::http::Outgoing;
 use http_body_util::BodyExt as _;
-use intercept::{Authority, Captured, Handler, Origin, RefusedWhy};
+use intercept::{Authority, Captured, Handler, Origin, RefusedWhy, Tunnel};
 use model::{Cut, Protocol, Refused, SafeUrl};
 use proxy::{Purpose, Session};
 use sandbox::{Connection, Events, Resolution, Resolving};
 use store::Store;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Why nothing is kept of a host that the configuration exempts.
+pub(crate) const NOT_LOOKED_INTO: &str = "it is not looked into, by `exec.passthrough`";
 
 /// How many refusals of one run are written down.
 const N_REFUSED_MAX: usize = 10_000;
@@ -69,7 +75,12 @@ impl Heard {
 
 impl Door {
     /// Joins the command and a host that is not looked into, unless the host was cut.
-    async fn pass_through(&self, mut stream: TcpStream, host: &str, address: SocketAddr) {
+    async fn pass_through(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        host: &str,
+        address: SocketAddr,
+    ) {
         lock(&self.heard.passed).insert((host.to_owned(), address.port()));
         if self.is_cut(host) {
             return;
@@ -162,7 +173,19 @@ impl Handler for Requests {
             return self.0.session.refuse_address();
         };
         let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
+        // Only where a proxy is asked for it without a tunnel; a stream is handed on as it is.
+        if self.0.passthrough.contains(&origin.host) {
+            return self.0.session.pass_on(url, request, NOT_LOOKED_INTO).await;
+        }
         self.0.session.answer(url, request).await
+    }
+
+    fn is_passed_through(&self, connection: &intercept::Connection) -> bool {
+        self.0.passthrough.contains(&connection.host())
+    }
+
+    async fn pass_through(&self, tunnel: Tunnel, connection: &intercept::Connection) {
+        self.0.pass_through(tunnel, &connection.host(), connection.address).await;
     }
 
     fn refused(&self, connection: &intercept::Connection, why: RefusedWhy) {
@@ -184,98 +207,4 @@ impl Handler for Requests {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use host::http::{Client, Roots, Settings};
-    use model::{Held, ObjectKey, ObjectUrl, Proof, Sha256};
-
-    use super::*;
-
-    /// A name that this machine's resolver knows without asking anybody.
-    const REAL: &str = "localhost";
-    const KEPT: &str = "kept.example";
-
-    struct World {
-        home: tempfile::TempDir,
-        store: Store,
-    }
-
-    fn world() -> World {
-        let home = tempfile::tempdir().unwrap();
-        let clock = host::Clock::manual("2026-11-24T12:00:00Z".parse().unwrap());
-        let store = Store::open(home.path(), clock).unwrap();
-        let held = Held {
-            status: 200,
-            headers: Vec::new(),
-            sha256: Sha256::of(b""),
-            size_bytes: 0,
-            ecosystem: "generic".to_owned(),
-            proof: Proof::FirstSeen,
-            immutable: false,
-            confirmed_at: "2026-11-24T12:00:00Z".parse().unwrap(),
-            gone_since: None,
-            name: None,
-        };
-        let key = ObjectKey::get(ObjectUrl::parse(&format!("https://{KEPT}/a")).unwrap());
-        store.put(b"").unwrap();
-        store.record(vec![model::Event::Kept { key, held }]).unwrap();
-        store.flush().unwrap();
-        World { home, store }
-    }
-
-    /// Resolves a name, and returns whether it was noted as unanswered, too.
-    async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Resolution, bool) {
-        let clock = host::Clock::manual("2026-11-24T12:00:00Z".parse().unwrap());
-        let roots = Roots::empty();
-        let engine = proxy::Engine {
-            store: world.store.clone(),
-            client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new() }),
-            clock: clock.clone(),
-            index_fresh_for: std::time::Duration::ZERO,
-        };
-        let cuts: Vec<Cut> = cut.parse().into_iter().collect();
-        let plan = proxy::SessionPlan { cuts: cuts.clone(), pins: Vec::new(), purpose, at: None };
-        let door = Door {
-            session: engine.session(plan),
-            authority: Arc::new(Authority::new(clock.now(), "test", None).unwrap()),
-            store: world.store.clone(),
-            purpose,
-            placed: BTreeSet::from(["placed.example".to_owned()]),
-            passthrough: Vec::new(),
-            cuts,
-            heard: Arc::default(),
-        };
-        let resolution = door.exists(name).await;
-        (resolution, door.heard.unanswered() == [name])
-    }
-
-    #[tokio::test]
-    async fn a_cut_takes_names_away_only_of_hosts_that_were_cut_and_are_not_kept() {
-        let world = world();
-        let check = async |purpose, cut: &str, name: &str, resolution, is_unanswered| {
-            let found = resolve(&world, purpose, cut, name).await;
-            assert_eq!(found, (resolution, is_unanswered), "{purpose:?} {cut} {name}");
-        };
-        check(Purpose::Drill, "all", REAL, Resolution::Nxdomain, true).await;
-        check(Purpose::Drill, REAL, REAL, Resolution::Nxdomain, true).await;
-        check(Purpose::Drill, "other.example", REAL, Resolution::Answer, false).await;
-        check(Purpose::Record, "all", REAL, Resolution::Answer, false).await;
-        for name in [KEPT, "placed.example"] {
-            check(Purpose::Drill, "all", name, Resolution::Answer, false).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_store_cannot_say_is_no_absence() {
-        let world = world();
-        // What lies in its place can neither be opened nor be made anew.
-        let index = world.home.path().join("index.db");
-        std::fs::remove_file(&index).unwrap();
-        std::fs::create_dir(&index).unwrap();
-        assert!(world.store.knows_host(REAL).is_err(), "the control: it cannot say");
-        assert_eq!(resolve(&world, Purpose::Drill, "all", REAL).await, (Resolution::Unknown, true));
-        assert_eq!(resolve(&world, Purpose::Drill, "other.example", REAL).await, (Resolution::Answer, false));
-    }
 }
