@@ -46,6 +46,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a program that downloads, and once more when it fails.
+pub(crate) fn download(command: &mut Command) -> Result<()> {
+    twice(|| run(command))
+}
+
+/// Does what downloads, and once more when it fails: networks do.
+pub(crate) fn twice(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let Err(error) = attempt() else { return Ok(()) };
+    eprintln!("{error:#}; once more");
+    attempt().context("failed twice")
+}
+
 /// Runs a program, shows its line and how long it took, and returns how it ended.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     let line = shown(command);
@@ -76,4 +88,21 @@ fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or_default();
     let words = std::iter::once(program).chain(command.get_args());
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_is_tried_twice_and_names_its_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let once = folder.path().join("once");
+        let script = format!("test -e {0} || {{ touch {0}; exit 7; }}", once.display());
+        download(Command::new("sh").args(["-c", &script])).unwrap();
+
+        let error = download(Command::new("sh").args(["-c", "exit 7", "fetch"])).unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("`sh -c exit 7 fetch` failed (exit status: 7)"), "{said}");
+    }
 }
