@@ -15,6 +15,7 @@ mod faults;
 mod git;
 mod kills;
 mod leaks;
+mod machines;
 mod observed;
 mod passing;
 mod presets;

@@ -11,16 +11,23 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::machines::Debian;
+
 /// The binary under test.
 pub(crate) const OUTLAST: &str = env!("CARGO_BIN_EXE_outlast");
 
 /// Longer than any build here takes on a busy machine; what has not ended then is killed and fails.
 const DEADLINE: Duration = Duration::from_secs(240);
 
+/// Where programs lie in a Debian that is entered; nothing of this machine's is seen there.
+const DEBIAN_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 pub(crate) struct World {
     folder: TempDir,
     /// Set for every command, besides what every command gets.
     variables: Vec<(String, String)>,
+    /// Where its commands run.
+    debian: Debian,
 }
 
 /// What a command left.
@@ -58,7 +65,13 @@ impl World {
         for name in ["home", "project"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        Self { folder, variables: Vec::new() }
+        Self { folder, variables: Vec::new(), debian: Debian::bookworm() }
+    }
+
+    /// Runs all commands in this Debian; from outside it only reads what they leave.
+    pub(crate) fn on(mut self, debian: Debian) -> Self {
+        self.debian = debian;
+        self
     }
 
     /// Sets a variable for all commands.
@@ -102,12 +115,13 @@ impl World {
     }
 
     /// Returns a command in the project, with this world's environment.
+    #[track_caller]
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let mut command = Command::new(program);
+        let mut command = self.debian.command(self.path(), &self.project(), program.as_ref());
         command
             .current_dir(self.project())
             .env_clear()
-            .env("PATH", path())
+            .env("PATH", if self.debian.is_entered() { DEBIAN_PATH.into() } else { path() })
             .env("HOME", self.home())
             .env("OUTLAST_HOME", self.own())
             .env("LANG", "C.UTF-8")
@@ -119,6 +133,7 @@ impl World {
     }
 
     /// Runs Outlast.
+    #[track_caller]
     pub(crate) fn outlast(&self, arguments: &[&str]) -> Done {
         let mut command = self.command(OUTLAST);
         finish(command.args(arguments), b"")
