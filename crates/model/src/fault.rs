@@ -68,6 +68,12 @@ impl Cut {
     pub fn concerns(&self, host: &str) -> bool {
         self.host == "all" || self.host.eq_ignore_ascii_case(host)
     }
+
+    /// Returns how a host fails, if one of the cuts concerns it: the first that names it, else the first of all hosts.
+    pub fn fault_of(cuts: &[Self], host: &str) -> Option<Fault> {
+        let concerning = || cuts.iter().filter(|cut| cut.concerns(host));
+        concerning().find(|cut| cut.host != "all").or_else(|| concerning().next()).map(|cut| cut.fault)
+    }
 }
 
 impl FromStr for Cut {
@@ -127,5 +133,22 @@ mod tests {
         assert!("github.com=slow".parse::<Cut>().is_err());
         assert!("https://github.com".parse::<Cut>().is_err());
         assert!("".parse::<Cut>().is_err());
+    }
+
+    #[test]
+    fn a_cut_that_names_a_host_goes_before_all() {
+        let check = |cuts: &[&str], host: &str, expected: Option<Fault>| {
+            let cuts: Vec<Cut> = cuts.iter().map(|cut| cut.parse().unwrap()).collect();
+            assert_eq!(Cut::fault_of(&cuts, host), expected, "{cuts:?}: {host}");
+        };
+        for cuts in [["all", "github.com=hang"], ["github.com=hang", "all"]] {
+            check(&cuts, "github.com", Some(Fault::Hang));
+            check(&cuts, "GitHub.com", Some(Fault::Hang));
+            check(&cuts, "api.github.com", Some(Fault::Refuse));
+        }
+        check(&["github.com=hang", "github.com=502"], "github.com", Some(Fault::Hang));
+        check(&["all=502", "all"], "github.com", Some(Fault::BadGateway));
+        check(&["github.com"], "github.io", None);
+        check(&[], "github.com", None);
     }
 }

@@ -51,10 +51,9 @@ impl Line {
         Self { client, cuts }
     }
 
-    /// Returns how a host was cut; the first cut that names it wins, so `all` may come last with another fault.
+    /// Returns how a host was cut.
     pub(crate) fn fault(&self, host: &str) -> Option<Fault> {
-        let named = self.cuts.iter().find(|cut| cut.host == host);
-        named.or_else(|| self.cuts.iter().find(|cut| cut.concerns(host))).map(|cut| cut.fault)
+        Cut::fault_of(&self.cuts, host)
     }
 
     /// Asks. A hang is one: whoever calls bounds the wait.

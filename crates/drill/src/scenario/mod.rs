@@ -48,10 +48,9 @@ impl Scenario {
         Self { name: name.to_owned(), cut, run: command, objective, output: outputs }
     }
 
-    /// Returns how a host fails in this scenario, if it does; a host named by itself goes before `all`.
+    /// Returns how a host fails in this scenario, if it does.
     pub fn fault_of(&self, host: &str) -> Option<Fault> {
-        let named = self.cut.iter().find(|cut| cut.host != "all" && cut.concerns(host));
-        named.or_else(|| self.cut.iter().find(|cut| cut.concerns(host))).map(|cut| cut.fault)
+        Cut::fault_of(&self.cut, host)
     }
 
     /// Returns whether no host at all stays reachable.
