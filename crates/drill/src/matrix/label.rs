@@ -2,21 +2,24 @@
 //!
 //! 1. Variables in front (`A=b`) and programs that run others (`env`, `sudo`, `time`, `nice`, `timeout 5m`, `npx` …) are
 //!    skipped; the script of `sh -c` is taken apart at `&&`, `;` and `|`, and of several steps the last stage counts.
-//! 2. Known programs are looked up with their first word that is no option.
+//!    What a project's own tool runs (`uv run pytest`, `bundle exec rspec`) is looked at in its place.
+//! 2. Known programs are looked up with their first word that is no option; of several goals (`mvn clean verify`) the last
+//!    stage counts. A program's version (`pip3.12`) means nothing.
 //! 3. Otherwise a program's, script's or target's own name decides: `./deploy.sh`, `make test`, `npm run build`.
 //! 4. Otherwise the label is the program's name and its first word.
 
 /// The labels in the order in which software is made.
-const STAGES: [&str; 6] = ["clone", "install", "build", "test", "deploy", "publish"];
+const STAGES: [&str; 7] = ["clone", "fetch", "install", "build", "test", "deploy", "publish"];
 
 /// Programs that only run what follows.
-const WRAPPERS: [&str; 14] = [
-    "env", "sudo", "doas", "time", "nice", "nohup", "timeout", "exec", "command", "npx", "bunx", "corepack",
-    "stdbuf", "ionice",
+const WRAPPERS: [&str; 16] = [
+    "env", "sudo", "doas", "time", "nice", "nohup", "timeout", "exec", "command", "npx", "pnpx", "bunx",
+    "uvx", "corepack", "stdbuf", "ionice",
 ];
 
 /// Program (several separated by `|`), words (the same; empty: whatever follows), label. The first match counts.
-const KNOWN: [(&str, &str, &str); 46] = [
+const KNOWN: [(&str, &str, &str); 58] = [
+    ("curl|wget|wget2|aria2c|http|https", "", "fetch"),
     (
         "npm|pnpm|yarn|bun",
         "ci|install|i|add|update|up|upgrade|install-test|clean-install|fetch|rebuild",
@@ -32,7 +35,8 @@ const KNOWN: [(&str, &str, &str); 46] = [
     ("cargo", "test|t|nextest|bench", "test"),
     ("cargo", "fetch|vendor|install|update|generate-lockfile", "install"),
     ("cargo", "publish", "publish"),
-    ("pip|pip3", "install|download|wheel|sync", "install"),
+    ("pip", "install|sync", "install"),
+    ("pip", "download|wheel", "fetch"),
     ("uv", "sync|pip|add|lock|tool", "install"),
     ("uv|poetry|pdm|hatch|flit", "build", "build"),
     ("uv|poetry|pdm|hatch|flit", "publish", "publish"),
@@ -49,7 +53,13 @@ const KNOWN: [(&str, &str, &str); 46] = [
     ("go", "test", "test"),
     ("mvn|mvnw|mvnd", "deploy", "publish"),
     ("mvn|mvnw|mvnd", "test|verify|integration-test", "test"),
-    ("mvn|mvnw|mvnd", "compile|package|install|clean", "build"),
+    ("mvn|mvnw|mvnd", "compile|package|install|clean|validate|initialize|site", "build"),
+    (
+        "mvn|mvnw|mvnd",
+        "dependency:go-offline|dependency:resolve|dependency:resolve-plugins|dependency:copy-dependencies|dependency:get",
+        "install",
+    ),
+    ("gradle|gradlew", "dependencies", "install"),
     ("gradle|gradlew", "publish|publishToMavenLocal", "publish"),
     ("gradle|gradlew", "test|check", "test"),
     ("gradle|gradlew|sbt", "build|assemble|jar|classes|compile|package", "build"),
@@ -60,13 +70,36 @@ const KNOWN: [(&str, &str, &str); 46] = [
     ("dotnet|nuget", "push", "publish"),
     ("mix", "deps.get", "install"),
     ("mix", "compile", "build"),
-    ("apt|apt-get|apk|dnf|yum|brew", "install|update|upgrade|add", "install"),
+    (
+        "apt|apt-get|apk|dnf|yum|brew|zypper|pacman",
+        "install|update|upgrade|full-upgrade|dist-upgrade|add|build-dep",
+        "install",
+    ),
+    ("apt|apt-get|apk|dnf|yum", "download|source|fetch", "fetch"),
+    ("dart|flutter", "pub", "install"),
+    ("bazel|bazelisk|swift|stack|cabal", "build", "build"),
+    ("bazel|bazelisk|swift|stack|cabal|dart|flutter", "test", "test"),
+    ("cmake|meson|ant|scons", "", "build"),
+    ("git", "submodule|lfs", "clone"),
     ("git|hg|svn", "clone|checkout", "clone"),
+    ("git|hg|svn", "fetch|pull", "fetch"),
     ("git", "push", "publish"),
     ("docker|podman|buildah", "build|buildx|bud", "build"),
+    ("docker|podman|buildah|skopeo|helm|crane", "pull", "fetch"),
     ("docker|podman|buildah|skopeo|helm", "push|copy", "publish"),
     ("kubectl|helm|terraform|tofu|pulumi", "apply|upgrade|install|up|rollout|set", "deploy"),
     ("ansible-playbook|cap|dep|flyctl|fly|vercel|netlify|serverless", "", "deploy"),
+];
+
+/// Programs that take several goals.
+const WITH_GOALS: [&str; 6] = ["mvn", "mvnw", "mvnd", "gradle", "gradlew", "sbt"];
+
+/// Programs that run another in the project's own environment, with the words behind which it stands.
+const ENVIRONMENTS: [(&str, &str); 4] = [
+    ("uv|poetry|pdm|pipenv|hatch|rye|conda|mamba", "run"),
+    ("bundle|bundler|composer|mise", "exec"),
+    ("npm|pnpm|yarn|bun", "exec|dlx|x"),
+    ("pipx", "run"),
 ];
 
 /// Programs whose first word names a target, a task or a script.
@@ -75,7 +108,7 @@ const RUNNERS: [&str; 16] = [
     "mix", "poe", "invoke", "grunt",
 ];
 
-/// Returns what a command is for: one of clone, install, build, test, deploy, publish, or its own first words.
+/// Returns what a command is for: one of clone, fetch, install, build, test, deploy, publish, or its own first words.
 pub fn label(command: &[String]) -> String {
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     label_of(&words, SCRIPT_DEPTH_MAX)
@@ -114,11 +147,26 @@ fn label_of(words: &[&str], depth: u8) -> String {
             _ => {}
         }
     }
+    let program = without_version(program);
+    if let [word, rest @ ..] = rest
+        && !rest.is_empty()
+        && depth > 0
+        && ENVIRONMENTS.iter().any(|(programs, words)| is_one_of(programs, program) && is_one_of(words, word))
+    {
+        let options = rest.iter().take_while(|word| word.starts_with('-')).count();
+        return label_of(&rest[options..], depth - 1);
+    }
     let mut arguments =
         rest.iter().copied().filter(|word| !word.starts_with(['-', '+']) && !word.contains('='));
     let argument = arguments.next();
     // `npm --prefix web ci`: behind an option, the first word may be the option's.
     let mut later = arguments.filter(|_| rest.first().is_some_and(|word| word.starts_with('-')));
+    if WITH_GOALS.contains(&program) {
+        let goals = rest.iter().filter_map(|word| known(program, Some(word)));
+        if let Some(last) = goals.max_by_key(|label| rank(label)) {
+            return last;
+        }
+    }
     known(program, argument)
         .or_else(|| later.find_map(|argument| known(program, Some(argument))))
         .or_else(|| by_default(program, argument))
@@ -132,7 +180,6 @@ fn named(name: &str, otherwise: &str) -> String {
 }
 
 fn known(program: &str, argument: Option<&str>) -> Option<String> {
-    let is_one_of = |choices: &str, word: &str| choices.split('|').any(|choice| choice == word);
     KNOWN
         .iter()
         .find(|(programs, words, _)| {
@@ -142,11 +189,22 @@ fn known(program: &str, argument: Option<&str>) -> Option<String> {
         .map(|(_, _, label)| (*label).to_owned())
 }
 
+fn is_one_of(choices: &str, word: &str) -> bool {
+    choices.split('|').any(|choice| choice == word)
+}
+
+/// `pip3.12` → `pip`.
+fn without_version(program: &str) -> &str {
+    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if is_one_of("pip|python|go|php|ruby|gem|bundle|mvn|node|npm", name) { name } else { program }
+}
+
 /// What programs do that are given nothing to do.
 fn by_default(program: &str, argument: Option<&str>) -> Option<String> {
     let label = match (program, argument) {
         ("yarn" | "bundle", None) => "install",
         ("make" | "gmake" | "just" | "ninja" | "gradle" | "gradlew", None | Some("all")) => "build",
+        ("mvn" | "mvnw" | "mvnd", None) => "build",
         _ => return None,
     };
     Some(label.to_owned())
@@ -173,6 +231,7 @@ fn stage_in(name: &str) -> Option<&'static str> {
                 "publish" => has("release"),
                 "test" => has("tests") || has("check"),
                 "build" => has("compile") || has("package") || has("dist"),
+                "fetch" => has("download"),
                 "install" => has("setup") || has("bootstrap") || has("deps"),
                 _ => false,
             }
