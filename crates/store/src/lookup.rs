@@ -116,7 +116,14 @@ impl Store {
 
     /// Returns the newest recording of a command in a directory, whatever its exit code; a drill's replay is none.
     pub fn newest_recording(&self, command: &[String], directory: &str) -> Result<Option<Entry>, IndexError> {
-        self.list(|connection| index::newest_recording(connection, command, directory))
+        self.list(|connection| {
+            index::newest_recording(connection, command, directory, index::WHATEVER_ENDING)
+        })
+    }
+
+    /// Returns the newest recording of a command in a directory that exited with 0.
+    pub fn newest_success(&self, command: &[String], directory: &str) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_recording(connection, command, directory, index::SUCCEEDED))
     }
 
     /// Returns every drill, oldest first.

@@ -32,6 +32,8 @@ pub struct Facts {
     pub record: Record,
     /// The recorded run it is compared with: the newest of the same command and directory.
     pub recorded: Option<RecordedRun>,
+    /// The newest recorded run that succeeded, for a hint.
+    pub newest_success: Option<RunId>,
     /// What was seen of each host.
     pub timelines: Vec<HostTimeline>,
     /// What was asked for and could not be given.
@@ -139,9 +141,18 @@ fn no_ground(facts: &Facts) -> Vec<Reason> {
         )];
     };
     if recorded.exit_code != 0 {
+        let again = format!("outlast exec -- {command}");
+        let hint = match &facts.newest_success {
+            Some(run) => {
+                format!(
+                    "add --run {run} to compare with the newest run that succeeded, or repeat it: {again}"
+                )
+            }
+            None => format!("make it succeed first: {again}"),
+        };
         return vec![Reason::new(
             format!("the recorded run {} exited with {}", recorded.run_id, recorded.exit_code),
-            format!("make it succeed first: outlast exec -- {command}"),
+            hint,
         )];
     }
     Vec::new()

@@ -91,6 +91,7 @@ pub(crate) fn passing() -> Facts {
             run_id: "20261123T090000Z-0000000a".parse().unwrap(),
             ..(&record).into()
         }),
+        newest_success: None,
         record,
         timelines: vec![timeline("registry.npmjs.org"), timeline("github.com")],
         missing: Vec::new(),

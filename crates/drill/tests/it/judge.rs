@@ -43,7 +43,18 @@ fn without_a_good_recording_nothing_is_concluded() {
     check(
         |f| f.recorded.as_mut().unwrap().exit_code = 7,
         Inconclusive,
-        "20261123T090000Z-0000000a exited with 7",
+        "20261123T090000Z-0000000a exited with 7; hint: make it succeed first: outlast exec -- npm ci",
+    );
+    let interrupted = |f: &mut Facts| {
+        f.recorded.as_mut().unwrap().exit_code = 130;
+        f.newest_success = Some("20261122T090000Z-0000000c".parse().unwrap());
+    };
+    let hint =
+        "add --run 20261122T090000Z-0000000c to compare with the newest run that succeeded, or repeat it: ";
+    check(
+        interrupted,
+        Inconclusive,
+        &format!("0000000a exited with 130; hint: {hint}outlast exec -- npm ci"),
     );
     check(
         |f| {

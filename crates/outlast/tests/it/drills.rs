@@ -80,8 +80,32 @@ fn a_recorded_run_that_failed_is_inconclusive() {
     let world = World::new();
     let command = ["sh", "-c", &format!("curl -fsSO {CRATE}; exit 4")];
     world.record(&command).expect(4).says("a drill needs a run that succeeds");
-    world.drill(&command).expect(3).says("exited with 4").says("hint: ");
+    // Nothing ever succeeded that could be named.
+    world.drill(&command).expect(3).says("exited with 4").says("hint: make it succeed first");
     assert_eq!(world.newest_report()["verdict"], "inconclusive");
+}
+
+#[test]
+fn an_interrupted_run_is_the_newest_one_and_the_newest_good_one_is_named() {
+    let world = World::new();
+    // Ctrl-C is a signal like this one, which nobody ignores where the tests run in the background.
+    let script = format!("curl -fsSO {CRATE}; test ! -e interrupt || kill -TERM $$");
+    let command = ["sh", "-c", &script];
+    let interrupt = world.project().join("interrupt");
+    world.record(&command).expect(0);
+    let good = world.newest_record()["run_id"].as_str().unwrap().to_owned();
+    world.write(&interrupt, "");
+    world.record(&command).expect(143);
+    fs::remove_file(&interrupt).unwrap();
+
+    let named = format!("hint: add --run {good} to compare");
+    world.drill(&command).expect(3).says("exited with 143").says(&named);
+    let report = world.newest_report();
+    assert!(report["reasons"][0].as_str().unwrap().contains(&named), "{report:#}");
+    world.outlast(&[&["drill", "--run", &good, "--"], &command[..]].concat()).expect(0).says("PASS");
+    world.record(&command).expect(0);
+    let drilled = world.drill(&command).expect(0).says("PASS");
+    assert!(!drilled.stderr.contains("--run"), "{}", drilled.stderr);
 }
 
 #[test]

@@ -51,16 +51,23 @@ pub(crate) fn run(connection: &Connection, id: &RunId) -> Result<Option<Entry>, 
     Ok(entries(statement, [id.as_str()])?.pop())
 }
 
-/// Returns the newest recording of a command in a directory.
+/// Any recording, whatever its exit code, as SQL.
+pub(crate) const WHATEVER_ENDING: &str = "TRUE";
+/// The exit code of a command that succeeded, as SQL.
+pub(crate) const SUCCEEDED: &str = "json_extract(entries.payload, '$.exit_code') = 0";
+
+/// Returns the newest recording of a command in a directory that satisfies a condition.
 pub(crate) fn newest_recording(
     connection: &Connection,
     command: &[String],
     directory: &str,
+    condition: &str,
 ) -> Result<Option<Entry>, IndexError> {
     let command = serde_json::to_string(command).map_err(std::io::Error::from)?;
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM runs JOIN entries ON entries.seq = runs.seq
-         WHERE runs.directory = ?1 AND runs.command = ?2 AND runs.is_drill = 0 ORDER BY runs.seq DESC LIMIT 1"
+         WHERE runs.directory = ?1 AND runs.command = ?2 AND runs.is_drill = 0 AND {condition}
+         ORDER BY runs.seq DESC LIMIT 1"
     ))?;
     Ok(entries(statement, (directory, command))?.pop())
 }

@@ -139,12 +139,20 @@ fn runs_and_drills_are_found() {
     assert_eq!(store.newest_recording(&command, "/project").unwrap().unwrap().event, ran(2, record, false));
     assert_eq!(store.newest_recording(&command, "/other").unwrap(), None);
     assert_eq!(store.newest_recording(&command[..1], "/project").unwrap(), None);
-    assert_eq!(store.runs(2).unwrap().iter().map(|entry| entry.subject_seq).collect::<Vec<_>>(), [3, 2]);
+    // The number of a run here is its exit code, too.
+    assert_eq!(store.newest_success(&command, "/project").unwrap(), None);
+    store.record(vec![ran(0, record, true)]).unwrap();
+    assert_eq!(store.newest_success(&command, "/project").unwrap(), None, "a drill's");
+    store.record(vec![ran(0, record, false), ran(9, record, false)]).unwrap();
+    assert_eq!(store.newest_success(&command, "/project").unwrap().unwrap().event, ran(0, record, false));
+    assert_eq!(store.newest_success(&command, "/other").unwrap(), None);
+    assert_eq!(store.newest_recording(&command, "/project").unwrap().unwrap().event, ran(9, record, false));
+    assert_eq!(store.runs(2).unwrap().iter().map(|entry| entry.subject_seq).collect::<Vec<_>>(), [6, 5]);
     assert_eq!(store.run(&run_id(1)).unwrap().unwrap().event, ran(1, record, false));
     assert_eq!(store.drills().unwrap().iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 5]);
-    assert_eq!(store.belongs_to(&Sha256::of(record)).unwrap().len(), 3);
+    assert_eq!(store.belongs_to(&Sha256::of(record)).unwrap().len(), 5);
     let stat = store.stat().unwrap();
-    assert_eq!((stat.n_runs, stat.n_drills, stat.n_entries), (2, 2, 5));
+    assert_eq!((stat.n_runs, stat.n_drills, stat.n_entries), (4, 2, 8));
 }
 
 #[test]

@@ -63,8 +63,10 @@ pub(crate) async fn run(
     let record = recorded(store, &order, request.run.as_ref())?;
     let done = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
     let recorded = RecordedRun::from(&record);
+    let newest_success = newest_success(store, &record)?;
     let judge = |previous_sha256| {
         let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
+        let facts = Facts { newest_success: newest_success.clone(), ..facts };
         let report = drill::judge(&facts);
         let journal = journal(&request.scenario, &done, &report);
         (report, journal)
@@ -169,6 +171,18 @@ fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Record,
     serde_json::from_slice(&bytes).map_err(Failure::no)
 }
 
+/// Returns what a drill could be compared with instead of a run that failed, or that somebody interrupted.
+fn newest_success(store: &Store, record: &Record) -> Result<Option<RunId>, Failure> {
+    if record.exit_code == 0 {
+        return Ok(None);
+    }
+    let entry = store.newest_success(&record.command, &record.directory)?;
+    Ok(entry.and_then(|entry| match entry.event {
+        Event::Ran { run_id, .. } => Some(run_id),
+        _ => None,
+    }))
+}
+
 fn facts(
     scenario: &Scenario,
     done: &Done,
@@ -180,6 +194,7 @@ fn facts(
         scenario: scenario.clone(),
         record: done.record.clone(),
         recorded: Some(recorded),
+        newest_success: None,
         timelines: timelines(scenario, done),
         missing: missing(&done.findings.exchanges),
         unanswered_names: done.unanswered_names.clone(),
