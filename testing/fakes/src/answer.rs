@@ -76,10 +76,18 @@ impl Answer {
     /// # Panics
     /// When `status` is no HTTP status.
     pub fn status(status: u16) -> Self {
-        let mut answer =
-            Self::bytes("text/html", format!("<!doctype html><title>{status}</title><h1>{status}</h1>\n"));
-        answer.status = StatusCode::from_u16(status).expect("a status that HTTP knows");
-        answer
+        let page = format!("<!doctype html><title>{status}</title><h1>{status}</h1>\n");
+        Self::bytes("text/html", page).with_status(status)
+    }
+
+    /// Sets another status.
+    ///
+    /// # Panics
+    /// When `status` is no HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = StatusCode::from_u16(status).expect("a status that HTTP knows");
+        self
     }
 
     /// Sets a header.

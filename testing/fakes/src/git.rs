@@ -33,19 +33,31 @@ impl Repository {
     /// # Panics
     /// When git refuses.
     pub fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) -> String {
+        let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        self.commit_bytes(branch, message, &files)
+    }
+
+    /// Does what `commit` does, with files that are no text.
+    ///
+    /// # Panics
+    /// When git refuses.
+    pub fn commit_bytes(&self, branch: &str, message: &str, files: &[(&str, &[u8])]) -> String {
         let reference = format!("refs/heads/{branch}");
         let mut stream = format!(
             "commit {reference}\ncommitter A Person <person@example.com> 1767225600 +0000\ndata {}\n{message}\n",
             message.len()
-        );
+        )
+        .into_bytes();
         if self.try_git(&["rev-parse", "--verify", "--quiet", &reference], &[]).status.success() {
-            stream.push_str(&format!("from {reference}^0\n"));
+            stream.extend_from_slice(format!("from {reference}^0\n").as_bytes());
         }
-        stream.push_str("deleteall\n");
-        for (path, text) in files {
-            stream.push_str(&format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len()));
+        stream.extend_from_slice(b"deleteall\n");
+        for (path, bytes) in files {
+            stream.extend_from_slice(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).as_bytes());
+            stream.extend_from_slice(bytes);
+            stream.push(b'\n');
         }
-        self.git(&["fast-import", "--quiet"], stream.as_bytes());
+        self.git(&["fast-import", "--quiet"], &stream);
         self.git(&["rev-parse", &reference], &[]).trim().to_owned()
     }
 
@@ -66,6 +78,12 @@ impl Repository {
         let output = self.try_git(&arguments, &[]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
+    }
+
+    /// Returns a file as it is in a revision, if it is there.
+    pub fn file(&self, revision: &str, path: &str) -> Option<Vec<u8>> {
+        let output = self.try_git(&["cat-file", "blob", &format!("{revision}:{path}")], &[]);
+        output.status.success().then_some(output.stdout)
     }
 
     /// Returns the folder of the bare repository.

@@ -17,6 +17,7 @@ mod http1;
 mod http2;
 pub mod npm;
 mod play;
+mod query;
 mod site;
 mod upstream;
 

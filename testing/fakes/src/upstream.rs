@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -13,6 +13,7 @@ use crate::answer::{Answer, Asked};
 use crate::cargo::Crate;
 use crate::certificate::Authorities;
 use crate::composer;
+use crate::composer::Signatures;
 use crate::connection;
 use crate::fault::{Fault, Planned};
 use crate::git::Repository;
@@ -29,6 +30,9 @@ pub struct Upstream {
     plain_address: SocketAddr,
     authorities: Arc<Authorities>,
     site: Shared,
+    /// What Packagist knows, which outlives every single answer.
+    listed: Mutex<composer::Listed>,
+    signatures: Arc<Signatures>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -63,7 +67,16 @@ impl Upstream {
             let (site, authorities) = (site.clone(), authorities.clone());
             std::thread::spawn(move || serve([tls, plain], &site, &authorities, stopped))
         };
-        Self { tls_address, plain_address, authorities, site, stop: Some(stop), thread: Some(thread) }
+        Self {
+            tls_address,
+            plain_address,
+            authorities,
+            site,
+            listed: Mutex::default(),
+            signatures: Arc::default(),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
     }
 
     /// Returns the address that speaks TLS.
@@ -192,20 +205,18 @@ impl Upstream {
         }
     }
 
-    /// Puts packages where a real Composer looks for them: Packagist's documents and APIs, GitHub's archives.
-    pub fn serve_composer(&self, packages: &[composer::Package]) {
-        for (host, path, answer) in composer::common() {
-            self.put(host, path, answer);
-        }
-        for (host, path, answer) in packages.iter().flat_map(composer::Package::answers) {
-            self.put(host, &path, answer);
-        }
-    }
-
     /// Serves a repository at a path such as `/owner/name.git`, so that git can clone it.
     pub fn serve_git(&self, host: &str, path: &str, repository: &Repository) {
         let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
         self.handle(host, path, move |asked| crate::git::answer(&folder, &prefix, asked));
+    }
+
+    pub(crate) fn listed(&self) -> MutexGuard<'_, composer::Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn signatures(&self) -> Arc<Signatures> {
+        self.signatures.clone()
     }
 
     fn plan(&self, host: &str, pattern: &str, fault: Fault, n_left: Option<u64>) {

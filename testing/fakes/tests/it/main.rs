@@ -5,5 +5,7 @@
 mod answers;
 mod client;
 mod clients;
+mod composer;
 mod faults;
+mod packagist;
 mod tls;
