@@ -33,6 +33,15 @@ pub enum Actor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", content = "details", rename_all = "snake_case")]
 pub enum Deed {
+    /// An attempt at the same drill was held before, and says nothing.
+    SetAside {
+        /// Its run.
+        run_id: RunId,
+        /// The command's exit code.
+        exit_code: i32,
+        /// Why it does not count.
+        reason: String,
+    },
     /// The room was built.
     RoomOpened {
         /// Whether anything can bypass Outlast.

@@ -17,7 +17,7 @@ pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher
 pub use event::{Event, Held, SavedHeader};
 pub use fault::{Cut, Fault, ParseFaultError};
 pub use key::{Method, ObjectKey};
-pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused};
+pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, Unlisted};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use time::{Timestamp, format_compact, parse_time};

@@ -49,6 +49,27 @@ pub struct Record {
     pub objects: Vec<Object>,
     /// What passed and was not kept.
     pub not_kept: Vec<NotKept>,
+    /// What is in none of these lists, because they have bounds.
+    #[serde(default, skip_serializing_if = "Unlisted::is_none")]
+    pub unlisted: Unlisted,
+}
+
+/// How much a run did beyond the bounds of its lists; what is repeated counts again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unlisted {
+    /// Requests of which nothing is written down.
+    pub n_requests: u64,
+    /// Connections and datagrams that were refused.
+    pub n_refused: u64,
+    /// Names that got no address, and hosts that were passed through or whose clients trusted nobody.
+    pub n_names: u64,
+}
+
+impl Unlisted {
+    /// Returns whether the lists are whole.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One host in a record.

@@ -1,6 +1,7 @@
 //! What a session writes down: every exchange, and when each host was found wanting and stood in for.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{Freshness, ObjectUrl, Proof, Sha256, Source, Timestamp};
@@ -93,13 +94,30 @@ pub struct HostTimes {
 }
 
 /// Where a session writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Notes {
     exchanges: Mutex<Vec<Exchange>>,
     hosts: Mutex<BTreeMap<String, HostTimes>>,
+    n_exchanges_max: usize,
+    n_unlisted: AtomicU64,
+}
+
+impl Default for Notes {
+    fn default() -> Self {
+        Self::bounded(N_EXCHANGES_MAX)
+    }
 }
 
 impl Notes {
+    fn bounded(n_exchanges_max: usize) -> Self {
+        Self {
+            exchanges: Mutex::default(),
+            hosts: Mutex::default(),
+            n_exchanges_max,
+            n_unlisted: AtomicU64::new(0),
+        }
+    }
+
     /// Opens an exchange and returns its number.
     pub(crate) fn open(&self, exchange: Exchange) -> usize {
         let at = exchange.started_ms;
@@ -110,11 +128,18 @@ impl Notes {
             .get_or_insert(at);
         let mut exchanges = lock(&self.exchanges);
         let number = exchanges.len();
-        // Beyond the bound it gets a number that nothing has.
-        if number < N_EXCHANGES_MAX {
+        // Beyond the bound it gets a number that nothing has, and is only counted.
+        if number < self.n_exchanges_max {
             exchanges.push(exchange);
+        } else {
+            self.n_unlisted.fetch_add(1, Ordering::Relaxed);
         }
         number
+    }
+
+    /// Returns how many exchanges were not written down.
+    pub(crate) fn n_unlisted(&self) -> u64 {
+        self.n_unlisted.load(Ordering::Relaxed)
     }
 
     /// Notes which of several answers of one address an exchange is about.
@@ -172,4 +197,30 @@ impl Notes {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exchanges_beyond_the_bound_are_counted_and_end_nothing() {
+        let notes = Notes::bounded(2);
+        let exchange = |path: &str| Exchange {
+            method: "GET".to_owned(),
+            url: ObjectUrl::parse(&format!("https://a.example/{path}")).unwrap(),
+            variant: String::new(),
+            ecosystem: "generic",
+            started_ms: 0,
+            finished_ms: None,
+            ending: Ending::Open,
+        };
+        let numbers: Vec<usize> = ["a", "b", "c", "d"].map(|path| notes.open(exchange(path))).into();
+        for number in &numbers[2..] {
+            notes.end(*number, 1, Ending::Settled { status: 200 });
+        }
+        assert_eq!((notes.n_open(), notes.n_unlisted()), (2, 2));
+        assert_eq!(notes.take().0, [exchange("a"), exchange("b")]);
+        assert_eq!(Notes::default().n_unlisted(), 0, "the control");
+    }
 }

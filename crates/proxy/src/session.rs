@@ -64,6 +64,8 @@ pub struct SessionPlan {
 pub struct Findings {
     /// Every request in the order in which it came.
     pub exchanges: Vec<Exchange>,
+    /// How many requests came when there were too many to write down.
+    pub n_unlisted: u64,
     /// Each host's times.
     pub hosts: BTreeMap<String, HostTimes>,
 }
@@ -190,7 +192,7 @@ impl Session {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let (exchanges, hosts) = self.0.notes.take();
-        Findings { exchanges, hosts }
+        Findings { exchanges, hosts, n_unlisted: self.0.notes.n_unlisted() }
     }
 
     /// Answers a request whose path is hostile; no upstream sees it.

@@ -17,6 +17,9 @@ pub trait Events: Send + Sync + 'static {
 
     /// Hears of something that was refused; each address, port and protocol is told once.
     fn refused(&self, refused: Refused);
+
+    /// Hears that something was refused, and that too much was before to tell what.
+    fn refused_more(&self) {}
 }
 
 /// A resolution on its way.

@@ -6,7 +6,8 @@
 //!    exited with an error of its own.
 //! 3. Then whatever makes a drill fail: a bypass of the room or of the comparison can only make a drill easier, so a
 //!    failure in an observed room is a failure.
-//! 4. Then an observed room, no object from a copy, or outputs that cannot be compared: *inconclusive*.
+//! 4. Then an observed room, no object from a copy, lists that are cut off, or outputs that cannot be compared:
+//!    *inconclusive*.
 //! 5. Otherwise *pass*.
 
 mod outputs;
@@ -15,7 +16,7 @@ mod scope;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{Containment, Output, Record, RunId, Sha256, Source, Timestamp, Verdict};
+use model::{Containment, Output, Record, RunId, Sha256, Source, Timestamp, Unlisted, Verdict};
 
 use crate::control;
 use crate::duration::format_duration;
@@ -271,8 +272,23 @@ fn doubts(facts: &Facts, outputs: &outputs::Comparison) -> Vec<Reason> {
             format!("cut the hosts that the command fetches from: outlast drill -- {command}"),
         ));
     }
+    reasons.extend(cut_off(facts));
     reasons.extend(outputs.incomparable.clone());
     reasons
+}
+
+/// Returns a reason if not everything that the command did was written down.
+fn cut_off(facts: &Facts) -> Option<Reason> {
+    let Unlisted { n_requests, n_refused, n_names } = facts.record.unlisted;
+    (!facts.record.unlisted.is_none()).then(|| {
+        Reason::new(
+            format!(
+                "the lists are cut off: {n_requests} more requests, {n_refused} more refusals and {n_names} more \
+                 names are counted and not judged"
+            ),
+            "hold a drill of a part of the command, with a recording of its own",
+        )
+    })
 }
 
 /// Adds what the timelines counted and what the objects say; they must agree, and the larger one is believed.

@@ -3,7 +3,7 @@
 use drill::{Environment, Facts, HostTimeline, Missing, RecordedRun, Scenario};
 use model::{
     Containment, Fault, Freshness, HostUse, Object, ObjectUrl, Output, Proof, RECORD_SCHEMA, Record, Sha256,
-    Source, Timestamp,
+    Source, Timestamp, Unlisted,
 };
 
 pub(crate) fn time(text: &str) -> Timestamp {
@@ -66,6 +66,7 @@ fn record() -> Record {
         exit_code: 0,
         duration_ms: 8_400,
         copies_bytes: None,
+        unlisted: Unlisted::default(),
         hosts: vec![host("registry.npmjs.org"), host("github.com")],
         refused: Vec::new(),
         outputs: vec![output("dist/app.js", "1"), output("dist/style.css", "2")],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drill::{Facts, Level, REPORT_SCHEMA, Report, judge};
-use model::{Containment, NotKept, Proof, Protocol, Refused, Source, Verdict};
+use model::{Containment, NotKept, Proof, Protocol, Refused, Source, Unlisted, Verdict};
 
 use crate::facts::{missing, object, output, passing, spoiled, timeline, url};
 
@@ -307,4 +307,24 @@ fn a_clock_that_was_set_back_gives_no_negative_age() {
         f.timelines.push(timeline("c"));
     };
     assert_eq!(judge(&spoiled(two)).data_age_s, Some(86_400), "the oldest counts");
+}
+
+#[test]
+fn lists_that_are_cut_off_never_pass() {
+    let cut_off = [
+        Unlisted { n_requests: 1, ..Unlisted::default() },
+        Unlisted { n_refused: 1, ..Unlisted::default() },
+        Unlisted { n_names: 1, ..Unlisted::default() },
+    ];
+    for unlisted in cut_off {
+        check(|f| f.record.unlisted = unlisted, Inconclusive, "the lists are cut off");
+        check(
+            |f| {
+                f.record.unlisted = unlisted;
+                f.missing.push(missing("https://github.com/x"));
+            },
+            Fail,
+            "asked for and not held",
+        );
+    }
 }

@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::{
-    Containment, HostUse, NotKept, Object, ObjectUrl, Output, RECORD_SCHEMA, Record, Refused, RunId,
-    Timestamp,
+    Containment, HostUse, NotKept, Object, ObjectUrl, Output, RECORD_SCHEMA, Record, RunId, Timestamp,
+    Unlisted,
 };
 use proxy::{Ending, Exchange, Findings};
 
-use crate::wiring::NOT_LOOKED_INTO;
+use crate::wiring::{Heard, NOT_LOOKED_INTO};
+
+/// The largest record that is read back; one with 100,000 objects has 40 MB.
+pub(crate) const RECORD_BYTES_MAX: u64 = 512 << 20;
 
 const HTTPS_PORT: u16 = 443;
 
@@ -26,12 +29,11 @@ pub(crate) struct Run {
     pub(crate) duration_ms: u64,
     pub(crate) copies_bytes: Option<u64>,
     pub(crate) outputs: Vec<Output>,
-    pub(crate) refused: Vec<Refused>,
 }
 
-/// Makes the record of a run; `passed` are the hosts and ports that were not looked into.
-pub(crate) fn record(run: Run, findings: &Findings, passed: &[(String, u16)]) -> Record {
-    let exchanges = &findings.exchanges;
+/// Makes the record of a run.
+pub(crate) fn record(run: Run, findings: &Findings, heard: &Heard) -> Record {
+    let (exchanges, passed) = (&findings.exchanges, &heard.passed());
     Record {
         schema: RECORD_SCHEMA.to_owned(),
         run_id: run.run_id,
@@ -45,10 +47,15 @@ pub(crate) fn record(run: Run, findings: &Findings, passed: &[(String, u16)]) ->
         duration_ms: run.duration_ms,
         copies_bytes: run.copies_bytes,
         hosts: hosts(findings, passed),
-        refused: run.refused,
+        refused: heard.refused(),
         outputs: run.outputs,
         objects: objects(exchanges),
         not_kept: not_kept(exchanges, passed),
+        unlisted: Unlisted {
+            n_requests: findings.n_unlisted,
+            n_refused: heard.n_refused_unlisted(),
+            n_names: heard.n_names_unlisted(),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Containment, Freshness, Proof, Record};
+use model::{Containment, Freshness, Proof, Record, Unlisted};
 
 use crate::command_line::Global;
 use crate::speak::{count, duration, say, size};
@@ -97,6 +97,15 @@ fn say_troubles(global: &Global, done: &Done) {
         say(global, &format_args!("  refused: {protocol} to {name} port {port}"));
     }
     say_rest(global, refused.len(), "refused connections");
+    if !record.unlisted.is_none() {
+        let Unlisted { n_requests, n_refused, n_names } = record.unlisted;
+        say(
+            global,
+            &format_args!(
+                "  not listed, because it is too much: {n_requests} requests, {n_refused} refusals, {n_names} names"
+            ),
+        );
+    }
     if record.refused.iter().any(|refused| refused.port == 22) {
         say(
             global,

@@ -127,9 +127,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         duration_ms: lived.duration_ms,
         copies_bytes,
         outputs,
-        refused: heard.refused(),
     };
-    let record = record::record(run, &findings, &heard.passed());
+    let record = record::record(run, &findings, &heard);
     let unwritten = keep::keep(home, store, &record, task.purpose)
         .map_err(|failure| own(keep::unrecorded(failure, &record)))?;
     Ok(Done {

@@ -1,12 +1,14 @@
 //! The door of a room: what the command connects to, looks up and is refused.
 
+mod heard;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+pub(crate) use heard::Heard;
 use host::http::Outgoing;
 use http_body_util::BodyExt as _;
 use intercept::{Authority, Captured, Handler, Origin, RefusedWhy, Tunnel};
@@ -18,9 +20,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Why nothing is kept of a host that the configuration exempts.
 pub(crate) const NOT_LOOKED_INTO: &str = "it is not looked into, by `exec.passthrough`";
-
-/// How many refusals of one run are written down.
-const N_REFUSED_MAX: usize = 10_000;
 
 /// Hands what happens in a room to the session.
 #[derive(Debug)]
@@ -37,42 +36,6 @@ pub(crate) struct Door {
     pub(crate) heard: Arc<Heard>,
 }
 
-/// What was heard at the door besides requests.
-#[derive(Debug, Default)]
-pub(crate) struct Heard {
-    refused: Mutex<BTreeSet<Refused>>,
-    unanswered: Mutex<BTreeSet<String>>,
-    distrusted: Mutex<BTreeSet<String>>,
-    passed: Mutex<BTreeSet<(String, u16)>>,
-}
-
-impl Heard {
-    pub(crate) fn refused(&self) -> Vec<Refused> {
-        lock(&self.refused).iter().cloned().collect()
-    }
-
-    pub(crate) fn unanswered(&self) -> Vec<String> {
-        lock(&self.unanswered).iter().cloned().collect()
-    }
-
-    /// Hosts whose clients did not trust the run's certificate.
-    pub(crate) fn distrusted(&self) -> Vec<String> {
-        lock(&self.distrusted).iter().cloned().collect()
-    }
-
-    /// Hosts and ports to which connections were passed without being looked into.
-    pub(crate) fn passed(&self) -> Vec<(String, u16)> {
-        lock(&self.passed).iter().cloned().collect()
-    }
-
-    fn refuse(&self, refused: Refused) {
-        let mut all = lock(&self.refused);
-        if all.len() < N_REFUSED_MAX {
-            all.insert(refused);
-        }
-    }
-}
-
 impl Door {
     /// Joins the command and a host that is not looked into, unless the host was cut.
     async fn pass_through(
@@ -81,7 +44,7 @@ impl Door {
         host: &str,
         address: SocketAddr,
     ) {
-        lock(&self.heard.passed).insert((host.to_owned(), address.port()));
+        self.heard.pass(host, address.port());
         if self.is_cut(host) {
             return;
         }
@@ -107,7 +70,7 @@ impl Door {
         }
         // A cut takes the name service of a host away as well; whoever only fetches may still be told that it exists.
         if self.purpose == Purpose::Drill && self.is_cut(name) {
-            lock(&self.heard.unanswered).insert(name.to_owned());
+            self.heard.leave_unanswered(name);
             // Where nothing of it is kept the outage is real for it, and the report names it.
             return if is_kept.is_ok() { Resolution::Nxdomain } else { Resolution::Unknown };
         }
@@ -147,6 +110,10 @@ impl Events for Bell {
 
     fn refused(&self, refused: Refused) {
         self.0.heard.refuse(refused);
+    }
+
+    fn refused_more(&self) {
+        self.0.heard.refuse_more();
     }
 }
 
@@ -194,7 +161,7 @@ impl Handler for Requests {
             why,
             RefusedWhy::NotTrusted { .. } | RefusedWhy::HandshakeClosed | RefusedWhy::NothingAsked
         ) {
-            lock(&self.0.heard.distrusted).insert(host.clone());
+            self.0.heard.distrust(&host);
         }
         self.0.heard.refuse(Refused {
             host,
@@ -203,8 +170,4 @@ impl Handler for Requests {
             protocol: Protocol::Unknown,
         });
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
