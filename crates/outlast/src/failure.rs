@@ -11,6 +11,9 @@ pub(crate) const JOURNAL_HINT: &str = "keep the home folder as it is, and restor
 /// The next step where nobody knows a better one.
 const REPORT_HINT: &str = "run it again with -v; if it stays, this is a fault of Outlast";
 
+/// The exit code of an answer that is neither yes nor no.
+pub(crate) const INCONCLUSIVE: u8 = 3;
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -32,7 +35,7 @@ impl Failure {
 
     /// Neither yes nor no.
     pub(crate) fn inconclusive(error: impl Into<anyhow::Error>) -> Self {
-        Self { code: 3, error: error.into(), hint: Some(REPORT_HINT.to_owned()) }
+        Self { code: INCONCLUSIVE, error: error.into(), hint: Some(REPORT_HINT.to_owned()) }
     }
 
     /// Gives the next step.

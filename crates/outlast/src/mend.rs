@@ -15,11 +15,10 @@ use store::Store;
 
 use crate::home::Home;
 use crate::tasks::drill::chain;
+use crate::tasks::record::RECORD_BYTES_MAX;
 
 /// A killed process leaves one run half written, so that the newest few are enough to look at.
 const N_RUNS_MAX: usize = 32;
-/// The largest record that is written again.
-const RECORD_BYTES_MAX: u64 = 512 << 20;
 
 /// Held while files beside the store are written, so that nobody takes a temporary for one of the dead.
 #[derive(Debug)]

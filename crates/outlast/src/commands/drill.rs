@@ -12,14 +12,11 @@ use model::{Cut, RunId, Timestamp, Verdict, parse_time};
 
 use crate::command_line::Global;
 use crate::commands::block_on;
-use crate::failure::Failure;
+use crate::failure::{Failure, INCONCLUSIVE};
 use crate::home::Home;
 use crate::log;
 use crate::project::parse_output;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
-
-/// The exit code of a drill that neither passed nor failed.
-const INCONCLUSIVE: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -167,3 +167,26 @@ fn a_scenario_file_says_everything() {
     world.outlast(&["drill", file.to_str().unwrap()]).expect(2).says("registry-gone.toml:2: ").says("hint: ");
     world.outlast(&["drill", "nowhere.toml"]).expect(2).says("nowhere.toml").says("hint: ");
 }
+
+#[test]
+fn a_request_that_was_never_answered_does_not_pass() {
+    let world = World::new();
+    let url = "https://index.crates.io/config.json";
+    // Fetches something that is held, then something that is not, without the patience to hear so, and goes on.
+    let script = |url: &str| {
+        let impatient = format!("test -e recording || curl -sS -m 0.4 -o more {url} || true");
+        format!("curl -fsSO {CRATE}; {impatient}")
+    };
+    let check = |url: &str, code: i32| {
+        let command = ["sh", "-c", &script(url)];
+        world.write(&world.project().join("recording"), "");
+        world.record(&command).expect(0);
+        std::fs::remove_file(world.project().join("recording")).unwrap();
+        world.outlast(&[&["drill", "--cut", "all=hang", "--"], &command[..]].concat()).expect(code)
+    };
+    check(url, 1).says("FAIL").says(&format!("{url} (the client went away before it was answered)"));
+    let report = world.newest_report();
+    assert_eq!((texts(&report["missing"], "url"), &report["exit_code"]), (vec![url], &json!(0)));
+    // The control: what is held is there in time.
+    check(CRATE, 0).says("PASS");
+}

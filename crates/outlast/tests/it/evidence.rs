@@ -135,3 +135,23 @@ fn evidence_goes_where_it_is_asked_for_too() {
     world.outlast(&[&["drill", "--evidence", text(&folder), "--"], &COMMAND[..]].concat()).expect(0);
     world.outlast(&["evidence", "verify", text(&folder)]).expect(0);
 }
+
+#[test]
+fn the_verdict_is_told_before_evidence_cannot_be_copied() {
+    let world = World::new();
+    world.record(&COMMAND).expect(0);
+    let drill =
+        |folder: &str| world.outlast(&[&["drill", "--evidence", folder, "--"], &COMMAND[..]].concat());
+    let order = |stderr: &str, first: &str| {
+        let place = |text: &str| stderr.find(text).unwrap_or_else(|| panic!("{text}: {stderr}"));
+        assert!(place(first) < place("error: could not copy the evidence to `/proc/nowhere`"), "{stderr}");
+        assert!(place("hint: it lies in `") > place("evidence: "), "{stderr}");
+    };
+    // Not where it was asked for, so that nobody relies on it there; the drill itself counts.
+    order(&drill("/proc/nowhere").expect(3).stderr, "outlast: PASS");
+    assert_eq!((world.evidence().len(), &world.newest_report()["verdict"]), (1, &"pass".into()));
+    let sha256 = world.newest_record()["objects"][0]["sha256"].as_str().unwrap().to_owned();
+    fs::remove_file(world.blob(&sha256)).unwrap();
+    order(&drill("/proc/nowhere").expect(1).stderr, "outlast: FAIL");
+    assert_eq!(world.evidence().len(), 2);
+}

@@ -59,7 +59,14 @@ fn a_replay_that_memory_is_too_small_for_is_held_on_disk() {
     let done = finish(command.args(["sh", "-c", &script]), b"").expect(3);
     let n_attempts = done.stdout.lines().filter(|line| line.starts_with("lies in ")).count() / 3;
     assert_eq!(n_attempts, if memory::can_carry() { 2 } else { 1 }, "{}\n{}", done.stdout, done.stderr);
-    assert_eq!(world.newest_report()["exit_code"], 0, "{}", done.stderr);
+    let report = world.newest_report();
+    assert_eq!(report["exit_code"], 0, "{}", done.stderr);
+
+    // The attempt that does not count is named all the same.
+    let not_tested = report["not_tested"].to_string();
+    let journal = fs::read_to_string(world.evidence().pop().unwrap().join("journal.jsonl")).unwrap();
+    assert_eq!(not_tested.contains("why an attempt before, run "), n_attempts == 2, "{not_tested}");
+    assert_eq!(journal.contains(r#""action":"set_aside""#), n_attempts == 2, "{journal}");
 }
 
 /// Kills what was started, whatever becomes of the test.

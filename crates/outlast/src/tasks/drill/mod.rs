@@ -1,15 +1,14 @@
 //! One drill: run it, judge it, leave evidence, whatever the verdict.
 
 pub(crate) mod chain;
+mod facts;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use drill::{
-    Action, Actor, Deed, Environment, Facts, HostTimeline, Missing, RecordedRun, Report, Scenario, SigningKey,
-};
-use model::{Event, Record, RunId, Sha256, Timestamp, Verdict};
+use drill::{Action, Actor, Deed, Facts, RecordedRun, Report, Scenario, SigningKey};
+use model::{Event, Record, RunId, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
 use sandbox::Stdout;
 use store::{Entry, Store};
@@ -19,12 +18,10 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::mend;
 use crate::speak::{self, duration, say};
+use crate::tasks::record::RECORD_BYTES_MAX;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, Task};
 use crate::tasks::space::Space;
-
-/// The largest record that is read back; one with 100,000 objects has 40 MB.
-const RECORD_BYTES_MAX: u64 = 512 << 20;
 
 /// A drill that was asked for.
 #[derive(Debug)]
@@ -46,7 +43,23 @@ pub(crate) enum Evidence {
     Also(PathBuf),
 }
 
-/// Runs a drill and says what it found.
+/// A drill that was held.
+#[derive(Debug)]
+struct Held {
+    done: Done,
+    /// An attempt before that said nothing.
+    before: Option<Attempt>,
+}
+
+/// An attempt at the same drill whose outcome does not count.
+#[derive(Debug, Clone)]
+struct Attempt {
+    run_id: RunId,
+    exit_code: i32,
+}
+
+/// Runs a drill and says what it found. Returns what that is worth: a pass whose evidence is not where it was asked for
+/// is none.
 pub(crate) async fn run(
     global: &Global,
     home: &Home,
@@ -61,21 +74,26 @@ pub(crate) async fn run(
     store.check_writable()?;
     let key = key(home)?;
     let record = recorded(store, &order, request.run.as_ref())?;
-    let done = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
+    let held = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
     let recorded = RecordedRun::from(&record);
     let newest_success = newest_success(store, &record)?;
     let judge = |previous_sha256| {
-        let facts = facts(&request.scenario, &done, recorded.clone(), previous_sha256, home.clock.now());
+        let facts =
+            facts::facts(&request.scenario, &held, recorded.clone(), previous_sha256, home.clock.now());
         let facts = Facts { newest_success: newest_success.clone(), ..facts };
         let report = drill::judge(&facts);
-        let journal = journal(&request.scenario, &done, &report);
+        let journal = journal(&request.scenario, &held, &report);
         (report, journal)
     };
     let (report, folder) = chain::append(home, store, &key, judge).map_err(unfinished)?;
-    if let Evidence::Also(other) = &request.evidence {
-        chain::copy(&folder, other)?;
-    }
     tell(global, &report, &folder)?;
+    if let Evidence::Also(other) = &request.evidence
+        && let Err(failure) = chain::copy(&folder, other)
+    {
+        failure.report();
+        // What does not survive was found out all the same.
+        return Ok(if report.verdict == Verdict::Fail { Verdict::Fail } else { Verdict::Inconclusive });
+    }
     Ok(report.verdict)
 }
 
@@ -87,7 +105,7 @@ async fn hold(
     request: &Request,
     order: Order,
     copies_bytes: Option<u64>,
-) -> Result<Done, Failure> {
+) -> Result<Held, Failure> {
     let task = |space| Task {
         order: order.clone(),
         cuts: request.scenario.cut.clone(),
@@ -99,11 +117,12 @@ async fn hold(
     };
     let done = run::run(home, store, task(Space::for_replay(&order, copies_bytes))).await?;
     if !done.was_short || done.record.exit_code == 0 {
-        return Ok(done);
+        return Ok(Held { done, before: None });
     }
+    let before = Some(Attempt { run_id: done.record.run_id.clone(), exit_code: done.record.exit_code });
     drop(done);
     say(global, &"outlast: it failed while memory ran short, which says nothing; again, on disk");
-    run::run(home, store, task(Space::Disk)).await
+    Ok(Held { done: run::run(home, store, task(Space::Disk)).await?, before })
 }
 
 /// Says of a drill that could not be held, or whose run could not be recorded, what it is worth.
@@ -183,85 +202,8 @@ fn newest_success(store: &Store, record: &Record) -> Result<Option<RunId>, Failu
     }))
 }
 
-fn facts(
-    scenario: &Scenario,
-    done: &Done,
-    recorded: RecordedRun,
-    previous_sha256: Option<Sha256>,
-    now: Timestamp,
-) -> Facts {
-    Facts {
-        scenario: scenario.clone(),
-        record: done.record.clone(),
-        recorded: Some(recorded),
-        newest_success: None,
-        timelines: timelines(scenario, done),
-        missing: missing(&done.findings.exchanges),
-        unanswered_names: done.unanswered_names.clone(),
-        masked: done.masked.iter().map(|mask| mask.path.display().to_string()).collect(),
-        not_tested: Vec::new(),
-        environment: environment(),
-        previous_sha256,
-        now,
-    }
-}
-
-fn timelines(scenario: &Scenario, done: &Done) -> Vec<HostTimeline> {
-    done.findings
-        .hosts
-        .iter()
-        .map(|(host, times)| HostTimeline {
-            host: host.clone(),
-            fault: scenario.fault_of(host),
-            first_request_ms: times.first_request_ms,
-            detected_ms: times.detected_ms,
-            recovered_ms: times.recovered_ms,
-            bytes_from_upstream: times.n_bytes_from_upstream,
-        })
-        .collect()
-}
-
-fn missing(exchanges: &[Exchange]) -> Vec<Missing> {
-    let mut missing: Vec<Missing> = exchanges
-        .iter()
-        .filter_map(|exchange| match &exchange.ending {
-            Ending::Missing { sha256, reason } => {
-                Some(Missing { url: exchange.url.clone(), sha256: *sha256, reason: reason.clone() })
-            }
-            _ => None,
-        })
-        .collect();
-    missing.sort();
-    missing.dedup();
-    missing
-}
-
-fn environment() -> Environment {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let release = read("/etc/os-release");
-    let system = release
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
-        .map_or_else(|| std::env::consts::OS.to_owned(), |name| name.trim_matches('"').to_owned());
-    Environment {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        system,
-        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-        architecture: std::env::consts::ARCH.to_owned(),
-        user: user(),
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
-fn user() -> String {
-    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.unwrap_or_else(|| {
-        use std::os::unix::fs::MetadataExt as _;
-        std::fs::metadata("/proc/self").map(|own| format!("uid {}", own.uid())).unwrap_or_default()
-    })
-}
-
-fn journal(scenario: &Scenario, done: &Done, report: &Report) -> Vec<Action> {
+fn journal(scenario: &Scenario, held: &Held, report: &Report) -> Vec<Action> {
+    let Held { done, before } = held;
     let record = &done.record;
     let at = |ms: u64| {
         let after = std::time::Duration::from_millis(ms);
@@ -269,6 +211,9 @@ fn journal(scenario: &Scenario, done: &Done, report: &Report) -> Vec<Action> {
     };
     let mut actions = Vec::new();
     let mut note = |time: Timestamp, actor: Actor, deed: Deed| actions.push(Action { time, actor, deed });
+    if let Some(Attempt { run_id, exit_code }) = before.clone() {
+        note(at(0), Actor::Outlast, Deed::SetAside { run_id, exit_code, reason: facts::SHORT.to_owned() });
+    }
     let reasons = record.containment_reasons.clone();
     note(at(0), Actor::Outlast, Deed::RoomOpened { containment: record.containment, reasons });
     for mask in &done.masked {
@@ -323,7 +268,7 @@ fn answered(exchange: &Exchange) -> Deed {
         Ending::NotKept { reason, .. } | Ending::Refused { reason } => {
             Deed::Missing { url, sha256: None, reason: reason.clone() }
         }
-        Ending::Open => Deed::Missing { url, sha256: None, reason: "the client went away".to_owned() },
+        Ending::Open => Deed::Missing { url, sha256: None, reason: facts::WENT_AWAY.to_owned() },
     }
 }
 
