@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use host::http::{FetchError, Outgoing};
 use http::{HeaderValue, Method, StatusCode, header};
-use model::{Event, Freshness, Held, ObjectKey, SafeUrl, SavedHeader, Source};
+use model::{Event, Freshness, Held, SafeUrl, SavedHeader, Source};
 
+use crate::breaker::Attempt;
 use crate::copy::Prior;
 use crate::decide::{self, Kind, Meaning};
 use crate::flight::{End, Flight};
@@ -15,6 +16,7 @@ use crate::headers;
 use crate::incoming::Paced;
 use crate::keep::NotKept;
 use crate::limits::{ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
+use crate::redirect::Trouble;
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
@@ -32,10 +34,22 @@ impl Inner {
         }
         let flight = Arc::new(Flight::new());
         let key = (want.key.clone(), want.chooser);
-        let landing = Landing { inner: self.clone(), flight: flight.clone(), key: key.clone(), end: None };
+        let landing = Landing { inner: self.clone(), flight: flight.clone(), end: None };
         let task = tokio::spawn(landing.fly(want, prior));
         flights.insert(key, (flight.clone(), task.abort_handle()));
         flight
+    }
+
+    /// Lets nobody join a transfer any more.
+    pub(crate) fn leave(&self, flight: &Arc<Flight>) {
+        let mut flights = lock(&self.flights);
+        let is_it = |(other, _): &(Arc<Flight>, _)| Arc::ptr_eq(other, flight);
+        let found = flights.iter().find(|(_, entry)| is_it(entry)).map(|(key, _)| key.clone());
+        if let Some(left) = found.and_then(|key| flights.remove(&key))
+            && !flight.has_ended()
+        {
+            lock(&self.left).push(left);
+        }
     }
 
     /// Asks without a body, and gives up after the time that suits: soon where the host was cut.
@@ -81,11 +95,13 @@ impl Inner {
         let attempt = self.attempt(want.host(), want.lane());
         let reply = match self.ask_following(want, question).await {
             Ok(reply) => reply,
-            Err(error) => {
+            Err(Trouble { host, error }) => {
+                let attempt = Attempt { host, ..attempt };
                 self.note_error(&attempt, &error);
-                return self.stand_in(want, prior, &said(&error));
+                return self.stand_in_for(&attempt.host, want, prior, &said(&error));
             }
         };
+        let attempt = Attempt { host: reply.host.clone(), ..attempt };
         let status = reply.status;
         // An index that only begins is no answer yet.
         let is_begun = status == StatusCode::OK && want.kind() == Kind::Index;
@@ -100,8 +116,8 @@ impl Inner {
                 self.refuse_answer(want, prior, reason)
             }
             Meaning::Worse => {
-                let reason = format!("`{}` answered with status {}", want.host(), status.as_u16());
-                self.stand_in(want, prior, &reason)
+                let reason = format!("`{}` answered with status {}", attempt.host, status.as_u16());
+                self.stand_in_for(&attempt.host, want, prior, &reason)
             }
             Meaning::Absence => self.take_small(want, reply, prior).await,
             Meaning::Answer if decide::is_redirect(status) => self.take_redirect(want, reply, prior).await,
@@ -124,6 +140,11 @@ impl Inner {
 
     /// Answers from the copy because the upstream gave nothing that may be passed on.
     pub(crate) fn stand_in(&self, want: &Want, prior: Prior, reason: &str) -> End {
+        self.stand_in_for(want.host(), want, prior, reason)
+    }
+
+    /// Answers from the copy because `host`, where a redirect may have led, gave nothing that may be passed on.
+    fn stand_in_for(&self, host: &str, want: &Want, prior: Prior, reason: &str) -> End {
         match prior {
             Prior::None => {
                 let refusal =
@@ -135,7 +156,7 @@ impl Inner {
                 End::Failed { refusal: Arc::new(refusal), sha256 }
             }
             Prior::Good(held) => {
-                self.note_stale(want.host(), reason);
+                self.note_stale_by(host, want.host(), reason);
                 let freshness = decide::standing(&held, Freshness::Stale);
                 End::Landed { held: Arc::new(*held), source: Source::Copy, freshness, live_headers: None }
             }
@@ -267,7 +288,6 @@ impl Inner {
 struct Landing {
     inner: Arc<Inner>,
     flight: Arc<Flight>,
-    key: (ObjectKey, Chooser),
     end: Option<End>,
 }
 
@@ -280,7 +300,8 @@ impl Landing {
 impl Drop for Landing {
     fn drop(&mut self) {
         // The store knows the object by now, so whoever finds no transfer finds the object.
-        lock(&self.inner.flights).remove(&self.key);
+        self.inner.leave(&self.flight);
+        lock(&self.inner.left).retain(|(other, _)| !Arc::ptr_eq(other, &self.flight));
         self.flight.finish(self.end.take().unwrap_or(End::GivenUp));
     }
 }

@@ -6,9 +6,12 @@ use host::http::FetchError;
 use http::{HeaderMap, StatusCode, header};
 use model::{Event, Timestamp};
 
-use crate::breaker::{Attempt, Change, Lane, Outcome};
+use crate::breaker::{Attempt, Change, Gate, Lane, Outcome};
 use crate::decide;
 use crate::session::{Inner, lock};
+
+/// How long after its end a breaker's finding is worth a probe rather than an ordinary request.
+const FORGOTTEN_AFTER_S: i64 = 30;
 
 impl Inner {
     /// Takes over which upstreams an earlier process found down. What a drill plays is nobody's finding.
@@ -22,8 +25,12 @@ impl Inner {
         for entry in down {
             let Event::Down { host, what, until, .. } = entry.event else { continue };
             if let Some(lane) = Lane::of(&what).filter(|_| self.line.fault(&host).is_none()) {
-                let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-                breaker.restore(host, lane, elapsed, left);
+                // What was down an hour ago says nothing about now.
+                let left = until.duration_since(now).as_secs();
+                if left > -FORGOTTEN_AFTER_S {
+                    let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+                    breaker.restore(host, lane, elapsed, left);
+                }
             }
         }
     }
@@ -33,9 +40,14 @@ impl Inner {
         Attempt { host: host.to_owned(), lane, began: self.engine.clock.elapsed() }
     }
 
-    /// Returns whether a request that a copy can stand in for may wait for the upstream.
+    /// Returns what a request may do that a copy can stand in for.
+    pub(crate) fn gate(&self, host: &str, lane: Lane) -> Gate {
+        lock(&self.breaker).gate(host, lane, self.engine.clock.elapsed())
+    }
+
+    /// Returns whether a request may wait for the upstream that has no other way to find out whether it is back.
     pub(crate) fn may_wait(&self, host: &str, lane: Lane) -> bool {
-        lock(&self.breaker).may_wait(host, lane, self.engine.clock.elapsed())
+        self.gate(host, lane) != Gate::Shut
     }
 
     /// Returns how long the upstream still asks not to be asked at all.

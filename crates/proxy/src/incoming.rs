@@ -164,7 +164,10 @@ impl Incoming {
             body: host::http::whole(Bytes::new()),
             chooser: want.chooser,
         };
-        let reply = inner.ask_following(want, question).await.map_err(|error| crate::fetch::said(&error))?;
+        let reply = inner
+            .ask_following(want, question)
+            .await
+            .map_err(|trouble| crate::fetch::said(&trouble.error))?;
         match reply.status {
             StatusCode::PARTIAL_CONTENT if self.is_the_rest(&reply.headers) => self.n_repeated = 0,
             StatusCode::OK => self.n_repeated = self.n_received,
@@ -217,6 +220,7 @@ mod tests {
 
     fn incoming(n_received: u64, size_bytes: Option<u64>) -> Incoming {
         let reply = Reply {
+            host: String::new(),
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: host::http::whole(Bytes::new()),

@@ -12,16 +12,27 @@ use crate::session::Inner;
 use crate::upstream::{Chooser, Question, Reply};
 use crate::want::Want;
 
+/// Why nothing came, and from whom.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) host: String,
+    pub(crate) error: FetchError,
+}
+
 impl Inner {
     /// Asks, and goes where redirects lead if the ecosystem says so; where they lead is Outlast's choice, so each hop is
     /// judged.
     ///
     /// # Errors
     /// `Redirects` when they lead in circles or too far, `Forbidden` when they lead inwards.
-    pub(crate) async fn ask_following(&self, want: &Want, question: Question) -> Result<Reply, FetchError> {
+    pub(crate) async fn ask_following(&self, want: &Want, question: Question) -> Result<Reply, Trouble> {
         let (method, mut headers, mut url) =
             (question.method.clone(), question.headers.clone(), question.url.clone());
-        let mut reply = self.bounded(want.host(), question).await?;
+        let of = |host: &str| {
+            let host = host.to_owned();
+            move |error| Trouble { host, error }
+        };
+        let mut reply = self.bounded(want.host(), question).await.map_err(of(want.host()))?;
         if want.redirects() == Redirects::HandedBack {
             return Ok(reply);
         }
@@ -32,7 +43,8 @@ impl Inner {
             let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
             let target = location.and_then(|location| url.object().join(location).ok());
             let Some(target) = target else {
-                return Err(FetchError::Redirects { host: url.object().host().to_owned() });
+                let host = url.object().host().to_owned();
+                return Err(Trouble { error: FetchError::Redirects { host: host.clone() }, host });
             };
             if target.object().authority() != url.object().authority() {
                 without_credentials(&mut headers);
@@ -47,10 +59,11 @@ impl Inner {
                 body: host::http::whole(Bytes::new()),
                 chooser: Chooser::Outlast,
             };
-            reply = self.bounded(&host, hop).await?;
+            reply = self.bounded(&host, hop).await.map_err(of(&host))?;
         }
         if decide::is_redirect(reply.status) {
-            return Err(FetchError::Redirects { host: want.host().to_owned() });
+            let host = want.host().to_owned();
+            return Err(Trouble { error: FetchError::Redirects { host: host.clone() }, host });
         }
         Ok(reply)
     }

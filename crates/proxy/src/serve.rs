@@ -12,8 +12,8 @@ use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 use store::BlobReader;
 
 use crate::ask::Ask;
-use crate::breaker::Outcome;
-use crate::copy::{self, Copy, Loaded, Verified};
+use crate::breaker::{Gate, Outcome};
+use crate::copy::{self, Copy, Loaded, Prior, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
@@ -40,7 +40,11 @@ impl Session {
         if let Some(at) = inner.at.filter(|_| want.kind() != Kind::File) {
             return inner.give_as_of(&ask, &want, copy, at);
         }
-        match inner.first(&want, client, &copy) {
+        let (first, gate) = inner.first(&want, client, &copy);
+        if gate == Gate::Probe {
+            inner.probe_beside(want.clone(), copy.prior());
+        }
+        match first {
             First::Ask => inner.give_upstream(&ask, want, copy).await,
             First::Serve(freshness) => match copy {
                 Copy::Good(loaded) => {
@@ -76,8 +80,8 @@ impl Inner {
     }
 
     /// Decides what to do first.
-    fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> First {
-        let Copy::Good(loaded) = copy else { return First::Ask };
+    fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
+        let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
         let insists = |value: &HeaderValue| {
             value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim() == "no-cache"))
         };
@@ -95,11 +99,24 @@ impl Inner {
         };
         let first = decide::first(&situation);
         if first != First::Ask {
-            return first;
+            return (first, Gate::Open);
         }
         // Only who would ask uses up the one try that a host has which was found down.
-        situation.may_wait = self.may_wait(want.host(), want.lane());
-        decide::first(&situation)
+        let gate = self.gate(want.host(), want.lane());
+        situation.may_wait = gate == Gate::Open;
+        (decide::first(&situation), gate)
+    }
+
+    /// Finds out whether an upstream is back while the copy is served: nobody waits for it twice.
+    fn probe_beside(self: &Arc<Self>, want: Want, prior: Prior) {
+        let attempt = self.attempt(want.host(), want.lane());
+        let (inner, flight) = (self.clone(), self.join(Arc::new(want), prior));
+        tokio::spawn(async move {
+            if tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await.is_err() {
+                inner.note_outcome(&attempt, Outcome::Hung, "it did not answer a probe within a second");
+                inner.leave(&flight);
+            }
+        });
     }
 
     /// Ends an exchange without an object.
@@ -143,6 +160,8 @@ impl Inner {
                 let reason = "it did not begin to answer within a second";
                 self.note_outcome(&attempt, Outcome::Hung, reason);
                 self.note_stale(&host, reason);
+                // The next one who asks must not join what hangs.
+                self.leave(&flight);
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);
                 self.give_copy(ask, *loaded, Source::Copy, freshness)
             }

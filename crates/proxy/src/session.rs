@@ -24,6 +24,9 @@ use crate::want::{Shape, Want};
 /// How long transfers that the command did not wait for may go on after its end.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// How long what hung may still come after the end: a run must not end late because of it.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What every session shares.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -91,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) notes: Notes,
     pub(crate) vouchers: Vouchers,
     pub(crate) flights: Mutex<Flights>,
+    /// Transfers that nobody waits for any more, because they hung; what comes late is kept all the same.
+    pub(crate) left: Mutex<Vec<(Arc<Flight>, AbortHandle)>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
     pub(crate) breaker: Mutex<Breaker>,
@@ -110,6 +115,7 @@ impl Engine {
             notes: Notes::default(),
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
+            left: Mutex::default(),
             purpose: plan.purpose,
             at: plan.at,
             breaker: Mutex::default(),
@@ -181,6 +187,13 @@ impl Session {
                 tokio::task::yield_now().await;
             }
         }
+        let late = tokio::time::Instant::now() + LATE;
+        let left = std::mem::take(&mut *lock(&self.0.left));
+        for (flight, abort) in left {
+            if tokio::time::timeout_at(late, flight.ended()).await.is_err() {
+                abort.abort();
+            }
+        }
         // A build may be over before a hanging host is known to hang; the drill's clock still has to say when it was.
         let background = std::mem::take(&mut *lock(&self.0.background));
         for task in background {
@@ -248,6 +261,11 @@ impl Inner {
 
     /// Notes, once for each host and session, that its copies are served because it cannot be asked.
     pub(crate) fn note_stale(&self, host: &str, reason: &str) {
+        self.note_stale_by(host, host, reason);
+    }
+
+    /// Notes that copies of a host are served because of another one, to which it redirects.
+    pub(crate) fn note_stale_by(&self, blamed: &str, host: &str, reason: &str) {
         let since = self.engine.clock.now();
         let stale = Stale { since, reason: reason.to_owned() };
         let is_new = match lock(&self.stale).entry(host.to_owned()) {
@@ -258,7 +276,7 @@ impl Inner {
             Entry::Occupied(_) => false,
         };
         if is_new {
-            self.journal(host, Event::Stale { host: host.to_owned(), since, reason: reason.to_owned() });
+            self.journal(blamed, Event::Stale { host: host.to_owned(), since, reason: reason.to_owned() });
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Question {
 /// An answer, or the beginning of one.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    /// Who answered: where a redirect was followed, not the host that was asked first.
+    pub(crate) host: String,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Outgoing,
@@ -72,7 +74,7 @@ impl Line {
             || head.headers.contains_key(header::TRANSFER_ENCODING);
         let is_delimited = head.version == Version::HTTP_2 || has_length || !has_body(head.status);
         let body = body.map_err(|error| error.into()).boxed_unsync();
-        Ok(Reply { status: head.status, headers: head.headers, body, is_delimited, is_played: false })
+        Ok(Reply { host, status: head.status, headers: head.headers, body, is_delimited, is_played: false })
     }
 }
 
@@ -93,15 +95,20 @@ async fn play(fault: Fault, host: String) -> Result<Reply, FetchError> {
             tokio::time::sleep(Duration::from_secs(86_400)).await;
             Err(FetchError::Timeout { host, after: Duration::from_secs(86_400) })
         }
-        Fault::BadGateway => Ok(played(StatusCode::BAD_GATEWAY, "<html><h1>502 Bad Gateway</h1></html>")),
-        Fault::Wrong => Ok(played(StatusCode::OK, "<html><h1>Welcome to the guest network</h1></html>")),
+        Fault::BadGateway => {
+            Ok(played(host, StatusCode::BAD_GATEWAY, "<html><h1>502 Bad Gateway</h1></html>"))
+        }
+        Fault::Wrong => {
+            Ok(played(host, StatusCode::OK, "<html><h1>Welcome to the guest network</h1></html>"))
+        }
     }
 }
 
-fn played(status: StatusCode, page: &'static str) -> Reply {
+fn played(host: String, status: StatusCode, page: &'static str) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     Reply {
+        host,
         status,
         headers,
         body: host::http::whole(Bytes::from_static(page.as_bytes())),

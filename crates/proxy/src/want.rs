@@ -10,7 +10,7 @@ use crate::headers;
 use crate::upstream::Chooser;
 
 /// An object, how to ask for it, and what is known about its kind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Want {
     pub(crate) key: ObjectKey,
     pub(crate) url: SafeUrl,
@@ -22,7 +22,7 @@ pub(crate) struct Want {
 }
 
 /// What an ecosystem said about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Shape {
     File(FileRequest),
     Index(IndexRequest),

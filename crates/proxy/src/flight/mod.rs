@@ -123,6 +123,11 @@ impl Flight {
         self.stage.borrow().head.is_some()
     }
 
+    /// Returns whether it is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.stage.borrow().end.is_some()
+    }
+
     /// Adds a chunk that clients may see at once; `in_file` says whether it is in the file.
     pub(crate) async fn push(&self, chunk: Bytes, file: FileState) {
         let n_bytes = chunk.len() as u64;

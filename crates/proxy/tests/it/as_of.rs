@@ -51,7 +51,7 @@ async fn an_index_is_what_it_was_and_nobody_is_asked_for_it() {
 async fn a_question_has_the_answer_it_had() {
     let world = World::new();
     let answer = |text: &str| {
-        world.upstream.put(NPM, "/-/npm/v1/security/advisories/bulk", fakes::Answer::json(text.to_owned()))
+        world.upstream.put(NPM, "/-/npm/v1/security/advisories/bulk", fakes::Answer::json(text.to_owned()));
     };
     answer("{\"old\":[]}");
     ask(&world.session(), "POST", AUDIT, &[], b"{}").await.is(200, b"{\"old\":[]}");

@@ -43,7 +43,11 @@ async fn the_next_run_does_not_wait_again() {
     // Half a minute later one may try, and it answers again.
     world.upstream.clear_faults();
     world.clock.advance(Duration::from_secs(31));
-    get(&world.session(), INDEX).await.state("");
+    let session = world.session();
+    let (got, time) = timed(get(&session, INDEX)).await;
+    got.state("stale");
+    assert!(time < Duration::from_millis(500), "{time:?}: nobody waits for the probe");
+    fresh(&session, INDEX).await;
     assert_eq!((n_down(&world), n_up(&world)), (1, 1));
     assert!(world.store.down().unwrap().is_empty());
 }
@@ -68,14 +72,17 @@ async fn one_probe_in_each_half_minute_however_many_ask() {
         let clients: Vec<_> = (0..20)
             .map(|_| {
                 let session = session.clone();
-                tokio::spawn(async move { get(&session, INDEX).await })
+                tokio::spawn(async move { timed(get(&session, INDEX)).await })
             })
             .collect();
         for client in clients {
-            client.await.unwrap().state("stale");
+            let (got, time) = client.await.unwrap();
+            got.state("stale");
+            assert!(time < Duration::from_millis(500), "{time:?}");
         }
-        // The hanging requests share one flight, so each probe joins the first.
-        assert!(world.upstream.n_asked(NPM, "/left-pad") <= 1 + n_probes, "probe {n_probes}");
+        // The probe is asked beside them, and hangs.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 1 + n_probes, "one each half minute");
     }
     assert_eq!(n_down(&world), 1);
 }

@@ -229,6 +229,18 @@ pub(crate) async fn get(session: &Session, url: &str) -> Got {
     ask(session, "GET", url, &[], b"").await
 }
 
+/// Asks until the answer is fresh, as it is a moment after a probe.
+pub(crate) async fn fresh(session: &Session, url: &str) -> Got {
+    for _ in 0..200 {
+        let got = get(session, url).await;
+        if got.header("outlast-state").is_empty() {
+            return got;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("`{url}` is never fresh again");
+}
+
 pub(crate) async fn ask(
     session: &Session,
     method: &str,
