@@ -15,12 +15,26 @@ pub struct Crate {
     version: String,
     dependencies: Vec<(String, String)>,
     lib: String,
+    yanked: Yanked,
+}
+
+/// Whether a version may still be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Yanked {
+    Yes,
+    No,
 }
 
 /// Returns a crate whose library says its name and version.
 pub fn crate_(name: &str, version: &str) -> Crate {
     let lib = format!("pub fn hello() -> &'static str {{ \"{name} {version}\" }}\n");
-    Crate { name: name.to_owned(), version: version.to_owned(), dependencies: Vec::new(), lib }
+    Crate {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        dependencies: Vec::new(),
+        lib,
+        yanked: Yanked::No,
+    }
 }
 
 impl Crate {
@@ -31,7 +45,14 @@ impl Crate {
         self
     }
 
-    /// Sets what is in src/lib.rs.
+    /// Yanks it: listed, but for old locks only.
+    #[must_use]
+    pub fn yanked(mut self) -> Self {
+        self.yanked = Yanked::Yes;
+        self
+    }
+
+    /// Sets what is in src/lib.rs; with a crate that was served before, this is how it is published with other bytes.
     #[must_use]
     pub fn lib(mut self, text: &str) -> Self {
         text.clone_into(&mut self.lib);
@@ -63,7 +84,7 @@ impl Crate {
             self.dependencies.iter().map(|(name, requirement)| dependency(name, requirement)).collect();
         let line = json!({
             "name": self.name, "vers": self.version, "deps": dependencies, "cksum": self.checksum(),
-            "features": {}, "yanked": false,
+            "features": {}, "yanked": self.yanked == Yanked::Yes,
         });
         line.to_string()
     }

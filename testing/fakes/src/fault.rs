@@ -21,6 +21,10 @@ pub enum Fault {
     },
     /// Resets the connection (HTTP/2: the stream) without an answer.
     Reset,
+    /// Sends all of it in chunks, so that no length is announced; no fault, but what forges do with archives.
+    Chunked,
+    /// Sends all of it without a length and closes; no fault either, but nobody can tell it from one.
+    WithoutLength,
     /// Announces the whole length, sends half of it and closes.
     Short,
     /// Announces the whole length, sends this share of it and closes; with `on_first`, an upstream that can be resumed.

@@ -55,6 +55,26 @@ impl Package {
         self
     }
 
+    /// Takes a version out of the list; its tarball stays where it was served.
+    #[must_use]
+    pub fn without(mut self, number: &str) -> Self {
+        self.versions.retain(|version| version.number != number);
+        self
+    }
+
+    /// Puts other bytes under a version's number, and lists them.
+    ///
+    /// # Panics
+    /// When there is no such version.
+    #[must_use]
+    pub fn republished(self, number: &str) -> Self {
+        let at = self.versions.iter().position(|version| version.number == number).expect("a version");
+        let manifest = Value::Object(self.versions[at].manifest.clone());
+        let mut again = self.version(number, &manifest, &[("index.js", "module.exports = 'other';\n")]);
+        again.versions.swap_remove(at);
+        again
+    }
+
     /// Returns the bytes of a version's tarball.
     ///
     /// # Panics

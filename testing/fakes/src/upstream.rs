@@ -18,6 +18,7 @@ use crate::connection;
 use crate::fault::{Fault, Planned};
 use crate::git::Repository;
 use crate::npm::Package;
+use crate::pypi;
 use crate::site::{Generation, Seen, Shared};
 
 /// A scripted upstream on loopback that plays every host name it is asked for; gone when dropped.
@@ -33,6 +34,8 @@ pub struct Upstream {
     /// What Packagist knows, which outlives every single answer.
     listed: Mutex<composer::Listed>,
     signatures: Arc<Signatures>,
+    /// What PyPI knows.
+    projects: Mutex<pypi::Listed>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -74,6 +77,7 @@ impl Upstream {
             site,
             listed: Mutex::default(),
             signatures: Arc::default(),
+            projects: Mutex::default(),
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -198,6 +202,13 @@ impl Upstream {
         }
     }
 
+    /// Lets a registry forget a package: it is a 404; the tarballs stay where they are.
+    pub fn remove_npm(&self, host: &str, package: &Package) {
+        for path in package.paths() {
+            self.remove(host, &path);
+        }
+    }
+
     /// Puts a sparse index at one host and its crates at another, so that cargo can build with them.
     pub fn serve_cargo(&self, index_host: &str, crates_host: &str, crates: &[Crate]) {
         for (host, path, answer) in crate::cargo::answers(index_host, crates_host, crates) {
@@ -213,6 +224,10 @@ impl Upstream {
 
     pub(crate) fn listed(&self) -> MutexGuard<'_, composer::Listed> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn projects(&self) -> MutexGuard<'_, pypi::Listed> {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn signatures(&self) -> Arc<Signatures> {

@@ -129,6 +129,8 @@ fn spoil(script: &mut Script, fault: Fault) {
                 script.body = Body::Pieces { bytes: bytes.clone(), size: size.max(1), pause };
             }
         }
+        Fault::Chunked => script.framing = Framing::Chunked,
+        Fault::WithoutLength => script.framing = Framing::Close,
         Fault::Short => stop_at(script, 50, Ending::Cut),
         Fault::CutAt { percent } => stop_at(script, percent, Ending::Cut),
         Fault::StallAt { percent } => stop_at(script, percent, Ending::Stall),

@@ -1,6 +1,7 @@
 //! Real clients, with empty homes, install from the fakes through nothing but a proxy address and a CA.
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fakes::cargo::crate_;
@@ -17,9 +18,8 @@ pub(crate) fn run(upstream: &Upstream, folder: &Path, program: &str, arguments: 
     let ca = upstream.ca_file(folder);
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear().env("HOME", &home);
-    for name in ["PATH", "RUSTUP_HOME"] {
-        command.envs(std::env::var_os(name).map(|value| (name, value)));
-    }
+    command.env("PATH", path());
+    command.envs(std::env::var_os("RUSTUP_HOME").map(|value| ("RUSTUP_HOME", value)));
     if std::env::var_os("RUSTUP_HOME").is_none()
         && let Some(real) = std::env::var_os("HOME")
     {
@@ -28,15 +28,35 @@ pub(crate) fn run(upstream: &Upstream, folder: &Path, program: &str, arguments: 
     for name in ["https_proxy", "HTTPS_PROXY"] {
         command.env(name, upstream.proxy_url());
     }
-    for name in ["CARGO_HTTP_CAINFO", "GIT_SSL_CAINFO", "npm_config_cafile", "COMPOSER_CAFILE"] {
+    for name in [
+        "CARGO_HTTP_CAINFO",
+        "GIT_SSL_CAINFO",
+        "npm_config_cafile",
+        "COMPOSER_CAFILE",
+        "PIP_CERT",
+        "SSL_CERT_FILE",
+        "REQUESTS_CA_BUNDLE",
+    ] {
         command.env(name, &ca);
     }
     // As root, Composer has no plugins unless it is told twice.
     command.env("COMPOSER_ALLOW_SUPERUSER", "1");
-    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    let hint = "`cargo xtask test` installs what tests need";
+    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; hint: {hint}"));
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text)
+}
+
+/// Returns the search path: the clients that `cargo xtask test` installs, then the system's.
+fn path() -> OsString {
+    let named = std::env::var_os("OUTLAST_TEST_TOOLS").map(PathBuf::from);
+    // Beside this program: target/debug/deps/it, target/tools.
+    let usual = || std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("tools");
+    let tools = named.unwrap_or_else(usual);
+    let clients = ["python/bin", "poetry/bin"].map(|folder| tools.join(folder));
+    let system = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(clients.into_iter().chain(std::env::split_paths(&system))).unwrap()
 }
 
 #[test]

@@ -46,6 +46,19 @@ fn reset_answers_nothing_and_resets() {
 }
 
 #[test]
+fn a_whole_body_may_come_without_a_length() {
+    let chunked = play(Fault::Chunked);
+    assert_eq!(
+        (chunked.header("content-length"), chunked.header("transfer-encoding")),
+        (None, Some("chunked"))
+    );
+    assert_eq!(chunked.text(), format!("{:x}\r\n{BODY}\r\n0\r\n\r\n", BODY.len()));
+    let closed = play(Fault::WithoutLength);
+    assert_eq!((closed.header("content-length"), closed.header("transfer-encoding")), (None, None));
+    assert_eq!((closed.text(), closed.end), (BODY, End::Closed));
+}
+
+#[test]
 fn short_promises_more_than_it_sends() {
     let got = play(Fault::Short);
     assert_eq!(got.header("content-length"), Some(BODY.len().to_string().as_str()));

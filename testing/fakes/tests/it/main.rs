@@ -8,4 +8,7 @@ mod clients;
 mod composer;
 mod faults;
 mod packagist;
+mod pypi;
+mod python;
+mod registries;
 mod tls;

@@ -1,8 +1,12 @@
 //! Archives with the same bytes on every machine and day.
 
+mod zip;
+
 use std::io::Write as _;
 
 use flate2::{Compression, GzBuilder};
+
+pub use zip::zip;
 
 const BLOCK_BYTES: usize = 512;
 /// 1985-10-26T08:15:00Z, which npm gives every file it packs.
