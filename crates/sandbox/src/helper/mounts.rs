@@ -112,9 +112,10 @@ fn masks(plan: &Plan, machine: &Machine) -> Vec<PathBuf> {
 
 /// Covers home, project, temporary folder and caches with what the warden has prepared.
 fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut own = vec![PathBuf::from("/tmp"), fresh.project.at.clone()];
+    let temporary = Path::new("/tmp");
+    let mut own = vec![temporary.to_owned(), fresh.project.at.clone()];
     let mut mounts =
-        vec![(PathBuf::from("/tmp"), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
+        vec![(temporary.to_owned(), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
     let mut covered = BTreeSet::new();
     for home in fresh.homes.iter().filter(|home| home.is_dir()) {
         for lower in mount_points_in(home) {
@@ -125,6 +126,13 @@ fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failu
         }
         own.push(home.clone());
     }
+    // Held, because the empty `/tmp` hides a home that lies in it.
+    let within: Vec<(&PathBuf, OwnedFd)> = fresh
+        .homes
+        .iter()
+        .filter(|home| home.starts_with(temporary) && *home != temporary)
+        .filter_map(|home| Some((home, hold(home)?)))
+        .collect();
     for (number, path) in fresh.empty.iter().enumerate() {
         mounts.push((path.clone(), source.join("empty").join(number.to_string())));
     }
@@ -139,6 +147,10 @@ fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failu
         }
         let target = target.canonicalize().map_err(refused("finding a folder in the room"))?;
         bind(&source, &target)?;
+        for (home, held) in within.iter().filter(|_| target == temporary) {
+            make_folders(home).map_err(refused("making the home folder in the room"))?;
+            bind(&path_of(held), home)?;
+        }
         hidden.push(target);
     }
     hidden.retain(|path| *path != fresh.project.at);

@@ -13,7 +13,10 @@ struct Home {
 
 impl Home {
     fn new(user: User) -> Self {
-        let folder = Folder::new();
+        Self::of(Folder::new(), user)
+    }
+
+    fn of(folder: Folder, user: User) -> Self {
         for (name, text) in [
             ("home/.npmrc", "setting=1\n"),
             ("home/.cache/tool/warm", "warm"),
@@ -188,5 +191,28 @@ fn the_command_starts_also_in_a_folder_of_which_nothing_is_copied() {
             assert_eq!(outcome.stdout, format!("{}\n{expected}", directory.display()), "{user:?}");
         }
         assert_eq!(home.state(), before, "{user:?}");
+    }
+}
+
+#[test]
+fn a_home_in_the_temporary_folder_is_there_and_nothing_else_of_it() {
+    for user in User::all() {
+        let home = Home::of(Folder::temporary(), user);
+        let before = home.state();
+        let beside = home.folder.write("beside", "not in the room");
+        let scratch = Folder::new();
+        scratch.make("scratch");
+        let at = |name: &str| home.folder.join(name).display().to_string();
+        let own = format!("{} {} {}", at("home"), at("home/project"), at("scratch"));
+        let moved = format!("{} {} {}", at("home"), at("home/project"), scratch.join("scratch").display());
+        let script = "cat ~/.npmrc main.txt; ls -A ~/.cache; test -e ~/outlast/keys && echo key; echo x >> ~/.npmrc; \
+                      echo x > made; ls /tmp/*; cat ~/.npmrc";
+        let options = home.options().replace(&own, &moved);
+        let mut probe = Probe::new(user, &options).script(script);
+        probe.command.current_dir(home.folder.join("home/project")).env("HOME", home.folder.join("home"));
+        let outcome = probe.run().good();
+        assert_eq!(outcome.stdout, "setting=1\nsource\nhome\nsetting=1\nx\n", "{outcome:?}");
+        assert!(beside.exists());
+        assert_eq!(home.state(), before);
     }
 }

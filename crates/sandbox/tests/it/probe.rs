@@ -15,7 +15,18 @@ impl Folder {
     pub(crate) fn new() -> Self {
         let name = format!("sandbox-it-{:016x}", u64::from_be_bytes(host::random::bytes()));
         // Not /tmp, which a fresh room replaces.
-        let folder = Self(Path::new("/var/tmp").join(name));
+        Self::at(Path::new("/var/tmp").join(name))
+    }
+
+    /// A folder in `/tmp`.
+    pub(crate) fn temporary() -> Self {
+        Self::at(
+            Path::new("/tmp").join(format!("sandbox-it-{:016x}", u64::from_be_bytes(host::random::bytes()))),
+        )
+    }
+
+    fn at(path: PathBuf) -> Self {
+        let folder = Self(path);
         folder.make("");
         folder
     }
