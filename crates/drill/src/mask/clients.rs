@@ -1,8 +1,8 @@
 //! The one list of clients whose caches are known.
 //!
 //! Written from general knowledge of the clients; the entries have not been checked one by one against each client's
-//! documentation. Settings files that move a cache are listed in `settings/list.rs`; a switch of the command that does
-//! (`--cache`) is not found, and the report lists what was masked.
+//! documentation. Settings files that move a cache are listed in `settings/list.rs`, switches of the command that do
+//! (`--cache`) in `words.rs`; the report lists what was masked.
 
 /// A client and where it keeps what it has fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

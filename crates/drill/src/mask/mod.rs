@@ -4,12 +4,14 @@ mod clients;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clients::NODE;
 pub use clients::{ALL, Client, Kind, Variable};
+pub use words::unhidden;
 
 /// A folder that must be empty during a drill.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +41,8 @@ pub struct Place<'a> {
     pub files: &'a [PathBuf],
     /// The folder in which the command runs.
     pub directory: &'a Path,
+    /// The command.
+    pub command: &'a [String],
 }
 
 impl Place<'_> {
@@ -73,8 +77,8 @@ const SYSTEM: [&str; 13] = [
 /// Folders beside or above a project in which Node and pnpm look for what is not in it.
 const AROUND: [(&str, &str); 2] = [("node_modules", NODE), (".pnpm-store", "pnpm")];
 
-/// Returns the caches below the homes, those that variables and settings files have moved elsewhere, and what Node finds
-/// in the folders around the project, sorted; none lies in another.
+/// Returns the caches below the homes, those that variables, settings files and the command itself have moved elsewhere,
+/// and what Node finds in the folders around the project, sorted; none lies in another.
 ///
 /// `lookup` reads one variable, `read` one file, up to a size of its choice. Masking a home, the project or what holds
 /// them would hide more than a cache, tool chains included, so a setting that says so is passed over. A relative
@@ -93,6 +97,7 @@ pub fn masks(
         found.extend(settings::named(&narrowed, home, lookup, read));
     }
     found.extend(moved(lookup));
+    found.extend(words::masks(place, lookup));
     found.extend(around(place.project));
     found.retain(|mask| place.may_hide(&mask.path));
     found.sort();

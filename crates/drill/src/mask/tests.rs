@@ -5,7 +5,7 @@ use super::*;
 fn with(variables: &'static [(&'static str, &'static str)]) -> Vec<Mask> {
     let homes = [PathBuf::from("/home/kim")];
     let project = Path::new("/home/kim/work/shop");
-    let place = Place { homes: &homes, project, files: &[], directory: project };
+    let place = Place { homes: &homes, project, files: &[], directory: project, command: &[] };
     let lookup =
         move |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
     masks(&place, &lookup, &|_| None)
@@ -96,4 +96,67 @@ fn every_client_of_the_list_hides_something() {
             assert!(!folder.starts_with('/') && !folder.ends_with('/'), "{folder}");
         }
     }
+}
+
+/// Returns what a command adds to what is hidden, and what is said about the rest; every folder is there.
+fn told(words: &[&str]) -> (Vec<String>, Vec<String>) {
+    let (homes, project) = ([PathBuf::from("/home/kim")], Path::new("/home/kim/work/shop"));
+    let command: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let place = Place { homes: &homes, project, files: &[], directory: project, command: &command };
+    let lookup = |name: &str| (name == "FAST").then(|| "/fast".into());
+    let (with, without) =
+        (masks(&place, &lookup, &|_| None), masks(&Place { command: &[], ..place }, &lookup, &|_| None));
+    let added =
+        with.iter().filter(|mask| !without.contains(mask)).map(|mask| mask.path.display().to_string());
+    let is_there = |path: &Path| !path.starts_with("/absent");
+    (added.collect(), unhidden(&place, &with, &lookup, &is_there))
+}
+
+#[test]
+fn a_cache_that_the_command_names_is_hidden() {
+    let check = |words: &[&str], expected: &[&str]| {
+        assert_eq!(
+            told(words),
+            (expected.iter().map(|&path| path.to_owned()).collect(), Vec::new()),
+            "{words:?}"
+        );
+    };
+    check(&["npm", "ci", "--cache", "/fast/npm"], &["/fast/npm"]);
+    check(&["npm", "ci", "--cache=/fast/npm"], &["/fast/npm"]);
+    check(&["npm", "ci", "--cache", "~/fast npm"], &["/home/kim/fast npm"]);
+    check(&["sh", "-c", "cd web && npm ci --cache \"$FAST/npm\"; true"], &["/fast/npm"]);
+    check(&["env", "CI=1", "npm_config_cache=/fast/npm", "npm", "ci"], &["/fast/npm"]);
+    check(&["sh", "-c", "PIP_CACHE_DIR=/fast/pip pip install idna"], &["/fast/pip"]);
+    check(&["env", "CARGO_HOME=/fast", "cargo", "build"], &["/fast/git", "/fast/registry"]);
+    check(&["env", "GOPATH=/a:/b", "make"], &["/a/pkg/mod", "/a/pkg/sumdb", "/b/pkg/mod", "/b/pkg/sumdb"]);
+    check(&["python3.12", "-m", "pip", "install", "--cache-dir", "/fast/pip", "idna"], &["/fast/pip"]);
+    check(&["/opt/pip3.12", "install", "--cache-dir=/fast/pip", "idna"], &["/fast/pip"]);
+    check(&["./mvnw", "-q", "-Dmaven.repo.local=/fast/m2", "verify"], &["/fast/m2"]);
+    check(&["gradle", "-g", "/fast/g", "build"], &["/fast/g/caches", "/fast/g/wrapper/dists"]);
+    // What is another program's, of the project, hidden anyway or nowhere.
+    check(&["my-tool", "--cache", "/fast/x"], &[]);
+    check(&["npm", "ci", "cache", "/fast/npm"], &[]);
+    check(&["npm", "ci", "--cache"], &[]);
+    check(&["npm", "ci", "--cache", ".cache"], &[]);
+    check(&["npm", "ci", "--cache", "/home/kim/work/shop/.cache"], &[]);
+    check(&["npm", "ci", "--cache", "~/.cache/npm"], &[]);
+    check(&["npm", "ci"], &[]);
+}
+
+#[test]
+fn a_cache_that_the_command_names_and_nobody_can_hide_is_told() {
+    let check = |words: &[&str], written: &str, why: &str| {
+        let (hidden, told) = told(words);
+        let expected =
+            format!("what the cache of npm holds that `{written}` names: {why}, so it was not hidden");
+        assert_eq!((hidden, told), (Vec::new(), vec![expected]), "{words:?}");
+    };
+    let unknown = "it cannot be told which folder that is";
+    check(&["sh", "-c", "npm ci --cache=$(mktemp -d)"], "--cache=$(mktemp", unknown);
+    check(&["sh", "-c", "npm ci --cache $ELSEWHERE/npm"], "--cache $ELSEWHERE/npm", unknown);
+    check(&["sh", "-c", "npm ci --cache `pwd`"], "--cache `pwd`", unknown);
+    check(&["npm", "ci", "--devdir", "/home"], "--devdir /home", "that folder is more than a cache");
+    // Of a folder that is too large, what is known below it.
+    let (hidden, told) = told(&["npm", "ci", "--cache", "/home/kim"]);
+    assert_eq!((hidden.len(), told.len()), (3, 0), "{hidden:?}");
 }

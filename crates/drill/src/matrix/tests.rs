@@ -52,6 +52,11 @@ fn a_commands_words_tell_what_it_is_for() {
     check("pip download --no-deps --dest out idna", "fetch");
     check("pip3.12 install idna", "install");
     check("python3.12 -m pip download idna", "fetch");
+}
+
+#[test]
+fn what_runs_others_and_what_takes_goals_is_looked_through() {
+    let check = |line: &str, expected: &str| assert_eq!(label(&words(line)), expected, "{line}");
     check("uv run --frozen pytest -q", "test");
     check("uv run", "uv run");
     check("poetry run python -m pytest", "test");

@@ -125,6 +125,8 @@ pub(crate) fn environment(order: &Order, settings: &intercept::Settings) -> Vec<
 pub(crate) struct Masked {
     pub(crate) fresh: Fresh,
     pub(crate) masks: Vec<Mask>,
+    /// What is said of caches that the command names and that cannot be hidden.
+    pub(crate) unhidden: Vec<String>,
 }
 
 /// Plans the copies of a fresh room: the project's own files, an overlay over the home folder, no caches.
@@ -132,8 +134,11 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     let root = project::root(&order.directory);
     let homes = homes(order);
     let files = project::files(&root)?;
-    let place = Place { homes: &homes, project: &root, files: &files, directory: &order.directory };
-    let mut masks = drill::masks(&place, &|name| order.variable(name), &settings_text);
+    let words = order.words();
+    let place =
+        Place { homes: &homes, project: &root, files: &files, directory: &order.directory, command: &words };
+    let lookup = |name: &str| order.variable(name);
+    let mut masks = drill::masks(&place, &lookup, &settings_text);
     let real_homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
     let real_root = root.canonicalize()?;
     let real = Place { homes: &real_homes, project: &real_root, directory: &real_root, ..place };
@@ -142,13 +147,14 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
         // Only root can use the machine's own package manager, and so its caches.
         masks.extend(drill::mask::machine_masks().into_iter().filter(|mask| mask.path.is_dir()));
     }
+    let unhidden = drill::mask::unhidden(&place, &masks, &lookup, &|path| path.exists());
     let fresh = Fresh {
         project: ProjectCopy { from: files, at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
         scratch: space.folder(order, &homes),
         homes,
     };
-    Ok(Masked { fresh, masks })
+    Ok(Masked { fresh, masks, unhidden })
 }
 
 /// Reads a settings file, as far as it may reach. What is no file is passed over: a pipe would have to be waited for.

@@ -43,6 +43,53 @@ fn a_warm_npm_cache_is_not_used() {
     directly(&world, &offline, 0);
 }
 
+/// Checks that what was installed into a cache elsewhere is not used, though it would be enough without a network.
+#[track_caller]
+fn is_not_used(world: &World, moved: &str, npm_ci: &[&str]) {
+    let moved = world.home().join(moved);
+    directly(world, npm_ci, 0);
+    assert!(moved.join("_cacache").is_dir());
+    let offline = [npm_ci, &["--offline"]].concat();
+    directly(world, &offline, 0);
+    assert_ne!(world.record(&offline).code, 0, "a fresh run used the cache");
+    // It is the cache that is hidden, and neither its settings nor what lies beside it.
+    world.write(&world.home().join("kept/file"), "");
+    let script = format!("test -e ~/kept/file && test -z \"$(ls -A {})\" && exec \"$@\"", moved.display());
+    let hidden = [&["sh", "-ec", &script, "sh"], npm_ci].concat();
+    world.record(&hidden).expect(0);
+    world.drill(&hidden).expect(0).says("PASS");
+    let report = world.newest_report();
+    assert!(report["masked"].as_array().unwrap().iter().any(|path| *path == moved.to_str().unwrap()));
+    assert!(!report["not_tested"].to_string().contains("was not hidden"), "{report:#}");
+    directly(world, &offline, 0);
+}
+
+#[test]
+fn a_warm_npm_cache_that_settings_have_moved_is_not_used() {
+    let world = npm_project();
+    world.write(&world.home().join(".npmrc"), "cache=${HOME}/moved/npm\n");
+    is_not_used(&world, "moved/npm", &["npm", "ci", "--no-audit"]);
+}
+
+#[test]
+fn a_warm_npm_cache_that_the_command_names_is_not_used() {
+    let world = npm_project();
+    let moved = world.home().join("named").display().to_string();
+    is_not_used(&world, "named", &["npm", "ci", "--no-audit", "--cache", &moved]);
+    is_not_used(&world, "named", &["env", &format!("npm_config_cache={moved}"), "npm", "ci", "--no-audit"]);
+}
+
+#[test]
+fn a_cache_that_only_a_script_knows_is_said_to_be_untested() {
+    let world = npm_project();
+    let script = "npm ci --no-audit --cache \"$(cat where)\"";
+    world.write(&world.project().join("where"), world.home().join("elsewhere").to_str().unwrap());
+    world.record(&["sh", "-c", script]).expect(0);
+    world.drill(&["sh", "-c", script]).expect(0);
+    let not_tested = world.newest_report()["not_tested"].to_string();
+    assert!(not_tested.contains("`--cache $(cat` names: it cannot be told which folder"), "{not_tested}");
+}
+
 #[test]
 fn a_warm_and_poisoned_cargo_home_is_not_used() {
     let world = cargo_project();

@@ -37,14 +37,14 @@ pub(super) enum Spot {
 
 /// A key whose value is a folder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(in crate::mask) struct Key {
     /// The key; in nested formats its path, separated by dots.
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(in crate::mask) name: &'static str,
+    pub(in crate::mask) kind: Kind,
     /// The folders below the value that are the cache; none if all of it is.
-    pub(super) below: &'static [&'static str],
+    pub(in crate::mask) below: &'static [&'static str],
     /// What is hidden of a value that is too large to be hidden as a whole.
-    pub(super) rescue: &'static [&'static str],
+    pub(in crate::mask) rescue: &'static [&'static str],
 }
 
 /// What a relative value is relative to, in a file outside the project; inside it is the file's folder.
@@ -57,11 +57,11 @@ pub(super) enum Relative {
     File,
 }
 
-const fn key(name: &'static str) -> Key {
+pub(in crate::mask) const fn key(name: &'static str) -> Key {
     Key { name, kind: Kind::Folder, below: &[], rescue: &[] }
 }
 
-const fn below(name: &'static str, below: &'static [&'static str]) -> Key {
+pub(in crate::mask) const fn below(name: &'static str, below: &'static [&'static str]) -> Key {
     Key { name, kind: Kind::Folder, below, rescue: &[] }
 }
 
@@ -69,7 +69,7 @@ const fn each_below(name: &'static str, below: &'static [&'static str]) -> Key {
     Key { name, kind: Kind::List, below, rescue: &[] }
 }
 
-const fn rescued(name: &'static str, rescue: &'static [&'static str]) -> Key {
+pub(in crate::mask) const fn rescued(name: &'static str, rescue: &'static [&'static str]) -> Key {
     Key { name, kind: Kind::Folder, below: &[], rescue }
 }
 

@@ -4,13 +4,14 @@ mod format;
 mod list;
 #[cfg(test)]
 mod tests;
-mod value;
+pub(super) mod value;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use list::{ALL, Key, Relative, Settings, Spot};
+use list::{ALL, Relative, Settings, Spot};
+pub(super) use list::{Key, below, key, rescued};
 
 use super::{Kind, Mask, Place};
 
@@ -70,7 +71,7 @@ pub(super) fn named(
     found
 }
 
-fn separated<'a>(key: &Key, value: &'a str) -> Vec<&'a str> {
+pub(super) fn separated<'a>(key: &Key, value: &'a str) -> Vec<&'a str> {
     match key.kind {
         Kind::Folder => vec![value],
         Kind::List => value.split(':').collect(),
@@ -138,7 +139,8 @@ fn is_part_of_project(settings: &Settings, file: &File, folder: &Path, place: &P
     settings.relative == Relative::File && file.origin == Origin::Project && folder.starts_with(place.project)
 }
 
-fn hidden(key: &Key, folder: PathBuf, place: &Place<'_>) -> Vec<PathBuf> {
+/// Returns what is hidden of a folder: all of it, or what is known below it.
+pub(super) fn hidden(key: &Key, folder: PathBuf, place: &Place<'_>) -> Vec<PathBuf> {
     let parts = match key.below {
         [] if place.may_hide(&folder) => return vec![folder],
         [] => key.rescue,

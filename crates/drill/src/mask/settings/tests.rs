@@ -28,7 +28,7 @@ fn added(path: &str, text: &str) -> Vec<String> {
     let homes = [PathBuf::from(HOME)];
     let project = Path::new(PROJECT);
     let files: Vec<PathBuf> = Path::new(path).strip_prefix(project).iter().map(PathBuf::from).collect();
-    let place = Place { homes: &homes, project, files: &files, directory: project };
+    let place = Place { homes: &homes, project, files: &files, directory: project, command: &[] };
     let read = |asked: &Path| (asked == Path::new(path)).then(|| text.to_owned());
     let without = masks(&place, &variable, &|_| None);
     let with = masks(&place, &variable, &read);

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 const LENGTH_MAX: usize = 4096;
 
 /// Returns the folder that `value` means, or none if it cannot be known: a variable that is not set, another user's home.
-pub(super) fn folder(
+pub(in crate::mask) fn folder(
     value: &str,
     home: &Path,
     base: &Path,

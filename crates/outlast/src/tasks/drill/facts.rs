@@ -32,7 +32,7 @@ pub(super) fn facts(
         missing: missing(&done.findings.exchanges),
         unanswered_names: done.unanswered_names.clone(),
         masked: done.masked.iter().map(|mask| mask.path.display().to_string()).collect(),
-        not_tested: before.iter().map(set_aside).collect(),
+        not_tested: before.iter().map(set_aside).chain(done.unhidden.iter().cloned()).collect(),
         environment: environment(),
         previous_sha256,
         now,

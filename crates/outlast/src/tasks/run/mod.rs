@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
 use model::{Containment, Cut, Output, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan};
-use sandbox::{Plan, RoomError};
+use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
 
 use crate::failure::Failure;
@@ -62,6 +62,8 @@ pub(crate) struct Done {
     pub(crate) unanswered_names: Vec<String>,
     pub(crate) distrusted: Vec<String>,
     pub(crate) masked: Vec<drill::Mask>,
+    /// What is said of caches that the command names and that could not be hidden.
+    pub(crate) unhidden: Vec<String>,
     pub(crate) unread_locks: Vec<String>,
     /// Named outputs that the command did not make.
     pub(crate) absent_outputs: Vec<PathBuf>,
@@ -79,7 +81,6 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let own =
         |failure: Failure| if failure.code() == 2 { failure } else { failure.exit_code(OUTLAST_ITSELF) };
     let started_at = home.clock.now();
-    let run_id = RunId::new(started_at, host::random::bytes());
     let caller = task.order.caller();
     // The caller's trust and the project are two heaps of small files; they are read side by side.
     let project = tokio::task::spawn_blocking({
@@ -91,14 +92,14 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         .map(Arc::new)
         .map_err(|error| own(Failure::no(error)))?;
     let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
-    let Project { masked, pins, unread_locks } = project.await.map_err(Failure::no)?.map_err(own)?;
-    let masked = masked.map_or_else(Vec::new, |Masked { fresh, masks }| {
-        plan.fresh = Some(fresh);
-        masks
+    let project = project.await.map_err(Failure::no)?.map_err(own)?;
+    plan.fresh = project.fresh;
+    let session = engine(home, store, &trust).session(SessionPlan {
+        cuts: task.cuts.clone(),
+        pins: project.pins,
+        purpose: task.purpose,
+        at: task.at,
     });
-    let engine = engine(home, store, &trust);
-    let session =
-        engine.session(SessionPlan { cuts: task.cuts.clone(), pins, purpose: task.purpose, at: task.at });
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
@@ -116,7 +117,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     lived.let_go();
     let findings = session.finish().await;
     let run = Run {
-        run_id,
+        run_id: RunId::new(started_at, host::random::bytes()),
         started_at,
         containment: containment(home, &lived),
         containment_reasons: containment_reasons(home, &lived),
@@ -136,8 +137,9 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         findings,
         unanswered_names: heard.unanswered(),
         distrusted: heard.distrusted(),
-        masked,
-        unread_locks,
+        masked: project.masks,
+        unhidden: project.unhidden,
+        unread_locks: project.unread_locks,
         absent_outputs,
         unwritten,
         was_short: lived.was_short,
@@ -157,18 +159,23 @@ fn read_outputs(lived: &Lived, task: &Task) -> Result<(Vec<Output>, Vec<PathBuf>
 #[derive(Debug)]
 struct Project {
     /// None for a run on the user's own folders.
-    masked: Option<Masked>,
+    fresh: Option<Fresh>,
+    masks: Vec<drill::Mask>,
+    unhidden: Vec<String>,
     pins: Vec<(String, registry::Pin)>,
     unread_locks: Vec<String>,
 }
 
 fn read_project(order: &Order, copies: Copies) -> Result<Project, Failure> {
-    let masked = match copies {
-        Copies::Fresh(space) => Some(room::fresh(order, space)?),
-        Copies::Own => None,
+    let (fresh, masks, unhidden) = match copies {
+        Copies::Fresh(space) => {
+            let Masked { fresh, masks, unhidden } = room::fresh(order, space)?;
+            (Some(fresh), masks, unhidden)
+        }
+        Copies::Own => (None, Vec::new(), Vec::new()),
     };
     let (pins, unread_locks) = project::pins(&order.directory);
-    Ok(Project { masked, pins, unread_locks })
+    Ok(Project { fresh, masks, unhidden, pins, unread_locks })
 }
 
 /// A command that has lived; the copies of its room go when this does, at the latest.
