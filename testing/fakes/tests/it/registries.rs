@@ -39,7 +39,7 @@ fn an_npm_version_is_published_with_other_bytes() {
     let again = first.clone().republished("1.0.0");
     assert_ne!(again.integrity("1.0.0"), first.integrity("1.0.0"));
     assert_eq!(again.integrity("1.1.0"), first.integrity("1.1.0"));
-    upstream.serve_npm(NPM, &[again.clone()]);
+    upstream.serve_npm(NPM, std::slice::from_ref(&again));
     let found: Value = serde_json::from_slice(&get(&upstream, NPM, "/one", &[]).body).unwrap();
     assert_eq!(found["versions"]["1.0.0"]["dist"]["integrity"], again.integrity("1.0.0"));
     assert_eq!(found["dist-tags"]["latest"], "1.1.0");
@@ -55,12 +55,12 @@ fn a_crate_is_yanked_and_published_with_other_bytes() {
         serde_json::from_slice::<Value>(&got.body).unwrap()
     };
     let first = crate_("foo", "1.0.0");
-    upstream.serve_cargo(CARGO[0], CARGO[1], &[first.clone()]);
+    upstream.serve_cargo(CARGO[0], CARGO[1], std::slice::from_ref(&first));
     assert_eq!([&line()["yanked"], &line()["cksum"]], [&json!(false), &json!(first.checksum())]);
     upstream.serve_cargo(CARGO[0], CARGO[1], &[first.clone().yanked()]);
     assert_eq!([&line()["yanked"], &line()["cksum"]], [&json!(true), &json!(first.checksum())]);
     let other = first.clone().lib("pub fn other() {}\n");
-    upstream.serve_cargo(CARGO[0], CARGO[1], &[other.clone()]);
+    upstream.serve_cargo(CARGO[0], CARGO[1], std::slice::from_ref(&other));
     assert_ne!(other.checksum(), first.checksum());
     assert_eq!(line()["cksum"], other.checksum());
     assert_eq!(get(&upstream, CARGO[1], &other.file_path(), &[]).body, other.file().to_vec());
