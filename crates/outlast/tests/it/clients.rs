@@ -11,7 +11,7 @@ use crate::world::{World, need, texts, tools};
 /// `hosts` must be among the hosts of the record, and no others than these and `perhaps`: a company's mirror may keep
 /// the files of a registry at the address of its index.
 #[track_caller]
-fn survives(world: &World, command: &[&str], hosts: &[&str], perhaps: &[&str]) -> Value {
+pub(crate) fn survives(world: &World, command: &[&str], hosts: &[&str], perhaps: &[&str]) -> Value {
     need(command[0]);
     world.drill(command).expect(3).says("hint: record one first");
 
@@ -39,7 +39,7 @@ fn survives(world: &World, command: &[&str], hosts: &[&str], perhaps: &[&str]) -
 
 /// Checks that an ecosystem understood what was fetched, and that something vouched for its files.
 #[track_caller]
-fn is_native(record: &Value, ecosystem: &str) {
+pub(crate) fn is_native(record: &Value, ecosystem: &str) {
     let objects = record["objects"].as_array().unwrap();
     assert!(objects.iter().any(|object| object["ecosystem"] == ecosystem), "{record:#}");
     let files = objects.iter().filter(|object| object["ecosystem"] == ecosystem && is_package(object));
@@ -49,7 +49,7 @@ fn is_native(record: &Value, ecosystem: &str) {
 
 fn is_package(object: &Value) -> bool {
     let url = object["url"].as_str().unwrap();
-    url.ends_with(".tgz") || url.ends_with(".crate") || url.ends_with("/download")
+    [".tgz", ".crate", "/download", ".whl", ".tar.gz"].iter().any(|end| url.ends_with(end))
 }
 
 /// An npm project with one dependency and no lock.

@@ -19,6 +19,7 @@ mod machines;
 mod observed;
 mod passing;
 mod presets;
+mod pypi;
 mod space;
 mod told;
 mod tree;
