@@ -9,6 +9,7 @@ mod as_of;
 mod clients;
 mod composer;
 mod config;
+mod crowd;
 mod drills;
 mod evidence;
 mod faults;
