@@ -3,6 +3,7 @@
 //! Parsed once at the rim; inside there is no raw string. No IO, no async, no clock.
 
 mod digest;
+mod escape;
 mod event;
 mod fault;
 mod key;
@@ -14,6 +15,7 @@ mod url;
 mod word;
 
 pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher};
+pub use escape::{escape, is_escaped, unescape};
 pub use event::{Event, Held, SavedHeader};
 pub use fault::{Cut, Fault, ParseFaultError};
 pub use key::{Method, ObjectKey};

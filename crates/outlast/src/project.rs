@@ -1,9 +1,10 @@
 //! The project a command runs in: its lock files, and the files that a fresh copy of it has.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use model::{Output, Sha256, Sha256Hasher};
+use model::{Output, Sha256, Sha256Hasher, escape};
 use registry::Pin;
 
 use crate::failure::Failure;
@@ -131,7 +132,7 @@ fn collect(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std
     }
     if kind.is_file() {
         let sha256 = hash(&whole)?;
-        outputs.insert(Output { path: path.to_string_lossy().into_owned(), sha256 });
+        outputs.insert(Output { path: escape(path.as_os_str().as_bytes()), sha256 });
     }
     Ok(())
 }
@@ -140,7 +141,6 @@ fn collect(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std
 /// left out, and a drill finds nothing to compare. A link to a folder within is the text of the link: what it leads to is
 /// named by its own path.
 fn collect_link(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -> std::io::Result<()> {
-    use std::os::unix::ffi::OsStrExt as _;
     let whole = directory.join(path);
     let (Ok(target), Ok(inside)) = (whole.canonicalize(), directory.canonicalize()) else { return Ok(()) };
     if !target.starts_with(inside) {
@@ -151,7 +151,7 @@ fn collect_link(directory: &Path, path: &Path, outputs: &mut BTreeSet<Output>) -
     } else {
         Sha256::of(std::fs::read_link(&whole)?.as_os_str().as_bytes())
     };
-    outputs.insert(Output { path: path.to_string_lossy().into_owned(), sha256 });
+    outputs.insert(Output { path: escape(path.as_os_str().as_bytes()), sha256 });
     Ok(())
 }
 

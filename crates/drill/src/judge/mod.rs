@@ -337,12 +337,26 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Writes a command so that it can be pasted into a shell.
+/// Writes a command so that it can be pasted into a shell; where words have bytes that are no UTF-8, into bash or zsh.
 pub fn quoted(command: &[String]) -> String {
     let quote = |word: &String| {
         let is_plain =
             !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_./=:@,+%".contains(&c));
-        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        match () {
+            () if is_plain => word.clone(),
+            () if model::is_escaped(word) => quoted_bytes(&model::unescape(word)),
+            () => format!("'{}'", word.replace('\'', r"'\''")),
+        }
     };
     command.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted_bytes(bytes: &[u8]) -> String {
+    let letters = bytes.iter().map(|byte| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        // Three octal digits, which no digit that follows can lengthen.
+        _ => format!("\\{byte:03o}"),
+    });
+    format!("$'{}'", letters.collect::<String>())
 }

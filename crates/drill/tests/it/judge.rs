@@ -1,8 +1,9 @@
 //! One row for each rule; the control is the drill that passes.
 
+use std::process::Command;
 use std::time::Duration;
 
-use drill::{Facts, Level, REPORT_SCHEMA, Report, judge};
+use drill::{Facts, Level, REPORT_SCHEMA, Report, judge, quoted};
 use model::{Containment, NotKept, Proof, Protocol, Refused, Source, Unlisted, Verdict};
 
 use crate::facts::{missing, object, output, passing, spoiled, timeline, url};
@@ -327,4 +328,21 @@ fn lists_that_are_cut_off_never_pass() {
             "asked for and not held",
         );
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "this test is about a shell")]
+fn a_quoted_command_is_the_same_command_in_a_shell() {
+    let check = |word: &[u8], expected: &str| {
+        let quoted = quoted(&[model::escape(word)]);
+        assert_eq!(quoted, expected);
+        let told = Command::new("bash").args(["-c", &format!("printf %s {quoted}")]).output().unwrap();
+        assert_eq!(told.stdout, word, "{quoted}");
+    };
+    check(b"a-b_c./=:@,+%1", "a-b_c./=:@,+%1");
+    check(b"", "''");
+    check(b"it's $HOME \\n", r"'it'\''s $HOME \n'");
+    check("größe".as_bytes(), "'größe'");
+    check(b"a\xff", r"$'a\377'");
+    check(b"it's \xff7 $HOME\n\\", r"$'it\'s \3777 $HOME\012\\'");
 }

@@ -1,6 +1,7 @@
 //! `outlast drill`: cuts the hosts off, runs a recorded command again, and leaves signed evidence.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use drill::Scenario;
-use model::{Cut, RunId, Timestamp, Verdict, parse_time};
+use model::{Cut, RunId, Timestamp, Verdict, escape, parse_time};
 
 use crate::command_line::Global;
 use crate::commands::block_on;
@@ -93,7 +94,7 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
                 "name a scenario file, or write the command after `--`, as in `outlast drill -- make`",
             ));
         }
-        let words = arguments.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let words = arguments.command.iter().map(|word| escape(word.as_bytes())).collect();
         let scenario =
             Scenario::ad_hoc(words, arguments.cut.clone(), arguments.objective, arguments.output.clone());
         let evidence = evidence(&scenario, 1);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drill::{Mask, Place};
 use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
+use model::escape;
 use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
 
 use crate::failure::Failure;
@@ -46,7 +48,12 @@ impl Order {
 
     /// Returns the command as text, for records.
     pub(crate) fn words(&self) -> Vec<String> {
-        self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+        self.command.iter().map(|word| escape(word.as_bytes())).collect()
+    }
+
+    /// Returns the directory as text, for records.
+    pub(crate) fn place(&self) -> String {
+        escape(self.directory.as_os_str().as_bytes())
     }
 
     pub(crate) fn variable(&self, name: &str) -> Option<OsString> {

@@ -1,11 +1,13 @@
 //! What a drill must not pass: damage, absence, nothing to compare with, other outputs.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use serde_json::{Value, json};
 
 use crate::clients::npm_project;
-use crate::world::{World, texts};
+use crate::world::{OUTLAST, World, finish, texts};
 
 /// npm would ask three times for a file that is not there, a minute in all.
 const NPM_CI: [&str; 4] = ["npm", "ci", "--no-audit", "--fetch-retries=0"];
@@ -106,6 +108,25 @@ fn an_interrupted_run_is_the_newest_one_and_the_newest_good_one_is_named() {
     world.record(&command).expect(0);
     let drilled = world.drill(&command).expect(0).says("PASS");
     assert!(!drilled.stderr.contains("--run"), "{}", drilled.stderr);
+}
+
+#[test]
+fn commands_that_differ_in_what_is_no_text_are_two_commands() {
+    let world = World::new();
+    let script = format!("curl -fsSO {CRATE}; printf %s \"$1\" | od -An -tx1");
+    let run = |verb: &[&str], last: &[u8]| {
+        let mut command = world.command(OUTLAST);
+        command.args(verb).args(["--", "sh", "-c", &script, "sh"]).arg(OsStr::from_bytes(last));
+        finish(&mut command, b"")
+    };
+    let recorded = run(&["exec", "--fresh"], b"a\xff").expect(0).says(r"$'a\377'");
+    assert_eq!(recorded.stdout.trim(), "61 ff", "the command itself has its own bytes");
+    assert_eq!(world.newest_record()["command"][4], "a\u{fffd}ff");
+    for other in [&b"a\xfe"[..], b"aff", "a\u{fffd}".as_bytes(), "a\u{fffd}ff".as_bytes()] {
+        run(&["drill"], other).expect(3).says("no run of this command");
+    }
+    let drilled = run(&["drill"], b"a\xff").expect(0).says("PASS");
+    assert_eq!(drilled.stdout.trim(), "61 ff");
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn key(home: &Home) -> Result<SigningKey, Failure> {
 /// Finds the recorded run that a drill is compared with. Its absence ends the drill before it begins.
 fn recorded(store: &Store, order: &Order, run: Option<&RunId>) -> Result<Record, Failure> {
     let words = order.words();
-    let directory = order.directory.to_string_lossy();
+    let directory = order.place();
     let entry = match run {
         Some(run) => store.run(run)?,
         None => store.newest_recording(&words, &directory)?,
