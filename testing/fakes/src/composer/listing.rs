@@ -47,7 +47,8 @@ impl Package {
             document["security-advisories"] = self.advisories().iter().map(super::Advisory::short).collect();
         }
         if let Some(constraint) = self.malware_in() {
-            document["filter"] = json!({ "malware": constraint });
+            document["filter"] =
+                json!({ "malware": [{ "constraint": constraint, "reason": "Made to test" }] });
         }
         document
     }

@@ -149,7 +149,8 @@ fn put_own_archive(upstream: &Upstream, package: &Package, entry: &Map<String, V
 
 fn malware(packages: &Packages) -> Value {
     let flagged = packages.values().filter_map(|one| Some((one.name(), one.malware_in()?)));
-    json!({ "malware": flagged.collect::<BTreeMap<_, _>>() })
+    // Read out of ComposerRepository.php of 2.11: below `filter`, a constraint for each package on each list.
+    json!({ "filter": { "malware": flagged.collect::<BTreeMap<_, _>>() } })
 }
 
 /// Lists what changed after `since`; without it, says what time it is.

@@ -11,12 +11,43 @@ use fakes::{Fault, Upstream};
 use serde_json::json;
 use tempfile::TempDir;
 
+const HINT: &str = "`cargo xtask test` installs what tests need";
+/// Enters a folder as a machine in which there is one more folder, this one.
+const ENTER: &str = r#"set -e
+root=$1 world=$2
+shift 2
+mount -t tmpfs tmpfs "$root/tmp"
+for folder in "$world" /dev /proc; do
+    mkdir -p "$root$folder"
+    mount --rbind "$folder" "$root$folder"
+done
+exec chroot "$root" env --chdir="$PWD" "$@"
+"#;
+
 /// Runs a program below a folder, in which its home is too, and returns whether it ended well and all it said.
 pub(crate) fn run(upstream: &Upstream, folder: &Path, program: &str, arguments: &[&str]) -> (bool, String) {
+    finish(&mut Command::new(program), upstream, folder, arguments)
+}
+
+/// Does the same in a later Debian, which sees nothing of this machine but what `world` holds.
+pub(crate) fn run_in(
+    suite: &str,
+    world: &Path,
+    upstream: &Upstream,
+    folder: &Path,
+    words: &[&str],
+) -> (bool, String) {
+    let root = tools().join("machines").join(suite).join("root");
+    assert!(root.join("usr/bin").is_dir(), "no Debian in {}; hint: {HINT}", root.display());
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", ENTER, "enter"]).args([&root, world]);
+    finish(&mut command, upstream, folder, words)
+}
+
+fn finish(command: &mut Command, upstream: &Upstream, folder: &Path, arguments: &[&str]) -> (bool, String) {
     let home = folder.join("home");
     std::fs::create_dir_all(&home).unwrap();
     let ca = upstream.ca_file(folder);
-    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear().env("HOME", &home);
     command.env("PATH", path());
     command.envs(std::env::var_os("RUSTUP_HOME").map(|value| ("RUSTUP_HOME", value)));
@@ -41,20 +72,22 @@ pub(crate) fn run(upstream: &Upstream, folder: &Path, program: &str, arguments: 
     }
     // As root, Composer has no plugins unless it is told twice.
     command.env("COMPOSER_ALLOW_SUPERUSER", "1");
-    let hint = "`cargo xtask test` installs what tests need";
-    let output = command.output().unwrap_or_else(|error| panic!("{program}: {error}; hint: {hint}"));
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; hint: {HINT}"));
     let text =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.success(), text)
 }
 
-/// Returns the search path: the clients that `cargo xtask test` installs, then the system's.
-fn path() -> OsString {
+fn tools() -> PathBuf {
     let named = std::env::var_os("OUTLAST_TEST_TOOLS").map(PathBuf::from);
     // Beside this program: target/debug/deps/it, target/tools.
     let usual = || std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("tools");
-    let tools = named.unwrap_or_else(usual);
-    let clients = ["python/bin", "poetry/bin"].map(|folder| tools.join(folder));
+    named.unwrap_or_else(usual)
+}
+
+/// Returns the search path: the clients that `cargo xtask test` installs, then the system's.
+fn path() -> OsString {
+    let clients = ["python/bin", "poetry/bin"].map(|folder| tools().join(folder));
     let system = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(clients.into_iter().chain(std::env::split_paths(&system))).unwrap()
 }

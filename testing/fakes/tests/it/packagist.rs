@@ -87,9 +87,11 @@ fn lists_searches_and_providers_are_of_what_is_there() {
     upstream.remove_composer(&packages[0]);
     assert_eq!(body(&ask("/packages/list.json?filter=acme/l*"))["packageNames"], json!(["acme/lean"]));
     let summary = || body(&get(&upstream, HOSTS[0], "/lists/all/summary.json", &[]));
-    assert_eq!(summary(), json!({ "malware": {} }));
+    assert_eq!(summary(), json!({ "filter": { "malware": {} } }));
     upstream.serve_composer(&[packages[1].clone().flagged("2.0.1")]);
-    assert_eq!(summary(), json!({ "malware": { "acme/twice": "2.0.1" } }));
+    assert_eq!(summary(), json!({ "filter": { "malware": { "acme/twice": "2.0.1" } } }));
+    let document = body(&get(&upstream, HOSTS[0], "/p2/acme/twice.json", &[]));
+    assert_eq!(document["filter"]["malware"][0]["constraint"], "2.0.1");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A real Composer, with empty caches, resolves, installs and audits; and fails where an answer is faulty.
 
+mod later;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
