@@ -1,5 +1,6 @@
 //! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
 
+mod overhead;
 mod replay;
 mod room;
 
@@ -24,7 +25,7 @@ struct Bench {
     measure: fn() -> Result<Table>,
 }
 
-const ALL: &[Bench] = &[room::BENCH, replay::BENCH];
+const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH];
 
 /// What was measured.
 #[derive(Debug)]
