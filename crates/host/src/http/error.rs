@@ -64,7 +64,7 @@ pub enum FetchError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Nothing came in time.
-    #[error("`{host}` did not answer within {} s", .after.as_secs())]
+    #[error("`{host}` did not answer within {}", time(*.after))]
     Timeout {
         /// The host.
         host: String,
@@ -119,5 +119,34 @@ impl FetchError {
             Self::Redirects { host } => Self::Redirects { host: host.clone() },
             Self::BadAddress { url } => Self::BadAddress { url: url.clone() },
         }
+    }
+}
+
+/// Returns a time as a person would say it: `900 ms`, `1.5 s`, `30 s`.
+fn time(time: Duration) -> String {
+    let ms = time.as_millis();
+    match (ms / 1000, ms % 1000 / 100) {
+        (0, _) => format!("{ms} ms"),
+        (seconds, 0) => format!("{seconds} s"),
+        (seconds, tenths) => format!("{seconds}.{tenths} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_says_how_long_was_waited() {
+        let check = |ms: u64, expected: &str| {
+            let error =
+                FetchError::Timeout { host: "a.example".to_owned(), after: Duration::from_millis(ms) };
+            assert_eq!(error.to_string(), format!("`a.example` did not answer within {expected}"));
+        };
+        check(900, "900 ms");
+        check(1_000, "1 s");
+        check(1_549, "1.5 s");
+        check(30_000, "30 s");
+        check(0, "0 ms");
     }
 }
