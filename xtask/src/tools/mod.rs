@@ -13,8 +13,11 @@ use anyhow::Result;
 use crate::step::{download, target};
 
 /// Folders below target/tools with what npm installs there; both Yarns are called `yarn`.
-const NPM: &[(&str, &[&str])] =
-    &[("npm", &["pnpm@12.21.0", "yarn@1.22.22"]), ("yarn4", &["@yarnpkg/cli-dist@4.18.1"])];
+const NPM: &[(&str, &[&str])] = &[
+    ("npm", &["pnpm@12.21.0", "yarn@1.22.22"]),
+    ("yarn4", &["@yarnpkg/cli-dist@4.18.1"]),
+    ("runtimes", &["bun@1.4.5", "deno@2.9.6"]),
+];
 
 /// Installs what is missing and returns the folder of what is not installed in the system.
 pub(crate) fn install() -> Result<PathBuf> {

@@ -16,7 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     (KEYRING, "debian-archive-keyring"),
     ("git", "git"),
     ("go", "golang-go"),
-    ("java", "default-jre-headless"),
+    ("javac", "default-jdk-headless"),
     ("jq", "jq"),
     ("mmdebstrap", "mmdebstrap"),
     ("mount", "mount"),

@@ -15,13 +15,20 @@ use crate::room::Room;
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(120);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin";
 
-/// Returns where clients are looked for: what `OUTLAST_TEST_PATH` adds, then the system's places.
+/// Returns the folder of the clients that `cargo xtask test` installs.
 #[expect(clippy::disallowed_methods, reason = "tests stand outside the layers")]
+fn tools() -> PathBuf {
+    let named = std::env::var_os("OUTLAST_TEST_TOOLS").map(PathBuf::from);
+    // Beside this program: target/debug/deps/it-…, target/tools.
+    let usual = || std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("tools");
+    named.unwrap_or_else(usual)
+}
+
+/// Returns where clients are looked for: those that were installed for tests, then the system's places.
 fn search_path() -> String {
-    match std::env::var("OUTLAST_TEST_PATH") {
-        Ok(own) => format!("{own}:{SYSTEM_PATH}"),
-        Err(_) => SYSTEM_PATH.to_owned(),
-    }
+    let own = ["npm/node_modules/.bin", "runtimes/node_modules/.bin", "python/bin"]
+        .map(|folder| tools().join(folder).display().to_string());
+    format!("{}:{SYSTEM_PATH}", own.join(":"))
 }
 
 /// A home of its own, the room's files, and the variables that go with them.
@@ -72,7 +79,7 @@ impl Desk {
     }
 
     pub(crate) async fn run(&self, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-        let mut command = Command::new(program);
+        let mut command = Command::new(find(program));
         command
             .args(arguments)
             .env_clear()
@@ -104,12 +111,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Says which client is not there: a test that is passed over must not look passed.
-#[expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
-pub(crate) fn is_installed(program: &str) -> bool {
-    let is_there = std::env::split_paths(&search_path()).any(|directory| directory.join(program).exists());
-    if !is_there {
-        eprintln!("{program} is not installed here: not tested");
-    }
-    is_there
+/// Returns where a client is. One that is not there fails the test: passed over, it would look passed.
+#[track_caller]
+pub(crate) fn find(program: &str) -> PathBuf {
+    let found = match program {
+        // Both Yarns are called `yarn`.
+        "yarn4" => Some(tools().join("yarn4/node_modules/.bin/yarn")).filter(|yarn| yarn.exists()),
+        _ => std::env::split_paths(&search_path())
+            .map(|directory| directory.join(program))
+            .find(|path| path.exists()),
+    };
+    found.unwrap_or_else(|| {
+        panic!("`{program}` is not installed; hint: `cargo xtask test` installs what tests need")
+    })
 }
