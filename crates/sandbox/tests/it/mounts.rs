@@ -2,26 +2,26 @@
 
 use std::process::Output;
 
-use crate::probe::{Folder, Probe, User, outside};
+use crate::probe::{Folder, Probe, User, is_root, outside};
 
-fn is_root() -> bool {
-    nix::unistd::geteuid().is_root()
+/// As whom the probe runs: `nobody`, too, where there are ids for it.
+fn probes() -> &'static [&'static str] {
+    if is_root() { &["PROBE", "NOBODY"] } else { &["PROBE"] }
 }
 
-/// Runs a script with mounts of its own, in which `PROBE` is the probe as root and `NOBODY` the one as `nobody`.
+/// Runs a script with mounts of its own, in which `PROBE` is the probe as root and `NOBODY` the one as `nobody`. Where
+/// the caller is not root, it is root of a namespace.
 fn with_own_mounts(script: &str) -> Output {
     let probe = env!("CARGO_BIN_EXE_sandbox-probe");
     let nobody = format!("setpriv --reuid 65534 --regid 65534 --clear-groups {probe}");
     let folder = Folder::new();
     let script = folder.write("script", &script.replace("PROBE", probe).replace("NOBODY", &nobody));
-    outside(&format!("unshare --mount sh {}", script.display()))
+    let namespaces = if is_root() { "--mount" } else { "--map-root-user --mount" };
+    outside(&format!("unshare {namespaces} sh {}", script.display()))
 }
 
 #[test]
 fn a_masked_folder_does_not_show_through_another_mount() {
-    if !is_root() {
-        return;
-    }
     let folder = Folder::new();
     folder.write("user/deep/home/in/key", "secret");
     for name in ["whole", "home", "part", "last", "user", "user/deep", "user/deep/home", "user/deep/home/in"]
@@ -43,7 +43,7 @@ fn a_masked_folder_does_not_show_through_another_mount() {
     );
     let control = with_own_mounts(&format!("{mounts}; {script}"));
     assert_eq!(String::from_utf8_lossy(&control.stdout), "secretsecretsecretsecretdone\n", "the control");
-    for probe in ["PROBE", "NOBODY"] {
+    for probe in probes() {
         let output = with_own_mounts(&format!(
             "{mounts}; {probe} --mask {} -- sh -c '{script}'",
             at("user/deep/home")
@@ -113,10 +113,7 @@ fn no_parent_of_a_masked_folder_can_be_moved_and_other_folders_can() {
 
 #[test]
 fn no_parent_of_a_masked_folder_can_be_moved_through_another_mount() {
-    if !is_root() {
-        return;
-    }
-    for probe in ["PROBE", "NOBODY"] {
+    for probe in probes() {
         let folder = Folder::new();
         folder.write("user/deep/home/key", "secret");
         for name in ["user", "user/deep", "user/deep/home", "user/free", "alt"] {

@@ -73,8 +73,21 @@ pub(crate) enum User {
 impl User {
     /// Every user as whom this process may run something.
     pub(crate) fn all() -> Vec<Self> {
-        if nix::unistd::geteuid().is_root() { vec![Self::Caller, Self::Nobody] } else { vec![Self::Caller] }
+        if is_root() { vec![Self::Caller, Self::Nobody] } else { vec![Self::Caller] }
     }
+}
+
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Fails unless this process is root: passed over, a test would look passed.
+#[track_caller]
+pub(crate) fn need_root(why: &str) {
+    assert!(
+        is_root(),
+        "this test needs root, since {why} otherwise; hint: run it as root, a container's will do"
+    );
 }
 
 /// One run of the probe.

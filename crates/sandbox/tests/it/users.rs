@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::probe::{Folder, Probe, User, outside};
+use crate::probe::{Folder, Probe, User, is_root, need_root, outside};
 
 #[test]
 fn the_command_is_who_the_caller_is() {
@@ -15,8 +15,11 @@ fn the_command_is_who_the_caller_is() {
 }
 
 #[test]
-fn as_root_other_users_exist() {
-    if !nix::unistd::geteuid().is_root() {
+fn other_users_exist_for_root_and_for_nobody_else() {
+    let other = if is_root() { User::Nobody } else { User::Caller };
+    let chown = "touch /run/lock/x; chown 1234 /run/lock/x 2>/dev/null || echo refused";
+    assert_eq!(Probe::new(other, "").script(chown).run().good().stdout, "refused\n");
+    if !is_root() {
         return;
     }
     let script = "touch /run/lock/x && chown 1234:4321 /run/lock/x && stat -c %u:%g /run/lock/x && \
@@ -34,6 +37,13 @@ fn without_user_namespaces(script: &str) -> Output {
         "limit",
         "echo 0 > /proc/sys/user/max_user_namespaces && ! unshare -U true 2>/dev/null && exec sh script",
     );
+    if !is_root() {
+        // With the one id that anybody may map.
+        return checked(outside(&format!(
+            "cd {}; exec unshare --map-root-user --mount sh limit",
+            folder.path().display()
+        )));
+    }
     // The ids are mapped from outside, once the process has its namespace; what is executed then is root in it.
     let output = outside(&format!(
         "cd {folder}; mkfifo go; own=$(readlink /proc/self/ns/user)
@@ -42,15 +52,17 @@ fn without_user_namespaces(script: &str) -> Output {
          echo 0 0 65536 > /proc/$pid/uid_map; echo 0 0 65536 > /proc/$pid/gid_map; echo go > go; wait $pid",
         folder = folder.path().display(),
     ));
+    checked(output)
+}
+
+/// Fails where the limit could not be set.
+fn checked(output: Output) -> Output {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("max_user_namespaces"), "{output:?}");
     output
 }
 
 #[test]
 fn real_root_without_user_namespaces_has_the_same_room() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
     let folder = Folder::new();
     folder.make("home");
     folder.write("home/key", "secret");
@@ -74,9 +86,7 @@ fn real_root_without_user_namespaces_has_the_same_room() {
 
 #[test]
 fn real_root_without_user_namespaces_becomes_the_caller_of_sudo() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
+    need_root("there are no ids to become");
     let inside = "id -u; id -g; id -G; touch /run/user/1234/x && echo own; grep CapEff /proc/self/status";
     let output = without_user_namespaces(&format!("SUDO_UID=1234 SUDO_GID=4321 PROBE -- sh -c '{inside}'"));
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -91,15 +101,15 @@ fn real_root_without_user_namespaces_becomes_the_caller_of_sudo() {
 
 #[test]
 fn where_nothing_is_allowed_that_is_said() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
     let folder = Folder::new();
     let log = folder.join("log");
-    let output = without_user_namespaces(&format!(
-        "setpriv --reuid 65534 --regid 65534 --clear-groups PROBE --log {} -- true; echo $?",
-        log.display()
-    ));
+    let weak = if is_root() {
+        "--reuid 65534 --regid 65534 --clear-groups"
+    } else {
+        "--bounding-set=-all --inh-caps=-all --no-new-privs"
+    };
+    let output =
+        without_user_namespaces(&format!("setpriv {weak} PROBE --log {} -- true; echo $?", log.display()));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "125\n", "{output:?}");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains("NotPossible") && log.contains("user namespaces"), "{log}");
