@@ -211,3 +211,23 @@ fn a_request_that_was_never_answered_does_not_pass() {
     // The control: what is held is there in time.
     check(CRATE, 0).says("PASS");
 }
+
+#[test]
+fn a_list_that_is_cut_off_does_not_pass() {
+    let world = World::new();
+    // Some datagrams are lost on the way to whoever counts them: three times as many as are listed.
+    let scan = "import socket, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+                for n in range(1, 12289):\n  s.sendto(b'x', ('192.0.2.1', n))\n  if n % 64 == 0: time.sleep(0.002)";
+    let world = world.file("scan.py", scan);
+    let fetch = format!("curl -fsSO {CRATE}");
+    let command = ["sh", "-c", &format!("{fetch} && python3 scan.py")];
+    world.record(&command).expect(0).says("not listed, because it is too much");
+    let record = world.newest_record();
+    assert!(record["unlisted"]["n_refused"].as_u64() > Some(0), "{}", record["unlisted"]);
+    world.drill(&command).expect(3).says("INCONCLUSIVE").says("the lists are cut off: 0 more requests");
+    // The control: without the scan it passes, and nothing is said.
+    let command = ["sh", "-c", &fetch];
+    assert!(!world.record(&command).expect(0).stderr.contains("not listed"));
+    world.drill(&command).expect(0).says("PASS");
+    assert_eq!(world.newest_report()["unlisted"], Value::Null);
+}
