@@ -8,7 +8,7 @@ use store::{BlobError, BlobReader, IndexError, Store};
 use crate::decide::{self, Kind};
 use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
-use crate::session::Inner;
+use crate::session::{Inner, lock};
 use crate::vouch::Expectation;
 use crate::want::{Shape, Want};
 
@@ -123,6 +123,7 @@ impl Inner {
                 let why =
                     format!("the copy of `{}` cannot be used (blob {}: {error})", want.url, held.sha256);
                 tracing::error!("{why}");
+                self.tell_damaged(want, held.sha256, error);
                 Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
             }
         }
@@ -223,6 +224,16 @@ impl Inner {
             }
         }
         None
+    }
+
+    /// Tells, once in a session, that a copy cannot be used. No fault that a drill plays: it lies here.
+    fn tell_damaged(&self, want: &Want, sha256: Sha256, reason: String) {
+        if lock(&self.damaged).insert(sha256) {
+            let event = Event::Damaged { key: want.key.clone(), sha256, reason };
+            if let Err(error) = self.engine.store.record(vec![event]) {
+                tracing::error!("an event about `{}` could not be written to the journal: {error}", want.key);
+            }
+        }
     }
 
     fn quarantine_copy(&self, want: &Want, held: &Held, pinned: &Expectation, got: String) {

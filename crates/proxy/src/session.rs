@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use model::{Cut, Event, ObjectKey, SafeUrl, Timestamp};
+use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
 use registry::{Class, Head, Pin};
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -100,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) at: Option<Timestamp>,
     pub(crate) breaker: Mutex<Breaker>,
     stale: Mutex<HashMap<String, Stale>>,
+    /// Blobs that were found damaged, and told about.
+    pub(crate) damaged: Mutex<HashSet<Sha256>>,
     probed: Mutex<HashSet<String>>,
     /// What goes on beside the command: probes of cut hosts, and archives that are unpacked.
     pub(crate) background: Mutex<Vec<JoinHandle<()>>>,
@@ -120,6 +122,7 @@ impl Engine {
             at: plan.at,
             breaker: Mutex::default(),
             stale: Mutex::default(),
+            damaged: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),
             start: self.clock.elapsed(),

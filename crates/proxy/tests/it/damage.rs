@@ -19,6 +19,9 @@ async fn a_damaged_copy_is_fetched_anew_while_the_upstream_lives() {
         let session = world.session();
         get(&session, &url).await.is(200, &body).state("");
         assert_eq!(world.upstream.n_asked(WEB, path), 2, "{path}");
+        let sha256 = Sha256::of(&body);
+        let is_it = |event: &Event| matches!(event, Event::Damaged { sha256: found, .. } if *found == sha256);
+        assert_eq!(world.n_events(is_it), 1, "{path}: somebody is told");
         world.store.flush().unwrap();
         get(&world.drill("all"), &url).await.is(200, &body);
     }
