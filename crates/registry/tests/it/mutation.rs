@@ -8,8 +8,8 @@ use crate::testdata;
 
 /// How often each document is damaged, at most and at least; between them all damaged bytes count.
 const N_MUTATIONS_MAX: usize = 2000;
-const N_MUTATIONS_MIN: usize = 100;
-const MUTATED_BYTES: usize = 1 << 20;
+const N_MUTATIONS_MIN: usize = 40;
+const MUTATED_BYTES: usize = 1 << 19;
 
 /// Bytes that parsers trip over.
 const SPICE: [&[u8]; 12] =

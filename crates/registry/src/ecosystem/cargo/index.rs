@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use model::{Algorithm, Digest};
+use model::{Algorithm, Digest, ObjectUrl};
 use serde::Deserialize;
 
-use super::{NAME, registry_of};
+use super::{CRATES_IO, FILES_HOST, NAME, registry_of};
 use crate::class::IndexRequest;
 use crate::coordinate::{Coordinate, is_version};
 use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Vouched};
@@ -73,10 +73,14 @@ fn read_line(subject: &str, registry: &str, number: usize, line: &[u8]) -> Resul
         version: line.vers.into_owned(),
         file: None,
     };
+    // Other registries say in their settings where files lie; crates.io has had one place for years.
+    let url = (registry == CRATES_IO)
+        .then(|| format!("https://{FILES_HOST}/crates/{}/{}/download", coordinate.name, coordinate.version))
+        .and_then(|address| ObjectUrl::parse(&address).ok());
     Ok(Vouched {
         version: coordinate.version.clone(),
         coordinate: Some(coordinate),
-        url: None,
+        url,
         digests: digest.into(),
     })
 }

@@ -21,7 +21,10 @@ const NAME: &str = "cargo";
 const CRATES_IO: &str = "crates.io";
 
 /// The hosts of crates.io: the site, the index, the files.
-const CRATES_IO_HOSTS: [&str; 3] = [CRATES_IO, "index.crates.io", "static.crates.io"];
+const CRATES_IO_HOSTS: [&str; 3] = [CRATES_IO, "index.crates.io", FILES_HOST];
+
+/// Where its files lie.
+const FILES_HOST: &str = "static.crates.io";
 
 /// Cargo registries.
 #[derive(Debug)]
