@@ -11,7 +11,7 @@ use super::{Bench, Table, cell, folder, median, quantile, text, time};
 use crate::project::{Example, HELLO, MANY, Project};
 use crate::step::run;
 
-const N_PAIRS: usize = 11;
+const N_ROUNDS: usize = 11;
 /// The kernel counts the time of ended processes in these; fixed for programs since Linux 2.6 (time(7)).
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -20,15 +20,16 @@ pub(super) const BENCH: Bench = Bench {
     method: "Two projects: `hello` (4 crates and 3 npm packages, built) and `many` (182 crates and 313 npm packages, \
         `cargo fetch` and `npm ci`, not built). Each is recorded once (`exec --fresh`), then run directly from the \
         real registries with an empty HOME in a new folder, and by `outlast drill` with every host cut; wall time in \
-        milliseconds, 11 interleaved pairs after one that is not counted. The drill's figure is the whole command: \
+        milliseconds, 11 interleaved rounds after one that is not counted. The drill's figure is the whole command: \
         making the room, copying the project, the run, comparing outputs, signing evidence, removing the copies; the \
-        line above it is the run inside the room alone. A ratio is the median of the pairs' own ratios. CPU seconds \
+        line above it is the run inside the room alone. The drill chooses memory for its copies where they fit, while \
+        the direct run is on disk; the last line is the same drill made to use the disk (`TMPDIR`). A ratio is the median of the rounds' own ratios. CPU seconds \
         are of all processes, user and system, the median.",
     measure,
 };
 
 /// What one kind of run took.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Series {
     wall: Vec<Duration>,
     cpu: Vec<f64>,
@@ -53,41 +54,45 @@ impl Series {
 fn measure() -> Result<Table> {
     let mut rows = Vec::new();
     for example in [&HELLO, &MANY] {
-        let (direct, inside, whole) = pairs(example)?;
+        let [direct, inside, whole, on_disk] = rounds(example)?;
         rows.push(direct.row(example, "direct", &direct));
         rows.push(inside.row(example, "sealed replay, the run alone", &direct));
         rows.push(whole.row(example, "sealed replay, the whole drill", &direct));
+        rows.push(on_disk.row(example, "the whole drill, made to use the disk", &direct));
         eprintln!("{}: {:.0} ms directly", example.name, median(&direct.wall));
     }
     Ok(Table { head: &["project", "run", "ms (quartiles)", "÷ direct (quartiles)", "CPU s"], rows })
 }
 
-/// Returns direct runs, the runs inside drills, and the drills.
-fn pairs(example: &'static Example) -> Result<(Series, Series, Series)> {
+/// Returns direct runs, the runs inside drills, the drills, and drills on disk.
+fn rounds(example: &'static Example) -> Result<[Series; 4]> {
     let place = folder()?;
     let project = Project::prepare(example, &place.path().join("outlast"))?;
     run(&mut project.outlast(&["init"]))?;
     run(&mut project.outlast(&[&["exec", "--fresh"], &example.arguments()[..]].concat()))?;
-    let [mut direct, mut inside, mut whole] = [const { Series { wall: Vec::new(), cpu: Vec::new() } }; 3];
-    for round in 0..=N_PAIRS {
+    let disk = place.path().join("disk");
+    fs::create_dir(&disk)?;
+    let mut all = [const { Series { wall: Vec::new(), cpu: Vec::new() } }; 4];
+    for round in 0..=N_ROUNDS {
         let name = |what: &str| place.path().join(format!("{what}{round}"));
         let (home, copy, evidence) = (name("home"), name("copy"), name("evidence"));
         project.lay(&copy)?;
-        let (wall, cpu) = timed(project.with_home(&home, &copy, &mut Command::new(example.command)))?;
+        let direct = timed(project.with_home(&home, &copy, &mut Command::new(example.command)))?;
         let options = ["drill", "--evidence", text(&evidence)?];
         let mut drill = project.outlast(&[&options, &example.arguments()[..]].concat());
-        let (drill_wall, drill_cpu) = timed(&mut drill)?;
+        let whole = timed(drill.env_remove("TMPDIR"))?;
         let report: Value = serde_json::from_slice(&fs::read(evidence.join("report.json"))?)?;
         let alone = Duration::from_millis(report["duration_ms"].as_u64().context("no `duration_ms`")?);
+        let mut drill = project.outlast(&[&["drill"], &example.arguments()[..]].concat());
+        let on_disk = timed(drill.env("TMPDIR", &disk))?;
         if round > 0 {
-            direct.wall.push(wall);
-            direct.cpu.push(cpu);
-            inside.wall.push(alone);
-            whole.wall.push(drill_wall);
-            whole.cpu.push(drill_cpu);
+            for (series, (wall, cpu)) in all.iter_mut().zip([direct, (alone, f64::NAN), whole, on_disk]) {
+                series.wall.push(wall);
+                series.cpu.push(cpu);
+            }
         }
     }
-    Ok((direct, inside, whole))
+    Ok(all)
 }
 
 /// Runs a command silently; returns how long it took, and the time of processors it used with its children.
@@ -120,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_the_median_of_the_pairs_own() {
+    fn a_ratio_is_the_median_of_the_rounds_own() {
         let series =
             |list: [u64; 3]| Series { wall: list.map(Duration::from_millis).to_vec(), cpu: vec![1.5] };
         let (direct, other) = (series([100, 200, 400]), series([50, 200, 100]));
