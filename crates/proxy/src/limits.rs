@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A copy is served when the upstream has not begun to answer by then: the fifth promise allows one second.
 pub(crate) const SOFT_DEADLINE: Duration = Duration::from_millis(900);
+/// How long a client waits for a notice to be taken, whose answer it does not need.
+pub(crate) const NOTICE_PATIENCE: Duration = Duration::from_millis(300);
 /// How long an upstream may take to begin an answer that nothing here can stand in for; npm itself waits 300 s.
 pub(crate) const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a question waits when its answer is remembered: longer than an index, since an old answer can be a false

@@ -5,11 +5,11 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{ObjectUrl, SafeUrl};
 
-use crate::breaker::{Lane, Outcome};
+use crate::breaker::Lane;
 use crate::decide;
 use crate::fetch::read;
 use crate::headers;
-use crate::limits::{ERROR_BYTES_MAX, QUESTION_BYTES_MAX, SOFT_DEADLINE};
+use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE, QUESTION_BYTES_MAX};
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::serve::answer;
@@ -55,10 +55,8 @@ impl Session {
             Some((reply.status, headers::end_to_end(&reply.headers), body))
         };
         let (status, headers, body) = match inner.may_wait(&host, Lane::Questions) {
-            true => tokio::time::timeout(SOFT_DEADLINE, asking).await.unwrap_or_else(|_| {
-                inner.note_outcome(&attempt, Outcome::Hung, "it did not take a notice within a second");
-                None
-            }),
+            // So short a patience says nothing about the upstream.
+            true => tokio::time::timeout(NOTICE_PATIENCE, asking).await.ok().flatten(),
             false => None,
         }
         .unwrap_or_else(accepted);
