@@ -243,3 +243,15 @@ fn a_vanished_line_comes_back_and_a_republished_one_is_as_it_was() {
 fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
     read_locks("some/folder/Cargo.lock", text.as_bytes()).unwrap()
 }
+
+#[test]
+fn only_of_crates_io_is_known_where_a_file_lies() {
+    let line = format!("{{\"name\":\"Demo\",\"vers\":\"1.0.0\",\"cksum\":\"{}\"}}", "ab".repeat(32));
+    let check = |index: &str, expected: Option<&str>| {
+        let facts = read(index, &line).unwrap();
+        assert_eq!(facts.vouched[0].url.as_ref().map(ToString::to_string).as_deref(), expected, "{index}");
+    };
+    let file = "https://static.crates.io/crates/Demo/1.0.0/download";
+    check("https://index.crates.io/de/mo/demo", Some(file));
+    check("https://index.crates.example/de/mo/demo", None);
+}
