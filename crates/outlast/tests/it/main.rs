@@ -21,6 +21,7 @@ mod observed;
 mod passing;
 mod presets;
 mod pypi;
+mod rows;
 mod space;
 mod told;
 mod tree;
