@@ -146,7 +146,8 @@ fn the_machines_loopback_is_out_of_reach_unless_allowed() {
         for options in [format!("--local {port}"), format!("--local {port} --port {port}")] {
             for_each_user(&options, &script, |_, outcome| {
                 outcome.good();
-                let (mut stream, _) = service.accept().unwrap();
+                // The client was told that it is connected before this end of the bridge is.
+                let (mut stream, _) = accepted(&service);
                 stream.set_nonblocking(false).unwrap();
                 let mut text = String::new();
                 stream.read_to_string(&mut text).unwrap();
@@ -154,6 +155,17 @@ fn the_machines_loopback_is_out_of_reach_unless_allowed() {
             });
         }
     }
+}
+
+/// Accepts a connection that is on its way.
+fn accepted(service: &TcpListener) -> (std::net::TcpStream, std::net::SocketAddr) {
+    for _ in 0..500 {
+        if let Ok(accepted) = service.accept() {
+            return accepted;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("nobody connected");
 }
 
 #[test]
