@@ -25,9 +25,9 @@ pub struct Record {
     /// Why the run was not sealed; empty if it was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub containment_reasons: Vec<String>,
-    /// Program and arguments, each by [`crate::escape`].
+    /// Program and arguments, each by [`crate::escape()`].
     pub command: Vec<String>,
-    /// The project's directory, by [`crate::escape`].
+    /// The project's directory, by [`crate::escape()`].
     pub directory: String,
     /// The moment whose state was asked for, if not the newest: `--at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub struct Refused {
 /// One file among the named outputs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Output {
-    /// Path relative to the project's directory, by [`crate::escape`].
+    /// Path relative to the project's directory, by [`crate::escape()`].
     pub path: String,
     /// Digest of the file's bytes; of the target's text for a symbolic link.
     pub sha256: Sha256,
