@@ -81,7 +81,7 @@ fn place(head: &Head<'_>) -> Option<Place> {
             _ => None,
         },
         "bitbucket.org" => match names.as_slice() {
-            [_, _, "get", file] => Some(by_reference(&[without_suffix(file)])),
+            [_, _, "get", reference @ .., file] => Some(by_archive(reference, file)),
             [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
             [_, _, "downloads", _] => Some(Place::Fixed),
             _ => None,
@@ -92,11 +92,10 @@ fn place(head: &Head<'_>) -> Option<Place> {
 
 fn github(names: &[&str]) -> Option<Place> {
     match names {
-        [_, _, "releases", "download", _, _] => Some(Place::Fixed),
-        [_, _, "archive", reference @ .., file] => {
-            let whole: Vec<&str> = reference.iter().copied().chain([without_suffix(file)]).collect();
-            Some(by_reference(&whole))
-        }
+        // A tag may have slashes.
+        [_, _, "releases", "download", _, .., _] => Some(Place::Fixed),
+        [_, _, "releases", "latest", "download", _] => Some(Place::Moving),
+        [_, _, "archive", reference @ .., file] => Some(by_archive(reference, file)),
         [_, _, "zipball" | "tarball", reference @ ..] => Some(by_reference(reference)),
         [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
         _ => None,
@@ -105,18 +104,28 @@ fn github(names: &[&str]) -> Option<Place> {
 
 /// GitLab runs under many names; its addresses are like nobody else's.
 fn gitlab(head: &Head<'_>, names: &[&str]) -> Option<Place> {
-    let is_gitlab = head.url.host() == "gitlab.com";
-    match names {
-        // Composer asks here, with the commit in the query.
-        ["api", "v4", "projects", _, "repository", file] if file.starts_with("archive") => {
-            let sha = head.query().split('&').find_map(|pair| pair.strip_prefix("sha="));
-            Some(by_reference(&[sha.unwrap_or_default()]))
-        }
-        [_, _, .., "-", "archive", reference, _] => Some(by_reference(&[reference])),
-        [_, _, .., "-", "raw", reference, _] if is_gitlab => Some(by_reference(&[reference])),
-        [_, _, .., "-", "releases", _, "downloads", _] => Some(Place::Fixed),
+    // Composer asks here, with the commit in the query.
+    if let ["api", "v4", "projects", _, "repository", file] = names {
+        let is_archive = *file == "archive" || file.starts_with("archive.");
+        let sha = head.query().split('&').find_map(|pair| pair.strip_prefix("sha="));
+        return is_archive.then(|| by_reference(&[sha.unwrap_or_default()]));
+    }
+    // Everything behind the lonely dash is GitLab's; before it is a project, in groups of any depth.
+    let dash = names.iter().position(|name| *name == "-").filter(|dash| *dash >= 2)?;
+    match &names[dash + 1..] {
+        // The name of the file says nothing: the server makes the one that is asked for.
+        ["archive", reference @ .., _] if !reference.is_empty() => Some(by_reference(reference)),
+        ["raw", reference, _, ..] => Some(by_reference(&[reference])),
+        ["releases", "permalink", "latest", "downloads", _, ..] => Some(Place::Moving),
+        ["releases", _, "downloads", _, ..] => Some(Place::Fixed),
         _ => None,
     }
+}
+
+/// `REF.zip`, where a branch may have slashes.
+fn by_archive(reference: &[&str], file: &str) -> Place {
+    let whole: Vec<&str> = reference.iter().copied().chain([without_suffix(file)]).collect();
+    by_reference(&whole)
 }
 
 /// A whole commit cannot be anything else; a short one may become ambiguous.

@@ -35,6 +35,7 @@ fn what_a_commit_names_is_fixed() {
         "https://gitlab.com/api/v4/projects/group%2Fproject/repository/archive.zip?sha=SHA",
         "https://gitlab.example.com/api/v4/projects/17/repository/archive.zip?sha=SHA",
         "https://gitlab.example.com/group/sub/project/-/archive/SHA/project-SHA.tar.gz",
+        "https://gitlab.example.com/group/project/-/raw/SHA/src/deep/a.c?inline=false",
         "https://bitbucket.org/owner/repo/get/SHA.zip",
         "https://bitbucket.org/owner/repo/raw/SHA/src/a.c",
     ] {
@@ -45,7 +46,14 @@ fn what_a_commit_names_is_fixed() {
 #[test]
 fn what_a_release_has_is_fixed() {
     check("https://github.com/owner/repo/releases/download/v1.0/tool.tar.gz", Some(true));
+    check("https://github.com/owner/repo/releases/download/tool/v1.0/tool.tar.gz", Some(true));
+    check("https://github.com/owner/repo/releases/download/tool%2Fv1.0/tool.tar.gz", Some(true));
     check("https://gitlab.com/group/project/-/releases/v1/downloads/tool", Some(true));
+    check("https://gitlab.example.com/group/sub/project/-/releases/v1/downloads/bin/tool", Some(true));
+    check("https://bitbucket.org/owner/repo/downloads/tool.zip", Some(true));
+    // Which release that is changes with every new one.
+    check("https://github.com/owner/repo/releases/latest/download/tool.tar.gz", Some(false));
+    check("https://gitlab.com/group/project/-/releases/permalink/latest/downloads/bin/tool", Some(false));
 }
 
 #[test]
@@ -59,7 +67,12 @@ fn what_a_branch_or_a_tag_names_may_move() {
         "https://codeload.github.com/a/b/zip/refs/heads/feature/x",
         "https://raw.githubusercontent.com/a/b/main/README.md",
         "https://gitlab.com/group/project/-/archive/main/project-main.zip",
+        "https://gitlab.com/group/project/-/archive/feature/x/project-feature-x.zip",
+        "https://gitlab.example.com/group/project/-/raw/main/docs/README.md",
         "https://gitlab.com/api/v4/projects/1/repository/archive.zip",
+        "https://gitlab.com/api/v4/projects/1/repository/archive.zip?sha=v1.0",
+        "https://github.com/a/b/archive/refs/tags/SHA.zip",
+        "https://bitbucket.org/owner/repo/get/feature/x.zip",
         "https://bitbucket.org/owner/repo/get/master.zip",
     ] {
         check(url, Some(false));
@@ -75,6 +88,12 @@ fn pages_and_apis_are_not_files() {
         "https://api.github.com/repos/a/b",
         "https://api.github.com/repos/a/b/commits/SHA",
         "https://gitlab.com/group/project",
+        "https://github.com/a/b/releases/tag/v1",
+        "https://gitlab.com/group/project/-/archive",
+        "https://gitlab.com/group/project/-/archive/main",
+        "https://gitlab.com/group/project/-/releases/v1",
+        "https://gitlab.com/api/v4/projects/1/repository/archived",
+        "https://registry.npmjs.org/raw/-/raw-1.0.0.tgz",
         "https://gitlab.com/api/v4/projects/1",
         "https://bitbucket.org/owner/repo/src/SHA",
         "https://example.com/a/b/archive/SHA.zip",
