@@ -3,15 +3,15 @@
 use http::{HeaderMap, Method, header};
 use model::ObjectUrl;
 
-use crate::class::{Class, Head, classify};
-use crate::ecosystem::ALL;
+use crate::class::{Class, Head, IndexRequest, classify};
+use crate::ecosystem::{ALL, Ecosystem};
 use crate::lock::read_locks;
 use crate::path::check_path;
 
 /// The most bytes that are tried as a path; longer ones are refused by their length alone.
 const PATH_BYTES_TRIED: usize = 5 * 1024;
 
-/// Feeds bytes to every parser: each index reader, each lock reader, and the classification of a path.
+/// Feeds bytes to every parser: each index reader and what changes an index, each lock reader, and the classification of a path.
 pub fn no_panic(bytes: &[u8]) {
     for ecosystem in ALL {
         for (example, _) in ecosystem.examples().indexes {
@@ -20,13 +20,23 @@ pub fn no_panic(bytes: &[u8]) {
             };
             let head = Head { method: &Method::GET, url: &url, headers: &HeaderMap::new() };
             if let (ecosystem, Class::Index(request)) = classify(&head) {
-                drop(ecosystem.read_index(&request, bytes));
+                index(ecosystem, &request, bytes);
             }
             classify_path(&url, bytes);
         }
         for lock in ecosystem.locks() {
             drop(read_locks(lock.file_name, bytes));
         }
+    }
+}
+
+/// Reads an index; what reads well is also changed, as the engine does it.
+fn index(ecosystem: &dyn Ecosystem, request: &IndexRequest, bytes: &[u8]) {
+    drop(ecosystem.with_message(&request.url, bytes, "a \"message\""));
+    if let Ok(facts) = ecosystem.read_index(request, bytes) {
+        let some = facts.versions.iter().step_by(3).map(String::as_str).collect();
+        drop(ecosystem.with_versions(request, bytes, bytes, &some));
+        drop(ecosystem.judge(&facts, &facts));
     }
 }
 

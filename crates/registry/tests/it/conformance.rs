@@ -243,6 +243,25 @@ fn versions_stand_as_they_stood_and_all_others_as_they_are() {
 }
 
 #[test]
+fn a_document_with_a_message_reads_as_an_index_with_the_same_files() {
+    let mut n_told = 0;
+    for Recorded { ecosystem, request, body } in recorded() {
+        let message = "Outlast: \"down\" since 10:02 \\ é";
+        let Some(told) = ecosystem.with_message(&request.url, &body, message) else {
+            continue;
+        };
+        n_told += 1;
+        assert_ne!(told, body, "{}", request.url);
+        let facts = ecosystem.read_index(&request, &body).unwrap();
+        assert_eq!(ecosystem.read_index(&request, &told).unwrap(), facts, "{}", request.url);
+        for broken in [&b""[..], b"{", b"[]", b"\xff", &body[..body.len() / 2]] {
+            assert_eq!(ecosystem.with_message(&request.url, broken, message), None, "{}", request.url);
+        }
+    }
+    assert!(n_told > 0, "nobody shows a message");
+}
+
+#[test]
 fn no_two_ecosystems_have_a_lock_of_one_name() {
     let mut names = BTreeSet::new();
     for lock in ALL.iter().flat_map(|ecosystem| ecosystem.locks()) {

@@ -8,11 +8,15 @@ use registry::{Class, INDEX_BYTES_MAX, LOCK_BYTES_MAX, LockError, read_locks};
 use crate::ask;
 
 const ITOA: &str = "https://index.crates.io/it/oa/itoa";
+const LOG: &str = "https://repo.packagist.org/p2/psr/log.json";
+const PACKAGIST: &str = "https://repo.packagist.org/packages.json";
 const LEFT_PAD: &str = "https://registry.npmjs.org/left-pad";
 
 #[test]
 fn a_hostile_path_is_refused_on_every_host() {
-    for host in ["index.crates.io", "registry.npmjs.org", "example.com"] {
+    for host in
+        ["index.crates.io", "registry.npmjs.org", "repo.packagist.org", "api.github.com", "example.com"]
+    {
         let check = |path: &str, expected: Option<u16>| {
             let got = match ask(&Method::GET, &format!("https://{host}{path}")).1 {
                 Class::Refuse { status, .. } => Some(status),
@@ -38,6 +42,12 @@ fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
         (ITOA, deep("[")),
         (ITOA, deep("{\"name\":")),
         (ITOA, format!("{{\"name\":\"itoa\",\"deps\":{}", deep("["))),
+        (LOG, deep("[")),
+        (LOG, deep("{\"packages\":")),
+        (LOG, format!("{{\"packages\":{{\"psr/log\":{}", deep("["))),
+        (LOG, format!("{{\"packages\":{{\"psr/log\":[{{\"version\":\"1\",\"dist\":{}", deep("{\"a\":"))),
+        (PACKAGIST, deep("[")),
+        (PACKAGIST, format!("{{\"packages\":{}", deep("{\"a/b\":"))),
         (LEFT_PAD, deep("[")),
         (LEFT_PAD, deep("{\"versions\":")),
         (LEFT_PAD, format!("{{\"name\":\"left-pad\",\"readme\":{}", deep("[{\"a\":"))),
@@ -52,6 +62,8 @@ fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
         ("package-lock.json", "{\"dependencies\":{\"a\":"),
         ("package-lock.json", "{\"packages\":{\"a\":"),
         ("package-lock.json", "["),
+        ("composer.lock", "{\"packages\":[{\"dist\":"),
+        ("composer.lock", "{\"packages\":[{\"x\":["),
         ("Cargo.lock", "a = ["),
         ("Cargo.lock", "a = {a="),
     ] {

@@ -7,11 +7,38 @@ use serde::Deserialize;
 
 use super::NAME;
 use crate::coordinate::Coordinate;
-use crate::index::Vouched;
+use crate::index::{INDEX_BYTES_MAX, Vouched};
 use crate::splice::{Items, Members};
 
 /// What a minified list writes for a key that the entry before had and this one has not.
 pub(super) const UNSET: &str = "\"__unset\"";
+
+/// The most versions of one package that are read; the largest package of Packagist has about 10,000. An entry may be as
+/// short as `{}` and inherit everything, so the bytes of a document bound too little.
+const N_VERSIONS_MAX: usize = 250_000;
+
+/// The most keys of one version. Composer knows about forty; they are looked for one after the other.
+const N_KEYS_MAX: usize = 256;
+
+/// The most bytes that all versions say about their archives, each with what it inherits.
+const DISTS_BYTES_MAX: usize = INDEX_BYTES_MAX;
+
+/// Why a list of versions is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ListError {
+    /// An entry is something else than a version.
+    #[error("a version is no object")]
+    NoObject,
+    /// More versions than any package has.
+    #[error("a package has more than {N_VERSIONS_MAX} versions")]
+    ManyVersions,
+    /// More keys than any version has.
+    #[error("a version has more than {N_KEYS_MAX} keys")]
+    ManyKeys,
+    /// Expanded, it is far larger than any document.
+    #[error("the archives of all versions take more than {DISTS_BYTES_MAX} bytes to name")]
+    LargeDists,
+}
 
 /// Whether each entry says only in what it differs from the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,30 +63,44 @@ impl<'a> Expanded<'a> {
     }
 
     /// Lets an entry of the list say in what the next version differs.
-    fn change(&mut self, members: Members<'a>) {
+    fn change(&mut self, members: Members<'a>) -> Result<(), ListError> {
         for (name, value) in members.0 {
             let place = self.0.iter().position(|(known, _)| *known == name);
             match (place, value == UNSET) {
                 (Some(place), true) => drop(self.0.remove(place)),
                 (Some(place), false) => self.0[place].1 = value,
                 (None, true) => {}
+                (None, false) if self.0.len() == N_KEYS_MAX => return Err(ListError::ManyKeys),
                 (None, false) => self.0.push((name, value)),
             }
         }
+        Ok(())
     }
 }
 
-/// Expands a list, one version after the other; `None` where an entry is no object.
-pub(super) fn expand<'a>(entries: &Items<'a>, form: Form, mut each: impl FnMut(&Expanded<'a>)) -> Option<()> {
+/// Expands a list, one version after the other.
+pub(super) fn expand<'a>(
+    entries: &Items<'a>,
+    form: Form,
+    mut each: impl FnMut(&Expanded<'a>),
+) -> Result<(), ListError> {
+    if entries.0.len() > N_VERSIONS_MAX {
+        return Err(ListError::ManyVersions);
+    }
     let mut version = Expanded::default();
+    let mut dists_bytes = 0;
     for entry in &entries.0 {
         if form == Form::Whole {
             version.0.clear();
         }
-        version.change(Members::read(entry)?);
+        version.change(Members::read(entry).ok_or(ListError::NoObject)?)?;
+        dists_bytes += version.get("dist").map_or(0, str::len);
+        if dists_bytes > DISTS_BYTES_MAX {
+            return Err(ListError::LargeDists);
+        }
         each(&version);
     }
-    Some(())
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -73,13 +114,20 @@ struct Dist<'a> {
 }
 
 /// Returns what a version says about its archive, under the name `listed`; nothing where it has none.
-pub(super) fn vouch(registry: &str, package: &str, listed: String, dist: Option<&str>) -> Option<Vouched> {
-    let dist: Option<Dist<'_>> = serde_json::from_str(dist?).ok()?;
+pub(super) fn vouch(
+    registry: &str,
+    package: &str,
+    listed: String,
+    version: &Expanded<'_>,
+) -> Option<Vouched> {
+    let dist: Option<Dist<'_>> = serde_json::from_str(version.get("dist")?).ok()?;
     let Dist { url, reference, shasum } = dist?;
-    let version = reference.filter(|text| !text.is_empty()).map_or_else(|| listed.clone(), Cow::into_owned);
+    // Without a commit it is the version alone, as a lock has it, whatever else `listed` says.
+    let reference = reference.filter(|text| !text.is_empty()).map(Cow::into_owned);
+    let named = reference.or_else(|| version.version())?;
     Some(Vouched {
         version: listed,
-        coordinate: Some(coordinate(registry, package, version)),
+        coordinate: Some(coordinate(registry, package, named)),
         url: url.and_then(|url| ObjectUrl::parse(&url).ok()),
         digests: shasum.as_deref().map(digests).unwrap_or_default(),
     })

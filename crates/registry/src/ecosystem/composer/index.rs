@@ -6,7 +6,7 @@ use model::Digest;
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::entry::{self, Expanded, Form};
+use super::entry::{self, Expanded, Form, ListError};
 use super::registry_of;
 use super::route::{Branches, Document, document_of};
 use crate::class::IndexRequest;
@@ -63,11 +63,17 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
         Document::Package { name, branches } => package(&registry, &name, branches, body),
         Document::Root => root(&registry, body),
         Document::Addressed(digest) => addressed(&registry, &digest, body),
-        Document::Answer => {
+        Document::Answer(keys) => {
             let answer: Members<'_> = serde_json::from_slice(body).map_err(syntax)?;
-            if answer.0.is_empty() { Err(IndexError::Empty) } else { Ok(IndexFacts::default()) }
+            let is_answered = keys.iter().any(|key| answer.get(key).is_some_and(is_container));
+            if is_answered { Ok(IndexFacts::default()) } else { Err(IndexError::Empty) }
         }
     }
+}
+
+/// PHP writes an empty map as a list.
+fn is_container(value: &str) -> bool {
+    value.starts_with(['{', '['])
 }
 
 fn syntax(source: serde_json::Error) -> IndexError {
@@ -84,14 +90,15 @@ fn package(registry: &str, name: &str, branches: Branches, body: &[u8]) -> Resul
         let got = document.packages.0.first().map_or("nothing", |(other, _)| other).to_owned();
         return Err(IndexError::OtherSubject { wanted: name.to_owned(), got });
     };
-    let entries: Items<'_> = serde_json::from_str(list).map_err(syntax)?;
+    let entries = entries_of(list)?;
     let mut facts = IndexFacts::default();
     let mut trouble = None;
-    let is_read = entry::expand(&entries, document.form(), |version| {
+    let read = entry::expand(&entries, document.form(), |version| {
         let Some(listed) = version.version() else {
             trouble.get_or_insert(IndexError::Version { line: facts.versions.len() + 1 });
             return;
         };
+        // Others than Packagist are free to list branches among the tags, and GitLab does.
         if registry == super::PACKAGIST && entry::is_branch(&listed) != (branches == Branches::Only) {
             let what = if branches == Branches::Only { "branches" } else { "tags" };
             let wanted = format!("{what} of {name}");
@@ -100,15 +107,26 @@ fn package(registry: &str, name: &str, branches: Branches, body: &[u8]) -> Resul
         }
         add(&mut facts, registry, name, listed, version);
     });
-    match trouble {
-        Some(error) => Err(error),
-        None if is_read.is_none() => Err(syntax(serde_json::Error::custom("a version is no object"))),
-        None => Ok(facts),
+    read.map_err(list_error)?;
+    trouble.map_or(Ok(facts), Err)
+}
+
+/// Returns the versions of a list, or of a map by version: the first protocol has maps, and GitLab in the second, too.
+fn entries_of(versions: &str) -> Result<Items<'_>, IndexError> {
+    match Members::read(versions).filter(|map| !map.0.is_empty()) {
+        Some(map) => Ok(Items(map.0.into_iter().map(|(_, entry)| entry).collect())),
+        None => serde_json::from_str(versions).map_err(syntax),
     }
 }
 
+fn list_error(error: ListError) -> IndexError {
+    syntax(serde_json::Error::custom(error))
+}
+
+/// Keeps a version under its name as its author writes it, which is unique where Packagist checks it; Composer's own form
+/// of it is not in every document.
 fn add(facts: &mut IndexFacts, registry: &str, name: &str, listed: String, version: &Expanded<'_>) {
-    facts.vouched.extend(entry::vouch(registry, name, listed.clone(), version.get("dist")));
+    facts.vouched.extend(entry::vouch(registry, name, listed.clone(), version));
     facts.versions.push(listed);
 }
 
@@ -142,16 +160,12 @@ fn inline(registry: &str, document: &Members<'_>) -> Result<IndexFacts, IndexErr
     };
     let packages: Members<'_> = serde_json::from_str(packages).map_err(syntax)?;
     for (name, versions) in &packages.0 {
-        let entries = match Members::read(versions) {
-            Some(map) => Items(map.0.into_iter().map(|(_, entry)| entry).collect()),
-            None => serde_json::from_str(versions).map_err(syntax)?,
-        };
-        let is_read = entry::expand(&entries, Form::Whole, |version| {
+        let read = entry::expand(&entries_of(versions)?, Form::Whole, |version| {
             if let Some(listed) = version.version() {
                 add(&mut facts, registry, name, format!("{name} {listed}"), version);
             }
         });
-        is_read.ok_or_else(|| syntax(serde_json::Error::custom("a version is no object")))?;
+        read.map_err(list_error)?;
     }
     Ok(facts)
 }

@@ -43,7 +43,8 @@ pub(super) fn with_versions(
             splice.replace(entries.0[number], written(&now, &is, form));
         }
         (number, was, is) = (number + 1, version.clone(), now);
-    })?;
+    })
+    .ok()?;
     let mut appended = Vec::new();
     for (_, version) in before.iter().filter(|(name, _)| !found.contains(*name)) {
         appended.push(written(version, &is, form));
@@ -65,7 +66,8 @@ fn wanted<'a>(
         if let Some(name) = version.version().filter(|name| versions.contains(name.as_str())) {
             found.insert(name, version.clone());
         }
-    })?;
+    })
+    .ok()?;
     (found.len() == versions.len()).then_some(found)
 }
 

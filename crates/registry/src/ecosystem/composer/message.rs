@@ -1,4 +1,5 @@
-//! Messages that Composer prints: `warnings` of any document, since 2.2, each for versions of Composer itself.
+//! Messages that Composer prints: `warnings` of a repository's documents since 2.2, of answers about advisories since 2.10.2
+//! (composer/composer#12923), of refusals that are `application/json`. Each is for versions of Composer itself.
 
 use model::ObjectUrl;
 use serde_json::{Value, json};

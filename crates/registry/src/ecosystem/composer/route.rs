@@ -19,9 +19,12 @@ pub(super) enum Document {
     Package { name: String, branches: Branches },
     /// A file of the first protocol, named after its bytes.
     Addressed(Digest),
-    /// A list, a search, a summary: an answer in JSON that vouches for nothing.
-    Answer,
+    /// A list, a search, a summary: an answer in JSON that vouches for nothing, and has at least one of these keys.
+    Answer(&'static [&'static str]),
 }
+
+/// `{"advisories":{…}}`, asked for by GET as by POST.
+const ADVISORIES: Document = Document::Answer(&["advisories"]);
 
 /// Which versions a package's document lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +44,16 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     }
     let segments = path::segments(head.url.path())?;
     if is_advisories(&segments) && (*head.method == Method::POST || head.is_read()) {
-        return if head.is_read() { answer(head) } else { Some(Class::Question) };
+        return if head.is_read() { index(head.url, &ADVISORIES) } else { Some(Class::Question) };
     }
     if *head.method == Method::POST {
-        return post(&segments, is_packagist);
+        return post(&segments);
     }
     if !head.is_read() {
         return None;
     }
     let (document, _) = document(&segments)?;
-    if document == Document::Answer && !is_packagist {
+    if matches!(document, Document::Answer(_)) && !is_packagist {
         return None;
     }
     index(head.url, &document)
@@ -60,7 +63,7 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
 pub(super) fn document_of(url: &ObjectUrl) -> Option<(Document, String)> {
     let segments = path::segments(url.path())?;
     if is_advisories(&segments) {
-        return Some((Document::Answer, String::new()));
+        return Some((ADVISORIES, String::new()));
     }
     document(&segments)
 }
@@ -80,13 +83,20 @@ fn document(segments: &[Segment<'_>]) -> Option<(Document, String)> {
         [.., "p2", vendor, file] => Some((package(vendor, file)?, base(3))),
         [.., "p", vendor, file] if file.contains('$') && is_part(vendor) => Some((addressed(file)?, base(3))),
         [.., "p" | "include", file] => Some((addressed(file)?, base(2))),
-        [.., "packages", "list.json"] | [.., "lists", _, "summary.json"] => Some((Document::Answer, base(0))),
-        [.., "search.json"] => Some((Document::Answer, base(0))),
+        // GitLab has them without `p`.
+        [.., vendor, file] if file.contains('$') && is_part(vendor) => Some((addressed(file)?, base(2))),
+        [.., "packages", "list.json"] => answer(&["packageNames", "packages"]),
+        [.., "lists", _, "summary.json"] => answer(&["filter"]),
+        [.., "search.json"] => answer(&["results"]),
         [.., "providers", vendor, file] if is_part(vendor) && file.ends_with(".json") => {
-            Some((Document::Answer, base(0)))
+            answer(&["providers"])
         }
         _ => None,
     }
+}
+
+fn answer(keys: &'static [&'static str]) -> Option<(Document, String)> {
+    Some((Document::Answer(keys), String::new()))
 }
 
 fn package(vendor: &str, file: &str) -> Option<Document> {
@@ -95,7 +105,8 @@ fn package(vendor: &str, file: &str) -> Option<Document> {
         Some(name) => (name, Branches::Only),
         None => (stem, Branches::Without),
     };
-    let name = format!("{vendor}/{name}");
+    // Composer asks for lower case, whatever a project has.
+    let name = format!("{vendor}/{name}").to_ascii_lowercase();
     is_name(&name).then_some(Document::Package { name, branches })
 }
 
@@ -113,22 +124,22 @@ fn addressed(file: &str) -> Option<Document> {
 fn index(url: &ObjectUrl, document: &Document) -> Option<Class> {
     let subject = match document {
         Document::Package { name, .. } => name.clone(),
-        Document::Root | Document::Addressed(_) | Document::Answer => String::new(),
+        Document::Root | Document::Addressed(_) | Document::Answer(_) => String::new(),
     };
     Some(Class::Index(IndexRequest { url: url.clone(), variant: String::new(), accept: None, subject }))
 }
 
-fn answer(head: &Head<'_>) -> Option<Class> {
-    index(head.url, &Document::Answer)
-}
-
-/// The client counts its downloads, or looks for packages that a list names.
-fn post(segments: &[Segment<'_>], is_packagist: bool) -> Option<Class> {
-    let names: Vec<&str> = segments.iter().map(|segment| &*segment.text).collect();
+/// The client counts its downloads, or looks for packages that a list names. Any path may be meant for it: these are those
+/// in use, by Packagist, by Private Packagist and Satis, and in Composer's own documents.
+fn post(segments: &[Segment<'_>]) -> Option<Class> {
+    let mut names: Vec<&str> = segments.iter().map(|segment| &*segment.text).collect();
+    names.pop_if(|last| last.is_empty());
     match names.as_slice() {
-        [.., "downloads" | "notify-batch"] | [.., "downloads" | "notify-batch", ""] => Some(Class::Notice),
+        [.., "downloads" | "notify-batch" | "notify"] => Some(Class::Notice),
+        // Before 1.2 each package was told of by itself, and some repositories still ask for that.
+        [.., "downloads" | "notify", vendor, name] if is_part(vendor) && is_part(name) => Some(Class::Notice),
         // The malware lists of Composer 2.10 are asked the same way as the advisories.
-        [.., "api", "filter"] | [.., "api", "filter", ""] if is_packagist => Some(Class::Question),
+        [.., "filter"] => Some(Class::Question),
         _ => None,
     }
 }

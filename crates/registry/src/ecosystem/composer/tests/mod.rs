@@ -4,17 +4,17 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectUrl;
 
 use super::Composer;
-use super::entry::{self, Form};
 use crate::class::{Class, Head, IndexRequest};
 use crate::ecosystem::Ecosystem;
 use crate::index::{IndexError, IndexFacts};
-use crate::lock::{LockError, Pin, read_locks};
-use crate::splice::Items;
 
-const LOG: &str = include_str!("testdata/psr-log.json");
-const LOG_DEV: &str = include_str!("testdata/psr-log-dev.json");
-const ROOT: &str = include_str!("testdata/packages.json");
-const LOCK: &str = include_str!("testdata/composer.lock");
+mod bounds;
+mod lock;
+mod mend;
+
+const LOG: &str = include_str!("../testdata/psr-log.json");
+const LOG_DEV: &str = include_str!("../testdata/psr-log-dev.json");
+const ROOT: &str = include_str!("../testdata/packages.json");
 
 const LOG_URL: &str = "https://repo.packagist.org/p2/psr/log.json";
 const AGENT: &str = "Composer/2.8.8 (Linux; 6.1; PHP 8.4.11; cURL 8.14.1; Platform-PHP 8.4.11; CI)";
@@ -70,6 +70,11 @@ fn documents_are_known_by_their_host_or_by_who_asks() {
     check(&format!("https://satis.example.com/include/all${sha1}.json"), AGENT, Some(""));
     check(&format!("https://satis.example.com/p/acme/a${}.json", "0".repeat(64)), AGENT, Some(""));
     check("https://satis.example.com/include/all$abc.json", AGENT, None);
+    let gitlab = "https://gitlab.example.com/api/v4/group/7/-/packages/composer";
+    check(&format!("{gitlab}/packages.json"), AGENT, Some(""));
+    check(&format!("{gitlab}/p2/acme/a.json"), AGENT, Some("acme/a"));
+    check(&format!("{gitlab}/acme/a${}.json", "0".repeat(64)), AGENT, Some(""));
+    check("https://satis.example.com/p2/Acme/A.json", AGENT, Some("acme/a"));
 }
 
 #[test]
@@ -80,9 +85,14 @@ fn posts_ask_or_tell() {
     check("https://packagist.org/downloads/", AGENT, Some(Class::Notice));
     check("https://satis.example.com/downloads/", AGENT, Some(Class::Notice));
     check("https://satis.example.com/downloads/", "curl/8.0", None);
+    check("https://satis.example.com/team/notify-batch", AGENT, Some(Class::Notice));
+    check("https://satis.example.com/notify", AGENT, Some(Class::Notice));
+    check("https://satis.example.com/downloads/acme/a", AGENT, Some(Class::Notice));
+    check("https://satis.example.com/downloads/acme/a/b", AGENT, None);
     check("https://packagist.org/api/security-advisories/", AGENT, Some(Class::Question));
     check("https://satis.example.com/api/security-advisories", AGENT, Some(Class::Question));
-    check("https://packagist.org/api/filter", AGENT, Some(Class::Question));
+    check("https://lists.example.com/api/filter", AGENT, Some(Class::Question));
+    check("https://lists.example.com/api/filter", "curl/8.0", None);
     check("https://packagist.org/api/create-package", AGENT, None);
     check("https://gitlab.com/oauth/token", AGENT, None);
 }
@@ -140,9 +150,42 @@ fn what_is_not_the_document_is_an_error() {
     assert!(read(LOG_URL, &p2("[]")).is_ok(), "a package may have nothing but branches");
     assert!(read("https://repo.packagist.org/packages.json", LOG).is_err());
     assert!(read("https://repo.packagist.org/packages.json", "{\"name\":1}").is_err());
-    let list = "https://packagist.org/packages/list.json";
-    assert!(read(list, "{\"packageNames\":[]}").is_ok());
-    assert!(read(list, "{}").is_err() && read(list, "<html>").is_err() && read(list, "{\"a\":").is_err());
+}
+
+#[test]
+fn an_answer_has_what_was_asked_for() {
+    let check = |url: &str, body: &str| {
+        assert!(read(url, body).is_ok(), "{url} {body}");
+        let other = r#"{"status":"error","message":"try again","results":null,"filter":"x"}"#;
+        for wrong in ["{}", "<html>", "[]", &body[..body.len() - 1], other] {
+            assert!(read(url, wrong).is_err(), "{url} {wrong}");
+        }
+    };
+    check("https://packagist.org/packages/list.json", r#"{"packageNames":[]}"#);
+    check("https://packagist.org/packages/list.json?fields[]=type", r#"{"packages":{}}"#);
+    check("https://packagist.org/search.json?q=log", r#"{"results":[],"total":0}"#);
+    check("https://packagist.org/providers/psr/log-implementation.json", r#"{"providers":[]}"#);
+    check("https://packagist.org/api/security-advisories/?packages[]=a/b", r#"{"advisories":[]}"#);
+    check("https://repo.packagist.org/lists/all/summary.json", r#"{"filter":{"malware":{"a/b":"*"}}}"#);
+}
+
+#[test]
+fn a_map_by_version_is_read_as_a_list_is() {
+    let url = "https://gitlab.example.com/api/v4/group/7/-/packages/composer/p2/acme/a.json";
+    let entry = |version: &str, reference: &str| {
+        format!(
+            r#""{version}":{{"name":"acme/a","version":"{version}","uid":1,"dist":{{"type":"zip","url":"https://gitlab.example.com/a.zip?sha={reference}","reference":"{reference}","shasum":""}}}}"#
+        )
+    };
+    let body = |reference: &str| {
+        let entries = [entry("1.0.0", reference), entry("dev-main", "bbb")].join(",");
+        format!(r#"{{"packages":{{"acme/a":{{{entries}}}}}}}"#)
+    };
+    let facts = read(url, &body("aaa")).unwrap();
+    assert_eq!(facts.versions, ["1.0.0", "dev-main"]);
+    assert_eq!(facts.vouched[0].coordinate.as_ref().unwrap().version, "aaa");
+    let worse = Composer.judge(&facts, &read(url, &body("ccc")).unwrap()).unwrap();
+    assert_eq!(worse.changed, ["1.0.0"]);
 }
 
 #[test]
@@ -152,7 +195,9 @@ fn small_repositories_and_includes_vouch_for_what_is_inside() {
         let facts = read(url, inside).unwrap();
         assert_eq!(facts.versions, ["acme/a 1.0.0"], "{url}");
         let file = &facts.vouched[0];
-        assert_eq!(file.coordinate.as_ref().unwrap().registry, "satis.example.com/team");
+        let coordinate = file.coordinate.as_ref().unwrap();
+        assert_eq!(coordinate.registry, "satis.example.com/team");
+        assert_eq!((&*coordinate.name, &*coordinate.version), ("acme/a", "1.0.0"), "as a lock names it");
         assert_eq!(file.digests.iter().count(), 1);
     };
     check("https://satis.example.com/team/packages.json");
@@ -180,97 +225,6 @@ fn a_tag_that_moved_is_changed_and_a_branch_that_moved_is_not() {
     assert!(Composer.judge(&read(LOG_URL, LOG).unwrap(), &read(LOG_URL, &p2("[]")).unwrap()).is_some());
 }
 
-/// A list of versions with seeded keys, as a model of what a document means.
-fn random_list(random: &mut fastrand::Rng, n: usize) -> Vec<serde_json::Map<String, serde_json::Value>> {
-    (0..n)
-        .map(|number| {
-            let mut entry = serde_json::Map::new();
-            entry.insert("version".to_owned(), format!("{number}.0.0").into());
-            for key in ["dist", "require", "time", "x\"y"] {
-                if random.bool() {
-                    entry.insert(key.to_owned(), serde_json::json!({ "n": random.u8(0..3) }));
-                }
-            }
-            entry
-        })
-        .collect()
-}
-
-fn minified(list: &[serde_json::Map<String, serde_json::Value>]) -> String {
-    let mut before = serde_json::Map::new();
-    let mut entries = Vec::new();
-    for entry in list {
-        let mut changes = entry.clone();
-        changes.retain(|key, value| before.get(key) != Some(value));
-        changes.extend(
-            before.keys().filter(|key| !entry.contains_key(*key)).map(|key| (key.clone(), "__unset".into())),
-        );
-        entries.push(serde_json::Value::from(changes));
-        before = entry.clone();
-    }
-    p2(&serde_json::Value::from(entries).to_string())
-}
-
-fn meaning(document: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
-    let package: super::index::Package<'_> = serde_json::from_str(document).unwrap();
-    let entries: Items<'_> = serde_json::from_str(package.list("psr/log").unwrap()).unwrap();
-    let mut list = Vec::new();
-    entry::expand(&entries, Form::Minified, |version| {
-        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        list.push(version.0.iter().map(|(key, text)| (key.clone().into_owned(), value(text))).collect());
-    });
-    list
-}
-
-#[test]
-fn versions_stand_as_they_stood_whatever_the_others_inherit() {
-    let seed = 7;
-    let mut random = fastrand::Rng::with_seed(seed);
-    for round in 0..300 {
-        let n = random.usize(1..8);
-        let held = random_list(&mut random, n);
-        let new: Vec<_> = random_list(&mut random, n).into_iter().filter(|_| random.u8(0..4) > 0).collect();
-        let names: Vec<String> =
-            (0..n).filter(|_| random.bool()).map(|number| format!("{number}.0.0")).collect();
-        let versions = names.iter().map(String::as_str).collect();
-        let (held_text, new_text) = (minified(&held), minified(&new));
-        assert_eq!(meaning(&new_text), new, "seed {seed}, round {round}");
-        let mended = Composer
-            .with_versions(&request(LOG_URL), new_text.as_bytes(), held_text.as_bytes(), &versions)
-            .unwrap();
-        let got = meaning(std::str::from_utf8(&mended).unwrap());
-        let stood = |name: &str| held.iter().find(|entry| entry["version"] == name).unwrap().clone();
-        let mut expected: Vec<_> = new
-            .iter()
-            .map(|entry| entry["version"].as_str().unwrap())
-            .map(|name| {
-                if versions.contains(name) {
-                    stood(name)
-                } else {
-                    new.iter().find(|e| e["version"] == name).unwrap().clone()
-                }
-            })
-            .collect();
-        let is_listed = |name: &&String| new.iter().any(|entry| entry["version"] == name.as_str());
-        expected.extend(names.iter().filter(|name| !is_listed(name)).map(|name| stood(name)));
-        assert_eq!(got, expected, "seed {seed}, round {round}");
-    }
-}
-
-#[test]
-fn what_is_not_mended_keeps_its_bytes() {
-    let new = p2(r#"[ {"version":"3", "unknown":  {"a":1}},  {"version":"2"} , {"version":"1" }]"#);
-    let held = p2(r#"[{"version":"0.9","old":true}]"#);
-    let versions = ["0.9"].into();
-    let mended =
-        Composer.with_versions(&request(LOG_URL), new.as_bytes(), held.as_bytes(), &versions).unwrap();
-    let expected = new.replace(
-        " {\"version\":\"1\" }]",
-        " {\"version\":\"1\" },{\"version\":\"0.9\",\"old\":true,\"unknown\":\"__unset\"}]",
-    );
-    assert_eq!(std::str::from_utf8(&mended).unwrap(), expected);
-}
-
 #[test]
 fn composer_prints_what_it_is_told() {
     let url = |text: &str| ObjectUrl::parse(text).unwrap();
@@ -289,47 +243,4 @@ fn composer_prints_what_it_is_told() {
     assert_eq!(told(&url(LOG_URL), LOG), None, "one line is enough");
     assert_eq!(told(&root, "[]"), None);
     assert_eq!(Composer.refusal_fields("x")[0].0, "warnings");
-}
-
-#[test]
-fn a_lock_pins_commits_and_where_they_lie() {
-    let pins = lock(LOCK).unwrap();
-    let got: Vec<String> = pins
-        .iter()
-        .map(|pin| {
-            let url = pin.url.as_ref().map_or("nowhere", |url| url.host());
-            format!("{} at {url}, {} digests", pin.coordinate.as_ref().unwrap(), pin.digests.iter().count())
-        })
-        .collect();
-    assert_eq!(
-        got,
-        [
-            "psr/log f16e1d5863e37f8d8c2a01719f5b34baa2b714d3 at api.github.com, 0 digests",
-            "acme/legacy 1.4.2 at repo.example.com, 1 digests",
-            "acme/mirrored d49695b909c3b7628b6289db5479a1c204601f11 at api.github.com, 0 digests",
-            "acme/mirrored d49695b909c3b7628b6289db5479a1c204601f11 at mirror.example.com, 0 digests",
-        ]
-    );
-    let log = read(LOG_URL, LOG).unwrap();
-    let pinned = pins[0].coordinate.as_ref().unwrap();
-    assert!(log.vouched.iter().any(|file| pinned.covers(file.coordinate.as_ref().unwrap())));
-}
-
-#[test]
-fn a_broken_lock_is_an_error() {
-    assert!(matches!(lock("{\"packages\":["), Err(LockError::Json { .. })));
-    assert!(matches!(lock("{}"), Err(LockError::Json { .. })));
-    assert!(matches!(read_locks("composer.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
-    assert_eq!(lock("{\"packages\":[]}").unwrap(), []);
-}
-
-#[test]
-fn a_hundred_thousand_versions_are_read_in_no_time() {
-    let entries: Vec<String> = (0..100_000).map(|n| format!("{{\"version\":\"{n}.0.0\"}}")).collect();
-    let facts = read(LOG_URL, &p2(&format!("[{}]", entries.join(",")))).unwrap();
-    assert_eq!(facts.versions.len(), 100_000);
-}
-
-fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
-    read_locks("some/folder/composer.lock", text.as_bytes()).unwrap()
 }
