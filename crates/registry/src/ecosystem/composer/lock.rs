@@ -6,6 +6,8 @@ use model::ObjectUrl;
 use serde::Deserialize;
 
 use super::entry::{coordinate, digests};
+use super::route::is_name;
+use super::version::normalized;
 use crate::coordinate::ANY_REGISTRY;
 use crate::lock::{LockError, Pin};
 
@@ -38,8 +40,8 @@ struct Dist<'a> {
     reference: Option<Cow<'a, str>>,
     #[serde(borrow)]
     shasum: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    mirrors: Vec<Mirror<'a>>,
+    #[serde(borrow)]
+    mirrors: Option<Vec<Mirror<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,12 @@ struct Mirror<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
 }
+
+/// The longest pattern of a mirror's address. With the bounds of names and versions it bounds what comes of it.
+const PATTERN_BYTES_MAX: usize = 2 * 1024;
+
+/// The longest version and the longest reference that are put into a mirror's address.
+const PLACED_BYTES_MAX: usize = 256;
 
 /// Reads a lock. A package in a folder of the project, or without an archive, is no pin.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
@@ -57,40 +65,59 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
         let Some(dist) = package.dist.as_ref().filter(|dist| dist.kind.as_deref() != Some("path")) else {
             continue;
         };
-        let reference = dist.reference.as_deref().filter(|text| !text.is_empty());
-        let named = coordinate(ANY_REGISTRY, &package.name, reference.unwrap_or(&package.version).to_owned());
-        let digests = dist.shasum.as_deref().map(digests).unwrap_or_default();
-        let mirrors = dist.mirrors.iter().filter_map(|mirror| expanded(&mirror.url, package, dist));
-        let own = dist.url.as_deref().map(str::to_owned);
-        let mut urls =
-            own.into_iter().chain(mirrors).filter_map(|url| ObjectUrl::parse(&url).ok()).peekable();
-        if urls.peek().is_none() {
-            pins.push(Pin { coordinate: Some(named.clone()), url: None, digests: digests.clone() });
-        }
-        pins.extend(urls.map(|url| Pin {
-            coordinate: Some(named.clone()),
-            url: Some(url),
-            digests: digests.clone(),
-        }));
+        pins.extend(pins_of(package, dist));
     }
     Ok(pins)
 }
 
-/// Returns a mirror's address of a package; nothing where it has the normalised version in it, which a lock does not.
+/// Returns one pin for each address of a package, or one without any. What has no name that Composer would give out is known
+/// by its address alone.
+fn pins_of(package: &Package<'_>, dist: &Dist<'_>) -> Vec<Pin> {
+    let reference = dist.reference.as_deref().filter(|text| !text.is_empty());
+    let version = reference.unwrap_or(&package.version);
+    let named = is_name(&package.name).then(|| coordinate(ANY_REGISTRY, &package.name, version.to_owned()));
+    let digests = dist.shasum.as_deref().map(digests).unwrap_or_default();
+    let own = dist.url.as_deref().map(str::to_owned);
+    let mirrors = dist.mirrors.iter().flatten().filter_map(|mirror| expanded(&mirror.url, package, dist));
+    let pin = |url| Pin { coordinate: named.clone(), url, digests: digests.clone() };
+    let mut pins: Vec<Pin> = own
+        .into_iter()
+        .chain(mirrors)
+        .filter_map(|url| ObjectUrl::parse(&url).ok())
+        .map(|url| pin(Some(url)))
+        .collect();
+    if pins.is_empty() && named.is_some() {
+        pins.push(pin(None));
+    }
+    pins
+}
+
+/// Returns a mirror's address of a package as Composer's `ComposerMirror` makes it; nothing where it would need MD5, which
+/// stands in for a branch with a slash and for a reference that is no commit.
 fn expanded(pattern: &str, package: &Package<'_>, dist: &Dist<'_>) -> Option<String> {
-    if pattern.contains("%version%") {
-        return None;
-    }
     let reference = dist.reference.as_deref().unwrap_or_default();
-    let is_hex = reference.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if pattern.contains("%reference%") && !is_hex {
+    let placed = [&*package.version, reference];
+    if pattern.len() > PATTERN_BYTES_MAX
+        || !is_name(&package.name)
+        || placed.iter().any(|text| text.len() > PLACED_BYTES_MAX)
+    {
         return None;
     }
+    let is_commit = reference.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if pattern.contains("%reference%") && !is_commit {
+        return None;
+    }
+    let version = if pattern.contains("%version%") {
+        normalized(&package.version).filter(|version| !version.contains('/'))?
+    } else {
+        String::new()
+    };
     Some(
         pattern
             .replace("%package%", &package.name)
-            .replace("%prettyVersion%", &package.version)
+            .replace("%version%", &version)
             .replace("%reference%", reference)
-            .replace("%type%", dist.kind.as_deref().unwrap_or_default()),
+            .replace("%type%", dist.kind.as_deref().unwrap_or_default())
+            .replace("%prettyVersion%", &package.version),
     )
 }

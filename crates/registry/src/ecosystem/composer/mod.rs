@@ -21,6 +21,7 @@ mod message;
 mod route;
 #[cfg(test)]
 mod tests;
+mod version;
 
 const NAME: &str = "composer";
 
