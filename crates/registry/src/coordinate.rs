@@ -31,12 +31,19 @@ impl Coordinate {
         matches!(self.version.len(), 40 | 64) && self.version.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 
+    /// Returns whether the file only describes another one beside which it lies, as PEP 658 has it.
+    pub fn is_description(&self) -> bool {
+        self.file.as_deref().is_some_and(|file| file.ends_with(".metadata"))
+    }
+
     /// Returns whether a pin with this coordinate speaks about `other`.
+    ///
+    /// A pin of a whole version has the digests of its archives, not of what describes them.
     pub fn covers(&self, other: &Self) -> bool {
         self.ecosystem == other.ecosystem
             && self.name == other.name
             && self.version == other.version
-            && (self.file.is_none() || self.file == other.file)
+            && (self.file == other.file || (self.file.is_none() && !other.is_description()))
             && (self.registry == ANY_REGISTRY || self.registry == other.registry)
     }
 }
@@ -110,5 +117,9 @@ mod tests {
         assert!(make("*", "a").covers(&file("a.whl")), "all files of the version");
         assert!(file("a.whl").covers(&file("a.whl")));
         assert!(!file("a.whl").covers(&file("a.tar.gz")));
+        assert!(
+            !make("*", "a").covers(&file("a.whl.metadata")),
+            "no digest of an archive is one of its metadata"
+        );
     }
 }
