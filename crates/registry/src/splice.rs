@@ -98,6 +98,12 @@ impl<'a> Splice<'a> {
         self.edits.push((start..start + part.len(), text));
     }
 
+    /// Puts `text` behind a part of the document.
+    pub(crate) fn insert_after(&mut self, part: &str, text: String) {
+        let end = self.offset(part) + part.len();
+        self.edits.push((end..end, text));
+    }
+
     /// Adds items before the closing bracket of a JSON object or array that is a part of the document.
     pub(crate) fn append(&mut self, container: &str, items: &[String]) {
         if items.is_empty() {

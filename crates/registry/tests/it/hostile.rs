@@ -11,6 +11,8 @@ const ITOA: &str = "https://index.crates.io/it/oa/itoa";
 const LOG: &str = "https://repo.packagist.org/p2/psr/log.json";
 const PACKAGIST: &str = "https://repo.packagist.org/packages.json";
 const LEFT_PAD: &str = "https://registry.npmjs.org/left-pad";
+const SIX: &str = "https://pypi.org/simple/six/";
+const SIX_JSON: &str = "https://pypi.org/pypi/six/json";
 
 #[test]
 fn a_hostile_path_is_refused_on_every_host() {
@@ -48,6 +50,13 @@ fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
         (LOG, format!("{{\"packages\":{{\"psr/log\":[{{\"version\":\"1\",\"dist\":{}", deep("{\"a\":"))),
         (PACKAGIST, deep("[")),
         (PACKAGIST, format!("{{\"packages\":{}", deep("{\"a/b\":"))),
+        (SIX, deep("<a ")),
+        (SIX, deep("<!--")),
+        (SIX, deep("{\"files\":")),
+        (SIX, format!("{{\"name\":\"six\",\"files\":{}", deep("["))),
+        (SIX, format!("{{\"name\":\"six\",\"files\":[{{\"core-metadata\":{}", deep("[{\"a\":"))),
+        (SIX_JSON, deep("[")),
+        (SIX_JSON, format!("{{\"info\":{{\"name\":\"six\"}},\"urls\":[],\"releases\":{}", deep("[{\"a\":"))),
         (LEFT_PAD, deep("[")),
         (LEFT_PAD, deep("{\"versions\":")),
         (LEFT_PAD, format!("{{\"name\":\"left-pad\",\"readme\":{}", deep("[{\"a\":"))),
@@ -64,6 +73,9 @@ fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
         ("package-lock.json", "["),
         ("composer.lock", "{\"packages\":[{\"dist\":"),
         ("composer.lock", "{\"packages\":[{\"x\":["),
+        ("uv.lock", "a = ["),
+        ("poetry.lock", "a = {a="),
+        ("pylock.toml", "a = ["),
         ("Cargo.lock", "a = ["),
         ("Cargo.lock", "a = {a="),
     ] {
@@ -110,4 +122,41 @@ fn the_largest_real_packument_is_no_trouble() {
     };
     let facts = ecosystem.read_index(&request, body.as_bytes()).unwrap();
     assert_eq!((facts.versions.len(), facts.vouched.len()), (4000, 4000));
+}
+
+/// Large enough that a reader which takes more than linear time does not come back within the hour.
+const HOSTILE_BYTES: usize = 4 * 1024 * 1024;
+
+#[test]
+fn a_page_of_nothing_but_one_piece_is_read_in_linear_time() {
+    let fill = |start: &str, piece: &str, end: &str| {
+        let n_pieces = (HOSTILE_BYTES - start.len() - end.len()) / piece.len();
+        format!("{start}{}{end}", piece.repeat(n_pieces))
+    };
+    let page = "<title>Links for six</title>";
+    for (start, piece, end) in [
+        ("<a href=\"", "&", "\">six-1.0.zip</a></html>"),
+        ("<a href=x>", "&#", "</a></html>"),
+        ("<a ", "a ", ">six-1.0.zip</a></html>"),
+        (page, "<a></a>", "</html>"),
+        (page, "<a href=x>six-1.0.zip</a>", "</html>"),
+        (page, "<a x>", "</b></html>"),
+        (page, "</", "</html>"),
+        ("<a href=x>", "-", ".zip</a></html>"),
+        ("<a href=x>six-", "1.", ".zip</a></html>"),
+        ("{\"name\":\"six\",\"files\":[{}", ",{}", "]}"),
+        (
+            "{\"name\":\"six\",\"files\":[",
+            "{\"filename\":\"\",\"url\":\"\"},",
+            "{\"filename\":\"\",\"url\":\"\"}]}",
+        ),
+        ("{\"name\":\"six\",\"meta\":{\"_last-serial\":[1", ",1", "]},\"files\":[]}"),
+    ] {
+        let body = fill(start, piece, end);
+        let (ecosystem, Class::Index(request)) = ask(&Method::GET, SIX) else {
+            panic!("no index");
+        };
+        let n_files = ecosystem.read_index(&request, body.as_bytes()).map_or(0, |facts| facts.vouched.len());
+        assert!(n_files <= 1, "{start}{piece}{end}");
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use registry::{ALL, no_panic, read_locks};
+use http::Method;
+use registry::{ALL, Class, no_panic, read_locks};
 
-use crate::testdata;
+use crate::{ask, testdata};
 
 /// How often each document is damaged, at most and at least; between them all damaged bytes count.
 const N_MUTATIONS_MAX: usize = 2000;
@@ -60,6 +61,31 @@ fn no_damage_to_a_real_document_makes_a_parser_panic() {
             no_panic(&damage(&document, &mut random));
         }
     }
+}
+
+#[test]
+fn no_damage_to_an_index_makes_mending_it_panic() {
+    let seed = option_env!("REGISTRY_SEED").map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("REGISTRY_SEED={seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut n_mended = 0;
+    for (ecosystem, url, document) in ALL.iter().flat_map(|it| {
+        let indexes = it.examples().indexes.iter();
+        indexes.map(move |(url, name)| (*it, url, std::fs::read(testdata(*it).join(name)).unwrap()))
+    }) {
+        let (_, Class::Index(request)) = ask(&Method::GET, url) else { panic!("{url} is no index") };
+        let held = ecosystem.read_index(&request, &document).unwrap();
+        let n_mutations = (MUTATED_BYTES / document.len()).clamp(N_MUTATIONS_MIN, N_MUTATIONS_MAX);
+        for _ in 0..n_mutations {
+            let new = damage(&document, &mut random);
+            let versions: BTreeSet<&str> =
+                held.versions.iter().filter(|_| random.u8(..8) == 0).map(String::as_str).collect();
+            for (new, held) in [(&new, &document), (&document, &new)] {
+                n_mended += usize::from(ecosystem.with_versions(&request, new, held, &versions).is_some());
+            }
+        }
+    }
+    assert!(n_mended > 100, "only {n_mended}");
 }
 
 #[test]

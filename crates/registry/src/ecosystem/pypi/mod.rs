@@ -3,14 +3,14 @@
 //! Documents: <https://packaging.python.org/en/latest/specifications/simple-repository-api/> (PEP 503, 592, 629, 658, 691,
 //! 700), <https://docs.pypi.org/api/json/> (read 2026-11).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use model::ObjectUrl;
 
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
-use crate::index::{IndexError, IndexFacts};
+use crate::index::{IndexError, IndexFacts, Vouched, Worse, compare};
 use crate::lock::Lock;
 
 mod html;
@@ -21,6 +21,7 @@ mod name;
 mod route;
 #[cfg(test)]
 mod tests;
+mod version;
 
 const NAME: &str = "pypi";
 
@@ -52,6 +53,20 @@ impl Ecosystem for Pypi {
         index::read(request, body)
     }
 
+    /// PyPI lets one file of a version be deleted: that is a loss too.
+    fn judge(&self, previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
+        let mut worse = compare(previous, new).unwrap_or_default();
+        let files: HashSet<&str> = new.vouched.iter().filter_map(file_name).collect();
+        let mut known: HashSet<String> = worse.lost.iter().cloned().collect();
+        for vouched in &previous.vouched {
+            let is_lost = file_name(vouched).is_some_and(|file| !files.contains(file));
+            if is_lost && known.insert(vouched.version.clone()) {
+                worse.lost.push(vouched.version.clone());
+            }
+        }
+        (worse != Worse::default()).then_some(worse)
+    }
+
     fn locks(&self) -> &'static [Lock] {
         lock::LOCKS
     }
@@ -70,11 +85,20 @@ impl Ecosystem for Pypi {
         Examples {
             indexes: &[
                 ("https://pypi.org/simple/six/", "six.html"),
-                ("https://pypi.org/pypi/six/1.17.0/json", "six-1.17.0.json"),
+                ("https://pypi.org/pypi/six/json", "six-legacy.json"),
             ],
-            files: &[],
+            files: &[
+                "https://files.pythonhosted.org/packages/b7/ce/149a00dd41f10bc29e5921b496af8b574d8413afcd5e30dfa0ed46c2cc5e/six-1.17.0-py2.py3-none-any.whl",
+                "https://files.pythonhosted.org/packages/94/e7/b2c673351809dca68a0e064b6af791aa332cf192da575fd474ed7d6f16a2/six-1.17.0.tar.gz",
+            ],
         }
     }
+}
+
+/// Returns the name of an archive; a mirror may leave out what describes it.
+fn file_name(vouched: &Vouched) -> Option<&str> {
+    let coordinate = vouched.coordinate.as_ref().filter(|coordinate| !coordinate.is_description())?;
+    coordinate.file.as_deref()
 }
 
 /// Returns the canonical name of an index: its host, port and base path, since one server may have many.

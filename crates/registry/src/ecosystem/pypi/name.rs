@@ -1,7 +1,9 @@
 //! Names of projects, versions and files, each in the one spelling that an index, an address and a lock share.
 
+use super::version::canonical;
+
 /// The longest name of a project; PyPI's own longest has 80 characters.
-const NAME_BYTES_MAX: usize = 200;
+pub(super) const NAME_BYTES_MAX: usize = 200;
 /// The longest name of a file; file systems allow 255.
 const FILE_BYTES_MAX: usize = 255;
 
@@ -34,28 +36,6 @@ pub(super) fn normalized(name: &str) -> Option<String> {
     Some(result)
 }
 
-/// Returns a version in a spelling that all spellings of it share: PEP 440, as far as names of files need it.
-pub(super) fn canonical(version: &str) -> String {
-    let lower = version.trim().trim_start_matches(['v', 'V']).to_ascii_lowercase();
-    let (public, local) =
-        lower.split_once('+').map_or((lower.as_str(), None), |(public, local)| (public, Some(local)));
-    let (epoch, public) = public.split_once('!').map_or(("", public), |(epoch, public)| (epoch, public));
-    let n_release = public.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-    let (release, rest) = public.split_at(n_release);
-    let mut release = release.trim_end_matches('.');
-    while let Some(shorter) = release.strip_suffix(".0") {
-        release = shorter;
-    }
-    let rest: String = rest.chars().filter(|character| !"-_.".contains(*character)).collect();
-    let rest = rest.replace("alpha", "a").replace("beta", "b").replace("preview", "rc").replace("pre", "rc");
-    let rest = if rest.starts_with('c') { format!("r{rest}") } else { rest };
-    let epoch = if epoch.is_empty() { String::new() } else { format!("{epoch}!") };
-    match local {
-        Some(local) => format!("{epoch}{release}{rest}+{}", local.replace(['-', '_'], ".")),
-        None => format!("{epoch}{release}{rest}"),
-    }
-}
-
 /// Returns project and version of a file that pip would install, both in their one spelling.
 pub(super) fn of_file(file: &str) -> Option<(String, String)> {
     if file.len() > FILE_BYTES_MAX || file.contains(['/', '\\', '\0']) {
@@ -84,6 +64,9 @@ fn named(project: &str, version: &str) -> Option<(String, String)> {
 
 /// Returns the version of a file of a project that is known: old names have more hyphens than one can tell apart.
 pub(super) fn version_in(project: &str, file: &str) -> Option<String> {
+    if file.len() > FILE_BYTES_MAX {
+        return None;
+    }
     if let Some((name, version)) = of_file(file)
         && name == project
     {

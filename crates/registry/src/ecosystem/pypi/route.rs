@@ -4,11 +4,13 @@ use http::header;
 use model::ObjectUrl;
 
 use super::name::{self, METADATA};
-use super::{PUBLIC, PYPI, coordinate, registry_of};
+use super::{PUBLIC, coordinate, registry_of};
 use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
-use crate::path;
+use crate::path::{self, Hostile};
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
+/// What a client calls it that reads it: PEP 691 has two names for the newest version.
+const JSONS: [&str; 2] = [JSON, "application/vnd.pypi.simple.latest+json"];
 /// Who asks indexes that are not PyPI.
 const AGENTS: [&str; 5] = ["pip/", "uv/", "poetry/", "pdm/", "twine/"];
 
@@ -26,13 +28,16 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     }
     let segments = path::segments(head.url.path())?;
     let names: Vec<&str> = segments.iter().map(|segment| &*segment.text).collect();
+    if is_public && let Some(hostile) = hostile(&names) {
+        return Some(Class::Refuse { status: hostile.status(), reason: hostile.to_string() });
+    }
     match names.as_slice() {
         ["simple", project] if is_public => moved(head.url, project, "simple/", "/"),
         ["simple", project, ""] if is_public => {
             let normal = name::normalized(project)?;
             if normal == *project { simple(head, normal) } else { moved(head.url, project, "simple/", "/") }
         }
-        [.., "simple", project, ""] if !is_public => simple(head, name::normalized(project)?),
+        [.., "simple" | "+simple", project, ""] if !is_public => simple(head, name::normalized(project)?),
         ["pypi", project, "json"] if is_public => legacy(head, project, "/json"),
         ["pypi", project, version, "json"] if is_public => legacy(head, project, &format!("/{version}/json")),
         [.., file] => self::file(head.url, file),
@@ -40,8 +45,22 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     }
 }
 
+/// A name that two servers could read differently, or that no project can have.
+fn hostile(names: &[&str]) -> Option<Hostile> {
+    if names.iter().any(|name| name.contains('/')) {
+        return Some(Hostile::Slash);
+    }
+    match names {
+        ["simple" | "pypi", project, ..] if project.len() > name::NAME_BYTES_MAX => {
+            Some(Hostile::NameTooLong)
+        }
+        _ => None,
+    }
+}
+
 fn simple(head: &Head<'_>, project: String) -> Option<Class> {
-    let is_json = head.header(&header::ACCEPT).contains(JSON);
+    let accept = head.header(&header::ACCEPT);
+    let is_json = JSONS.iter().any(|json| accept.contains(json));
     Some(Class::Index(index(head.url.clone(), project, is_json)))
 }
 
@@ -70,9 +89,9 @@ fn moved(url: &ObjectUrl, project: &str, before: &str, after: &str) -> Option<Cl
 fn file(url: &ObjectUrl, file: &str) -> Option<Class> {
     let (project, version) = name::of_file(file.strip_suffix(METADATA).unwrap_or(file))?;
     let registry = registry_of(url, "");
-    let is_pypi = registry == PYPI;
-    let listed_at = || ObjectUrl::parse(&format!("https://{PYPI}/simple/{project}/")).ok();
-    let index = if is_pypi { listed_at().map(|url| index(url, project.clone(), true)) } else { None };
+    let is_public = PUBLIC.iter().any(|(_, name)| *name == registry);
+    let listed_at = || ObjectUrl::parse(&format!("https://{registry}/simple/{project}/")).ok();
+    let index = if is_public { listed_at().map(|url| index(url, project.clone(), true)) } else { None };
     Some(Class::File(FileRequest {
         coordinate: Some(coordinate(&registry, &project, &version, Some(file))),
         index,

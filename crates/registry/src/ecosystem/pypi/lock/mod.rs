@@ -7,7 +7,7 @@ mod requirements;
 mod tests;
 mod uv;
 
-use model::{Digest, DigestError, DigestSet, ObjectUrl};
+use model::{DigestError, DigestSet, ObjectUrl};
 use serde::de::DeserializeOwned;
 
 use super::{coordinate, name, registry_of};
@@ -33,14 +33,11 @@ fn toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LockError> {
 
 /// Reads `sha256:<hex>`.
 fn hash(package: &str, text: &str) -> Result<DigestSet, LockError> {
-    let digest = |source: DigestError| LockError::Digest { package: package.to_owned(), source };
-    let (algorithm, hex) = text.split_once(':').ok_or_else(|| digest(DigestError::Algorithm))?;
-    let sets = super::index::digest(algorithm, hex);
-    if sets.is_empty() && algorithm == "sha256" {
-        // Only what is no digest at all fails here.
-        return Digest::from_hex(model::Algorithm::Sha256, hex).map(DigestSet::from).map_err(digest);
-    }
-    Ok(sets)
+    let read = || {
+        let (algorithm, hex) = text.split_once(':').ok_or(DigestError::Algorithm)?;
+        super::index::digest(algorithm, hex)
+    };
+    read().map_err(|source| LockError::Digest { package: package.to_owned(), source })
 }
 
 /// A file that a lock names, at an address or by its name alone.
@@ -55,6 +52,6 @@ fn file_pin(
     let registry = url.as_ref().map_or_else(|| ANY_REGISTRY.to_owned(), |url| registry_of(url, ""));
     // A file lies elsewhere than its index, whose name is not known then.
     let registry = if registry == super::PYPI { registry } else { ANY_REGISTRY.to_owned() };
-    let version = name::version_in(&project, file).unwrap_or_else(|| name::canonical(version));
+    let version = name::version_in(&project, file).unwrap_or_else(|| super::version::canonical(version));
     Some(Pin { coordinate: Some(coordinate(&registry, &project, &version, Some(file))), url, digests })
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use model::{DigestSet, ObjectUrl};
 use serde::Deserialize;
 
-use super::{file_pin, toml};
-use crate::ecosystem::pypi::index::digest;
+use super::{file_pin, hash, toml};
 use crate::lock::{LockError, Pin};
 
 #[derive(Deserialize)]
@@ -44,7 +43,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
     for package in &lock.packages {
         for file in package.sdist.iter().chain(&package.archive).chain(&package.wheels) {
             let mut digests = DigestSet::default();
-            file.hashes.iter().for_each(|(name, hex)| digests.merge(&digest(name, hex)));
+            for (algorithm, hex) in &file.hashes {
+                digests.merge(&hash(&package.name, &format!("{algorithm}:{hex}"))?);
+            }
             let url = file.url.as_deref().and_then(|url| ObjectUrl::parse(url).ok());
             let last = url.as_ref().and_then(|url| url.path().rsplit('/').next()).map(str::to_owned);
             let Some(name) = file.name.clone().or(last) else { continue };

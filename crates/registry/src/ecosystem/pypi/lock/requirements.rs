@@ -6,6 +6,7 @@ use model::{DigestSet, ObjectUrl};
 
 use super::{hash, text};
 use crate::coordinate::ANY_REGISTRY;
+use crate::ecosystem::pypi::version::canonical;
 use crate::ecosystem::pypi::{coordinate, name};
 use crate::lock::{LockError, Pin};
 
@@ -44,6 +45,6 @@ fn pin(requirement: &str, digests: DigestSet) -> Option<Pin> {
     }
     let (named, version) = requirement.split_once("==")?;
     let project = name::normalized(named.split('[').next()?.trim())?;
-    let version = name::canonical(version.trim().trim_start_matches('='));
+    let version = canonical(version.trim().trim_start_matches('='));
     Some(Pin { coordinate: Some(coordinate(ANY_REGISTRY, &project, &version, None)), url: None, digests })
 }
