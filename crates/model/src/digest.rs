@@ -1,5 +1,6 @@
 //! Digests: the SHA-256 that names a blob, and whatever an upstream vouches with.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -288,6 +289,14 @@ impl DigestSet {
 impl From<Digest> for DigestSet {
     fn from(digest: Digest) -> Self {
         Self(vec![digest])
+    }
+}
+
+/// Each digest once, in the order of its first appearance.
+impl FromIterator<Digest> for DigestSet {
+    fn from_iter<I: IntoIterator<Item = Digest>>(digests: I) -> Self {
+        let mut seen = BTreeSet::new();
+        Self(digests.into_iter().filter(|digest| seen.insert(digest.clone())).collect())
     }
 }
 

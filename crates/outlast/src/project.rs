@@ -34,7 +34,7 @@ pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
         .build();
     let (mut pins, mut unread, mut n_locks) = (Vec::new(), Vec::new(), 0);
     for entry in walk.filter_map(Result::ok) {
-        let Some(name) = entry.file_name().to_str().filter(|name| registry::lock_of(name).is_some()) else {
+        let Some(name) = entry.path().to_str().filter(|path| registry::lock_of(path).is_some()) else {
             continue;
         };
         n_locks += 1;
@@ -229,6 +229,25 @@ mod tests {
         let outputs = outputs(&folder, &[PathBuf::from("src"), PathBuf::from("nowhere")]).unwrap();
         assert_eq!(outputs.len(), 1);
         assert_eq!(outputs[0].sha256, Sha256::of(b"build/\n"));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn locks_are_found_by_name_and_by_folder() {
+        let folder = std::env::temp_dir().join(format!("outlast-locks-{}", std::process::id()));
+        let line = format!("six==1.17.0 --hash=sha256:{}\n", "ab".repeat(32));
+        for path in
+            ["requirements/base.txt", "a/requirements.txt", "notes/base.txt", "node_modules/requirements.txt"]
+        {
+            let path = folder.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &line).unwrap();
+        }
+        let (pins, unread) = pins(&folder);
+        let mut names: Vec<&str> = pins.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a/requirements.txt", "requirements/base.txt"]);
+        assert_eq!(unread, [""; 0]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -13,15 +13,19 @@ pub const LOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One kind of lock file.
 #[derive(Clone, Copy)]
 pub struct Lock {
-    /// The name of the file; one `*` in it stands for anything.
+    /// The name of the file, with the folder it must lie in if that tells it from others; one `*` in the name stands
+    /// for anything.
     pub file_name: &'static str,
     /// Reads its bytes; called through [`read_locks`], which bounds them.
     pub read: fn(&[u8]) -> Result<Vec<Pin>, LockError>,
 }
 
 impl Lock {
-    /// Returns whether a file of this name, without folders, is such a lock.
-    pub fn fits(&self, name: &str) -> bool {
+    /// Returns whether a file of this name, with or without folders before it, is such a lock.
+    pub fn fits(&self, path: &str) -> bool {
+        let n_folders = self.file_name.matches('/').count();
+        let start = path.rmatch_indices('/').nth(n_folders).map_or(0, |(slash, _)| slash + 1);
+        let name = &path[start..];
         match self.file_name.split_once('*') {
             None => self.file_name == name,
             Some((start, end)) => {
@@ -31,9 +35,9 @@ impl Lock {
     }
 }
 
-/// Returns the lock that a file of this name, without folders, is.
-pub fn lock_of(name: &str) -> Option<&'static Lock> {
-    ALL.iter().flat_map(|ecosystem| ecosystem.locks()).find(|lock| lock.fits(name))
+/// Returns the lock that a file of this name is, with or without folders before it.
+pub fn lock_of(path: &str) -> Option<&'static Lock> {
+    ALL.iter().flat_map(|ecosystem| ecosystem.locks()).find(|lock| lock.fits(path))
 }
 
 impl fmt::Debug for Lock {
@@ -93,10 +97,9 @@ pub enum LockError {
     },
 }
 
-/// Reads the lock file called `file_name`, with or without folders before it; `None` if no ecosystem knows that name.
-pub fn read_locks(file_name: &str, bytes: &[u8]) -> Option<Result<Vec<Pin>, LockError>> {
-    let file_name = file_name.rsplit('/').next().unwrap_or(file_name);
-    let lock = lock_of(file_name)?;
+/// Reads the lock file at `path`, with or without folders in it; `None` if no ecosystem knows that name.
+pub fn read_locks(path: &str, bytes: &[u8]) -> Option<Result<Vec<Pin>, LockError>> {
+    let lock = lock_of(path)?;
     if bytes.len() > LOCK_BYTES_MAX {
         return Some(Err(LockError::TooLarge { size_bytes: bytes.len() }));
     }

@@ -76,6 +76,8 @@ fn deep_nesting_is_an_error_and_not_the_end_of_the_stack() {
         ("uv.lock", "a = ["),
         ("poetry.lock", "a = {a="),
         ("pylock.toml", "a = ["),
+        ("Pipfile.lock", "{\"default\":{\"a\":"),
+        ("Pipfile.lock", "{\"_meta\":["),
         ("Cargo.lock", "a = ["),
         ("Cargo.lock", "a = {a="),
     ] {

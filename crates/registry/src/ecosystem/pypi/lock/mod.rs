@@ -1,5 +1,6 @@
-//! What Python projects lock: requirements with hashes, uv.lock, poetry.lock, pylock.toml.
+//! What Python projects lock: requirements with hashes, uv.lock, poetry.lock, pdm.lock, pylock.toml, Pipfile.lock.
 
+mod pipfile;
 mod poetry;
 mod pylock;
 mod requirements;
@@ -10,21 +11,28 @@ mod uv;
 use model::{DigestError, DigestSet, ObjectUrl};
 use serde::de::DeserializeOwned;
 
-use super::{coordinate, name, registry_of};
+use super::version::canonical;
+use super::{coordinate, index, name, registry_of};
 use crate::coordinate::ANY_REGISTRY;
 use crate::lock::{Lock, LockError, Pin};
+use crate::path;
 
-/// The names that projects use; `*` stands for anything.
+/// The names that projects use.
 pub(super) static LOCKS: &[Lock] = &[
     Lock { file_name: "requirements*.txt", read: requirements::read },
+    Lock { file_name: "requirements/*.txt", read: requirements::read },
     Lock { file_name: "constraints*.txt", read: requirements::read },
     Lock { file_name: "uv.lock", read: uv::read },
     Lock { file_name: "poetry.lock", read: poetry::read },
-    Lock { file_name: "pylock*.toml", read: pylock::read },
+    Lock { file_name: "pdm.lock", read: poetry::read },
+    Lock { file_name: "pylock.toml", read: pylock::read },
+    Lock { file_name: "pylock.*.toml", read: pylock::read },
+    Lock { file_name: "Pipfile.lock", read: pipfile::read },
 ];
 
 fn text(bytes: &[u8]) -> Result<&str, LockError> {
-    std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })
+    let text = std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 fn toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LockError> {
@@ -35,23 +43,42 @@ fn toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LockError> {
 fn hash(package: &str, text: &str) -> Result<DigestSet, LockError> {
     let read = || {
         let (algorithm, hex) = text.split_once(':').ok_or(DigestError::Algorithm)?;
-        super::index::digest(algorithm, hex)
+        index::digest(algorithm, hex)
     };
     read().map_err(|source| LockError::Digest { package: package.to_owned(), source })
 }
 
-/// A file that a lock names, at an address or by its name alone.
-fn file_pin(
-    project: &str,
-    version: &str,
-    file: &str,
-    url: Option<ObjectUrl>,
-    digests: DigestSet,
-) -> Option<Pin> {
+/// Reads the digests that all files of a version share.
+///
+/// Of several algorithms none decides: which file has which digest is not known, and pip takes any that fits.
+fn hashes<'a>(package: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<DigestSet, LockError> {
+    let mut digests = Vec::new();
+    for text in texts {
+        digests.extend(hash(package, text)?.iter().cloned());
+    }
+    let is_mixed = digests.windows(2).any(|pair| pair[0].algorithm() != pair[1].algorithm());
+    Ok(if is_mixed { DigestSet::default() } else { digests.into_iter().collect() })
+}
+
+/// A version that a lock names, wherever its files lie.
+fn version_pin(project: &str, version: &str, digests: DigestSet) -> Option<Pin> {
+    let coordinate = coordinate(ANY_REGISTRY, &name::normalized(project)?, &canonical(version), None);
+    Some(Pin { coordinate: Some(coordinate), url: None, digests })
+}
+
+/// A file that a lock names, wherever it lies.
+fn file_pin(project: &str, version: &str, file: &str, digests: DigestSet) -> Option<Pin> {
     let project = name::normalized(project)?;
-    let registry = url.as_ref().map_or_else(|| ANY_REGISTRY.to_owned(), |url| registry_of(url, ""));
-    // A file lies elsewhere than its index, whose name is not known then.
-    let registry = if registry == super::PYPI { registry } else { ANY_REGISTRY.to_owned() };
-    let version = name::version_in(&project, file).unwrap_or_else(|| super::version::canonical(version));
-    Some(Pin { coordinate: Some(coordinate(&registry, &project, &version, Some(file))), url, digests })
+    let version = name::version_in(&project, file).unwrap_or_else(|| canonical(version));
+    let coordinate = coordinate(ANY_REGISTRY, &project, &version, Some(file));
+    Some(Pin { coordinate: Some(coordinate), url: None, digests })
+}
+
+/// A file at an address: it has the coordinate that its address has when it is asked for.
+fn address_pin(address: &str, digests: DigestSet) -> Option<Pin> {
+    let url = ObjectUrl::parse(address).ok()?;
+    let file = path::segments(url.path())?.pop()?.text.into_owned();
+    let coordinate = name::of_file(&file)
+        .map(|(project, version)| coordinate(&registry_of(&url, ""), &project, &version, Some(&file)));
+    Some(Pin { coordinate, url: Some(url), digests })
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{DigestSet, ObjectUrl};
+use model::DigestSet;
 use serde::Deserialize;
 
-use super::{file_pin, hash, toml};
+use super::{address_pin, file_pin, hash, toml};
 use crate::lock::{LockError, Pin};
 
 #[derive(Deserialize)]
@@ -32,6 +32,8 @@ struct Package {
 struct File {
     name: Option<String>,
     url: Option<String>,
+    /// Where it lies in the project itself.
+    path: Option<String>,
     #[serde(default)]
     hashes: BTreeMap<String, String>,
 }
@@ -46,12 +48,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
             for (algorithm, hex) in &file.hashes {
                 digests.merge(&hash(&package.name, &format!("{algorithm}:{hex}"))?);
             }
-            let url = file.url.as_deref().and_then(|url| ObjectUrl::parse(url).ok());
-            let last = url.as_ref().and_then(|url| url.path().rsplit('/').next()).map(str::to_owned);
-            let Some(name) = file.name.clone().or(last) else { continue };
-            if !digests.is_empty() {
-                pins.extend(file_pin(&package.name, &package.version, &name, url, digests));
-            }
+            pins.extend(match (&file.url, &file.name) {
+                _ if digests.is_empty() => None,
+                (Some(url), _) => address_pin(url, digests),
+                (None, Some(name)) if file.path.is_none() => {
+                    file_pin(&package.name, &package.version, name, digests)
+                }
+                (None, _) => None,
+            });
         }
     }
     Ok(pins)

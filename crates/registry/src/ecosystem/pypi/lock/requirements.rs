@@ -2,49 +2,58 @@
 //!
 //! The format: <https://pip.pypa.io/en/stable/reference/requirements-file-format/> (read 2026-11).
 
-use model::{DigestSet, ObjectUrl};
-
-use super::{hash, text};
-use crate::coordinate::ANY_REGISTRY;
-use crate::ecosystem::pypi::version::canonical;
-use crate::ecosystem::pypi::{coordinate, name};
+use super::{address_pin, hashes, text, version_pin};
 use crate::lock::{LockError, Pin};
 
 /// Reads the requirements that have hashes; all of a version's files share them.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
-    let text = text(bytes)?.replace("\\\r\n", " ").replace("\\\n", " ");
+    let text = text(bytes)?.replace("\\\r\n", " ").replace("\\\n", " ").replace('\t', " ");
     let mut pins = Vec::new();
     for line in text.lines() {
         let line = line.split(" #").next().unwrap_or(line).trim();
-        if line.is_empty() || line.starts_with(['#', '-']) {
+        if line.starts_with(['#', '-']) {
             continue;
         }
-        let (requirement, options) = line
-            .split_once(" --")
-            .map_or((line, String::new()), |(requirement, rest)| (requirement, format!("--{rest}")));
-        let mut digests = DigestSet::default();
-        for option in options.split_whitespace() {
-            if let Some(value) = option.strip_prefix("--hash=") {
-                digests.merge(&hash(requirement, value)?);
-            }
+        let Some((requirement, options)) = line.find(" --").map(|at| line.split_at(at)) else { continue };
+        let given = hash_options(options);
+        if given.is_empty() {
+            continue;
         }
-        pins.extend(pin(requirement, digests));
+        let name = requirement.split(['=', ' ', '[', '@', ';']).next().unwrap_or_default();
+        let digests = hashes(name, given)?;
+        pins.extend(match (address(requirement), pinned(requirement)) {
+            (Some(url), _) => address_pin(url, digests),
+            (None, Some((name, version))) => version_pin(name, version, digests),
+            (None, None) => None,
+        });
     }
     Ok(pins)
 }
 
-/// Reads `name[extra]==1.0 ; marker` or `name @ https://…`; other requirements decide on no bytes.
-fn pin(requirement: &str, digests: DigestSet) -> Option<Pin> {
-    if digests.is_empty() {
-        return None;
+/// Returns the values of `--hash=…` and `--hash …`.
+fn hash_options(options: &str) -> Vec<&str> {
+    let mut words = options.split_whitespace();
+    let mut values = Vec::new();
+    while let Some(word) = words.next() {
+        let value = if word == "--hash" { words.next() } else { word.strip_prefix("--hash=") };
+        values.extend(value.map(|value| value.trim_matches(['"', '\''])));
     }
+    values
+}
+
+/// Returns the address in `name @ https://… ; marker`, or in an address alone.
+fn address(requirement: &str) -> Option<&str> {
+    let requirement = requirement.split(" ;").next()?.trim();
+    let is_address = |text: &&str| text.starts_with("https://") || text.starts_with("http://");
+    let named = requirement.split_once('@').map(|(_, url)| url.trim());
+    named.filter(is_address).or(Some(requirement).filter(is_address))
+}
+
+/// Returns name and version of `name[extra]==1.0 ; marker`; other requirements decide on no version.
+fn pinned(requirement: &str) -> Option<(&str, &str)> {
     let requirement = requirement.split(';').next()?.trim();
-    if let Some((_, url)) = requirement.split_once(" @ ") {
-        return Some(Pin { coordinate: None, url: ObjectUrl::parse(url.trim()).ok(), digests })
-            .filter(|pin| pin.url.is_some());
-    }
     let (named, version) = requirement.split_once("==")?;
-    let project = name::normalized(named.split('[').next()?.trim())?;
-    let version = canonical(version.trim().trim_start_matches('='));
-    Some(Pin { coordinate: Some(coordinate(ANY_REGISTRY, &project, &version, None)), url: None, digests })
+    let version = version.trim_start_matches('=').trim();
+    let is_one = !version.contains([',', '*']);
+    is_one.then(|| (named.split('[').next().unwrap_or(named).trim(), version))
 }

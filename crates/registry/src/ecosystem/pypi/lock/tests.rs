@@ -5,80 +5,231 @@ use crate::lock::{LockError, Pin, lock_of, read_locks};
 const REQUIREMENTS: &str = include_str!("../testdata/requirements.txt");
 const UV: &str = include_str!("../testdata/uv.lock");
 const POETRY: &str = include_str!("../testdata/poetry.lock");
+const POETRY_1_2: &str = include_str!("../testdata/poetry-1.2.lock");
 const PYLOCK: &str = include_str!("../testdata/pylock.toml");
-
-const WHEEL: &str = "six 1.17 (six-1.17.0-py2.py3-none-any.whl)";
-const SOURCE: &str = "six 1.17 (six-1.17.0.tar.gz)";
+const PIPFILE: &str = include_str!("../testdata/Pipfile.lock");
 
 fn read(file_name: &str, text: &str) -> Result<Vec<Pin>, LockError> {
     read_locks(file_name, text.as_bytes()).unwrap()
 }
 
-#[test]
-fn every_lock_pins_the_same_files() {
-    let check = |file_name: &str, text: &str, has_urls: bool| {
-        let pins = read(file_name, text).unwrap();
-        let mut got: Vec<String> =
-            pins.iter().map(|pin| pin.coordinate.as_ref().unwrap().to_string()).collect();
-        got.sort();
-        assert_eq!(got.len(), 2, "{file_name}");
-        for (got, expected) in got.iter().zip([WHEEL, SOURCE]) {
-            assert!(got.starts_with(expected), "{file_name}: {got}");
-        }
-        for pin in &pins {
-            assert_eq!(pin.url.is_some(), has_urls, "{file_name}");
-            assert_eq!(pin.digests.iter().count(), 1, "{file_name}");
-        }
+/// Returns each pin as its coordinate, or its address, with its number of digests.
+fn shown(file_name: &str, text: &str) -> Vec<String> {
+    let show = |pin: &Pin| {
+        let what = match (&pin.coordinate, &pin.url) {
+            (Some(coordinate), Some(_)) => format!("{coordinate} at its address"),
+            (Some(coordinate), None) => coordinate.to_string(),
+            (None, url) => url.as_ref().unwrap().to_string(),
+        };
+        format!("{what}: {}", pin.digests.iter().count())
     };
-    check("uv.lock", UV, true);
-    check("poetry.lock", POETRY, false);
-    check("pylock.toml", PYLOCK, true);
-    check("pylock.dev.toml", PYLOCK, true);
-    let older = "[[package]]\nname = \"six\"\nversion = \"1.17.0\"\n[metadata]\n[metadata.files]\nsix = [\n  {file = \"six-1.17.0-py2.py3-none-any.whl\", hash = \"sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274\"},\n  {file = \"six-1.17.0.tar.gz\", hash = \"sha256:ff70335d468e7eb6ec65b95b99d3a2836546063f63acc5171de367e834932a81\"},\n]\n";
-    check("poetry.lock", older, false);
+    let mut pins: Vec<String> = read(file_name, text).unwrap().iter().map(show).collect();
+    pins.sort();
+    pins
 }
 
 #[test]
-fn requirements_pin_a_version_with_all_its_files() {
-    let pins = read("requirements.txt", REQUIREMENTS).unwrap();
-    assert_eq!(pins.len(), 1);
-    assert_eq!(pins[0].coordinate.as_ref().unwrap().to_string(), "six 1.17");
-    assert_eq!(pins[0].digests.iter().count(), 2);
-    let wheel = read("uv.lock", UV).unwrap().remove(1);
-    assert!(pins[0].coordinate.as_ref().unwrap().covers(wheel.coordinate.as_ref().unwrap()));
-    let hash = "ab".repeat(32);
-    let check = |line: &str, expected: usize| {
-        assert_eq!(read("requirements-dev.txt", line).unwrap().len(), expected, "{line}");
+fn locks_with_addresses_pin_each_file() {
+    let expected = [
+        "attrs 24.2 (attrs-24.2.0-py3-none-any.whl) of pypi.org at its address: 1",
+        "attrs 24.2 (attrs-24.2.0.tar.gz) of pypi.org at its address: 1",
+        "iniconfig 2 (iniconfig-2.0.0-py3-none-any.whl) of pypi.org at its address: 1",
+        "python-dateutil 2.9.post0 (python-dateutil-2.9.0.post0.tar.gz) of pypi.org at its address: 1",
+        "python-dateutil 2.9.post0 (python_dateutil-2.9.0.post0-py2.py3-none-any.whl) of pypi.org at its address: 1",
+        "six 1.17 (six-1.17.0-py2.py3-none-any.whl) of pypi.org at its address: 1",
+        "six 1.17 (six-1.17.0.tar.gz) of pypi.org at its address: 1",
+    ];
+    assert_eq!(shown("uv.lock", UV), expected);
+    assert_eq!(shown("pylock.toml", PYLOCK), expected);
+    assert_eq!(shown("deploy/pylock.dev.toml", PYLOCK), expected);
+}
+
+#[test]
+fn locks_without_addresses_pin_each_file_of_any_registry() {
+    let files = [
+        "attrs 24.2 (attrs-24.2.0-py3-none-any.whl): 1",
+        "attrs 24.2 (attrs-24.2.0.tar.gz): 1",
+        "six 1.17 (six-1.17.0-py2.py3-none-any.whl): 1",
+        "six 1.17 (six-1.17.0.tar.gz): 1",
+    ];
+    let address = "iniconfig 2 (iniconfig-2.0.0-py3-none-any.whl) of pypi.org at its address: 1";
+    let expected: Vec<&str> = files[..2].iter().chain([&address]).chain(&files[2..]).copied().collect();
+    assert_eq!(shown("poetry.lock", POETRY), expected);
+    // That one writes no digest for an address.
+    assert_eq!(shown("poetry.lock", POETRY_1_2), files);
+}
+
+#[test]
+fn locks_of_versions_pin_all_their_files() {
+    assert_eq!(
+        shown("requirements.txt", REQUIREMENTS),
+        [
+            "attrs 24.2: 2",
+            "iniconfig 2 (iniconfig-2.0.0-py3-none-any.whl) of pypi.org at its address: 1",
+            "python-dateutil 2.9.post0: 2",
+            "six 1.17: 2",
+        ]
+    );
+    assert_eq!(
+        shown("Pipfile.lock", PIPFILE),
+        [
+            "attrs 24.2: 2",
+            "iniconfig 2 (iniconfig-2.0.0-py3-none-any.whl) of pypi.org at its address: 2",
+            "python-dateutil 4: 2",
+            "six 1.17: 2",
+            "tzdata 2026.6: 2",
+        ]
+    );
+    let whole = read("requirements.txt", REQUIREMENTS).unwrap().pop().unwrap().coordinate.unwrap();
+    let mut file = read("uv.lock", UV).unwrap().pop().unwrap().coordinate.unwrap();
+    assert!(whole.covers(&file), "{whole} and {file}");
+    file.file = file.file.map(|name| format!("{name}.metadata"));
+    assert!(!whole.covers(&file), "a digest of an archive is none of its metadata");
+}
+
+#[test]
+fn sources_that_are_no_registry_pin_nothing() {
+    let source = |kind: &str| {
+        POETRY
+            .replace("type = \"legacy\"", &format!("type = \"{kind}\""))
+            .replace("type = \"url\"", "type = \"git\"")
     };
-    check("six==1.17.0", 0);
-    check(&format!("six[extra]==1.17.0 ; python_version > \"3\" --hash=sha256:{hash}"), 1);
-    check(&format!("six>=1.0 --hash=sha256:{hash}"), 0);
-    check(&format!("thing @ https://example.com/thing.zip --hash=sha256:{hash}"), 1);
-    check("-r other.txt\n--index-url https://example.com/simple\n# six==1\n\n", 0);
-    check(&format!("six==1.0 --hash=md5:{}", "ab".repeat(16)), 0);
+    assert_eq!(shown("poetry.lock", &source("git")), [""; 0]);
+    assert_eq!(shown("poetry.lock", &source("legacy")).len(), 4);
+    let git = "version = 1\n[[package]]\nname = \"a\"\nversion = \"1\"\nsource = { git = \"https://example.com/a?rev=1#00\" }\n";
+    assert_eq!(shown("uv.lock", git), [""; 0]);
+    let hash = "ab".repeat(32);
+    let folder =
+        format!("{git}wheels = [{{ filename = \"a-1-py3-none-any.whl\", hash = \"sha256:{hash}\" }}]\n");
+    assert_eq!(shown("uv.lock", &folder), [""; 0]);
+    let path = format!(
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\nwheels = [{{ name = \"a-1-py3-none-any.whl\", path = \"./a\", hashes = {{ sha256 = \"{hash}\" }} }}]\n"
+    );
+    assert_eq!(shown("pylock.toml", &path), [""; 0]);
+    assert_eq!(
+        shown("pylock.toml", &path.replace("path = \"./a\", ", "")),
+        ["a 1 (a-1-py3-none-any.whl): 1"]
+    );
+    let pipfile = |key: &str| {
+        format!(
+            "{{\"_meta\":{{}},\"default\":{{\"a\":{{\"{key}\":\"x\",\"version\":\"==1\",\"hashes\":[\"sha256:{hash}\"]}}}}}}"
+        )
+    };
+    assert_eq!(shown("Pipfile.lock", &pipfile("git")), [""; 0]);
+    assert_eq!(shown("Pipfile.lock", &pipfile("path")), [""; 0]);
+    assert_eq!(shown("Pipfile.lock", &pipfile("markers")), ["a 1: 1"]);
+}
+
+#[test]
+fn pdm_names_files_or_addresses() {
+    let hash = "ab".repeat(32);
+    let lock = |file: &str| {
+        format!(
+            "[metadata]\nlock_version = \"4.5.0\"\n[[package]]\nname = \"six\"\nversion = \"1.0\"\nfiles = [{{{file}, hash = \"sha256:{hash}\"}}]\n"
+        )
+    };
+    assert_eq!(shown("pdm.lock", &lock("file = \"six-1.0.tar.gz\"")), ["six 1 (six-1.0.tar.gz): 1"]);
+    assert_eq!(
+        shown("pdm.lock", &lock("url = \"https://files.pythonhosted.org/packages/a/six-1.0.tar.gz\"")),
+        ["six 1 (six-1.0.tar.gz) of pypi.org at its address: 1"]
+    );
+}
+
+#[test]
+fn an_address_pins_the_file_that_is_asked_for_there() {
+    let hash = "ab".repeat(32);
+    let lock = format!(
+        "version = 1\n[[package]]\nname = \"torch\"\nversion = \"2.5.1+cpu\"\nwheels = [{{ url = \"https://download.example.org/whl/torch-2.5.1%2Bcpu-cp311-cp311-linux_x86_64.whl\", hash = \"sha256:{hash}\" }}]\n"
+    );
+    assert_eq!(
+        shown("uv.lock", &lock),
+        [
+            "torch 2.5.1+cpu (torch-2.5.1+cpu-cp311-cp311-linux_x86_64.whl) of download.example.org at its address: 1"
+        ]
+    );
+}
+
+#[test]
+fn a_requirement_with_a_hash_is_a_pin() {
+    let fill = |line: &str| {
+        let line = line.replace('H', &"ab".repeat(32)).replace('G', &"cd".repeat(32));
+        line.replace('K', &"ef".repeat(48))
+    };
+    let check = |line: &str, expected: &[&str]| {
+        assert_eq!(shown("requirements-dev.txt", &fill(line)), expected, "{line}");
+    };
+    check("six==1.17.0", &[]);
+    check("six[extra]==1.17.0 ; python_version > \"3\" --hash=sha256:H # why", &["six 1.17: 1"]);
+    check("\u{feff}Six === 1.17.0\t--hash sha256:H \\\r\n  --hash='sha256:G'", &["six 1.17: 2"]);
+    check("six>=1.0 --hash=sha256:H", &[]);
+    check("six==1.0,<2 --hash=sha256:H", &[]);
+    check("six==1.* --hash=sha256:H", &[]);
+    check("six==1.0 --global-option=a:b", &[]);
+    check("thing @ https://example.com/thing.zip --hash=sha256:H", &["https://example.com/thing.zip: 1"]);
+    check(
+        "https://example.com/a-1.0.zip#egg=a --hash=sha256:H",
+        &["a 1 (a-1.0.zip) of example.com at its address: 1"],
+    );
+    check("a @ git+https://example.com/a.git --hash=sha256:H", &[]);
+    check("-r other.txt\n--index-url https://example.com/simple\n# six==1 --hash=sha256:H\n\n", &[]);
+    // Nobody here knows these, or which file has which: the version is pinned, its bytes are not.
+    check("six==1.0 --hash=md5:00112233445566778899aabbccddeeff", &["six 1: 0"]);
+    check("six==1.0 --hash=sha256:H --hash=sha384:K", &["six 1: 0"]);
     assert!(matches!(read("requirements.txt", "six==1.0 --hash=sha256:zz"), Err(LockError::Digest { .. })));
 }
 
 #[test]
+fn a_lock_of_many_hashes_is_read_in_time() {
+    let mut line = "six==1.0".to_owned();
+    for n in 0..200_000 {
+        line.push_str(&format!(" --hash=sha256:{n:064x}"));
+    }
+    assert_eq!(shown("requirements.txt", &line), ["six 1: 200000"]);
+}
+
+#[test]
 fn locks_are_known_by_their_names() {
-    for name in ["requirements.txt", "requirements-dev.txt", "constraints.txt", "uv.lock", "pylock.dev.toml"]
-    {
+    for name in [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "a/requirements/base.txt",
+        "requirements/base.txt",
+        "constraints.txt",
+        "uv.lock",
+        "pdm.lock",
+        "Pipfile.lock",
+        "pylock.dev.toml",
+    ] {
         assert!(lock_of(name).is_some(), "{name}");
     }
-    for name in ["requirements.in", "my-requirements.txt", "pylock", "Pipfile"] {
+    for name in [
+        "requirements.in",
+        "my-requirements.txt",
+        "base.txt",
+        "requirements/a/base.txt",
+        "my-requirements/base.txt",
+        "requirements/base.in",
+        "pylock",
+        "pylockdev.toml",
+        "Pipfile",
+    ] {
         assert!(lock_of(name).is_none(), "{name}");
     }
 }
 
 #[test]
 fn a_broken_lock_is_an_error() {
-    for name in ["uv.lock", "poetry.lock", "pylock.toml"] {
+    for name in ["uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"] {
         assert!(matches!(read(name, "[[package]]\nname = "), Err(LockError::Toml { .. })), "{name}");
         assert!(read(name, "").is_err(), "{name}");
     }
-    assert!(matches!(
-        read("uv.lock", &UV.replace("sha256:4721", "sha256:zz21")),
-        Err(LockError::Digest { .. })
-    ));
-    assert!(matches!(read("uv.lock", &UV.replace("sha256:4721", "4721")), Err(LockError::Digest { .. })));
+    assert!(matches!(read("Pipfile.lock", "{}"), Err(LockError::Json { .. })));
+    for (name, lock) in [("uv.lock", UV), ("poetry.lock", POETRY), ("Pipfile.lock", PIPFILE)] {
+        let broken = lock.replace("sha256:4721", "sha256:zz21");
+        assert!(matches!(read(name, &broken), Err(LockError::Digest { .. })), "{name}");
+        let unnamed = lock.replace("sha256:4721", "4721");
+        assert!(matches!(read(name, &unnamed), Err(LockError::Digest { .. })), "{name}");
+    }
+    let broken = PYLOCK.replace("sha256 = \"4721", "sha256 = \"zz21");
+    assert!(matches!(read("pylock.toml", &broken), Err(LockError::Digest { .. })));
 }

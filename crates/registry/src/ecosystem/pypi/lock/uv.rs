@@ -1,9 +1,8 @@
 //! uv.lock: each file with its address and digest.
 
-use model::ObjectUrl;
 use serde::Deserialize;
 
-use super::{file_pin, hash, toml};
+use super::{address_pin, hash, toml};
 use crate::lock::{LockError, Pin};
 
 #[derive(Deserialize)]
@@ -18,9 +17,6 @@ struct Lock {
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    /// Absent where the project computes it.
-    #[serde(default)]
-    version: String,
     sdist: Option<File>,
     #[serde(default)]
     wheels: Vec<File>,
@@ -38,11 +34,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
     let mut pins = Vec::new();
     for package in &lock.package {
         for file in package.sdist.iter().chain(&package.wheels) {
-            let (Some(url), Some(text)) = (&file.url, &file.hash) else { continue };
-            let digests = hash(&package.name, text)?;
-            let Ok(url) = ObjectUrl::parse(url) else { continue };
-            let name = url.path().rsplit('/').next().unwrap_or_default().to_owned();
-            pins.extend(file_pin(&package.name, &package.version, &name, Some(url), digests));
+            if let (Some(url), Some(text)) = (&file.url, &file.hash) {
+                pins.extend(address_pin(url, hash(&package.name, text)?));
+            }
         }
     }
     Ok(pins)
