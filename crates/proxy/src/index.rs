@@ -118,18 +118,21 @@ impl Inner {
     fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<Worse> {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
         let mut worse = want.ecosystem.judge(&previous.facts, new)?;
-        let is_needed = |vouched: &&Vouched| {
-            self.vouchers.pins(vouched) || vouched.url.as_ref().is_some_and(|url| self.holds_file(url))
-        };
-        let needed: BTreeSet<&str> =
-            previous.facts.vouched.iter().filter(is_needed).map(|vouched| vouched.version.as_str()).collect();
         // A list that is suddenly empty is a fault, as a package that is suddenly gone.
         if new.versions.is_empty() {
             return Some(worse);
         }
         // What nobody here needs may go: it may be malware that was removed.
+        let lost: BTreeSet<&str> = worse.lost.iter().map(String::as_str).collect();
+        let files = previous.facts.vouched.iter().filter(|file| lost.contains(file.version.as_str()));
+        let needed: BTreeSet<&str> =
+            files.filter(|file| self.is_needed(file)).map(|file| file.version.as_str()).collect();
         worse.lost.retain(|version| needed.contains(version.as_str()));
         (worse != Worse::default()).then_some(worse)
+    }
+
+    fn is_needed(&self, file: &Vouched) -> bool {
+        self.vouchers.pins(file) || file.url.as_ref().is_some_and(|url| self.holds_file(url))
     }
 
     fn holds_file(&self, url: &model::ObjectUrl) -> bool {
