@@ -60,9 +60,7 @@ impl Inner {
         headers: http::HeaderMap,
     ) -> Result<Reply, FetchError> {
         let host = url.object().host().to_owned();
-        let body = host::http::whole(Bytes::new());
-        let chooser = Chooser::Command;
-        self.bounded(&host, Question { method, url, headers, body, chooser }).await
+        self.bounded(&host, Question::bare(method, url, headers, Chooser::Command)).await
     }
 
     /// Asks, and gives up after the time that suits.
@@ -79,13 +77,10 @@ impl Inner {
     }
 
     async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
-        let question = Question {
-            method: Method::GET,
-            url: want.url.clone(),
-            headers: with_validators(want, self.as_sent(want, &prior).as_ref().or(prior.good())),
-            body: host::http::whole(Bytes::new()),
-            chooser: want.chooser,
-        };
+        let held = prior.good();
+        let sent = held.and_then(|_| self.as_sent(want));
+        let headers = with_validators(want, sent.as_ref().or(held));
+        let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
         if let Err(error) = host::failpoint::pass("proxy.asking") {
             return self.stand_in(want, prior, &error.to_string());
         }
@@ -158,7 +153,7 @@ impl Inner {
             Prior::Good(held) => {
                 self.note_stale_by(host, want.host(), reason);
                 let freshness = decide::standing(&held, Freshness::Stale);
-                End::Landed { held: Arc::new(*held), source: Source::Copy, freshness, live_headers: None }
+                End::landed(*held, Source::Copy, freshness)
             }
         }
     }
@@ -192,11 +187,11 @@ impl Inner {
         held.confirmed_at = self.engine.clock.now();
         held.gone_since = None;
         let confirmed = |key, sha256| Event::Confirmed { key, sha256, at: held.confirmed_at };
-        if let Some(sent) = self.as_sent(want, &Prior::Good(held.clone())) {
+        if let Some(sent) = self.as_sent(want) {
             self.journal(want.host(), confirmed(as_sent(&want.key), sent.sha256));
         }
         self.journal(want.host(), confirmed(want.key.clone(), held.sha256));
-        End::Landed { held: Arc::new(*held), source, freshness: Freshness::Fresh, live_headers: None }
+        End::landed(*held, source, Freshness::Fresh)
     }
 
     fn gone(&self, want: &Want, prior: Prior, status: StatusCode) -> End {
@@ -208,12 +203,7 @@ impl Inner {
             return self.stand_in(want, prior, "it is gone upstream");
         };
         held.gone_since.get_or_insert(since);
-        End::Landed {
-            held: Arc::new(*held),
-            source: Source::Copy,
-            freshness: Freshness::Gone,
-            live_headers: None,
-        }
+        End::landed(*held, Source::Copy, Freshness::Gone)
     }
 
     async fn take_redirect(&self, want: &Want, reply: Reply, prior: Prior) -> End {
@@ -248,12 +238,7 @@ impl Inner {
             },
             // It is said to be absent, and an answer came meanwhile.
             Err(NotKept::First(first)) if prior.known().is_none_or(|held| held.sha256 != first.sha256) => {
-                End::Landed {
-                    held: Arc::new(*first),
-                    source: Source::Copy,
-                    freshness: Freshness::Gone,
-                    live_headers: None,
-                }
+                End::landed(*first, Source::Copy, Freshness::Gone)
             }
             Err(not_kept) => passed(status, live, body, &not_kept.reason()),
         }

@@ -157,13 +157,7 @@ impl Incoming {
             headers.insert(header::RANGE, HeaderValue::try_from(range).map_err(|error| error.to_string())?);
             headers.insert(header::IF_RANGE, validator.clone());
         }
-        let question = Question {
-            method: Method::GET,
-            url: want.url.clone(),
-            headers,
-            body: host::http::whole(Bytes::new()),
-            chooser: want.chooser,
-        };
+        let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
         let reply = inner
             .ask_following(want, question)
             .await

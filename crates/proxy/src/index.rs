@@ -69,7 +69,7 @@ impl Inner {
         let Some(held) = prior.good().cloned() else {
             return self.accept(want, arrived);
         };
-        let sent = self.as_sent(want, &prior);
+        let sent = self.as_sent(want);
         let newest = sent.as_ref().unwrap_or(&held);
         if newest.sha256 == model::Sha256::of(&arrived.body) {
             if sent.is_none() {
@@ -93,16 +93,12 @@ impl Inner {
         }
     }
 
-    fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
+    /// Keeps an index, and serves it.
+    pub(crate) fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
         match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body) {
             Ok(new) => {
                 self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(facts)));
-                End::Landed {
-                    held: Arc::new(new),
-                    source: Source::Upstream,
-                    freshness: Freshness::Fresh,
-                    live_headers: None,
-                }
+                End::landed(new, Source::Upstream, Freshness::Fresh)
             }
             Err(reason) => passed(StatusCode::OK, headers, body, &reason.reason()),
         }

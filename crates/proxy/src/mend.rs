@@ -5,14 +5,12 @@
 //! validators and for whoever wants to see what it said.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use model::{Event, Freshness, Held, SavedHeader, Sha256, Source};
+use model::{Event, Held, SavedHeader, Sha256};
 use registry::{IndexFacts, IndexRequest, Worse};
 
-use crate::copy::Prior;
 use crate::decide::Kind;
 use crate::fetch::passed;
 use crate::flight::End;
@@ -22,7 +20,6 @@ use crate::keep::NotKept;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::http_date;
-use crate::vouch::Table;
 use crate::want::{Want, as_sent};
 
 /// A document that was made here, and what it says.
@@ -34,8 +31,8 @@ pub(crate) struct Mended {
 
 impl Inner {
     /// Returns the upstream's own document, where another one is served in its place.
-    pub(crate) fn as_sent(&self, want: &Want, prior: &Prior) -> Option<Held> {
-        if want.kind() != Kind::Index || prior.good().is_none() {
+    pub(crate) fn as_sent(&self, want: &Want) -> Option<Held> {
+        if want.kind() != Kind::Index {
             return None;
         }
         self.engine.store.lookup(&as_sent(&want.key)).ok().flatten()
@@ -85,21 +82,10 @@ impl Inner {
         if let Some(date) = self.date(held, &mended.body) {
             saved.push(SavedHeader("last-modified".to_owned(), date));
         }
-        let kept = self
-            .keep_sent(want, &arrived)
-            .and_then(|_| self.keep_bytes(want, StatusCode::OK, saved.clone(), &mended.body));
-        match kept {
-            Ok(new) => {
-                self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(mended.facts)));
-                End::Landed {
-                    held: Arc::new(new),
-                    source: Source::Upstream,
-                    freshness: Freshness::Fresh,
-                    live_headers: None,
-                }
-            }
-            Err(reason) => passed(StatusCode::OK, saved, mended.body, &reason.reason()),
+        if let Err(reason) = self.keep_sent(want, &arrived) {
+            return passed(StatusCode::OK, saved, mended.body, &reason.reason());
         }
+        self.accept(want, Arrived { headers: saved, body: mended.body, facts: mended.facts })
     }
 
     /// Returns the date of a mended document: it moves when the bytes do, and only then.

@@ -1,6 +1,5 @@
 //! Goes where redirects lead, for files that keep a stable name while what lies behind it is signed and expires.
 
-use bytes::Bytes;
 use host::http::FetchError;
 use http::{HeaderMap, header};
 use registry::Redirects;
@@ -52,13 +51,7 @@ impl Inner {
             let host = target.object().host().to_owned();
             self.notes.asked_inside(&host);
             url = target;
-            let hop = Question {
-                method: method.clone(),
-                url: url.clone(),
-                headers: headers.clone(),
-                body: host::http::whole(Bytes::new()),
-                chooser: Chooser::Outlast,
-            };
+            let hop = Question::bare(method.clone(), url.clone(), headers.clone(), Chooser::Outlast);
             reply = self.bounded(&host, hop).await.map_err(of(&host))?;
         }
         if decide::is_redirect(reply.status) {

@@ -235,12 +235,7 @@ impl Inner {
         if proof == Proof::FirstSeen {
             self.note_tree(want, landed.sha256, arrival.file.as_ref(), landed.size_bytes);
         }
-        End::Landed {
-            held: Arc::new(landed),
-            source: Source::Upstream,
-            freshness: Freshness::Fresh,
-            live_headers: None,
-        }
+        End::landed(landed, Source::Upstream, Freshness::Fresh)
     }
 
     fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), NotKept> {
@@ -267,8 +262,7 @@ impl Inner {
             let refusal = Refusal::wrong(format!("other bytes of `{}` were seen first", want.url));
             return End::Failed { refusal: Arc::new(refusal), sha256: None };
         }
-        let freshness = Freshness::Fresh;
-        End::Landed { held: Arc::new(first), source: Source::Copy, freshness, live_headers: None }
+        End::landed(first, Source::Copy, Freshness::Fresh)
     }
 
     /// Gives the clients what came although it is not kept.

@@ -27,6 +27,13 @@ pub(crate) struct Question {
     pub(crate) chooser: Chooser,
 }
 
+impl Question {
+    /// A request without a body.
+    pub(crate) fn bare(method: Method, url: SafeUrl, headers: HeaderMap, chooser: Chooser) -> Self {
+        Self { method, url, headers, body: host::http::whole(Bytes::new()), chooser }
+    }
+}
+
 /// An answer, or the beginning of one.
 #[derive(Debug)]
 pub(crate) struct Reply {

@@ -59,6 +59,13 @@ pub(crate) enum End {
     GivenUp,
 }
 
+impl End {
+    /// An object that is in the store, with the headers that are kept.
+    pub(crate) fn landed(held: Held, source: Source, freshness: Freshness) -> Self {
+        Self::Landed { held: Arc::new(held), source, freshness, live_headers: None }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct Stage {
     head: Option<Arc<Head>>,
