@@ -230,9 +230,7 @@ impl Inner {
     fn tell_damaged(&self, want: &Want, sha256: Sha256, reason: String) {
         if lock(&self.damaged).insert(sha256) {
             let event = Event::Damaged { key: want.key.clone(), sha256, reason };
-            if let Err(error) = self.engine.store.record(vec![event]) {
-                tracing::error!("an event about `{}` could not be written to the journal: {error}", want.key);
-            }
+            self.write(&want.key, event);
         }
     }
 
@@ -246,9 +244,7 @@ impl Inner {
             vouched_by: pinned.vouched_by.clone(),
         };
         // No fault that a drill plays: these bytes are here.
-        if let Err(error) = self.engine.store.record(vec![event]) {
-            tracing::error!("an event about `{}` could not be written to the journal: {error}", want.key);
-        }
+        self.write(&want.key, event);
     }
 }
 

@@ -22,7 +22,7 @@ static KEEPING: Mutex<()> = Mutex::new(());
 pub(crate) enum NotKept {
     /// Something better came meanwhile: the first bytes of what cannot change, or an answer in place of an absence.
     First(Box<Held>),
-    /// The disk, or a run that only looks at the past.
+    /// The disk.
     Because(String),
 }
 

@@ -9,9 +9,8 @@ use crate::breaker::Lane;
 use crate::decide;
 use crate::fetch::read;
 use crate::headers;
-use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE, QUESTION_BYTES_MAX};
+use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE};
 use crate::note::Ending;
-use crate::refusal::Refusal;
 use crate::serve::answer;
 use crate::session::Session;
 use crate::upstream::{Chooser, Question};
@@ -27,12 +26,9 @@ impl Session {
         body: Outgoing,
     ) -> Response<Outgoing> {
         let inner = &self.0;
-        let body = match read(body, QUESTION_BYTES_MAX).await {
+        let body = match self.read_question(number, body).await {
             Ok(body) => body,
-            Err(reason) => {
-                inner.end(number, Ending::Refused { reason: reason.clone() });
-                return Refusal::bad_request(StatusCode::PAYLOAD_TOO_LARGE, reason).response();
-            }
+            Err(refusal) => return *refusal,
         };
         let host = url.object().host().to_owned();
         let question = Question {

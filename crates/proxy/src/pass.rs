@@ -88,12 +88,9 @@ impl Session {
         ecosystem: &'static dyn Ecosystem,
     ) -> Response<Outgoing> {
         let inner = &self.0;
-        let body = match read(body, QUESTION_BYTES_MAX).await {
+        let body = match self.read_question(number, body).await {
             Ok(body) => body,
-            Err(reason) => {
-                inner.end(number, Ending::Refused { reason: reason.clone() });
-                return Refusal::bad_request(StatusCode::PAYLOAD_TOO_LARGE, reason).response();
-            }
+            Err(refusal) => return *refusal,
         };
         let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client);
         inner.notes.specify(number, &variant);
@@ -117,6 +114,17 @@ impl Session {
             Err(reason) => reason,
         };
         inner.recall(number, &url, &key, &trouble)
+    }
+
+    /// Reads what a client sends to be passed on as a whole, or returns what it is told when that is too much.
+    pub(crate) async fn read_question(
+        &self,
+        number: usize,
+        body: Outgoing,
+    ) -> Result<Bytes, Box<Response<Outgoing>>> {
+        read(body, QUESTION_BYTES_MAX)
+            .await
+            .map_err(|reason| Box::new(self.refuse(number, StatusCode::PAYLOAD_TOO_LARGE.as_u16(), reason)))
     }
 }
 

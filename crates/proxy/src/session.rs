@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -222,7 +223,7 @@ impl Session {
         Refusal::bad_request(StatusCode::BAD_REQUEST, "the address cannot be read".to_owned()).response()
     }
 
-    fn refuse(&self, number: usize, status: u16, reason: String) -> Response<Outgoing> {
+    pub(crate) fn refuse(&self, number: usize, status: u16, reason: String) -> Response<Outgoing> {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         self.0.end(number, Ending::Refused { reason: reason.clone() });
         Refusal::bad_request(status, reason).response()
@@ -257,8 +258,13 @@ impl Inner {
         if self.line.fault(host).is_some() {
             return;
         }
+        self.write(&host, event);
+    }
+
+    /// Writes an event to the journal, a drill or not: one about bytes that lie here.
+    pub(crate) fn write(&self, about: &dyn Display, event: Event) {
         if let Err(error) = self.engine.store.record(vec![event]) {
-            tracing::error!("an event about `{host}` could not be written to the journal: {error}");
+            tracing::error!("an event about `{about}` could not be written to the journal: {error}");
         }
     }
 
