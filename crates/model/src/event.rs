@@ -36,6 +36,14 @@ pub struct Held {
     pub gone_since: Option<Timestamp>,
 }
 
+impl Held {
+    /// Returns whether `later` must not take this one's place: other bytes of what cannot change, for which nobody
+    /// vouches.
+    pub fn outlasts(&self, later: &Self) -> bool {
+        self.immutable && self.sha256 != later.sha256 && later.proof == Proof::FirstSeen
+    }
+}
+
 /// A fact of the journal.
 ///
 /// The name of the variant is the entry's `kind`; the fields are its `payload`.
@@ -241,5 +249,34 @@ impl Event {
             Self::Ran { .. } => "runs".to_owned(),
             Self::Drilled { .. } => "drills".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(body: &[u8], proof: Proof, immutable: bool) -> Held {
+        Held {
+            status: 200,
+            headers: Vec::new(),
+            sha256: Sha256::of(body),
+            size_bytes: body.len() as u64,
+            ecosystem: "npm".to_owned(),
+            proof,
+            immutable,
+            confirmed_at: "2026-11-01T00:00:00Z".parse().unwrap(),
+            gone_since: None,
+        }
+    }
+
+    #[test]
+    fn only_the_first_bytes_of_what_cannot_change_stay() {
+        let first = held(b"first", Proof::FirstSeen, true);
+        assert!(first.outlasts(&held(b"other", Proof::FirstSeen, true)));
+        assert!(!first.outlasts(&held(b"other", Proof::Verified, true)), "a lock has the last word");
+        assert!(!first.outlasts(&held(b"first", Proof::FirstSeen, true)), "the same bytes");
+        let index = held(b"first", Proof::FirstSeen, false);
+        assert!(!index.outlasts(&held(b"other", Proof::FirstSeen, false)), "a newer index");
     }
 }

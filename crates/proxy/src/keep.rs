@@ -125,8 +125,7 @@ impl Inner {
 /// Returns whether what is held must not give way: the first bytes of what cannot change to others that nobody vouches
 /// for, and an answer to an absence.
 fn is_better(newest: &Held, held: &Held) -> bool {
-    let is_first = newest.immutable && newest.sha256 != held.sha256 && held.proof == Proof::FirstSeen;
-    decide::is_good(newest) && (is_first || !decide::is_good(held))
+    decide::is_good(newest) && (newest.outlasts(held) || !decide::is_good(held))
 }
 
 /// Returns whether an answer says the same as the one that is held; a redirect says where to.

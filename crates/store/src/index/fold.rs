@@ -1,6 +1,6 @@
 //! What one entry of the journal changes in the index.
 
-use model::{Event, Held, ObjectKey, Proof, Sha256};
+use model::{Event, Held, ObjectKey, Sha256};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::lookup::{self, Generation};
@@ -35,7 +35,8 @@ pub(crate) fn apply(generations: &mut Vec<Held>, event: &Event) {
     match event {
         Event::Kept { held, .. } => {
             let place = match generations.last() {
-                Some(newest) if is_late(newest, held) => generations.len() - 1,
+                // Two processes may both have found nothing held.
+                Some(newest) if newest.outlasts(held) => generations.len() - 1,
                 _ => generations.len(),
             };
             generations.insert(place, held.clone());
@@ -61,11 +62,6 @@ pub(crate) fn apply(generations: &mut Vec<Held>, event: &Event) {
         }
         _ => {}
     }
-}
-
-/// Returns whether other bytes of something immutable came first: two processes may both have found nothing held.
-pub(super) fn is_late(newest: &Held, held: &Held) -> bool {
-    newest.immutable && newest.sha256 != held.sha256 && held.proof == Proof::FirstSeen
 }
 
 fn entry(transaction: &Transaction<'_>, line: &Line) -> Result<(), IndexError> {
@@ -125,7 +121,7 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
 }
 
 fn kept(transaction: &Transaction<'_>, seq: u64, key: &ObjectKey, held: &Held) -> Result<(), IndexError> {
-    let is_late = lookup::newest(transaction, key)?.is_some_and(|newest| is_late(&newest, held));
+    let is_late = lookup::newest(transaction, key)?.is_some_and(|newest| newest.outlasts(held));
     let object: i64 = transaction
         .prepare_cached(
             "INSERT INTO objects (url, method, variant, host, newest) VALUES (?1, ?2, ?3, ?4, ?5)

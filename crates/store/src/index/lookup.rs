@@ -3,7 +3,6 @@
 use model::{Held, Method, ObjectKey, ObjectUrl, Sha256, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::fold::is_late;
 use crate::error::IndexError;
 
 /// Returns a check over a row, so that a flipped bit in the database is seen and mended rather than served.
@@ -71,7 +70,7 @@ pub(crate) fn newest_at(
         let time: String = row.get(3)?;
         if time.parse::<Timestamp>().is_ok_and(|kept| kept <= at) {
             let held = Generation::of(row, 0)?.open()?;
-            if !newest.as_ref().is_some_and(|newest| is_late(newest, &held)) {
+            if !newest.as_ref().is_some_and(|newest| newest.outlasts(&held)) {
                 newest = Some(held);
             }
         }
