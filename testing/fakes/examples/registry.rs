@@ -59,13 +59,10 @@ fn lay(folder: &Path, packages: &[Package]) {
 
 /// Text that no compression makes small.
 fn noise(n_bytes: usize) -> String {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = fastrand::Rng::with_seed(1);
     let mut text = String::with_capacity(n_bytes + 20);
     while text.len() < n_bytes {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        text.push_str(&format!("// {state:016x}\n"));
+        text.push_str(&format!("// {:016x}\n", random.u64(..)));
     }
     text
 }

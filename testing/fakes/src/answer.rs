@@ -120,3 +120,10 @@ impl Answer {
         &self.body
     }
 }
+
+/// Returns bytes that no compression makes small; the same for the same seed.
+pub fn noise(n_bytes: usize, seed: u64) -> Bytes {
+    let mut bytes = vec![0; n_bytes];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
+    bytes.into()
+}

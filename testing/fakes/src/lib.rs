@@ -75,7 +75,7 @@ mod query;
 mod site;
 mod upstream;
 
-pub use answer::{Answer, Asked};
+pub use answer::{Answer, Asked, noise};
 pub use archive::{tar_gz, zip};
 pub use fault::Fault;
 pub use site::{Generation, Seen};

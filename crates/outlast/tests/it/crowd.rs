@@ -4,7 +4,8 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use fakes::{Answer, Fault, Upstream};
+use fakes::{Answer, Fault, Upstream, noise};
+use model::Sha256;
 
 use crate::world::{OUTLAST, World, need};
 
@@ -14,26 +15,12 @@ const PATH: &str = "/acme/tool/releases/download/v1.0.0/tool";
 /// What the issue allows.
 const MEMORY_BYTES_MAX: u64 = 100 << 20;
 
-/// Bytes that no compression makes small.
-fn noise(n_bytes: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(n_bytes + 8);
-    while bytes.len() < n_bytes {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(n_bytes);
-    bytes
-}
-
 /// Lets `n_clients` fetch one cold file in a room; returns the most memory that Outlast had.
 fn crowd(n_clients: usize, n_bytes: usize, fault: Option<Fault>, n_asked: usize) -> u64 {
     need("curl");
     let upstream = Upstream::start_blocking();
-    let body = noise(n_bytes);
-    let digest = model_sha256(&body);
+    let body = noise(n_bytes, 1);
+    let digest = Sha256::of(&body).to_string();
     upstream.put(HOST, PATH, Answer::file(body).header("etag", "\"one\""));
     if let Some(fault) = fault {
         upstream.on_first(1, HOST, PATH, fault);
@@ -75,15 +62,6 @@ fn memory(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) << 10
-}
-
-fn model_sha256(bytes: &[u8]) -> String {
-    use std::io::Write as _;
-    let mut child =
-        std::process::Command::new("sha256sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(bytes).unwrap();
-    let output = child.wait_with_output().unwrap();
-    String::from_utf8_lossy(&output.stdout[..64]).into_owned()
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
+pub(crate) use fakes::noise;
 use fakes::npm::Package;
 use fakes::{Answer, Upstream};
 use host::Clock;
@@ -271,20 +272,6 @@ pub(crate) async fn ending(session: &Session) -> Ending {
     let mut exchanges = session.finish().await.exchanges;
     assert_eq!(exchanges.len(), 1);
     exchanges.remove(0).ending
-}
-
-/// Bytes that no compression makes small, the same in every run.
-pub(crate) fn noise(n_bytes: usize, seed: u64) -> Bytes {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(n_bytes + 8);
-    while bytes.len() < n_bytes {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(n_bytes);
-    bytes.into()
 }
 
 /// A file with an ETag of its own.

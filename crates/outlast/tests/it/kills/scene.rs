@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fakes::{Answer, Upstream};
+use fakes::{Answer, Upstream, noise};
 use model::Sha256;
 use serde_json::Value;
 
@@ -245,12 +245,4 @@ pub(super) fn fetch(urls: &[&str]) -> Vec<String> {
     }
     script.push_str("code=0; for id in $ids; do wait $id || code=1; done; exit $code");
     ["bash", "-c", &script].map(str::to_owned).to_vec()
-}
-
-/// Returns bytes that do not compress and are others for every seed.
-pub(super) fn noise(n_bytes: usize, seed: u64) -> Vec<u8> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut bytes = vec![0; n_bytes];
-    random.fill(&mut bytes);
-    bytes
 }
