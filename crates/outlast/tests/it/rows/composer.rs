@@ -1,4 +1,4 @@
-//! Composer: every row; Composer itself is met in `crate::composer`.
+//! What Packagist has, and the row of its own; Composer itself is met in `crate::composer`.
 
 use std::sync::OnceLock;
 
@@ -7,8 +7,8 @@ use fakes::composer::{self, HOSTS, Package};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::files;
 use super::scene::{Edition, Place, Shelf};
-use super::{crowd, files, indexes, waits};
 
 const NAME: &str = "acme/demo";
 
@@ -68,76 +68,6 @@ pub(super) fn shelf() -> Shelf {
 }
 
 #[test]
-fn an_outage_is_met_with_the_copy() {
-    indexes::outage(shelf);
-}
-
-#[test]
-fn an_upstream_that_is_back_is_believed() {
-    indexes::back(shelf);
-}
-
-#[test]
-fn a_worse_index_is_not_believed() {
-    indexes::worse(shelf);
-}
-
-#[test]
-fn a_vanished_index_stays() {
-    indexes::vanished(shelf);
-}
-
-#[test]
-fn an_unpublished_version_stays() {
-    indexes::unpublished(shelf);
-}
-
-#[test]
-fn republished_bytes_do_not_replace_the_first() {
-    indexes::republished(shelf);
-}
-
-#[test]
-fn a_name_that_is_taken_over_still_has_its_versions() {
-    indexes::taken_over(shelf);
-}
-
-#[test]
-fn nothing_held_is_unavailable_and_not_absent() {
-    indexes::nothing_held(shelf);
-}
-
-#[test]
-fn a_held_file_needs_no_upstream() {
-    files::held(shelf);
-}
-
-#[test]
-fn a_file_cut_once_arrives_whole() {
-    files::cut_once(shelf);
-}
-
-#[test]
-fn a_file_that_is_always_cut_is_never_held() {
-    files::cut_always(shelf);
-}
-
-#[test]
 fn wrong_bytes_never_replace_the_first() {
     files::other_bytes(shelf);
-}
-
-#[test]
-fn a_hang_is_waited_for_once() {
-    waits::hang(shelf);
-}
-
-#[test]
-fn a_crowd_asks_once() {
-    crowd::cold(shelf);
-}
-
-#[test]
-fn what_was_answered_soon_survives_a_kill() {
-    files::killed(shelf);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fakes::Fault;
 
+use super::each;
 use super::scene::{Door, Place, Scene, Shelf};
 
 /// Clients with a connection each, and requests that each sends at once over it.
@@ -37,8 +38,13 @@ fn all_have(scene: &Scene, bytes: &[u8]) {
     }
 }
 
+#[test]
+fn a_crowd_asks_once() {
+    each(cold);
+}
+
 /// Nothing is held, and the upstream is slow.
-pub(super) fn cold(shelf: fn() -> Shelf) {
+fn cold(shelf: fn() -> Shelf) {
     let scene = Scene::new(shelf());
     let (index, file, source) =
         (scene.shelf.index.clone(), scene.shelf.file.clone(), scene.shelf.source.clone());

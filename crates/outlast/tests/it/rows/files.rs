@@ -6,6 +6,7 @@ use fakes::Fault;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::each;
 use super::scene::{Door, Place, Scene, Shelf};
 use crate::world::OUTLAST;
 
@@ -18,7 +19,12 @@ fn fail(scene: &Scene, fault: Fault) -> (Place, Place) {
     (scene.shelf.index.clone(), scene.shelf.file.clone())
 }
 
-pub(super) fn held(shelf: fn() -> Shelf) {
+#[test]
+fn a_held_file_needs_no_upstream() {
+    each(held);
+}
+
+fn held(shelf: fn() -> Shelf) {
     let scene = Scene::held(shelf());
     scene.upstream.on("*", "*", Fault::Status(502));
     let file = scene.shelf.file.clone();
@@ -28,7 +34,12 @@ pub(super) fn held(shelf: fn() -> Shelf) {
     assert_eq!(scene.ask(Door::Direct, &[&file])[0].status, 502, "the control");
 }
 
-pub(super) fn cut_once(shelf: fn() -> Shelf) {
+#[test]
+fn a_file_cut_once_arrives_whole() {
+    each(cut_once);
+}
+
+fn cut_once(shelf: fn() -> Shelf) {
     for fault in [Fault::Short, Fault::CutAt { percent: 80 }] {
         let scene = Scene::new(shelf());
         let source = scene.shelf.source.clone();
@@ -59,7 +70,12 @@ fn is_refused(shelf: fn() -> Shelf, fault: &Fault) -> Scene {
     scene
 }
 
-pub(super) fn cut_always(shelf: fn() -> Shelf) {
+#[test]
+fn a_file_that_is_always_cut_is_never_held() {
+    each(cut_always);
+}
+
+fn cut_always(shelf: fn() -> Shelf) {
     for fault in [Fault::Short, Fault::ShortChunked, Fault::ShortWithoutLength] {
         let scene = is_refused(shelf, &fault);
         scene.upstream.clear_faults();
@@ -93,8 +109,13 @@ pub(super) fn other_bytes(shelf: fn() -> Shelf) {
     assert!(direct.exit == 0 && !direct.is(&scene.shelf.bytes), "the control: {direct:?}");
 }
 
+#[test]
+fn what_was_answered_soon_survives_a_kill() {
+    each(killed);
+}
+
 /// A request never waits for the disk: what was answered is durable some 40 ms later, and at the latest when a run ends.
-pub(super) fn killed(shelf: fn() -> Shelf) {
+fn killed(shelf: fn() -> Shelf) {
     let scene = Scene::new(shelf());
     let file = scene.shelf.file.clone();
     let script = format!("curl -sSL -o body {} && sleep 2 && touch answered && sleep 60", file.url());

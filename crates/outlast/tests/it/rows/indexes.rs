@@ -2,6 +2,7 @@
 
 use fakes::{Answer, Fault};
 
+use super::each;
 use super::scene::{Door, Edition, Got, Scene, Shelf};
 
 /// A copy is served at once; on a busy machine that is not 50 ms.
@@ -45,15 +46,25 @@ fn stands(shelf: fn() -> Shelf, row: &Row) {
     assert!(!direct.is(&good.body) && !direct.is(&newer.body), "{fault:?}: {direct:?}");
 }
 
+#[test]
+fn an_outage_is_met_with_the_copy() {
+    each(outage);
+}
+
 /// The index cannot be had.
-pub(super) fn outage(shelf: fn() -> Shelf) {
+fn outage(shelf: fn() -> Shelf) {
     for fault in [Fault::Status(502), Fault::Status(500), Fault::RetryAfter429(1), Fault::Reset] {
         stands(shelf, &row(fault, "stale", None));
     }
 }
 
+#[test]
+fn an_upstream_that_is_back_is_believed() {
+    each(back);
+}
+
 /// Once it can be had again, the next client gets the newer one.
-pub(super) fn back(shelf: fn() -> Shelf) {
+fn back(shelf: fn() -> Shelf) {
     for fault in [Fault::Status(502), Fault::Reset] {
         let scene = Scene::held(shelf());
         scene.put(Edition::Newer);
@@ -67,8 +78,13 @@ pub(super) fn back(shelf: fn() -> Shelf) {
     }
 }
 
+#[test]
+fn a_worse_index_is_not_believed() {
+    each(worse);
+}
+
 /// Whatever is answered is no index of this package.
-pub(super) fn worse(shelf: fn() -> Shelf) {
+fn worse(shelf: fn() -> Shelf) {
     let of_another = another(&shelf());
     for fault in [
         Fault::Html200,
@@ -101,8 +117,13 @@ fn another(shelf: &Shelf) -> Answer {
     Answer::bytes(kind, body.replace(shelf.name, "nemo"))
 }
 
+#[test]
+fn a_vanished_index_stays() {
+    each(vanished);
+}
+
 /// The whole package is a 404.
-pub(super) fn vanished(shelf: fn() -> Shelf) {
+fn vanished(shelf: fn() -> Shelf) {
     stands(shelf, &row(Fault::Status(404), "gone", Some("gone")));
     stands(shelf, &row(Fault::Status(410), "gone", Some("gone")));
 }
@@ -132,21 +153,41 @@ fn after(shelf: fn() -> Shelf, edition: Edition, event: &str) -> (Scene, Got, Go
     (scene, got.remove(0), file)
 }
 
-pub(super) fn unpublished(shelf: fn() -> Shelf) {
+#[test]
+fn an_unpublished_version_stays() {
+    each(unpublished);
+}
+
+fn unpublished(shelf: fn() -> Shelf) {
     let (_, index, _) = after(shelf, Edition::Unpublished, "vanished");
     assert!(index.text().contains("1.1.0"));
 }
 
-pub(super) fn republished(shelf: fn() -> Shelf) {
+#[test]
+fn republished_bytes_do_not_replace_the_first() {
+    each(republished);
+}
+
+fn republished(shelf: fn() -> Shelf) {
     after(shelf, Edition::Republished, "republished");
 }
 
-pub(super) fn taken_over(shelf: fn() -> Shelf) {
+#[test]
+fn a_name_that_is_taken_over_still_has_its_versions() {
+    each(taken_over);
+}
+
+fn taken_over(shelf: fn() -> Shelf) {
     let (scene, index, _) = after(shelf, Edition::TakenOver, "vanished");
     assert!(index.text().contains(scene.shelf.foreign), "{}", index.text());
 }
 
-pub(super) fn nothing_held(shelf: fn() -> Shelf) {
+#[test]
+fn nothing_held_is_unavailable_and_not_absent() {
+    each(nothing_held);
+}
+
+fn nothing_held(shelf: fn() -> Shelf) {
     let scene = Scene::new(shelf());
     let (index, file) = (scene.shelf.index.clone(), scene.shelf.file.clone());
     scene.upstream.on("*", "*", Fault::Status(502));

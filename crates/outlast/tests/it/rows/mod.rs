@@ -12,6 +12,23 @@ mod pypi;
 mod scene;
 mod waits;
 
+use scene::Shelf;
+
+/// Makes what one registry has.
+type Make = fn() -> Shelf;
+
+/// Every registry, with what it has.
+const SHELVES: [(&str, Make); 4] =
+    [("npm", npm::shelf), ("PyPI", pypi::shelf), ("Cargo", cargo::shelf), ("Composer", composer::shelf)];
+
+/// Plays a row on every registry.
+fn each(row: fn(Make)) {
+    for (registry, shelf) in SHELVES {
+        tell(&format!("{registry}:"));
+        row(shelf);
+    }
+}
+
 /// Tells a figure to whoever runs these tests with `--nocapture`.
 #[expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
 fn tell(figure: &str) {

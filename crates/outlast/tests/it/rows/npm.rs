@@ -1,4 +1,4 @@
-//! npm: every row, and npm itself.
+//! What npm's registry has, the rows of its own, and npm itself.
 
 use fakes::Upstream;
 use fakes::npm::{Package, package};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::clients::{Client, Trouble, survives};
 use super::scene::{Edition, Place, Shelf};
-use super::{crowd, files, indexes, waits};
+use super::{crowd, files, waits};
 
 const HOST: &str = "registry.npmjs.org";
 
@@ -41,73 +41,8 @@ pub(super) fn shelf() -> Shelf {
 }
 
 #[test]
-fn an_outage_is_met_with_the_copy() {
-    indexes::outage(shelf);
-}
-
-#[test]
-fn an_upstream_that_is_back_is_believed() {
-    indexes::back(shelf);
-}
-
-#[test]
-fn a_worse_index_is_not_believed() {
-    indexes::worse(shelf);
-}
-
-#[test]
-fn a_vanished_index_stays() {
-    indexes::vanished(shelf);
-}
-
-#[test]
-fn an_unpublished_version_stays() {
-    indexes::unpublished(shelf);
-}
-
-#[test]
-fn republished_bytes_do_not_replace_the_first() {
-    indexes::republished(shelf);
-}
-
-#[test]
-fn a_name_that_is_taken_over_still_has_its_versions() {
-    indexes::taken_over(shelf);
-}
-
-#[test]
-fn nothing_held_is_unavailable_and_not_absent() {
-    indexes::nothing_held(shelf);
-}
-
-#[test]
-fn a_held_file_needs_no_upstream() {
-    files::held(shelf);
-}
-
-#[test]
-fn a_file_cut_once_arrives_whole() {
-    files::cut_once(shelf);
-}
-
-#[test]
-fn a_file_that_is_always_cut_is_never_held() {
-    files::cut_always(shelf);
-}
-
-#[test]
 fn wrong_bytes_are_quarantined() {
     files::wrong_bytes(shelf);
-}
-
-#[test]
-fn a_hang_is_waited_for_once() {
-    waits::hang(shelf);
-}
-
-#[test]
-fn a_crowd_asks_once() {
-    crowd::cold(shelf);
 }
 
 #[test]
@@ -133,11 +68,6 @@ fn large() -> Shelf {
 #[test]
 fn a_crowd_gets_a_large_file_while_it_arrives() {
     crowd::streamed(large);
-}
-
-#[test]
-fn what_was_answered_soon_survives_a_kill() {
-    files::killed(shelf);
 }
 
 fn client() -> Client {

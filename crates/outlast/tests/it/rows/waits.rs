@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fakes::Fault;
 
+use super::each;
 use super::scene::{Door, Scene, Shelf};
 use crate::world::{OUTLAST, finish};
 
@@ -15,7 +16,12 @@ const LATER_S: f64 = 0.1;
 /// More than Outlast may ever need for one index.
 const PEAK_KB_MAX: u64 = 300 << 10;
 
-pub(super) fn hang(shelf: fn() -> Shelf) {
+#[test]
+fn a_hang_is_waited_for_once() {
+    each(hang);
+}
+
+fn hang(shelf: fn() -> Shelf) {
     for fault in [Fault::Hang, Fault::Drip { bytes: 1, every: Duration::from_millis(500) }] {
         let scene = Scene::held(shelf());
         let (index, file) = (scene.shelf.index.clone(), scene.shelf.file.clone());
