@@ -2,6 +2,7 @@
 
 mod java;
 mod pem;
+mod public;
 mod settings;
 mod sources;
 
@@ -13,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 
 use crate::authority::pem as to_pem;
 use crate::caller::{Caller, Identity};
+use public::PublicRoots;
 
 pub(crate) use settings::has_setting;
 pub(crate) use sources::{SYSTEM_BUNDLES, files_with_settings, named_by_settings};
@@ -76,20 +78,9 @@ impl CallerTrust {
     }
 
     /// Returns the same without the public roots, for clients that bring those along or cannot meet them.
-    ///
-    /// Public is whose name and key Mozilla lists; a company's own root, or one made for tests, is none.
     pub fn extra_pem(&self, root_pem: &str) -> Vec<u8> {
-        let public: HashSet<(&[u8], &[u8])> = webpki_roots::TLS_SERVER_ROOTS
-            .iter()
-            .map(|it| (&*it.subject, &*it.subject_public_key_info))
-            .collect();
-        let is_public = |certificate: &CertificateDer<'_>| {
-            let mut own = RootCertStore::empty();
-            // What cannot be read was left out when the files were read.
-            own.add(certificate.clone().into_owned()).is_ok()
-                && own.roots.iter().all(|it| public.contains(&(&*it.subject, &*it.subject_public_key_info)))
-        };
-        bundle(root_pem, self.certificates.iter().filter(|certificate| !is_public(certificate)))
+        let public = PublicRoots::read();
+        bundle(root_pem, self.certificates.iter().filter(|certificate| !public.contain(certificate)))
     }
 
     /// Returns the same as a Java key store (format JKS, password `changeit`), which Java 8 and later read as their own.

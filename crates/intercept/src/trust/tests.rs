@@ -178,17 +178,21 @@ fn the_java_store_has_the_form_java_writes() {
 
 /// Let's Encrypt's second root (letsencrypt.org/certs/isrg-root-x2.pem, as Debian ships it, 2026-11): every client has it.
 const PUBLIC: &str = include_str!("testdata/isrg-root-x2.pem");
+/// A root that Mozilla dropped and Debian 12 still ships (ca-certificates 20230311, read 2026-11).
+const DROPPED: &str = include_str!("testdata/baltimore-cybertrust.pem");
 
 #[test]
 fn public_roots_are_not_extra_and_all_others_are() {
     let (system, company) = (root("system"), root("company"));
     let files = Memory::default()
-        .with("/etc/ssl/certs/ca-certificates.crt", format!("{system}{PUBLIC}"))
+        .with("/etc/ssl/certs/ca-certificates.crt", format!("{system}{PUBLIC}{DROPPED}"))
         .with("/etc/company.pem", company.clone());
     let trust = CallerTrust::read(&caller(&[("NODE_EXTRA_CA_CERTS", "/etc/company.pem")], files));
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (extra, bundle) = (text(trust.extra_pem("root\n")), text(trust.bundle_pem("root\n")));
     let has = |pem: &str, of: &str| pem.contains(of.trim());
     assert!(extra.starts_with("root\n") && has(&extra, &system) && has(&extra, &company), "{extra}");
-    assert!(has(&bundle, PUBLIC) && !has(&extra, PUBLIC), "{extra}");
+    for public in [PUBLIC, DROPPED] {
+        assert!(has(&bundle, public) && !has(&extra, public), "{extra}");
+    }
 }
