@@ -36,9 +36,12 @@ impl Watching {
                 };
                 drain(&socket, &refusals);
                 if is_last {
-                    return;
+                    break;
                 }
             }
+            // The kernel waits some 13 ms until no processor can see the socket; nobody else needs to.
+            let descriptor = socket.into_inner();
+            tokio::task::spawn_blocking(move || drop(descriptor));
         });
         Self(Some((stop, task)))
     }
