@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::Sha256;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Place, Position};
@@ -42,6 +43,8 @@ pub(super) fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, Ind
     let connection = place.open(flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);
+    // A question is planned once, not again for each value it is asked with.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A lost transaction is folded again from the journal, so none of them needs an fsync; and the log is moved into the
     // database by the writer alone, when no lookup waits.
     connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;")?;
