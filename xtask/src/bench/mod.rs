@@ -128,6 +128,14 @@ pub(crate) fn cell(measured: &[Duration]) -> String {
     format!("{middle:.1} ({low:.1}–{high:.1})")
 }
 
+/// Returns the median of the rounds' own ratios with its quartiles, as a cell of a table.
+pub(crate) fn ratio(measured: &[Duration], direct: &[Duration]) -> String {
+    let ratios: Vec<f64> =
+        measured.iter().zip(direct).map(|(own, direct)| own.as_secs_f64() / direct.as_secs_f64()).collect();
+    let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&ratios, part));
+    format!("{middle:.2} ({low:.2}–{high:.2})")
+}
+
 /// Returns a new folder for a home of Outlast; it is gone when dropped.
 pub(crate) fn folder() -> Result<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("outlast-bench-").tempdir()?)

@@ -8,48 +8,52 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Bench, Table, cell, folder, quantile, text, time};
+use super::{Bench, Table, cell, folder, ratio, text, time};
 use crate::step::{cargo, run, target};
 
-const N_PAIRS: usize = 15;
-const N_PACKAGES: &str = "120";
+const N_ROUNDS: usize = 15;
+const N_PACKAGES: [&str; 2] = ["120", "400"];
 const LATENCY_MS: &str = "20";
 
 pub(super) const BENCH: Bench = Bench {
     name: "overhead",
-    method: "`npm ci` of 120 packages of 40 kB from a registry on loopback that answers after 20 ms, with an empty \
-        client cache: directly, through `outlast exec` with an empty store (a recorded build), and through `outlast \
-        exec` with a warm store; wall time of the whole command in milliseconds, 15 interleaved rounds after one that \
-        is not counted. A ratio is the median of the rounds' own ratios, with its quartiles.",
+    method: "`npm ci` of 120 and of 400 packages of 40 kB from a registry on loopback that answers after 20 ms, with \
+        an empty client cache: directly, through `outlast exec` with an empty store (a recorded build), and through \
+        `outlast exec` with a warm store; wall time of the whole command in milliseconds, 15 interleaved rounds after \
+        one that is not counted, each in new folders. The registry shares the cores. A ratio is the median of the \
+        rounds' own ratios, with its quartiles.",
     measure,
 };
 
 fn measure() -> Result<Table> {
+    let mut rows = Vec::new();
+    for n_packages in N_PACKAGES {
+        let [direct, cold, warm] = rounds(n_packages)?;
+        for (what, own) in [("directly", &direct), ("recorded, cold store", &cold), ("warm store", &warm)] {
+            rows.push(vec![n_packages.to_owned(), what.to_owned(), cell(own), ratio(own, &direct)]);
+        }
+    }
+    Ok(Table { head: &["packages", "`npm ci`", "ms (quartiles)", "÷ direct (quartiles)"], rows })
+}
+
+/// Returns direct runs, runs that are recorded into an empty store, and runs with a warm one.
+fn rounds(n_packages: &str) -> Result<[Vec<Duration>; 3]> {
     let place = folder()?;
-    let registry = Registry::start(place.path())?;
-    let warm = place.path().join("warm");
-    let mut series: [Vec<Duration>; 3] = Default::default();
-    for round in 0..=N_PAIRS {
-        let cold = place.path().join(format!("cold{round}"));
+    let registry = Registry::start(place.path(), n_packages)?;
+    let mut all: [Vec<Duration>; 3] = Default::default();
+    for round in 0..=N_ROUNDS {
+        // Nothing is removed in between: file systems search long for an inode after many were freed.
+        let name = |what: &str| place.path().join(format!("{what}{round}"));
         let took = [
-            time(&mut registry.directly(&place.path().join(format!("direct{round}")))?)?,
-            time(&mut registry.through(&cold, &place.path().join(format!("first{round}")))?)?,
-            time(&mut registry.through(&warm, &place.path().join(format!("again{round}")))?)?,
+            time(&mut registry.directly(&name("direct"))?)?,
+            time(&mut registry.through(&name("store"), &name("cold"))?)?,
+            time(&mut registry.through(&place.path().join("store"), &name("warm"))?)?,
         ];
         if round > 0 {
-            series.iter_mut().zip(took).for_each(|(series, took)| series.push(took));
+            all.iter_mut().zip(took).for_each(|(series, took)| series.push(took));
         }
-        fs::remove_dir_all(&cold)?;
     }
-    let [direct, cold, again] = &series;
-    let row = |what: &str, own: &Vec<Duration>| {
-        let ratios: Vec<f64> =
-            own.iter().zip(direct).map(|(own, direct)| own.as_secs_f64() / direct.as_secs_f64()).collect();
-        let part = |part| quantile(&ratios, part);
-        vec![what.to_owned(), cell(own), format!("{:.2} ({:.2}–{:.2})", part(0.5), part(0.25), part(0.75))]
-    };
-    let rows = vec![row("directly", direct), row("recorded, cold store", cold), row("warm store", again)];
-    Ok(Table { head: &["`npm ci`", "ms (quartiles)", "÷ direct (quartiles)"], rows })
+    Ok(all)
 }
 
 /// A registry that runs as long as this does.
@@ -62,13 +66,13 @@ struct Registry {
 }
 
 impl Registry {
-    fn start(place: &Path) -> Result<Self> {
+    fn start(place: &Path, n_packages: &str) -> Result<Self> {
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "fakes", "--example", "registry"]))?;
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "outlast"]))?;
         let project = place.join("project");
         fs::create_dir(&project)?;
         let mut command = Command::new(target().join("release/examples/registry"));
-        command.arg(&project).args([N_PACKAGES, LATENCY_MS]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(&project).args([n_packages, LATENCY_MS]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the registry cannot be started")?;
         let mut lines = BufReader::new(child.stdout.take().context("no pipe from the registry")?).lines();
         let mut line = || lines.next().context("the registry said too little")?.map_err(anyhow::Error::from);

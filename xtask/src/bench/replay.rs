@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Bench, Table, cell, folder, median, quantile, text, time};
+use super::{Bench, Table, cell, folder, median, quantile, ratio, text, time};
 use crate::project::{Example, HELLO, MANY, Project};
 use crate::step::run;
 
@@ -23,8 +23,8 @@ pub(super) const BENCH: Bench = Bench {
         milliseconds, 11 interleaved rounds after one that is not counted. The drill's figure is the whole command: \
         making the room, copying the project, the run, comparing outputs, signing evidence, removing the copies; the \
         line above it is the run inside the room alone. The drill chooses memory for its copies where they fit, while \
-        the direct run is on disk; the last line is the same drill made to use the disk (`TMPDIR`). A ratio is the median of the rounds' own ratios. CPU seconds \
-        are of all processes, user and system, the median.",
+        the direct run is on disk; the last line is the same drill made to use the disk \
+        (`TMPDIR`). A ratio is the median of the rounds' own ratios. CPU seconds are of all processes, user and system, the median.",
     measure,
 };
 
@@ -37,16 +37,9 @@ struct Series {
 
 impl Series {
     fn row(&self, example: &Example, what: &str, direct: &Self) -> Vec<String> {
-        let ratios: Vec<f64> = self
-            .wall
-            .iter()
-            .zip(&direct.wall)
-            .map(|(own, direct)| own.as_secs_f64() / direct.as_secs_f64())
-            .collect();
-        let (low, middle, high) = (quantile(&ratios, 0.25), quantile(&ratios, 0.5), quantile(&ratios, 0.75));
         let cpu =
             if self.cpu.is_empty() { String::new() } else { format!("{:.2}", quantile(&self.cpu, 0.5)) };
-        let ratio = format!("{middle:.2} ({low:.2}–{high:.2})");
+        let ratio = ratio(&self.wall, &direct.wall);
         vec![example.name.to_owned(), what.to_owned(), cell(&self.wall), ratio, cpu]
     }
 }
