@@ -1,7 +1,7 @@
 //! What is warm on a laptop proves nothing: neither built folders nor caches are used by a drill.
 
 use crate::clients::{cargo_project, npm_project};
-use crate::world::{World, entries, finish, texts};
+use crate::world::{OUTLAST, World, entries, finish, texts};
 
 /// Runs a command directly, as a user would without Outlast.
 #[track_caller]
@@ -41,6 +41,43 @@ fn a_warm_npm_cache_is_not_used() {
     let masked = report["masked"].as_array().unwrap();
     assert!(masked.iter().any(|path| *path == world.home().join(".npm").to_str().unwrap()), "{masked:?}");
     directly(&world, &offline, 0);
+}
+
+#[test]
+fn file_systems_below_home_are_neither_used_nor_changed() {
+    let world = npm_project();
+    let script = r#"
+        for folder in .npm data; do mkdir "$HOME/$folder"; mount -t tmpfs tmpfs "$HOME/$folder"; done
+        echo own > ~/data/file
+        mkdir -p ~/deep/one/two ~/deep/other
+        mount -t tmpfs tmpfs ~/deep/one/two
+        # As containers give single files.
+        touch ~/single; mount --bind /etc/os-release ~/single
+        for file in ~/plain ~/deep/one/two/file ~/deep/other/file; do echo own > $file; done
+        ln -s plain ~/link
+        truncate -s 20M ~/large
+        npm ci --no-audit
+        npm ci --no-audit --offline
+        in_room='set -e
+            cmp ~/single /etc/os-release; test "$(stat -c %s ~/large)" = 20971520
+            for file in ~/data/file ~/link ~/plain ~/deep/one/two/file ~/deep/other/file; do
+                test "$(cat $file)" = own
+            done
+            for file in ~/data/file ~/plain ~/deep/one/two/file ~/deep/other/file ~/single ~/new ~/deep/new; do
+                echo other > $file
+            done
+            ! { echo other > ~/large; } 2> /dev/null
+            npm ci --no-audit'
+        find ~ -not -path "*/.npm/*" -type f -exec sha256sum {} + | sort > before
+        if "$0" exec --fresh -- npm ci --no-audit --offline; then echo "a fresh run used the cache"; exit 9; fi
+        "$0" exec --fresh -- sh -c "$in_room"
+        "$0" drill -- sh -c "$in_room"
+        find ~ -not -path "*/.npm/*" -type f -exec sha256sum {} + | sort | cmp - before
+        npm ci --no-audit --offline
+    "#;
+    let mut outside = world.command("unshare");
+    outside.args(["--mount", "sh", "-exc", script, OUTLAST]);
+    finish(&mut outside, b"").expect(0).says("PASS");
 }
 
 /// Checks that what was installed into a cache elsewhere is not used, though it would be enough without a network.

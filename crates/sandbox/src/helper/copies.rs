@@ -6,10 +6,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, fchownat, geteuid};
+use nix::unistd::{Gid, Uid, chown, fchownat, geteuid};
 
 use super::failure::Failure;
-use super::mounts::take_over;
 use crate::plan::Fresh;
 use crate::scratch::Scratch;
 
@@ -117,7 +116,7 @@ fn copy_folders(at: &Path, project: &Path, relative: &Path) -> io::Result<()> {
 
 /// Copies a file, a link or a folder with its owner, permissions and times. What vanished meanwhile is not copied:
 /// a file may be tracked and deleted.
-fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
+pub(super) fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     let metadata = match from.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
@@ -147,6 +146,13 @@ fn copy(from: &Path, to: &Path, depth: usize) -> io::Result<()> {
     }
     let times = fs::FileTimes::new().set_accessed(metadata.accessed()?).set_modified(metadata.modified()?);
     File::open(to).or_else(|_| OpenOptions::new().write(true).open(to))?.set_times(times)
+}
+
+/// Gives `folder` the owner and the permissions of another.
+pub(super) fn take_over(folder: &Path, attributes: &fs::Metadata) -> std::io::Result<()> {
+    // Somebody without rights owns what he makes, and cannot make it somebody else's.
+    let _ = chown(folder, Some(Uid::from_raw(attributes.uid())), Some(Gid::from_raw(attributes.gid())));
+    fs::set_permissions(folder, fs::Permissions::from_mode(attributes.mode() & 0o7777))
 }
 
 fn keep_owner(path: &Path, metadata: &fs::Metadata) -> io::Result<()> {

@@ -17,7 +17,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::isatty;
 
 use super::failure::{Failure, refused};
-use super::mounts::{bind, mask, path_of};
+use super::mounts::{bind, hold, mask, path_of};
 use super::table;
 
 /// What programs expect to find, and what leads nowhere.
@@ -156,8 +156,4 @@ fn keep_terminal(path: &Path, held: &OwnedFd) -> Result<(), Failure> {
         bind(&path_of(held), path)?;
     }
     Ok(())
-}
-
-fn hold(path: &Path) -> Option<OwnedFd> {
-    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }

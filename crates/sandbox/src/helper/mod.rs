@@ -13,6 +13,7 @@ mod command;
 mod copies;
 mod devices;
 mod failure;
+mod homes;
 mod init;
 mod machine;
 mod mounts;

@@ -2,28 +2,27 @@
 //!
 //! What a later mount would hide is held open first, and shown again at its own path afterwards.
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, chown, geteuid};
+use nix::unistd::{chown, geteuid};
 
 use super::copies::Copies;
 use super::failure::{Failure, refused};
 use super::machine::{Machine, is_in_run, runtime_folder};
 use super::namespaces::Kind;
-use super::{aliases, capabilities, devices, pins, table};
+use super::{aliases, capabilities, devices, homes, pins, table};
 use crate::plan::{Fresh, Plan, ROOM_FILES};
 
 /// What a build may write under `/run`; it lies in memory.
 const RUN_OPTIONS: &str = "mode=755,size=256m";
-const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+pub(super) const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 /// Parts of `/run` in which programs or disks live, not services: NixOS, removable media, toolbox.
 const KEPT_IN_RUN: [&str; 7] =
     ["current-system", "booted-system", "opengl-driver", "opengl-driver-32", "wrappers", "media", "host"];
@@ -116,16 +115,9 @@ fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failu
     let mut own = vec![temporary.to_owned(), fresh.project.at.clone()];
     let mut mounts =
         vec![(temporary.to_owned(), source.join("tmp")), (fresh.project.at.clone(), source.join("project"))];
-    let mut covered = BTreeSet::new();
-    for home in fresh.homes.iter().filter(|home| home.is_dir()) {
-        for lower in mount_points_in(home) {
-            // A home within another is covered with it.
-            if covered.insert(lower.clone()) {
-                overlay(&lower, source, covered.len())?;
-            }
-        }
-        own.push(home.clone());
-    }
+    let homes: Vec<&Path> = fresh.homes.iter().map(PathBuf::as_path).filter(|home| home.is_dir()).collect();
+    homes::cover(&homes, source)?;
+    own.extend(homes.iter().map(|home| home.to_path_buf()));
     // Held, because the empty `/tmp` hides a home that lies in it.
     let within: Vec<(&PathBuf, OwnedFd)> = fresh
         .homes
@@ -157,58 +149,17 @@ fn cover_with_copies(fresh: &Fresh, source: &Path) -> Result<Vec<PathBuf>, Failu
     Ok(hidden)
 }
 
-/// Returns the folder, and each other file system mounted below it: an overlay does not see through those.
-fn mount_points_in(folder: &Path) -> Vec<PathBuf> {
-    let points = table::read().into_iter().map(|mount| mount.point);
-    let mut points: Vec<PathBuf> =
-        points.filter(|point| point.starts_with(folder) && point != folder && point.is_dir()).collect();
-    points.push(folder.to_path_buf());
-    points.sort_by_key(|point| point.components().count());
-    points.dedup();
-    points
-}
-
-/// Mounts an overlay over `lower`, whose changes go to the scratch folder.
-fn overlay(lower: &Path, source: &Path, number: usize) -> Result<(), Failure> {
-    let Some(held) = hold(lower) else { return Ok(()) };
-    let layers = source.join("layers").join(number.to_string());
-    let (upper, work) = (layers.join("upper"), layers.join("work"));
-    let attributes = lower.metadata().map_err(refused("reading the home folder"))?;
-    for folder in [&upper, &work] {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused("making an overlay"))?;
-    }
-    // The root of an overlay looks like its upper folder.
-    take_over(&upper, &attributes).map_err(refused("making an overlay"))?;
-    let lower_name = path_of(&held);
-    let options =
-        format!("lowerdir={},upperdir={},workdir={}", lower_name.display(), upper.display(), work.display());
-    if mount_overlay(lower, &options).is_ok() {
-        return Ok(());
-    }
-    // The file system of the scratch folder, an overlay itself perhaps, cannot carry one; memory can.
-    mount(Some("tmpfs"), &layers, Some("tmpfs"), PLAIN, Some("mode=700"))
-        .map_err(refused("making an overlay in memory"))?;
-    for folder in [&upper, &work] {
-        DirBuilder::new().mode(0o700).create(folder).map_err(refused("making an overlay in memory"))?;
-    }
-    take_over(&upper, &attributes).map_err(refused("making an overlay in memory"))?;
-    mount_overlay(lower, &options).map_err(refused("overlaying the home folder"))
-}
-
-/// Without the option overlays keep their marks in attributes that only real root may write; old kernels have no option.
-fn mount_overlay(target: &Path, options: &str) -> nix::Result<()> {
-    let mount = |options: &str| mount(Some("overlay"), target, Some("overlay"), PLAIN, Some(options));
-    mount(&format!("{options},userxattr")).or_else(|_| mount(options))
-}
-
 /// Puts an empty file system over `/run`, with the folders that programs expect there.
 fn replace_run(plan: &Plan) -> Result<(), Failure> {
     let run = Path::new("/run");
     if !run.is_dir() {
         return Ok(());
     }
-    let kept: Vec<(&str, OwnedFd)> =
-        KEPT_IN_RUN.iter().filter_map(|name| Some((*name, hold(&run.join(name))?))).collect();
+    let kept: Vec<(&str, OwnedFd)> = KEPT_IN_RUN
+        .iter()
+        .filter(|name| run.join(name).is_dir())
+        .filter_map(|name| Some((*name, hold(&run.join(name))?)))
+        .collect();
     let links: Vec<(&str, PathBuf)> =
         KEPT_IN_RUN.iter().filter_map(|name| Some((*name, fs::read_link(run.join(name)).ok()?))).collect();
     mount(Some("tmpfs"), run, Some("tmpfs"), PLAIN, Some(RUN_OPTIONS)).map_err(refused("replacing /run"))?;
@@ -310,16 +261,9 @@ fn make_folders(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
-/// Gives `folder` the owner and the permissions of another.
-pub(super) fn take_over(folder: &Path, attributes: &fs::Metadata) -> std::io::Result<()> {
-    // Somebody without rights owns what he makes, and cannot make it somebody else's.
-    let _ = chown(folder, Some(Uid::from_raw(attributes.uid())), Some(Gid::from_raw(attributes.gid())));
-    fs::set_permissions(folder, fs::Permissions::from_mode(attributes.mode() & 0o7777))
-}
-
-/// Holds a folder so that it can be mounted elsewhere after its path is hidden.
-fn hold(path: &Path) -> Option<OwnedFd> {
-    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok()
+/// Holds a folder or file so that it can be mounted elsewhere after its path is hidden.
+pub(super) fn hold(path: &Path) -> Option<OwnedFd> {
+    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).ok()
 }
 
 /// Returns a path that leads to what is held, wherever that is.
