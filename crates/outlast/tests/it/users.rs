@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::{Command, Stdio};
 
 use crate::clients::npm_project;
 use crate::world::{Done, OUTLAST, World, entries, finish, read_json};
@@ -14,6 +15,11 @@ fn is_root() -> bool {
 
 /// Runs Outlast as uid 65534; where we are not root, as ourselves, who are somebody without rights as well.
 fn as_nobody(world: &World, arguments: &[&str]) -> Done {
+    finish(nobody(world, &[]).args(arguments), b"")
+}
+
+/// Returns a command that runs Outlast so, inside of `around`.
+fn nobody(world: &World, around: &[&str]) -> Command {
     let binary = world.path().join("bin/outlast");
     if !binary.exists() {
         // The original may lie where only its owner can read.
@@ -21,15 +27,16 @@ fn as_nobody(world: &World, arguments: &[&str]) -> Done {
         fs::copy(OUTLAST, &binary).unwrap();
         fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let mut command = if is_root() {
-        let mut setpriv = world.command("setpriv");
-        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&binary);
-        setpriv
-    } else {
-        world.command(&binary)
+    let drop_rights: &[&str] = match is_root() {
+        true => &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+        false => &[],
     };
+    let words: Vec<&str> =
+        around.iter().chain(drop_rights).copied().chain([binary.to_str().unwrap()]).collect();
+    let mut command = world.command(words[0]);
     // What lies in root's home cannot be used by others.
-    finish(command.args(arguments).env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"), b"")
+    command.args(&words[1..]).env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
+    command
 }
 
 fn give_to_nobody(world: &World) {
@@ -87,4 +94,40 @@ fn an_output_that_its_maker_made_unreadable_is_said_to_be_one() {
     assert_eq!(entries(&world.own().join("runs")).len(), 0);
     run("chmod 700 made && echo good > made/a").expect(0);
     assert_eq!(world.newest_record()["outputs"][0]["path"], "made/a");
+}
+
+/// As containers do: with something over a part of /proc, the kernel lets nobody inside mount a new one.
+const MASKED_PROC: [&str; 6] =
+    ["unshare", "--mount", "sh", "-c", "mount --bind /dev/null /proc/keys; exec \"$@\"", "sh"];
+
+#[test]
+fn a_container_that_masks_proc_has_rooms() {
+    assert!(is_root(), "only root can play a container; hint: run this test as root");
+    let world = npm_project();
+    give_to_nobody(&world);
+    let mut outside = Command::new("setpriv");
+    outside
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "60"])
+        .env("SECRET", "outside");
+    outside.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut outside = outside.spawn().unwrap();
+    // The controls: a new /proc is refused here, and the secret can be read by who is not in a room.
+    let environ = format!("/proc/{}/environ", outside.id());
+    let control = format!(
+        "! unshare --user --map-root-user --mount --pid --fork mount -t proc proc /proc && grep -q outside {environ}"
+    );
+    let words = [
+        &MASKED_PROC[1..],
+        &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", &control],
+    ]
+    .concat();
+    finish(world.command(MASKED_PROC[0]).args(words), b"").expect(0);
+
+    let script = format!("npm ci --no-audit && ! grep -q outside {environ}");
+    let command = ["--", "sh", "-c", &script];
+    let run = |words: &[&str]| finish(nobody(&world, &MASKED_PROC).args(words).args(command), b"");
+    run(&["exec", "--fresh", "--require-sealed"]).expect(0);
+    run(&["drill"]).expect(0).says("PASS");
+    outside.kill().unwrap();
+    outside.wait().unwrap();
 }
