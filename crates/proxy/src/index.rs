@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use model::{Freshness, Held, SavedHeader, Source};
-use registry::{IndexFacts, IndexRequest, Vouched, Worse};
+use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
 use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
@@ -16,6 +16,7 @@ use crate::flight::End;
 use crate::headers;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
+use crate::state::from_http_date;
 use crate::upstream::Reply;
 use crate::vouch::Table;
 use crate::want::Want;
@@ -77,7 +78,7 @@ impl Inner {
             }
             return self.confirm(want, prior, Source::Upstream);
         }
-        let Some(worse) = self.worse(want, index, &held, &arrived.facts) else {
+        let Some(worse) = self.worse(want, index, &held, newest, &arrived) else {
             // Nothing has to stand as it stood any more.
             if sent.is_some()
                 && let Err(reason) = self.keep_sent(want, &arrived)
@@ -110,10 +111,23 @@ impl Inner {
     }
 
     /// Returns in what a new index is worse than the one that is held: older, of other bytes under a version that we have
-    /// seen, or without a version that a lock pins or of which we hold the file.
-    fn worse(&self, want: &Want, index: &IndexRequest, held: &Held, new: &IndexFacts) -> Option<Worse> {
+    /// seen, or without a version that a lock pins or of which we hold the file. `newest` is what the upstream gave last.
+    fn worse(
+        &self,
+        want: &Want,
+        index: &IndexRequest,
+        held: &Held,
+        newest: &Held,
+        arrived: &Arrived,
+    ) -> Option<Worse> {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
+        let new = &arrived.facts;
         let mut worse = want.ecosystem.judge(&previous.facts, new)?;
+        // A server may be put back in time and still know better; one that knows less is behind, as an edge of Packagist
+        // was on 2026-05-12 (composer#12843).
+        if worse.older.is_none() && !worse.lost.is_empty() {
+            worse.older = older(&newest.headers, &arrived.headers);
+        }
         // A list that is suddenly empty is a fault, as a package that is suddenly gone.
         if new.versions.is_empty() {
             return Some(worse);
@@ -136,6 +150,14 @@ impl Inner {
         let variants = self.engine.store.variants(model::Method::Get, url).unwrap_or_default();
         variants.iter().any(|(_, held)| held.status == 200)
     }
+}
+
+/// Returns whether an answer's own date is before that of the one before it.
+fn older(before: &[SavedHeader], now: &[SavedHeader]) -> Option<Older> {
+    let [held, new] = [before, now].map(|headers| headers::saved(headers, "last-modified"));
+    let (held, new) = (held?, new?);
+    (from_http_date(new)? < from_http_date(held)?)
+        .then(|| Older { held: held.to_owned(), new: new.to_owned() })
 }
 
 /// Returns the headers that are kept of an index: what is kept is the decoded document.

@@ -75,7 +75,8 @@ pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok()
 }
 
-fn from_http_date(text: &str) -> Option<Timestamp> {
+/// Reads a time as HTTP writes it.
+pub(crate) fn from_http_date(text: &str) -> Option<Timestamp> {
     Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 

@@ -76,6 +76,40 @@ async fn a_better_index_replaces_the_one_that_is_held() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_with_an_earlier_date_may_know_more_but_not_less() {
+    // Neither has a date of its own inside.
+    const SATURDAY: &str = "Sat, 03 Jan 2026 00:00:00 GMT";
+    const SUNDAY: &str = "Sun, 04 Jan 2026 00:00:00 GMT";
+    const MONDAY: &str = "Mon, 05 Jan 2026 00:00:00 GMT";
+    const TUESDAY: &str = "Tue, 06 Jan 2026 00:00:00 GMT";
+    let world = World::new();
+    let mut n_given = 0;
+    let mut serve = |versions: &[&str], date: &str| {
+        let mut packument = left_pad(versions).packument(NPM);
+        packument.as_object_mut().unwrap().retain(|key, _| key != "modified" && key != "time");
+        let answer = Answer::json(packument.to_string()).header("last-modified", date);
+        world.upstream.put(NPM, "/left-pad", answer);
+        world.pass_time();
+        n_given += 1;
+        n_given
+    };
+    // The controls: a version that nobody needs may go, and a server may have been put back.
+    for (versions, date) in
+        [(&["1.0.0", "1.1.0"][..], MONDAY), (&["1.0.0"], TUESDAY), (&["1.0.0", "1.2.0"], SUNDAY)]
+    {
+        let n_given = serve(versions, date);
+        get(&world.session(), INDEX).await.state("");
+        assert_eq!(world.generations(INDEX).len(), n_given, "{versions:?} of {date}");
+    }
+    let good = get(&world.session(), INDEX).await.body.unwrap();
+    serve(&["1.0.0"], SATURDAY);
+    get(&world.session(), INDEX).await.is(200, &good).state("stale");
+    let is_older = |reason: &str| reason.ends_with(&format!("is from {SATURDAY}, older than {SUNDAY}"));
+    let n = world.n_events(|event| matches!(event, Event::Rejected { reason, .. } if is_older(reason)));
+    assert_eq!(n, 1, "{:?}", world.events());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_gone_stays_and_says_so() {
     let world = World::new();
     let package = left_pad(&["1.0.0"]);
