@@ -1,5 +1,6 @@
 //! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
 
+mod composer;
 mod overhead;
 mod replay;
 mod room;
@@ -25,7 +26,7 @@ struct Bench {
     measure: fn() -> Result<Table>,
 }
 
-const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH];
+const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH];
 
 /// What was measured.
 #[derive(Debug)]

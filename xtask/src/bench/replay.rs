@@ -37,8 +37,10 @@ struct Series {
 
 impl Series {
     fn row(&self, example: &Example, what: &str, direct: &Self) -> Vec<String> {
-        let cpu =
-            if self.cpu.is_empty() { String::new() } else { format!("{:.2}", quantile(&self.cpu, 0.5)) };
+        let cpu = match quantile(&self.cpu, 0.5) {
+            cpu if cpu.is_nan() => String::new(),
+            cpu => format!("{cpu:.2}"),
+        };
         let ratio = ratio(&self.wall, &direct.wall);
         vec![example.name.to_owned(), what.to_owned(), cell(&self.wall), ratio, cpu]
     }

@@ -84,7 +84,7 @@ impl Debian {
 }
 
 /// Returns the two numbers of `Composer version 2.8.8 2025-04-04 …`.
-fn version(said: &str) -> (u32, u32) {
+pub(crate) fn version(said: &str) -> (u32, u32) {
     let line = said.lines().find_map(|line| line.strip_prefix("Composer version "));
     let mut numbers = line.unwrap_or_else(|| panic!("no version: {said}")).split('.');
     let mut next = || numbers.next().unwrap().parse().unwrap();

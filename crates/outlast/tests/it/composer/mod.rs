@@ -3,6 +3,7 @@
 mod update;
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -13,7 +14,7 @@ use fakes::{Fault, Upstream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::machines::Debian;
+use crate::machines::{Debian, version};
 use crate::world::{Done, World, finish, need, texts};
 
 const N_PACKAGES: usize = 30;
@@ -176,6 +177,7 @@ fn survives(debian: Debian, fault: Option<Fault>) {
     let done = scene.exec(&INSTALL).expect(0);
     assert_eq!(scene.n_installed(), N_PACKAGES, "{}", done.stderr);
     assert!(done.took < normal + EXTRA_MAX, "{:?} in place of {normal:?}: {}", done.took, done.stderr);
+    note_times(&scene, fault.as_ref(), normal, done.took);
     assert_eq!(fs::read(scene.world.project().join("composer.lock")).unwrap(), lock, "nobody touched it");
     let record = scene.world.newest_record();
     let archives: Vec<&Value> = record["objects"]
@@ -195,6 +197,20 @@ fn survives(debian: Debian, fault: Option<Fault>) {
     };
     assert_ne!(without.code, 0, "{}", without.stderr);
     scene.world.outlast(&["store", "verify"]).expect(0);
+}
+
+/// Adds a line for `cargo xtask bench composer`, if it asks for one: the Composer, the fault, and milliseconds of a normal
+/// install and of one in the outage.
+fn note_times(scene: &Scene, fault: Option<&Fault>, normal: Duration, outage: Duration) {
+    let Some(path) = std::env::var_os("OUTLAST_TIMES") else { return };
+    let said = finish(scene.world.command("composer").arg("--version"), b"").expect(0).stdout;
+    let (major, minor) = version(&said);
+    let fault = fault.map_or("refuse".to_owned(), |fault| match fault {
+        Fault::Status(status) => status.to_string(),
+        other => format!("{other:?}").to_lowercase(),
+    });
+    let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
+    writeln!(file, "{major}.{minor} {fault} {} {}", normal.as_millis(), outage.as_millis()).unwrap();
 }
 
 #[test]
