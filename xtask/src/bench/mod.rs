@@ -1,6 +1,7 @@
 //! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
 
 mod composer;
+mod hang;
 mod overhead;
 mod replay;
 mod room;
@@ -26,7 +27,7 @@ struct Bench {
     measure: fn() -> Result<Table>,
 }
 
-const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH];
+const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH];
 
 /// What was measured.
 #[derive(Debug)]
