@@ -36,8 +36,12 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a key and writes both files into a folder; a private key that is there is never overwritten.
+    /// Makes a key and writes both files into a folder; what is there of an earlier key is never overwritten.
     pub fn create(folder: &Path) -> Result<Self, KeyError> {
+        let public_path = folder.join(PUBLIC_FILE);
+        if public_path.exists() && !folder.join(PRIVATE_FILE).exists() {
+            return Err(KeyError::Lost { private: folder.join(PRIVATE_FILE), public: public_path });
+        }
         let seed: [u8; 32] = host::random::bytes();
         let key =
             Self::from_seed(&seed).ok_or_else(|| KeyError::Malformed { path: folder.join(PRIVATE_FILE) })?;
@@ -48,7 +52,6 @@ impl SigningKey {
             io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.clone() },
             _ => KeyError::io(&path, source),
         })?;
-        let public_path = folder.join(PUBLIC_FILE);
         host::file::write_atomically(&public_path, key.public.to_pem().as_bytes())
             .map_err(|source| KeyError::io(&public_path, source))?;
         Ok(key)
@@ -145,6 +148,14 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// The private half is gone. Another key would not vouch for the evidence that this one signed.
+    #[error("`{}` is gone, and its public half `{}` is not", private.display(), public.display())]
+    Lost {
+        /// The file that is gone.
+        private: PathBuf,
+        /// The public half.
+        public: PathBuf,
+    },
     /// Other accounts can read the private key.
     #[error("`{}` can be read by others (mode {mode:o}), make it 600", path.display())]
     Exposed {
@@ -228,6 +239,10 @@ mod tests {
         assert!(matches!(SigningKey::create(folder.path()), Err(KeyError::Exists { .. })));
         assert_eq!(SigningKey::open(folder.path()).unwrap().public(), key.public());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file stays");
+        // Half of a key is no leave to make another.
+        fs::remove_file(folder.path().join(PRIVATE_FILE)).unwrap();
+        assert!(matches!(SigningKey::create(folder.path()), Err(KeyError::Lost { .. })));
+        assert_eq!(&PublicKey::read(&folder.path().join(PUBLIC_FILE)).unwrap(), key.public());
     }
 
     #[test]

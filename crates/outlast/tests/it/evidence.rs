@@ -128,6 +128,22 @@ fn evidence_is_verified_elsewhere_without_a_network() {
 }
 
 #[test]
+fn half_of_a_key_is_no_leave_to_make_another() {
+    let world = drilled();
+    let folder = world.evidence().pop().unwrap();
+    let private = world.own().join("keys/evidence.ed25519");
+    let aside = world.path().join("aside.ed25519");
+    fs::rename(&private, &aside).unwrap();
+    for (code, command) in [(3, &["drill", "--", "true"][..]), (1, &["init"])] {
+        world.outlast(command).expect(code).says("is gone, and its public half").says("hint: ");
+    }
+    assert!(!private.exists());
+    world.outlast(&["evidence", "verify", text(&folder)]).expect(0);
+    fs::rename(&aside, &private).unwrap();
+    world.drill(&COMMAND).expect(0);
+}
+
+#[test]
 fn evidence_goes_where_it_is_asked_for_too() {
     let world = World::new();
     world.record(&COMMAND).expect(0);

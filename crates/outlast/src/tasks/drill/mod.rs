@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use drill::{Action, Actor, Deed, Facts, RecordedRun, Report, Scenario, SigningKey};
+use drill::{Action, Actor, Deed, Facts, KeyError, RecordedRun, Report, Scenario, SigningKey};
 use model::{Event, Record, RunId, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
 use sandbox::Stdout;
@@ -143,7 +143,14 @@ fn key(home: &Home) -> Result<SigningKey, Failure> {
         Ok(key) => Ok(key),
         Err(_) if !home.keys().join("evidence.ed25519").exists() => {
             SigningKey::create(&home.keys()).map_err(|error| {
-                Failure::no(error).hint("check the free space of the disk that holds Outlast's home folder")
+                let hint = match error {
+                    KeyError::Lost { .. } => {
+                        "put it back; or move the public half away and run this again: earlier evidence then verifies \
+                         only with `--key` and the old public half"
+                    }
+                    _ => "check the free space of the disk that holds Outlast's home folder",
+                };
+                Failure::no(error).hint(hint)
             })
         }
         Err(error) => {
