@@ -2,35 +2,23 @@
 
 use std::collections::HashSet;
 
-use ring::digest::{SHA256, digest};
+use model::Sha256;
 use rustls_pki_types::CertificateDer;
 
 const ROOTS: &str = include_str!("public_roots.txt");
 
 /// The digests of all public roots.
-pub(super) struct PublicRoots(HashSet<[u8; 32]>);
+pub(super) struct PublicRoots(HashSet<Sha256>);
 
 impl PublicRoots {
     pub(super) fn read() -> Self {
-        Self(ROOTS.lines().filter_map(line).collect())
+        // Remarks begin with no digest.
+        Self(ROOTS.lines().filter_map(|line| line.split_once(' ')?.0.parse().ok()).collect())
     }
 
     pub(super) fn contain(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.0.contains(digest(&SHA256, certificate).as_ref())
+        self.0.contains(&Sha256::of(certificate))
     }
-}
-
-/// Reads one line; remarks have no digest.
-fn line(line: &str) -> Option<[u8; 32]> {
-    let (hex, _) = line.split_once(' ')?;
-    let mut bytes = [0; 32];
-    if hex.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
