@@ -17,7 +17,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::isatty;
 
 use super::failure::{Failure, refused};
-use super::mounts::{bind, hold, mask, path_of};
+use super::mounts::{bind, hold, make_read_only, mask, path_of};
 use super::table;
 
 /// What programs expect to find, and what leads nowhere.
@@ -56,7 +56,8 @@ pub(super) fn lock_settings() -> Result<(), Failure> {
     let is_settings =
         |point: &Path| SETTINGS.iter().any(|path| point.starts_with(path)) || point.starts_with("/sys");
     for point in points().filter(|point| is_settings(point)) {
-        if make_read_only(point).is_err() {
+        // No program lies where settings are.
+        if make_read_only(point, MsFlags::MS_NOEXEC).is_err() {
             mask(point)?;
         }
     }
@@ -67,17 +68,6 @@ pub(super) fn lock_settings() -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn make_read_only(point: &Path) -> nix::Result<()> {
-    // Flags that the machine has set must be set again; these lose nothing where settings are.
-    let flags = MsFlags::MS_BIND
-        | MsFlags::MS_REMOUNT
-        | MsFlags::MS_RDONLY
-        | MsFlags::MS_NOSUID
-        | MsFlags::MS_NODEV
-        | MsFlags::MS_NOEXEC;
-    mount(None::<&str>, point, None::<&str>, flags, None::<&str>)
 }
 
 /// Covers `/dev` with one that has no disk, no console and no terminal but the command's own.

@@ -15,7 +15,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::copies::{copy, take_over};
 use super::failure::{Failure, refused};
-use super::mounts::{PLAIN, bind, hold, path_of};
+use super::mounts::{PLAIN, bind, hold, make_read_only, path_of};
 use super::table;
 
 /// A larger file of a shell is shown instead of copied, and cannot be written to.
@@ -97,12 +97,9 @@ impl Cover {
 /// Shows a file that cannot be written to.
 fn show(held: &OwnedFd, target: &Path) -> Result<(), Failure> {
     bind(&path_of(held), target)?;
-    // What the machine forbids must stay forbidden.
-    let flags = statvfs(target).map_or(FsFlags::empty(), |found| found.flags());
-    let mut all = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | PLAIN;
-    all.set(MsFlags::MS_NOEXEC, flags.contains(FsFlags::ST_NOEXEC));
-    mount(None::<&str>, target, None::<&str>, all, None::<&str>)
-        .map_err(refused("showing a file of the home folder"))
+    let forbids_programs = statvfs(target).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC));
+    let and = if forbids_programs { MsFlags::MS_NOEXEC } else { MsFlags::empty() };
+    make_read_only(target, and).map_err(refused("showing a file of the home folder"))
 }
 
 /// Mounts an overlay over a folder that is held; changes go to `layers`.

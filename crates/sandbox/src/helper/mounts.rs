@@ -257,6 +257,12 @@ pub(super) fn bind(source: &Path, target: &Path) -> Result<(), Failure> {
     )
 }
 
+/// Forbids to write to what is mounted at `point`. Flags that the machine has set must be set again, as `and`.
+pub(super) fn make_read_only(point: &Path, and: MsFlags) -> nix::Result<()> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | PLAIN | and;
+    mount(None::<&str>, point, None::<&str>, flags, None::<&str>)
+}
+
 fn make_folders(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
