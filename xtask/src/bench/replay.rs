@@ -23,8 +23,8 @@ pub(super) const BENCH: Bench = Bench {
         milliseconds, 11 interleaved rounds after one that is not counted. The drill's figure is the whole command: \
         making the room, copying the project, the run, comparing outputs, signing evidence, removing the copies; the \
         line above it is the run inside the room alone. The drill chooses memory for its copies where they fit, while \
-        the direct run is on disk; the last line is the same drill made to use the disk \
-        (`TMPDIR`). A ratio is the median of the rounds' own ratios. CPU seconds are of all processes, user and system, the median.",
+        the direct run is on disk; the last line is the same drill made to use the disk (`TMPDIR`). A ratio is the \
+        median of the rounds' own ratios. CPU seconds are of all processes, user and system, the median.",
     measure,
 };
 
