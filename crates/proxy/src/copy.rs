@@ -1,11 +1,12 @@
 //! The copy of an object: its bytes are read and verified once, before anything is decided about it.
 
 use bytes::Bytes;
-use model::{Digest, Event, Held, ObjectKey, Proof, Sha256};
+use model::{Digest, Event, Held, ObjectKey, ObjectUrl, Proof, Sha256};
 use registry::Coordinate;
 use store::{BlobError, BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
+use crate::headers;
 use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
@@ -135,11 +136,22 @@ impl Inner {
         let Shape::File(file) = &want.shape else { return None };
         let listed = || self.vouchers.coordinate(want.url.object());
         let coordinate = file.coordinate.clone().or_else(listed).filter(Coordinate::is_of_a_commit)?;
-        let key = |url| ObjectKey { url, ..want.key.clone() };
+        let named = registry::ecosystem(coordinate.ecosystem)?.variant_of(&coordinate);
+        let variants = [Some(String::new()), named];
+        let keys = |url: ObjectUrl| {
+            let variants = variants.iter().flatten();
+            variants.map(move |variant| ObjectKey {
+                method: want.key.method,
+                url: url.clone(),
+                variant: headers::partitioned(variant, &want.headers),
+            })
+        };
         let siblings = self.vouchers.siblings(&coordinate, want.url.object());
-        let mut held =
-            siblings.into_iter().filter_map(|url| self.engine.store.lookup(&key(url)).ok().flatten());
-        held.find(decide::is_good)
+        let mut held = siblings
+            .into_iter()
+            .flat_map(keys)
+            .filter_map(|key| self.engine.store.lookup(&key).ok().flatten());
+        held.find(|held| decide::is_good(held) && held.immutable)
     }
 
     /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.

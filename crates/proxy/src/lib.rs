@@ -16,6 +16,7 @@ mod index;
 mod keep;
 mod limits;
 mod mend;
+mod named;
 mod note;
 mod notice;
 mod pass;

@@ -38,6 +38,8 @@ pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// Earlier states of an address that are compared with a lock.
 pub(crate) const N_GENERATIONS_TRIED: usize = 16;
+/// Copies of indexes that are served unread, and remembered for the files that they may name.
+pub(crate) const N_UNREAD_MAX: usize = 4096;
 /// Parsed indexes held in memory, newest first.
 pub(crate) const N_FACTS_MAX: usize = 512;
 /// Saved headers of one answer.

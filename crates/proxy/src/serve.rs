@@ -37,6 +37,9 @@ impl Session {
         let inner = &self.0;
         inner.notes.specify(number, &want.key.variant);
         let copy = inner.copy(&want).await;
+        if let Copy::Good(loaded) = &copy {
+            inner.note_unread(&want, &loaded.held);
+        }
         if let Some(at) = inner.at.filter(|_| want.kind() != Kind::File) {
             return inner.give_as_of(&ask, &want, copy, at);
         }

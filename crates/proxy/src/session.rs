@@ -10,12 +10,13 @@ use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
-use registry::{Class, Head, Pin};
+use registry::{Class, Ecosystem, Head, Pin};
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::breaker::Breaker;
 use crate::flight::Flight;
+use crate::named::Named;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::refusal::Refusal;
 use crate::upstream::{Chooser, Line};
@@ -138,7 +139,7 @@ impl Session {
     pub async fn answer(&self, url: SafeUrl, request: Request<Outgoing>) -> Response<Outgoing> {
         let (parts, body) = request.into_parts();
         let head = Head { method: &parts.method, url: url.object(), headers: &parts.headers };
-        let (ecosystem, class) = registry::classify(&head);
+        let (ecosystem, class) = self.0.classify(&head).await;
         let number = self.0.open(&parts.method, &url, ecosystem.name());
         self.0.probe(url.object().host());
         match class {
@@ -154,7 +155,8 @@ impl Session {
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
             Class::File(file) => {
-                let want = Want::bytes(url, String::new(), Shape::File(file), &parts.headers, ecosystem);
+                let variant = file.variant.clone();
+                let want = Want::bytes(url, variant, Shape::File(file), &parts.headers, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
             Class::Document { variant, redirects } => {
@@ -235,6 +237,17 @@ impl Inner {
     pub(crate) fn at_ms(&self) -> u64 {
         let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns what a request wants by its address, or by what the locks and the indexes of this session name it.
+    async fn classify(self: &Arc<Self>, head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
+        let (ecosystem, class) = registry::classify(head);
+        if matches!(class, Class::Document { .. })
+            && let Some(Named { ecosystem, file }) = self.file_at(head.url).await
+        {
+            return (ecosystem, Class::File(file));
+        }
+        (ecosystem, class)
     }
 
     fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {

@@ -11,6 +11,7 @@ use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::flight::End;
 use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
+use crate::named::Unread;
 use crate::session::{Inner, lock};
 use crate::upstream::Chooser;
 use crate::want::{Shape, Want, is_as_sent};
@@ -37,7 +38,8 @@ impl Expectation {
 pub(crate) struct Table {
     pub(crate) facts: IndexFacts,
     by_coordinate: HashMap<Coordinate, usize>,
-    by_url: HashMap<ObjectUrl, usize>,
+    /// Nothing where one address has several versions: it does not say which.
+    by_url: HashMap<ObjectUrl, Option<usize>>,
 }
 
 impl Table {
@@ -49,7 +51,11 @@ impl Table {
                 by_coordinate.insert(coordinate.clone(), number);
             }
             if let Some(url) = &vouched.url {
-                by_url.insert(url.clone(), number);
+                let is_same = |other: usize| facts.vouched[other].coordinate == vouched.coordinate;
+                by_url
+                    .entry(url.clone())
+                    .and_modify(|known: &mut Option<usize>| *known = known.filter(|other| is_same(*other)))
+                    .or_insert(Some(number));
             }
         }
         Self { facts, by_coordinate, by_url }
@@ -59,6 +65,7 @@ impl Table {
         let number = self
             .by_url
             .get(url)
+            .and_then(Option::as_ref)
             .or_else(|| coordinate.and_then(|coordinate| self.by_coordinate.get(coordinate)))?;
         Some(&self.facts.vouched[*number])
     }
@@ -91,6 +98,7 @@ pub(crate) struct Vouchers {
     by_package: HashMap<(&'static str, String, String), Vec<Pinned>>,
     by_url: HashMap<ObjectUrl, UrlPin>,
     tables: Mutex<Tables>,
+    pub(crate) unread: Unread,
     /// Copies that were compared with a lock in this session, each with the digest that contradicts it.
     compared: Mutex<HashMap<(ObjectKey, Sha256), Option<String>>>,
 }
@@ -107,6 +115,7 @@ impl Vouchers {
             by_package: HashMap::new(),
             by_url: HashMap::new(),
             tables: Mutex::default(),
+            unread: Unread::default(),
             compared: Mutex::default(),
         };
         for (lock_name, Pin { coordinate, url, digests }) in pins {
@@ -150,6 +159,7 @@ impl Vouchers {
 
     /// Remembers what an index vouches for.
     pub(crate) fn learn(&self, key: ObjectKey, sha256: Sha256, table: Arc<Table>) {
+        self.unread.forget(&key);
         let mut tables = lock(&self.tables);
         if tables.by_key.insert(key.clone(), (sha256, table)).is_none() {
             tables.order.push_back(key);
@@ -178,8 +188,9 @@ impl Vouchers {
 
     /// Returns what a lock says that a file must be.
     pub(crate) fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
-        if let Some(UrlPin { digests, lock_name, .. }) = self.by_url.get(url)
+        if let Some(UrlPin { coordinate: pinned, digests, lock_name }) = self.by_url.get(url)
             && !digests.is_empty()
+            && is_about(pinned.as_ref(), coordinate)
         {
             return Some(Expectation::verified(digests.clone(), lock_name.clone()));
         }
@@ -187,13 +198,14 @@ impl Vouchers {
         Some(Expectation::verified(pinned.digests.clone(), pinned.lock_name.clone()))
     }
 
-    /// Returns which file an address is, where a lock or an index that was read says so.
+    /// Returns which file an address is, where an index that was read or a lock says so. The index first: who updates has
+    /// read it, and who installs from the lock has not.
     pub(crate) fn coordinate(&self, url: &ObjectUrl) -> Option<Coordinate> {
-        if let Some(UrlPin { coordinate: Some(coordinate), .. }) = self.by_url.get(url) {
-            return Some(coordinate.clone());
+        let listed = |(_, table): &(Sha256, Arc<Table>)| table.file(None, url)?.coordinate.clone();
+        if let Some(coordinate) = lock(&self.tables).by_key.values().find_map(listed) {
+            return Some(coordinate);
         }
-        let tables = lock(&self.tables);
-        tables.by_key.values().find_map(|(_, table)| table.file(None, url)?.coordinate.clone())
+        self.by_url.get(url)?.coordinate.clone()
     }
 
     /// Returns the other addresses of a file by what the locks of this project say, and indexes of the same registry.
@@ -212,7 +224,7 @@ impl Vouchers {
         pinned.chain(listed).filter(|url| url != own).collect()
     }
 
-    fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
+    pub(crate) fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
         lock(&self.tables).by_key.get(key).cloned()
     }
 
@@ -224,6 +236,11 @@ impl Vouchers {
             Some(Expectation::verified(digests, key.url.to_string()))
         })
     }
+}
+
+/// Returns whether a pin of an address speaks about the file that is wanted there now: another version may lie there since.
+fn is_about(pinned: Option<&Coordinate>, wanted: Option<&Coordinate>) -> bool {
+    pinned.zip(wanted).is_none_or(|(pinned, wanted)| pinned.covers(wanted))
 }
 
 impl Inner {

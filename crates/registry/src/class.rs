@@ -79,6 +79,8 @@ pub struct FileRequest {
     pub coordinate: Option<Coordinate>,
     /// The document that would vouch for it, to be fetched when nothing else does: `npm ci` asks only for the file.
     pub index: Option<IndexRequest>,
+    /// Which bytes are meant where the address may give others at another time; empty where it names them itself.
+    pub variant: String,
     /// What becomes of a redirect.
     pub redirects: Redirects,
 }

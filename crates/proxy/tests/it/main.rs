@@ -17,6 +17,7 @@ mod guard;
 mod health;
 mod hostile;
 mod mended;
+mod named;
 mod outage;
 mod pins;
 mod questions;

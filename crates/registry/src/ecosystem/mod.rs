@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use model::ObjectUrl;
 
 use crate::class::{Class, Head, IndexRequest};
+use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
 
@@ -49,6 +50,20 @@ pub trait Ecosystem: Sync + Debug {
 
     /// Returns the lock files of this ecosystem; no other ecosystem has one of the same name.
     fn locks(&self) -> &'static [Lock];
+
+    /// Returns whether files of this ecosystem may lie at addresses that say nothing about them, so that only a lock or an
+    /// index knows which file an address gives.
+    fn has_files_anywhere(&self) -> bool {
+        false
+    }
+
+    /// Returns the variant under which a file is kept at such an address, `None` where its coordinate does not tell the bytes.
+    ///
+    /// An ecosystem without such addresses has none.
+    /// Coordinates of other bytes have other variants.
+    fn variant_of(&self, _coordinate: &Coordinate) -> Option<String> {
+        None
+    }
 
     /// Returns in what a new index is worse than the one that is held, if it is.
     ///

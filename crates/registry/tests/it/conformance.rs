@@ -193,6 +193,21 @@ fn the_address_in_an_index_is_the_file_it_vouches_for() {
 }
 
 #[test]
+fn files_that_may_lie_anywhere_are_kept_apart_by_their_coordinates() {
+    let mut n_variants = 0;
+    for Recorded { ecosystem, request, body } in recorded() {
+        let vouched = ecosystem.read_index(&request, &body).unwrap().vouched;
+        let coordinates: BTreeSet<_> = vouched.into_iter().filter_map(|file| file.coordinate).collect();
+        let named = coordinates.iter().filter_map(|coordinate| ecosystem.variant_of(coordinate));
+        let n_named = named.clone().count();
+        assert_eq!(named.collect::<BTreeSet<_>>().len(), n_named, "{}: one variant twice", request.url);
+        assert!(ecosystem.has_files_anywhere() || n_named == 0, "{}", request.url);
+        n_variants += n_named;
+    }
+    assert!(n_variants >= 10, "only {n_variants} variants");
+}
+
+#[test]
 fn an_index_is_never_worse_than_itself_nor_than_nothing() {
     for Recorded { ecosystem, request, body } in recorded() {
         let facts = ecosystem.read_index(&request, &body).unwrap();

@@ -1,5 +1,6 @@
 //! A real Composer, a lock that nobody touched, and GitHub and Packagist failing in every way.
 
+mod elsewhere;
 mod update;
 
 use std::fs;

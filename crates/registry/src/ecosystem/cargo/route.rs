@@ -97,7 +97,12 @@ fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {
         version: version.to_owned(),
         file: None,
     };
-    Class::File(FileRequest { coordinate: Some(coordinate), index, redirects: Redirects::HandedBack })
+    Class::File(FileRequest {
+        coordinate: Some(coordinate),
+        index,
+        variant: String::new(),
+        redirects: Redirects::HandedBack,
+    })
 }
 
 fn index(url: &ObjectUrl, segments: &[Segment<'_>], asker: Asker) -> Option<Class> {

@@ -148,6 +148,14 @@ pub(super) fn coordinate(registry: &str, package: &str, version: String) -> Coor
     }
 }
 
+/// The longest reference that names an archive; a commit has 40 or 64 digits, other systems have numbers and paths.
+const REFERENCE_BYTES_MAX: usize = 200;
+
+/// Returns whether a text can name an archive in records and in the journal.
+pub(super) fn is_reference(text: &str) -> bool {
+    (1..=REFERENCE_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Returns whether a version is a branch, which moves by nature: `dev-main`, `2.x-dev`.
 pub(super) fn is_branch(version: &str) -> bool {
     let version = version.rsplit(' ').next().unwrap_or(version);

@@ -9,6 +9,7 @@ use model::ObjectUrl;
 use serde_json::Value;
 
 use crate::class::{Class, Head, IndexRequest};
+use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
@@ -50,6 +51,18 @@ impl Ecosystem for Composer {
 
     fn locks(&self) -> &'static [Lock] {
         &[Lock { file_name: "composer.lock", read: lock::read }]
+    }
+
+    /// A repository's archives may be on any server, and Satis may write each build of a branch over the one before.
+    fn has_files_anywhere(&self) -> bool {
+        true
+    }
+
+    /// A branch without a commit moves by nature.
+    fn variant_of(&self, coordinate: &Coordinate) -> Option<String> {
+        let Coordinate { name, version: reference, .. } = coordinate;
+        (route::is_name(name) && entry::is_reference(reference) && !entry::is_branch(reference))
+            .then(|| format!("{name} at {reference}"))
     }
 
     /// A branch moves by nature; a tag that moves has other bytes.

@@ -32,6 +32,7 @@ impl Ecosystem for Forge {
             Place::Fixed => Some(Class::File(FileRequest {
                 coordinate: None,
                 index: None,
+                variant: String::new(),
                 redirects: Redirects::Followed,
             })),
             Place::Moving => Some(Class::Document { variant: String::new(), redirects: Redirects::Followed }),

@@ -134,7 +134,7 @@ fn tarball(url: &ObjectUrl, segments: &[Segment<'_>], asked: Asked) -> Option<Fi
     let registry = registry_of(url, &tarball.base);
     let coordinate = tarball.version.map(|version| coordinate(&registry, &tarball.name, &version));
     let index = packument(url, &tarball.base, tarball.name, Form::Abbreviated);
-    Some(FileRequest { coordinate, index, redirects: Redirects::HandedBack })
+    Some(FileRequest { coordinate, index, variant: String::new(), redirects: Redirects::HandedBack })
 }
 
 fn packument_request(head: &Head<'_>, segments: &[Segment<'_>], asked: Asked) -> Option<Class> {

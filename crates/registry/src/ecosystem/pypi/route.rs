@@ -95,6 +95,7 @@ fn file(url: &ObjectUrl, file: &str) -> Option<Class> {
     Some(Class::File(FileRequest {
         coordinate: Some(coordinate(&registry, &project, &version, Some(file))),
         index,
+        variant: String::new(),
         redirects: Redirects::HandedBack,
     }))
 }

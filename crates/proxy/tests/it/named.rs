@@ -1,0 +1,183 @@
+//! Archives at addresses that say nothing: which version lies there, a lock or an index says.
+
+use fakes::{Answer, Fault, tar_gz};
+use model::{Algorithm, Digest, DigestSet, Event, ObjectUrl, Proof, Sha256};
+use registry::{Coordinate, Pin};
+use serde_json::json;
+
+use crate::world::*;
+
+const PACKAGIST: &str = "repo.packagist.org";
+const DOCUMENT: &str = "https://repo.packagist.org/p2/acme/one.json";
+const ARCHIVE: &str = "https://web.example/dist/one.zip";
+const PATH: &str = "/dist/one.zip";
+const ONE: &str = "1111111111111111111111111111111111111111";
+const TWO: &str = "2222222222222222222222222222222222222222";
+
+fn archive(top: &str, text: &str) -> Vec<u8> {
+    tar_gz(top, &[("composer.json", "{}"), ("src/a.php", text)])
+}
+
+fn pin_of(reference: &str, digests: DigestSet) -> Vec<Pin> {
+    let coordinate = Coordinate {
+        ecosystem: "composer",
+        registry: registry::ANY_REGISTRY.to_owned(),
+        name: "acme/one".to_owned(),
+        version: reference.to_owned(),
+        file: None,
+    };
+    vec![Pin { coordinate: Some(coordinate), url: Some(ObjectUrl::parse(ARCHIVE).unwrap()), digests }]
+}
+
+fn locked(reference: &str) -> Vec<Pin> {
+    pin_of(reference, DigestSet::default())
+}
+
+fn sha1(bytes: &[u8]) -> DigestSet {
+    let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
+    Digest::from_bytes(Algorithm::Sha1, digest.as_ref()).unwrap().into()
+}
+
+/// Lets Packagist list versions, each with its reference, all at the one address.
+fn list(world: &World, versions: &[(&str, &str)]) {
+    let entry = |(version, reference): &(&str, &str)| {
+        json!({
+            "version": version,
+            "dist": { "type": "zip", "url": ARCHIVE, "reference": reference, "shasum": "" },
+        })
+    };
+    let versions: Vec<_> = versions.iter().map(entry).collect();
+    let document = json!({ "packages": { "acme/one": versions } }).to_string();
+    world.upstream.put(PACKAGIST, "/p2/acme/one.json", Answer::json(document));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lock_names_by_its_commit_stays_what_it_was() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &first);
+    let held = world.held(ARCHIVE).unwrap();
+    assert_eq!((held.proof, held.immutable, &*held.ecosystem), (Proof::FirstSeen, true, "composer"));
+
+    world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &first).state("");
+    assert_eq!(world.upstream.n_asked(WEB, PATH), 1, "nobody needs to be asked");
+    // The address is free to have another version, and to be anything to whoever has no lock.
+    get(&world.pinned(locked(TWO)), ARCHIVE).await.is(200, &second);
+    get(&world.session(), ARCHIVE).await.is(200, &second);
+    world.upstream.on(WEB, "*", Fault::Status(502));
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &first);
+    get(&world.pinned(locked(TWO)), ARCHIVE).await.is(200, &second);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Changed { .. })), 0);
+}
+
+/// Keeps an archive that a lock names, loses its bytes, and lets the server give `again`.
+async fn lost_and_fetched_again(again: Vec<u8>) -> (World, Got) {
+    let first = archive("one", "<?php");
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    let session = world.pinned(locked(ONE));
+    get(&session, ARCHIVE).await.is(200, &first);
+    finish(&session).await;
+    world.damage(&Sha256::of(&first));
+    world.upstream.put(WEB, PATH, Answer::file(again));
+    let got = get(&world.pinned(locked(ONE)), ARCHIVE).await;
+    (world, got)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_bytes_are_compared_by_what_they_unpack_to() {
+    let repacked = archive("another-top", "<?php");
+    let (world, got) = lost_and_fetched_again(repacked.clone()).await;
+    got.is(200, &repacked);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Repacked { .. })), 1, "a note");
+    assert_eq!(world.n_events(|event| matches!(event, Event::Quarantined { .. })), 0);
+
+    let (world, got) = lost_and_fetched_again(archive("one", "<?php evil")).await;
+    got.is_refused();
+    assert_eq!(world.n_events(|event| matches!(event, Event::Repacked { .. })), 0);
+    assert_eq!(world.n_events(|event| matches!(event, Event::Quarantined { .. })), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_names_it_too_read_or_served_from_the_copy() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    list(&world, &[("1.0.0", ONE)]);
+    let update = async |expected: &[u8]| {
+        let session = world.session();
+        assert_eq!(get(&session, DOCUMENT).await.status, 200);
+        // Composer asks for several at once.
+        let (one, other) = tokio::join!(get(&session, ARCHIVE), get(&session, ARCHIVE));
+        one.is(200, expected);
+        other.is(200, expected);
+    };
+    update(&first).await;
+    world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+    update(&first).await;
+    assert_eq!(world.upstream.n_asked(PACKAGIST, "/p2/acme/one.json"), 1, "the second came from the copy");
+    list(&world, &[("1.0.1", TWO), ("1.0.0", ONE)]);
+    world.pass_time();
+    // One address with two versions says nothing of the bytes: they are what they are now.
+    update(&second).await;
+    list(&world, &[("1.0.1", TWO)]);
+    world.pass_time();
+    update(&second).await;
+    assert_eq!(world.upstream.n_asked(WEB, PATH), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_says_nothing_of_the_version_that_follows_it() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+    list(&world, &[("1.0.1", TWO)]);
+    let session = world.pinned(pin_of(ONE, sha1(&first)));
+    get(&session, ARCHIVE).await.is_refused();
+    assert_eq!(get(&session, DOCUMENT).await.status, 200);
+    get(&session, ARCHIVE).await.is(200, &second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_without_a_commit_moves_on() {
+    let world = World::new();
+    for text in ["<?php", "<?php other"] {
+        let body = archive("one", text);
+        world.upstream.put(WEB, PATH, Answer::file(body.clone()));
+        get(&world.pinned(locked("dev-main")), ARCHIVE).await.is(200, &body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_to_signed_addresses_are_followed_inside() {
+    let body = archive("one", "<?php");
+    let world = World::new();
+    let to = |location: &str| {
+        world.upstream.put(WEB, PATH, Answer::status(302).header("location", location));
+    };
+    to("http://169.254.169.254/latest");
+    assert_eq!(get(&world.pinned(locked(ONE)), ARCHIVE).await.status, 503);
+    to("https://elsewhere.example/signed?token=S3CRET");
+    world.upstream.put("elsewhere.example", "/signed?token=S3CRET", Answer::file(body.clone()));
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &body);
+    to("https://elsewhere.example/signed?token=ANOTHER");
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &body).state("");
+    assert!(!format!("{:?}", world.events()).contains("S3CRET"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_any_name_stands_in() {
+    let body = archive("one", "<?php");
+    let world = World::new();
+    let mirror = "https://elsewhere.example/mirror/one.zip";
+    world.upstream.put("elsewhere.example", "/mirror/one.zip", Answer::file(body.clone()));
+    let both = || {
+        let url = Some(ObjectUrl::parse(mirror).unwrap());
+        [locked(ONE), locked(ONE).into_iter().map(|pin| Pin { url: url.clone(), ..pin }).collect()].concat()
+    };
+    get(&world.pinned(both()), mirror).await.is(200, &body);
+    world.upstream.on("*", "*", Fault::Status(502));
+    get(&world.pinned(both()), ARCHIVE).await.is(200, &body);
+}
