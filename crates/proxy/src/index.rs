@@ -74,7 +74,11 @@ impl Inner {
         let newest = sent.as_ref().unwrap_or(&held);
         if newest.sha256 == model::Sha256::of(&arrived.body) {
             if sent.is_none() {
-                self.vouchers.learn(want.key.clone(), held.sha256, Arc::new(Table::new(arrived.facts)));
+                self.vouchers.learn(
+                    want.key.clone(),
+                    held.sha256,
+                    Arc::new(Table::new(want.ecosystem, arrived.facts)),
+                );
             }
             return self.confirm(want, prior, Source::Upstream);
         }
@@ -98,7 +102,11 @@ impl Inner {
     pub(crate) fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
         match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body) {
             Ok(new) => {
-                self.vouchers.learn(want.key.clone(), new.sha256, Arc::new(Table::new(facts)));
+                self.vouchers.learn(
+                    want.key.clone(),
+                    new.sha256,
+                    Arc::new(Table::new(want.ecosystem, facts)),
+                );
                 End::landed(new, Source::Upstream, Freshness::Fresh)
             }
             Err(reason) => passed(StatusCode::OK, headers, body, &reason.reason()),

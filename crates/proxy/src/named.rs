@@ -1,23 +1,18 @@
-//! Which file lies at an address that says nothing about it: a lock of the project says so, or an index.
+//! What a request wants whose address does not say so: a lock of the project does, an index, or what is held.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use http::{HeaderMap, HeaderValue, Method, header};
 use memchr::memmem;
 use model::{Held, ObjectKey, ObjectUrl};
-use registry::{Ecosystem, FileRequest, IndexRequest, Redirects};
+use registry::{Class, Ecosystem, FileRequest, Head, IndexRequest, Redirects};
 
 use crate::decide;
+use crate::headers;
 use crate::limits::{INDEX_BYTES_MAX, N_UNREAD_MAX};
 use crate::session::{Inner, lock};
 use crate::want::{Shape, Want};
-
-/// A file at such an address.
-#[derive(Debug)]
-pub(crate) struct Named {
-    pub(crate) ecosystem: &'static dyn Ecosystem,
-    pub(crate) file: FileRequest,
-}
 
 /// Copies of indexes that were served without being read, of ecosystems whose files may lie anywhere.
 #[derive(Debug, Default)]
@@ -79,17 +74,42 @@ impl Inner {
         }
     }
 
-    /// Returns the file that a lock or an index names at an address.
-    pub(crate) async fn file_at(self: &Arc<Self>, url: &ObjectUrl) -> Option<Named> {
+    /// Returns what a request wants, and the ecosystem that understands it.
+    pub(crate) async fn classify(self: &Arc<Self>, head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
+        let (ecosystem, class) = registry::classify(head);
+        let named = match class {
+            Class::Document { .. } => self.file_at(head.url).await.or_else(|| self.index_at(head)),
+            Class::Live { .. } if *head.method == Method::POST => self.post_at(head.url).await,
+            _ => None,
+        };
+        named.unwrap_or((ecosystem, class))
+    }
+
+    async fn file_at(self: &Arc<Self>, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
         self.read_unread(url).await;
         let coordinate = self.vouchers.coordinate(url)?;
         let ecosystem = registry::ecosystem(coordinate.ecosystem)?;
         let variant = ecosystem.variant_of(&coordinate)?;
         let redirects = Redirects::Followed;
-        Some(Named {
-            ecosystem,
-            file: FileRequest { coordinate: Some(coordinate), index: None, variant, redirects },
-        })
+        let file = FileRequest { coordinate: Some(coordinate), index: None, variant, redirects };
+        Some((ecosystem, Class::File(file)))
+    }
+
+    /// What was an index when its own client asked is one for everybody: nothing worse may take its place.
+    fn index_at(&self, head: &Head<'_>) -> Option<(&'static dyn Ecosystem, Class)> {
+        let variant = headers::partitioned("", head.headers);
+        let key = ObjectKey { method: model::Method::Get, url: head.url.clone(), variant };
+        let held = self.engine.store.lookup(&key).ok()??;
+        let ecosystem = registry::ecosystem(&held.ecosystem)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(ecosystem.user_agent()?));
+        let class = ecosystem.classify(&Head { headers: &headers, ..*head })?;
+        matches!(&class, Class::Index(index) if index.url == *head.url).then_some((ecosystem, class))
+    }
+
+    async fn post_at(self: &Arc<Self>, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
+        self.read_unread(url).await;
+        self.vouchers.posted(url)
     }
 
     /// Reads the copies that may name an address. To read all of them would cost an update of hundreds of packages more
@@ -106,10 +126,11 @@ impl Inner {
         }
         let (inner, host) = (self.clone(), url.host().to_owned());
         let read = move || {
-            let host = memmem::Finder::new(&host);
+            let name = memmem::Finder::new(&host);
             for (key, copied) in unsearched {
-                let body = inner.engine.store.read_blob(&copied.held.sha256, INDEX_BYTES_MAX);
-                if body.is_ok_and(|body| host.find(&body).is_some()) {
+                let body = || inner.engine.store.read_blob(&copied.held.sha256, INDEX_BYTES_MAX);
+                // What lies on its own host, an index may name without it.
+                if key.url.host() == host || body().is_ok_and(|body| name.find(&body).is_some()) {
                     inner.table(copied.ecosystem, &copied.index, &key, &copied.held);
                 }
             }

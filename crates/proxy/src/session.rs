@@ -10,13 +10,12 @@ use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
-use registry::{Class, Ecosystem, Head, Pin};
+use registry::{Class, Head, Pin};
 use store::Store;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::breaker::Breaker;
 use crate::flight::Flight;
-use crate::named::Named;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::refusal::Refusal;
 use crate::upstream::{Chooser, Line};
@@ -237,17 +236,6 @@ impl Inner {
     pub(crate) fn at_ms(&self) -> u64 {
         let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Returns what a request wants by its address, or by what the locks and the indexes of this session name it.
-    async fn classify(self: &Arc<Self>, head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
-        let (ecosystem, class) = registry::classify(head);
-        if matches!(class, Class::Document { .. })
-            && let Some(Named { ecosystem, file }) = self.file_at(head.url).await
-        {
-            return (ecosystem, Class::File(file));
-        }
-        (ecosystem, class)
     }
 
     fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use model::{Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
-use registry::{Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
+use registry::{Class, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
 
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
@@ -36,6 +36,7 @@ impl Expectation {
 /// What one index vouches for, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Table {
+    ecosystem: &'static dyn Ecosystem,
     pub(crate) facts: IndexFacts,
     by_coordinate: HashMap<Coordinate, usize>,
     /// Nothing where one address has several versions: it does not say which.
@@ -43,7 +44,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(facts: IndexFacts) -> Self {
+    pub(crate) fn new(ecosystem: &'static dyn Ecosystem, facts: IndexFacts) -> Self {
         let mut by_coordinate = HashMap::new();
         let mut by_url = HashMap::new();
         for (number, vouched) in facts.vouched.iter().enumerate() {
@@ -58,7 +59,7 @@ impl Table {
                     .or_insert(Some(number));
             }
         }
-        Self { facts, by_coordinate, by_url }
+        Self { ecosystem, facts, by_coordinate, by_url }
     }
 
     fn file(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&Vouched> {
@@ -224,6 +225,15 @@ impl Vouchers {
         pinned.chain(listed).filter(|url| url != own).collect()
     }
 
+    /// Returns what an index that was read says of an address to which clients post.
+    pub(crate) fn posted(&self, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
+        let tables = lock(&self.tables);
+        tables.by_key.values().find_map(|(_, table)| {
+            let (_, class) = table.facts.posts.iter().find(|(declared, _)| declared == url)?;
+            Some((table.ecosystem, class.clone()))
+        })
+    }
+
     pub(crate) fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
         lock(&self.tables).by_key.get(key).cloned()
     }
@@ -324,7 +334,7 @@ impl Inner {
             return Some(table);
         }
         let body = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;
-        let table = Arc::new(Table::new(ecosystem.read_index(index, &body).ok()?));
+        let table = Arc::new(Table::new(ecosystem, ecosystem.read_index(index, &body).ok()?));
         self.vouchers.learn(key.clone(), held.sha256, table.clone());
         Some(table)
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use model::{Digest, DigestError, DigestSet, ObjectUrl, Timestamp};
 
+use crate::class::Class;
 use crate::coordinate::Coordinate;
 
 /// The largest index that is read: 21 MB is the largest seen, the rest is room to grow.
@@ -24,6 +25,8 @@ pub struct IndexFacts {
     pub modified: Option<String>,
     /// The number of the registry's last change that it knows of.
     pub serial: Option<u64>,
+    /// What is wanted of addresses to which its clients post; their paths alone do not say so.
+    pub posts: Vec<(ObjectUrl, Class)>,
 }
 
 /// One file that an index lists. At least one of `coordinate` and `url` is there.

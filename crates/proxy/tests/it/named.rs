@@ -181,3 +181,70 @@ async fn a_mirror_of_any_name_stands_in() {
     world.upstream.on("*", "*", Fault::Status(502));
     get(&world.pinned(both()), ARCHIVE).await.is(200, &body);
 }
+
+const COMPOSER: [(&str, &str); 1] = [("user-agent", "Composer/2.8.8")];
+
+/// A repository of a company, on a host whose name says nothing, with its own address for advisories.
+fn repository(world: &World, advisories: &str) {
+    let root = json!({
+        "packages": [], "metadata-url": "/p2/%package%.json",
+        "security-advisories": { "metadata": true, "api-url": advisories },
+    });
+    world.upstream.put(WEB, "/packages.json", Answer::json(root.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_what_the_repository_says_is_one() {
+    let api = "https://web.example/our/advisories";
+    let world = World::new();
+    repository(&world, "/our/advisories");
+    let answer = json!({ "advisories": { "acme/one": [] } }).to_string();
+    world.upstream.put(WEB, "/our/advisories", Answer::json(answer.clone()));
+    let audit = async |body: &[u8]| {
+        let session = world.session();
+        assert_eq!(
+            ask(&session, "GET", "https://web.example/packages.json", &COMPOSER, b"").await.status,
+            200
+        );
+        ask(&session, "POST", api, &COMPOSER, body).await
+    };
+    audit(b"packages[]=acme/one").await.is(200, answer.as_bytes());
+    world.upstream.on(WEB, "/our/advisories", Fault::Status(502));
+    let stale = audit(b"packages[]=acme/one").await;
+    assert_eq!((stale.status, stale.header("outlast-state").contains("stale")), (200, true), "{stale:?}");
+    assert_eq!(audit(b"packages[]=acme/two").await.status, 502, "no answer is no all-clear");
+    // Who has not read the repository passes it on.
+    let live = ask(&world.session(), "POST", api, &COMPOSER, b"packages[]=acme/one").await;
+    assert_eq!((live.status, live.header("outlast-state")), (502, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_does_not_speak_for_other_hosts() {
+    let world = World::new();
+    repository(&world, "https://elsewhere.example/charge");
+    world.upstream.put("elsewhere.example", "/charge", Answer::json("{\"advisories\":{}}".to_owned()));
+    let session = world.session();
+    assert_eq!(ask(&session, "GET", "https://web.example/packages.json", &COMPOSER, b"").await.status, 200);
+    let charge = "https://elsewhere.example/charge";
+    assert_eq!(ask(&session, "POST", charge, &COMPOSER, b"one").await.status, 200);
+    world.upstream.on("elsewhere.example", "*", Fault::Status(502));
+    assert_eq!(ask(&session, "POST", charge, &COMPOSER, b"one").await.status, 502, "nothing is remembered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_an_index_to_its_client_is_one_to_everybody() {
+    let url = "https://web.example/p2/acme/one.json";
+    let good = json!({ "packages": { "acme/one": [{ "version": "1.0.0" }] } }).to_string();
+    let world = World::new();
+    world.upstream.put(WEB, "/p2/acme/one.json", Answer::json(good.clone()));
+    ask(&world.session(), "GET", url, &COMPOSER, b"").await.is(200, good.as_bytes());
+    for worse in [good[..good.len() / 2].to_owned(), json!({ "packages": { "acme/one": [] } }).to_string()] {
+        world.pass_time();
+        world.upstream.put(WEB, "/p2/acme/one.json", Answer::json(worse.clone()));
+        get(&world.session(), url).await.is(200, good.as_bytes());
+        // The control: where nothing is known, it is a document like any other.
+        world.upstream.put(WEB, "/p2/acme/other.json", Answer::json(worse.clone()));
+        let other = "https://web.example/p2/acme/other.json";
+        get(&world.session(), other).await.is(200, worse.as_bytes());
+    }
+}

@@ -40,6 +40,14 @@ pub trait Ecosystem: Sync + Debug {
     /// A request that would change something is never anything but live.
     fn classify(&self, head: &Head<'_>) -> Option<Class>;
 
+    /// Returns the `User-Agent` by which requests to an unknown host are told as this ecosystem's, `None` where it plays no
+    /// part.
+    ///
+    /// With it, the path of an index is one at any host.
+    fn user_agent(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads an index: it parses, and it is about what was asked for.
     ///
     /// The body has no content encoding left.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method, header};
+use model::ObjectUrl;
 use registry::{
-    ALL, Class, Ecosystem, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Redirects, ecosystem,
+    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Redirects, ecosystem,
     read_locks,
 };
 
@@ -70,6 +71,22 @@ fn an_ordinary_web_page_is_never_claimed() {
             "{url}"
         );
     }
+}
+
+#[test]
+fn by_its_clients_name_the_path_of_an_index_is_one_at_any_host() {
+    let mut n_told = 0;
+    for Recorded { ecosystem, request, .. } in recorded() {
+        let Some(name) = ecosystem.user_agent() else {
+            continue;
+        };
+        let url = ObjectUrl::parse(&format!("https://example.com{}", request.url.path_and_query())).unwrap();
+        let headers = HeaderMap::from_iter([(header::USER_AGENT, HeaderValue::from_static(name))]);
+        let class = ecosystem.classify(&Head { method: &Method::GET, url: &url, headers: &headers });
+        assert!(matches!(class, Some(Class::Index(index)) if index.url == url), "{url}");
+        n_told += 1;
+    }
+    assert!(n_told > 3, "only {n_told}");
 }
 
 #[test]

@@ -39,6 +39,10 @@ impl Ecosystem for Cargo {
         route::classify(head)
     }
 
+    fn user_agent(&self) -> Option<&'static str> {
+        Some("cargo/1")
+    }
+
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
         index::read(request, body)
     }

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use model::Digest;
+use model::{Digest, ObjectUrl};
 use serde::Deserialize;
 use serde::de::Error as _;
 
 use super::entry::{self, Expanded, Form, ListError};
 use super::registry_of;
 use super::route::{Branches, Document, document_of};
-use crate::class::IndexRequest;
+use crate::class::{Class, IndexRequest};
 use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts};
 use crate::splice::{Items, Members};
 
@@ -61,7 +61,11 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
     let registry = registry_of(&request.url, &base);
     match document {
         Document::Package { name, branches } => package(&registry, &name, branches, body),
-        Document::Root => root(&registry, body),
+        Document::Root => {
+            let mut facts = root(&registry, body)?;
+            facts.posts = posts(&request.url, body);
+            Ok(facts)
+        }
         Document::Addressed(digest) => addressed(&registry, &digest, body),
         Document::Answer(keys) => {
             let answer: Members<'_> = serde_json::from_slice(body).map_err(syntax)?;
@@ -141,6 +145,49 @@ fn root(registry: &str, body: &[u8]) -> Result<IndexFacts, IndexError> {
         return Err(IndexError::OtherSubject { wanted, got: "a package".to_owned() });
     }
     inline(registry, &root)
+}
+
+/// What a root says of the addresses to which Composer posts.
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+struct Posts<'a> {
+    #[serde(borrow)]
+    notify_batch: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    security_advisories: Option<Api<'a>>,
+    #[serde(borrow)]
+    filter: Option<Api<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+struct Api<'a> {
+    #[serde(borrow)]
+    api_url: Option<Cow<'a, str>>,
+}
+
+/// A root whose members have other forms than these declares nothing; Composer would not read it either. Nor does it speak
+/// for the hosts of others.
+fn posts(root: &ObjectUrl, body: &[u8]) -> Vec<(ObjectUrl, Class)> {
+    let posts: Posts<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let api = |api: Option<Api<'_>>| api.and_then(|api| Some(api.api_url?.into_owned()));
+    let declared = [
+        (posts.notify_batch.map(Cow::into_owned), Class::Notice),
+        (api(posts.security_advisories), Class::Question),
+        (api(posts.filter), Class::Question),
+    ];
+    let absolute = |url: &str| Some(root.join(url).ok()?.object().clone());
+    declared
+        .into_iter()
+        .filter_map(|(url, class)| Some((absolute(&url?)?, class)))
+        .filter(|(url, _)| is_kin(root.host(), url.host()))
+        .collect()
+}
+
+/// Returns whether two hosts are one, or one lies below the other: `repo.packagist.org` and `packagist.org`.
+fn is_kin(one: &str, other: &str) -> bool {
+    let is_below = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|rest| rest.ends_with('.'));
+    one == other || is_below(one, other) || is_below(other, one)
 }
 
 /// A file of the first protocol: its name says what its bytes are.

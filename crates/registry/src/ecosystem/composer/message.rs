@@ -4,8 +4,7 @@
 use model::ObjectUrl;
 use serde_json::{Value, json};
 
-use super::route::{self, Document, document_of};
-use crate::path;
+use super::route::{Document, document_of};
 use crate::splice::{Members, Splice, member};
 
 /// Returns the field of a refusal.
@@ -20,12 +19,13 @@ fn warning(message: &str) -> Value {
 /// Returns a repository's root or an answer about advisories with a message. A package's document gets none: there are
 /// hundreds of them in one update, and one line is enough.
 pub(super) fn with_message(url: &ObjectUrl, body: &[u8], message: &str) -> Option<Vec<u8>> {
-    let is_root = document_of(url).is_some_and(|(document, _)| document == Document::Root);
-    if !is_root && !path::segments(url.path()).is_some_and(|segments| route::is_advisories(&segments)) {
-        return None;
-    }
     let text = std::str::from_utf8(body).ok()?.trim();
     let document = Members::read(text)?;
+    let is_root = document_of(url).is_some_and(|(document, _)| document == Document::Root);
+    // Which address has them, a repository says itself.
+    if !is_root && document.get("advisories").is_none() {
+        return None;
+    }
     let mut splice = Splice::of(text);
     match document.get("warnings") {
         Some(list) if list.starts_with('[') => splice.append(list, &[warning(message).to_string()]),

@@ -45,6 +45,10 @@ impl Ecosystem for Composer {
         route::classify(head)
     }
 
+    fn user_agent(&self) -> Option<&'static str> {
+        Some("Composer/2")
+    }
+
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
         index::read(request, body)
     }
