@@ -1,10 +1,13 @@
 //! Addresses: one that is safe to show, and one that names an object.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::digest::Sha256;
 
 /// The longest address that is accepted; the longest seen in real registries has under 1 KB.
 const URL_BYTES_MAX: usize = 8 * 1024;
@@ -39,6 +42,27 @@ const BESIDE_SIGNATURES: [&str; 17] = [
     "rscd", "rsct", "jwt",
 ];
 
+/// Query parameters that are somebody's credentials, as forges and registries document them (read 2026-11): they say who asks,
+/// not what for.
+const CREDENTIALS: [&str; 10] = [
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth_token",
+    "client_secret",
+    "job_token",
+    "passwd",
+    "password",
+    "private_token",
+];
+
+/// A parameter that may be a credential, and may as well be the place in a list: its value stays told apart, and is not shown.
+const HIDDEN: &str = "token";
+
+/// How a hidden value begins; 16 digits of its SHA-256 follow.
+const HIDDEN_PREFIX: &str = "sha256-";
+
 /// Names an object: scheme, host and path in one canonical spelling, without credentials, fragments and signatures.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ObjectUrl(String);
@@ -62,9 +86,11 @@ impl ObjectUrl {
         let _ = url.set_password(None);
         if let Some(query) = url.query() {
             let is_signed = query.split('&').any(|pair| names(pair, &SIGNATURES));
-            let is_kept =
-                |pair: &&str| !is_signed || !names(pair, &SIGNATURES) && !names(pair, &BESIDE_SIGNATURES);
-            let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
+            let is_kept = |pair: &&str| {
+                !names(pair, &CREDENTIALS)
+                    && (!is_signed || !names(pair, &SIGNATURES) && !names(pair, &BESIDE_SIGNATURES))
+            };
+            let kept: Vec<Cow<'_, str>> = query.split('&').filter(is_kept).map(without_token).collect();
             let kept = kept.join("&");
             url.set_query((!kept.is_empty()).then_some(&kept));
         }
@@ -176,6 +202,14 @@ impl SafeUrl {
         &self.whole
     }
 
+    /// Returns whether the address itself says who asks.
+    pub fn has_credentials(&self) -> bool {
+        let Ok(url) = Url::parse(&self.whole) else { return false };
+        let is_named =
+            |query: &str| query.split('&').any(|pair| names(pair, &CREDENTIALS) || token(pair).is_some());
+        !url.username().is_empty() || url.password().is_some() || url.query().is_some_and(is_named)
+    }
+
     /// Returns the name of the object at this address.
     pub const fn object(&self) -> &ObjectUrl {
         &self.shown
@@ -225,6 +259,21 @@ fn names(pair: &str, parameters: &[&str]) -> bool {
     parameters.iter().any(|parameter| name.eq_ignore_ascii_case(parameter))
 }
 
+fn token(pair: &str) -> Option<(&str, &str)> {
+    pair.split_once('=').filter(|(name, value)| name.eq_ignore_ascii_case(HIDDEN) && !value.is_empty())
+}
+
+/// Hides the value of a token; one that is hidden already stays what it is.
+fn without_token(pair: &str) -> Cow<'_, str> {
+    let Some((name, value)) = token(pair) else { return pair.into() };
+    let is_hidden = |hex: &str| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if value.strip_prefix(HIDDEN_PREFIX).is_some_and(is_hidden) {
+        return pair.into();
+    }
+    let digest = Sha256::of(value.as_bytes()).to_string();
+    format!("{name}={HIDDEN_PREFIX}{}", &digest[..16]).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +291,14 @@ mod tests {
         check("https://blob.example/f?sv=1&se=2026&sig=x&v=2", "https://blob.example/f?v=2");
         check("https://example.com/search?se=1&sp=2", "https://example.com/search?se=1&sp=2");
         check("https://example.com/a/../b", "https://example.com/b");
+        check("https://example.com/f?private_token=x&v=2&Access_Token=y", "https://example.com/f?v=2");
+        let hidden = "https://example.com/f?page=2&token=sha256-688787d8ff144c50";
+        check(
+            "https://example.com/f?page=2&token=x",
+            hidden.replace("688787d8ff144c50", "2d711642b726b044").as_str(),
+        );
+        check(hidden, hidden);
+        check("https://example.com/f?token=&tokens=a", "https://example.com/f?token=&tokens=a");
     }
 
     #[test]
@@ -255,6 +312,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_sent_but_never_shown() {
+        let has = |text: &str| SafeUrl::parse(text).unwrap().has_credentials();
+        for text in ["https://me@a.example/", "https://a.example/?token=x", "https://a.example/?job_token=x"]
+        {
+            assert!(has(text), "{text}");
+        }
+        assert!(!has("https://a.example/?sig=x&token=") && !has("https://a.example/"));
         let url = SafeUrl::parse("https://me:hunter2@example.com/f?sig=abc&x=1").unwrap();
         assert!(url.expose().contains("hunter2") && url.expose().contains("sig=abc"));
         assert_eq!(format!("{url} {url:?}"), "https://example.com/f?x=1 https://example.com/f?x=1");

@@ -143,7 +143,7 @@ impl Inner {
             variants.map(move |variant| ObjectKey {
                 method: want.key.method,
                 url: url.clone(),
-                variant: headers::partitioned(variant, &want.headers),
+                variant: headers::partitioned(variant, &want.headers, &want.url),
             })
         };
         let siblings = self.vouchers.siblings(&coordinate, want.url.object());

@@ -1,7 +1,7 @@
 //! Which headers travel in which direction.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use model::SavedHeader;
+use model::{SafeUrl, SavedHeader};
 
 use crate::limits::HEADER_BYTES_MAX;
 
@@ -63,8 +63,8 @@ const SAVED: [&str; 13] = [
 /// everybody gets, and only for somebody with credentials.
 ///
 /// Whose they are does not matter: a rotated token must not lose the copy.
-pub(crate) fn partitioned(variant: &str, client: &HeaderMap) -> String {
-    let has_credentials = CREDENTIALS.iter().any(|name| client.contains_key(name));
+pub(crate) fn partitioned(variant: &str, client: &HeaderMap, url: &SafeUrl) -> String {
+    let has_credentials = url.has_credentials() || CREDENTIALS.iter().any(|name| client.contains_key(name));
     match (has_credentials, variant.is_empty()) {
         (false, _) => variant.to_owned(),
         (true, true) => WITH_CREDENTIALS.to_owned(),

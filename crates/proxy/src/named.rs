@@ -97,7 +97,7 @@ impl Inner {
 
     /// What was an index when its own client asked is one for everybody: nothing worse may take its place.
     fn index_at(&self, head: &Head<'_>) -> Option<(&'static dyn Ecosystem, Class)> {
-        let variant = headers::partitioned("", head.headers);
+        let variant = headers::partitioned("", head.headers, &head.url.clone().into());
         let key = ObjectKey { method: model::Method::Get, url: head.url.clone(), variant };
         let held = self.engine.store.lookup(&key).ok()??;
         let ecosystem = registry::ecosystem(&held.ecosystem)?;

@@ -92,7 +92,7 @@ impl Session {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
-        let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client);
+        let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client, &url);
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
         if let Some(at) = inner.at {

@@ -92,7 +92,7 @@ impl Want {
         }
         // Read whole before it is believed, so it may as well come compressed.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let variant = headers::partitioned(&request.variant, client);
+        let variant = headers::partitioned(&request.variant, client, &url);
         let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
         Self { key, url, headers, chooser, ecosystem, shape: Shape::Index(request) }
     }
@@ -107,7 +107,7 @@ impl Want {
     ) -> Self {
         let mut headers = headers::for_whole(client);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let variant = headers::partitioned(&variant, client);
+        let variant = headers::partitioned(&variant, client, &url);
         let key = ObjectKey { method: Method::Get, url: url.object().clone(), variant };
         Self { key, url, headers, chooser: Chooser::Command, ecosystem, shape }
     }

@@ -42,6 +42,9 @@ async fn credentials_reach_the_upstream_and_never_the_disk() {
         }
         let signed = format!("https://{WEB}{path}?x=1&X-Amz-Signature={SECRET}&X-Amz-Expires=60");
         ask(&session, "GET", &signed, &headers, b"").await;
+        for name in ["token", "private_token", "job_token", "api_key", "password"] {
+            ask(&session, "GET", &format!("https://{WEB}{path}?{name}={SECRET}&x=1"), &[], b"").await;
+        }
     }
     assert!(world.upstream.log().iter().any(|seen| seen.headers["authorization"] == bearer.as_str()));
     let drill = world.drill("all");
@@ -143,4 +146,22 @@ async fn what_any_credential_fetched_is_for_nobody_without() {
             .await
             .is(200, b"private");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_the_query_is_a_credential() {
+    let world = World::new();
+    world.upstream.put(WEB, "/private?private_token=one", text("the secret plan"));
+    world.upstream.put(WEB, "/private?page=1&token=one", text("the first page"));
+    world.upstream.put(WEB, "/private?page=1&token=two", text("the second page"));
+    let session = world.session();
+    let url = |query: &str| format!("https://{WEB}/private{query}");
+    get(&session, &url("?private_token=one")).await.is(200, b"the secret plan");
+    get(&session, &url("?page=1&token=one")).await.is(200, b"the first page");
+    get(&session, &url("?page=1&token=two")).await.is(200, b"the second page");
+    let drill = world.drill("all");
+    get(&drill, &url("?private_token=another")).await.is(200, b"the secret plan");
+    assert_eq!(get(&drill, &url("")).await.status, 503, "not for somebody without one");
+    get(&drill, &url("?page=1&token=two")).await.is(200, b"the second page");
+    assert_eq!(get(&drill, &url("?page=1&token=three")).await.status, 503, "it may be any page");
 }
