@@ -160,7 +160,7 @@ impl Inner {
             }
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
-                let reason = "it did not begin to answer within a second";
+                let reason = "it gave no usable answer within a second";
                 self.note_outcome(&attempt, Outcome::Hung, reason);
                 self.note_stale(&host, reason);
                 // The next one who asks must not join what hangs.

@@ -101,7 +101,7 @@ impl Connector {
         let handshake = TlsConnector::from(config).connect(name, tcp);
         match tokio::time::timeout(2 * CONNECT_TIMEOUT, handshake).await {
             Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(TokioIo::new(tls)))),
-            Ok(Err(source)) => Err(FetchError::Tls { host, source }),
+            Ok(Err(source)) => Err(FetchError::Tls { host, source: in_words(source) }),
             Err(_) => Err(FetchError::Timeout { host, after: 2 * CONNECT_TIMEOUT }),
         }
     }
@@ -159,6 +159,30 @@ fn is_never_shared(address: IpAddr) -> bool {
             v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || v6 == METADATA_V6
         }
     }
+}
+
+/// Says what a person can do something about in words; the library's own are for whoever writes it.
+fn in_words(error: io::Error) -> io::Error {
+    use rustls::{CertificateError, Error};
+    let words = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(Error::InvalidCertificate(certificate)) => match certificate {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet; is the clock right?"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name"
+            }
+            CertificateError::UnknownIssuer => {
+                "its certificate is from an authority that is not trusted here"
+            }
+            _ => return error,
+        },
+        _ => return error,
+    };
+    io::Error::new(error.kind(), words)
 }
 
 async fn look_up(host: &str, target: &str) -> Result<Vec<SocketAddr>, FetchError> {

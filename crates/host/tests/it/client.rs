@@ -1,7 +1,7 @@
 //! Where the client connects, whom it trusts, and where it must not be led.
 
 use bytes::Bytes;
-use fakes::{Answer, Upstream};
+use fakes::{Answer, Fault, Upstream};
 use host::http::{Client, FetchError, HeaderMap, Method, Roots, Settings};
 use http_body_util::BodyExt as _;
 use model::{ObjectUrl, SafeUrl};
@@ -85,4 +85,22 @@ async fn what_is_not_there_is_told_apart() {
     let closed = client(vec![place("closed.example", "127.0.0.1:1")], &[], Roots::empty());
     let error = closed.send_for_command(get("https://closed.example/")).await.expect_err("refused");
     assert!(matches!(error, FetchError::Connect { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said_in_words() {
+    let upstream = Upstream::start().await;
+    let tls = upstream.tls_address().to_string();
+    let said = async |fault: Fault, words: &str| {
+        upstream.on("files.example", "*", fault);
+        let client = client(vec![place("files.example", &tls)], &[], roots(&upstream));
+        let error = client.send_for_command(get("https://files.example/a")).await.expect_err("no trust");
+        let FetchError::Tls { source, .. } = error else { panic!("{error}") };
+        assert_eq!(source.to_string(), words);
+        upstream.clear_faults();
+    };
+    said(Fault::ExpiredCertificate, "its certificate has expired").await;
+    said(Fault::WrongHostCertificate, "its certificate is for another name").await;
+    let foreign = "its certificate is from an authority that is not trusted here";
+    said(Fault::ForeignCertificate, foreign).await;
 }
