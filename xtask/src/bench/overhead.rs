@@ -1,5 +1,6 @@
 //! What recording costs, and what a warm store saves, against a registry on loopback with latency.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,34 +13,81 @@ use super::{Bench, Table, cell, folder, ratio, text, time};
 use crate::step::{cargo, run, target};
 
 const N_ROUNDS: usize = 15;
-const N_PACKAGES: [&str; 2] = ["120", "400"];
 const LATENCY_MS: &str = "20";
 
 pub(super) const BENCH: Bench = Bench {
     name: "overhead",
-    method: "`npm ci` of 120 and of 400 packages of 40 kB from a registry on loopback that answers after 20 ms, with \
-        an empty client cache: directly, through `outlast exec` with an empty store (a recorded build), and through \
-        `outlast exec` with a warm store; wall time of the whole command in milliseconds, 15 interleaved rounds after \
-        one that is not counted, each in new folders. The registry shares the cores. A ratio is the median of the \
-        rounds' own ratios, with its quartiles.",
+    method: "`npm ci` of 120 and of 400 packages, which does nothing but fetch and unpack, and `cargo build` of 60 crates \
+        without dependencies of their own: each package with a file of 40 kB, from registries on loopback that answer \
+        after 20 ms, with empty client caches: directly, through `outlast exec` with an empty store (a recorded build), \
+        and through `outlast exec` with a warm store; wall time of the whole command in milliseconds, 15 interleaved \
+        rounds after one that is not counted, each in new folders. The registries share the cores. A ratio is the median \
+        of the rounds' own ratios, with its quartiles.",
     measure,
 };
 
+/// What is built, and how a direct run is told of the registry's CA.
+struct Work {
+    kind: &'static str,
+    n_packages: &'static str,
+    command: &'static [&'static str],
+    files: &'static [&'static str],
+    hosts: &'static [&'static str],
+    /// One that leaves the client's own roots in use, as a public registry's certificate does: a client that is given
+    /// nothing but one CA need not read them, and its connections cost less than anybody's.
+    ca_variable: &'static str,
+    trust: Trust,
+}
+
+/// What the file holds.
+enum Trust {
+    /// The CA: the client adds it to its own.
+    Added,
+    /// All roots of this machine, and the CA.
+    Whole,
+}
+
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+const NPM_CI: &[&str] = &["npm", "ci", "--no-audit", "--no-fund"];
+const NPM: Work = Work {
+    kind: "npm",
+    n_packages: "120",
+    command: NPM_CI,
+    files: &["package.json", "package-lock.json"],
+    hosts: &["registry.npmjs.org"],
+    ca_variable: "NODE_EXTRA_CA_CERTS",
+    trust: Trust::Added,
+};
+const WORKS: [Work; 3] = [
+    NPM,
+    Work { n_packages: "400", ..NPM },
+    Work {
+        kind: "cargo",
+        n_packages: "60",
+        command: &["cargo", "build", "--quiet"],
+        files: &["Cargo.toml", "Cargo.lock", "src/lib.rs"],
+        hosts: &["index.crates.io", "static.crates.io"],
+        ca_variable: "CARGO_HTTP_CAINFO",
+        trust: Trust::Whole,
+    },
+];
+
 fn measure() -> Result<Table> {
     let mut rows = Vec::new();
-    for n_packages in N_PACKAGES {
-        let [direct, cold, warm] = rounds(n_packages)?;
-        for (what, own) in [("directly", &direct), ("recorded, cold store", &cold), ("warm store", &warm)] {
-            rows.push(vec![n_packages.to_owned(), what.to_owned(), cell(own), ratio(own, &direct)]);
+    for work in &WORKS {
+        let [direct, cold, warm] = rounds(work)?;
+        for (how, own) in [("directly", &direct), ("recorded, cold store", &cold), ("warm store", &warm)] {
+            let what = format!("`{} {}`, {}", work.command[0], work.command[1], work.n_packages);
+            rows.push(vec![what, how.to_owned(), cell(own), ratio(own, &direct)]);
         }
     }
-    Ok(Table { head: &["packages", "`npm ci`", "ms (quartiles)", "÷ direct (quartiles)"], rows })
+    Ok(Table { head: &["command, packages", "how", "ms (quartiles)", "÷ direct (quartiles)"], rows })
 }
 
 /// Returns direct runs, runs that are recorded into an empty store, and runs with a warm one.
-fn rounds(n_packages: &str) -> Result<[Vec<Duration>; 3]> {
+fn rounds(work: &'static Work) -> Result<[Vec<Duration>; 3]> {
     let place = folder()?;
-    let registry = Registry::start(place.path(), n_packages)?;
+    let registry = Registry::start(place.path(), work)?;
     let mut all: [Vec<Duration>; 3] = Default::default();
     for round in 0..=N_ROUNDS {
         // Nothing is removed in between: file systems search long for an inode after many were freed.
@@ -58,60 +106,82 @@ fn rounds(n_packages: &str) -> Result<[Vec<Duration>; 3]> {
 
 /// A registry that runs as long as this does.
 struct Registry {
+    work: &'static Work,
     child: Child,
     project: PathBuf,
     address: String,
     proxy: String,
     ca: String,
+    /// What direct runs trust.
+    trusted: PathBuf,
 }
 
 impl Registry {
-    fn start(place: &Path, n_packages: &str) -> Result<Self> {
+    fn start(place: &Path, work: &'static Work) -> Result<Self> {
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "fakes", "--example", "registry"]))?;
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "outlast"]))?;
         let project = place.join("project");
         fs::create_dir(&project)?;
         let mut command = Command::new(target().join("release/examples/registry"));
-        command.arg(&project).args([n_packages, LATENCY_MS]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(&project).args([work.kind, work.n_packages, LATENCY_MS]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the registry cannot be started")?;
         let mut lines = BufReader::new(child.stdout.take().context("no pipe from the registry")?).lines();
         let mut line = || lines.next().context("the registry said too little")?.map_err(anyhow::Error::from);
         let (address, proxy, ca) = (line()?, line()?, line()?);
-        Ok(Self { child, project, address, proxy, ca })
+        let mut roots = match work.trust {
+            Trust::Added => Vec::new(),
+            Trust::Whole => {
+                fs::read(SYSTEM_ROOTS).with_context(|| format!("{SYSTEM_ROOTS} cannot be read"))?
+            }
+        };
+        roots.extend(fs::read(&ca)?);
+        let trusted = place.join("trusted.pem");
+        fs::write(&trusted, roots)?;
+        Ok(Self { work, child, project, address, proxy, ca, trusted })
     }
 
     /// A copy of the project, and a command in it with an empty HOME.
     fn command(&self, program: &Path, copy: &Path) -> Result<Command> {
-        fs::create_dir(copy)?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(self.project.join(file), copy.join(file))?;
+        for file in self.work.files {
+            let to = copy.join(file);
+            fs::create_dir_all(to.parent().unwrap_or(copy))?;
+            fs::copy(self.project.join(file), to)?;
         }
         let home = copy.join("home");
         fs::create_dir(&home)?;
         let mut command = Command::new(program);
-        command.current_dir(copy).env_clear().env("HOME", home);
-        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.current_dir(copy).env_clear().env("HOME", home).env("PATH", path()?);
         Ok(command)
     }
 
     fn directly(&self, copy: &Path) -> Result<Command> {
-        let mut command = self.command(Path::new("npm"), copy)?;
-        command.args(["ci", "--no-audit", "--no-fund"]).env("HTTPS_PROXY", &self.proxy);
-        command.env("npm_config_cafile", &self.ca);
+        let mut command = self.command(Path::new(self.work.command[0]), copy)?;
+        command.args(&self.work.command[1..]).env("HTTPS_PROXY", &self.proxy);
+        command.env(self.work.ca_variable, &self.trusted);
         Ok(command)
     }
 
     fn through(&self, own: &Path, copy: &Path) -> Result<Command> {
         fs::create_dir_all(own)?;
         let (address, ca) = (&self.address, &self.ca);
-        let upstream = format!(
-            "[[upstream]]\nhost = \"registry.npmjs.org\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n"
-        );
-        fs::write(own.join("outlast.toml"), upstream)?;
+        let place = |host: &&str| {
+            format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n")
+        };
+        let upstreams: String = self.work.hosts.iter().map(place).collect();
+        fs::write(own.join("outlast.toml"), upstreams)?;
         let mut command = self.command(&target().join("release/outlast"), copy)?;
-        command.args(["exec", "-q", "--home", text(own)?, "--", "npm", "ci", "--no-audit", "--no-fund"]);
+        command.args(["exec", "-q", "--home", text(own)?, "--"]).args(self.work.command);
         Ok(command)
     }
+}
+
+/// Returns the search path with the toolchain before rustup's own programs, which look for it below HOME.
+fn path() -> Result<OsString> {
+    let cargo = std::env::var_os("CARGO").map(PathBuf::from);
+    let toolchain = cargo.iter().filter_map(|cargo| cargo.parent()).map(Path::to_owned);
+    let system = std::env::var_os("PATH").unwrap_or_default();
+    Ok(std::env::join_paths(toolchain.chain(std::env::split_paths(&system)))?)
 }
 
 impl Drop for Registry {
