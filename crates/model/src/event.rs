@@ -161,7 +161,7 @@ pub enum Event {
         /// Why, in words for a person.
         reason: String,
     },
-    /// An upstream that was down answers again.
+    /// An upstream that was down, or whose copies were served in its place, answers again.
     Up {
         /// The host.
         host: String,
@@ -174,7 +174,10 @@ pub enum Event {
     Stale {
         /// The host.
         host: String,
-        /// The first failure.
+        /// What of it is meant; empty in entries of before 2026-11-25.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        what: String,
+        /// The first failure, by this run or an earlier one.
         since: Timestamp,
         /// Why, in words for a person.
         reason: String,
@@ -244,8 +247,10 @@ impl Event {
             | Self::Republished { key, .. }
             | Self::Unpacked { key, .. }
             | Self::Repacked { key, .. } => key.to_string(),
-            Self::Down { host, what, .. } | Self::Up { host, what, .. } => format!("host {host} {what}"),
-            Self::Stale { host, .. } => format!("host {host}"),
+            Self::Stale { host, what, .. } if what.is_empty() => format!("host {host}"),
+            Self::Down { host, what, .. } | Self::Up { host, what, .. } | Self::Stale { host, what, .. } => {
+                format!("host {host} {what}")
+            }
             Self::Ran { .. } => "runs".to_owned(),
             Self::Drilled { .. } => "drills".to_owned(),
         }

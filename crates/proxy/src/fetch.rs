@@ -151,7 +151,7 @@ impl Inner {
                 End::Failed { refusal: Arc::new(refusal), sha256 }
             }
             Prior::Good(held) => {
-                self.note_stale_by(host, want.host(), reason);
+                self.note_stale_by(host, &want.key, want.lane(), reason);
                 let freshness = decide::standing(&held, Freshness::Stale);
                 End::landed(*held, Source::Copy, freshness)
             }
@@ -196,6 +196,7 @@ impl Inner {
 
     fn gone(&self, want: &Want, prior: Prior, status: StatusCode) -> End {
         let since = self.engine.clock.now();
+        self.note_recovery(&want.key, want.lane());
         if prior.known().is_some_and(|held| held.gone_since.is_none()) {
             self.journal(want.host(), Event::Gone { key: want.key.clone(), status: status.as_u16(), since });
         }
@@ -278,7 +279,11 @@ struct Landing {
 
 impl Landing {
     async fn fly(mut self, want: Arc<Want>, prior: Prior) {
-        self.end = Some(self.inner.fetch(&want, prior, &self.flight).await);
+        let end = self.inner.fetch(&want, prior, &self.flight).await;
+        if matches!(end, End::Landed { freshness: Freshness::Fresh, .. }) {
+            self.inner.note_recovery(&want.key, want.lane());
+        }
+        self.end = Some(end);
     }
 }
 

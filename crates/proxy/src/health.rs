@@ -4,35 +4,76 @@ use std::time::Duration;
 
 use host::http::FetchError;
 use http::{HeaderMap, StatusCode, header};
-use model::{Event, Timestamp};
+use model::{Event, ObjectKey, Timestamp};
 
 use crate::breaker::{Attempt, Change, Gate, Lane, Outcome};
 use crate::decide;
+use crate::outage::Stale;
 use crate::session::{Inner, lock};
 
 /// How long after its end a breaker's finding is worth a probe rather than an ordinary request.
 const FORGOTTEN_AFTER_S: i64 = 30;
 
 impl Inner {
-    /// Takes over which upstreams an earlier process found down. What a drill plays is nobody's finding.
-    pub(crate) fn restore_breaker(&self) {
-        let down = match self.engine.store.down() {
-            Ok(down) => down,
+    /// Takes over which upstreams earlier processes found down, and since when. What a drill plays is nobody's finding.
+    pub(crate) fn restore_health(&self) {
+        let outages = match self.engine.store.outages() {
+            Ok(outages) => outages,
             Err(error) => return tracing::warn!("which upstreams were down is not known: {error}"),
         };
-        let (now, elapsed) = (self.engine.clock.now(), self.engine.clock.elapsed());
-        let mut breaker = lock(&self.breaker);
-        for entry in down {
-            let Event::Down { host, what, until, .. } = entry.event else { continue };
-            if let Some(lane) = Lane::of(&what).filter(|_| self.line.fault(&host).is_none()) {
-                // What was down an hour ago says nothing about now.
-                let left = until.duration_since(now).as_secs();
-                if left > -FORGOTTEN_AFTER_S {
-                    let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
-                    breaker.restore(host, lane, elapsed, left);
+        for entry in outages {
+            match entry.event {
+                Event::Down { host, what, since, until, .. } if self.line.fault(&host).is_none() => {
+                    let Some(lane) = Lane::of(&what) else { continue };
+                    lock(&self.outages).restore(&host, lane, since);
+                    self.restore_breaker(host, lane, until);
                 }
+                Event::Stale { host, what, since, .. } if self.line.fault(&host).is_none() => {
+                    let Some(lane) = Lane::of(&what) else { continue };
+                    lock(&self.outages).restore(&host, lane, since);
+                }
+                _ => {}
             }
         }
+    }
+
+    fn restore_breaker(&self, host: String, lane: Lane, until: Timestamp) {
+        // What was down an hour ago says nothing about now.
+        let left = until.duration_since(self.engine.clock.now()).as_secs();
+        if left > -FORGOTTEN_AFTER_S {
+            let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+            lock(&self.breaker).restore(host, lane, self.engine.clock.elapsed(), left);
+        }
+    }
+
+    /// Notes that a copy is served because its host cannot be asked; once for each host, lane and session in the journal.
+    pub(crate) fn note_stale(&self, key: &ObjectKey, lane: Lane, reason: &str) {
+        self.note_stale_by(key.url.host(), key, lane, reason);
+    }
+
+    /// Notes that a copy is served because of another host, to which its own redirects.
+    pub(crate) fn note_stale_by(&self, blamed: &str, key: &ObjectKey, lane: Lane, reason: &str) {
+        let new = lock(&self.outages).meet(key, lane, self.engine.clock.now(), reason);
+        let Some(Stale { since, reason }) = new else { return };
+        let (host, what) = (key.url.host().to_owned(), lane.name().to_owned());
+        self.journal(blamed, Event::Stale { host, what, since, reason });
+    }
+
+    /// Returns since when copies of a host are served in its place, and why.
+    pub(crate) fn stale(&self, host: &str) -> Option<Stale> {
+        lock(&self.outages).of(host)
+    }
+
+    /// Notes that an upstream gave something that could be taken: its outage may be over.
+    pub(crate) fn note_recovery(&self, key: &ObjectKey, lane: Lane) {
+        if lock(&self.outages).recover(key, lane) {
+            self.note_up(key.url.host(), lane);
+        }
+    }
+
+    fn note_up(&self, host: &str, lane: Lane) {
+        let (what, at) = (lane.name().to_owned(), self.engine.clock.now());
+        self.journal(host, Event::Up { host: host.to_owned(), what, at });
     }
 
     /// Begins a request to an upstream.
@@ -61,17 +102,24 @@ impl Inner {
         if outcome != Outcome::Answered {
             self.notes.detected(&attempt.host, self.at_ms());
         }
-        let (host, what) = (attempt.host.clone(), attempt.lane.name().to_owned());
-        let now = self.engine.clock.now();
-        let event = match change {
-            Change::None => return,
-            Change::Closed => Event::Up { host, what, at: now },
-            Change::Opened(left) => {
-                let until = now.checked_add(left).unwrap_or(Timestamp::MAX);
-                Event::Down { host, what, since: now, until, reason: reason.to_owned() }
+        let Attempt { host, lane, .. } = attempt;
+        match change {
+            Change::None => {}
+            Change::Closed => {
+                lock(&self.outages).end(host, *lane);
+                self.note_up(host, *lane);
             }
-        };
-        self.journal(&attempt.host, event);
+            Change::Opened(left) => {
+                let now = self.engine.clock.now();
+                lock(&self.outages).restore(host, *lane, now);
+                let until = now.checked_add(left).unwrap_or(Timestamp::MAX);
+                let (host, what) = (host.clone(), lane.name().to_owned());
+                self.journal(
+                    &attempt.host,
+                    Event::Down { host, what, since: now, until, reason: reason.to_owned() },
+                );
+            }
+        }
     }
 
     /// Notes what a status says about the upstream.

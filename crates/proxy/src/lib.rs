@@ -19,6 +19,7 @@ mod mend;
 mod named;
 mod note;
 mod notice;
+mod outage;
 mod pass;
 mod range;
 mod redirect;

@@ -13,7 +13,7 @@ use model::{Freshness, Held, ObjectKey, SafeUrl, Sha256, Source};
 use registry::Ecosystem;
 
 use crate::breaker::{Lane, Outcome};
-use crate::decide::Kind;
+use crate::decide::{self, Kind};
 use crate::fetch::{not_stored, read, said};
 use crate::headers;
 use crate::keep::NotKept;
@@ -48,6 +48,9 @@ impl Session {
         match inner.bounded(&host, question).await {
             Ok(reply) if !reply.is_played => {
                 inner.note_outcome(&attempt, Outcome::Answered, "");
+                if !decide::is_trouble(reply.status) {
+                    inner.note_recovery(&ObjectKey::get(url.object().clone()), Lane::Questions);
+                }
                 let (status, headers) = (reply.status, headers::end_to_end(&reply.headers));
                 let counted = Counted {
                     body: reply.body,
@@ -101,6 +104,7 @@ impl Session {
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) => {
+                inner.note_recovery(&key, Lane::Questions);
                 inner.end(number, object(&held, held.status, Source::Upstream, Freshness::Fresh));
                 return answer(status, headers::from_saved(&saved), host::http::whole(bytes));
             }
@@ -236,7 +240,9 @@ impl Inner {
         };
         match self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX) {
             Ok(bytes) => {
-                self.note_stale(url.object().host(), trouble);
+                if self.at.is_none() {
+                    self.note_stale(key, Lane::Questions, trouble);
+                }
                 self.end(number, object(&held, held.status, Source::Copy, Freshness::Stale));
                 let mut headers = headers::from_saved(&held.headers);
                 self.add_state(&mut headers, &held, Freshness::Stale, url.object().host());

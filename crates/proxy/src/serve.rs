@@ -52,7 +52,7 @@ impl Session {
             First::Serve(freshness) => match copy {
                 Copy::Good(loaded) => {
                     if freshness == Freshness::Stale {
-                        inner.note_stale(want.host(), "it was found down a moment ago");
+                        inner.note_stale(&want.key, want.lane(), "it was found down a moment ago");
                     }
                     inner.give_copy(&ask, *loaded, Source::Copy, freshness)
                 }
@@ -140,7 +140,7 @@ impl Inner {
             let (refusal, sha256) = lost.refusal("its host was cut");
             return self.missing(ask.number, &refusal, sha256);
         }
-        let attempt = self.attempt(&host, want.lane());
+        let (attempt, lane) = (self.attempt(&host, want.lane()), want.lane());
         let (want, prior) = (Arc::new(want), copy.prior());
         let mut flight = self.join(want.clone(), prior.clone());
         let Copy::Good(loaded) = copy else {
@@ -155,14 +155,14 @@ impl Inner {
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
             Ok(Ready::End(End::GivenUp)) => {
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);
-                self.note_stale(&host, "the transfer was given up");
+                self.note_stale(&want.key, lane, "the transfer was given up");
                 self.give_copy(ask, *loaded, Source::Copy, freshness)
             }
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
                 let reason = "it gave no usable answer within a second";
                 self.note_outcome(&attempt, Outcome::Hung, reason);
-                self.note_stale(&host, reason);
+                self.note_stale(&want.key, lane, reason);
                 // The next one who asks must not join what hangs.
                 self.leave(&flight);
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);

@@ -1,6 +1,5 @@
 //! One run's conversation with the world: what it asks, what it gets, and what is written down.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +16,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use crate::breaker::Breaker;
 use crate::flight::Flight;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
+use crate::outage::Outages;
 use crate::refusal::Refusal;
 use crate::upstream::{Chooser, Line};
 use crate::vouch::Vouchers;
@@ -78,13 +78,6 @@ pub struct Findings {
 #[derive(Debug, Clone)]
 pub struct Session(pub(crate) Arc<Inner>);
 
-/// Since when copies of a host are served in its place, and why.
-#[derive(Debug, Clone)]
-pub(crate) struct Stale {
-    pub(crate) since: Timestamp,
-    pub(crate) reason: String,
-}
-
 /// Transfers under way, apart by who chose to ask: what Outlast may not ask, the command may.
 type Flights = HashMap<(ObjectKey, Chooser), (Arc<Flight>, AbortHandle)>;
 
@@ -100,7 +93,7 @@ pub(crate) struct Inner {
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
     pub(crate) breaker: Mutex<Breaker>,
-    stale: Mutex<HashMap<String, Stale>>,
+    pub(crate) outages: Mutex<Outages>,
     /// Blobs that were found damaged, and told about.
     pub(crate) damaged: Mutex<HashSet<Sha256>>,
     probed: Mutex<HashSet<String>>,
@@ -122,13 +115,13 @@ impl Engine {
             purpose: plan.purpose,
             at: plan.at,
             breaker: Mutex::default(),
-            stale: Mutex::default(),
+            outages: Mutex::default(),
             damaged: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),
             start: self.clock.elapsed(),
         };
-        inner.restore_breaker();
+        inner.restore_health();
         Session(Arc::new(inner))
     }
 }
@@ -267,32 +260,6 @@ impl Inner {
         if let Err(error) = self.engine.store.record(vec![event]) {
             tracing::error!("an event about `{about}` could not be written to the journal: {error}");
         }
-    }
-
-    /// Notes, once for each host and session, that its copies are served because it cannot be asked.
-    pub(crate) fn note_stale(&self, host: &str, reason: &str) {
-        self.note_stale_by(host, host, reason);
-    }
-
-    /// Notes that copies of a host are served because of another one, to which it redirects.
-    pub(crate) fn note_stale_by(&self, blamed: &str, host: &str, reason: &str) {
-        let since = self.engine.clock.now();
-        let stale = Stale { since, reason: reason.to_owned() };
-        let is_new = match lock(&self.stale).entry(host.to_owned()) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(stale);
-                true
-            }
-            Entry::Occupied(_) => false,
-        };
-        if is_new {
-            self.journal(blamed, Event::Stale { host: host.to_owned(), since, reason: reason.to_owned() });
-        }
-    }
-
-    /// Returns since when copies of a host are served in its place, and why.
-    pub(crate) fn stale(&self, host: &str) -> Option<Stale> {
-        lock(&self.stale).get(host).cloned()
     }
 
     /// Asks each cut host once, for the drill's clock: files that cannot change are served without asking anybody, and

@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue, header};
 use model::{Freshness, Held, ObjectUrl, Timestamp};
 use registry::Ecosystem;
 
-use crate::session::{Inner, Stale};
+use crate::outage::Stale;
+use crate::session::Inner;
 
 /// The longest reason in a header; the whole one is in the journal.
 const REASON_BYTES_MAX: usize = 200;

@@ -93,9 +93,10 @@ impl Store {
         self.list(|connection| index::since(connection, seq, limit))
     }
 
-    /// Returns the upstreams that were found down and have not answered since, each with its newest `Down`.
-    pub fn down(&self) -> Result<Vec<Entry>, IndexError> {
-        self.list(index::down)
+    /// Returns what was said of upstreams that have not answered since, oldest first: of each subject the first entry of
+    /// its outage, and the newest `Down` and `Stale`.
+    pub fn outages(&self) -> Result<Vec<Entry>, IndexError> {
+        self.list(index::outages)
     }
 
     /// Returns what a person should see, newest first: quarantined, rejected, damaged, changed, gone, vanished,

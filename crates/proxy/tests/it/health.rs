@@ -49,7 +49,7 @@ async fn the_next_run_does_not_wait_again() {
     assert!(time < Duration::from_millis(500), "{time:?}: nobody waits for the probe");
     fresh(&session, INDEX).await;
     assert_eq!((n_down(&world), n_up(&world)), (1, 1));
-    assert!(world.store.down().unwrap().is_empty());
+    assert!(world.store.outages().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,4 +142,65 @@ fn a_leader_that_dies_is_followed_by_another() {
         get(&session, INDEX).await.state("stale");
         failpoint::arm("").unwrap();
     });
+}
+
+/// Returns since when each `Stale` of the journal says that copies are served, oldest first.
+fn stale_since(world: &World) -> Vec<model::Timestamp> {
+    let since = |event: &Event| if let Event::Stale { since, .. } = event { Some(*since) } else { None };
+    world.events().iter().filter_map(since).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_began_when_an_earlier_run_met_it() {
+    let world = with_index().await;
+    world.upstream.on(NPM, "*", Fault::Hang);
+    let began = world.clock.now();
+    get(&world.session(), INDEX).await.state("stale");
+    // While nobody waits for it, when it may be probed, and when that it hung is forgotten.
+    for seconds in [10, 25, 3600] {
+        world.clock.advance(Duration::from_secs(seconds));
+        let got = get(&world.session(), INDEX).await;
+        let state = got.header("outlast-state");
+        assert!(state.contains(&format!("since={}", stale_since(&world)[0])), "{seconds}: {state}");
+    }
+    let since = stale_since(&world);
+    assert_eq!(since.len(), 4, "each run tells it");
+    assert!(since.iter().all(|at| *at == since[0] && *at >= began), "{since:?}");
+    world.upstream.clear_faults();
+    world.clock.advance(Duration::from_secs(3600));
+    get(&world.session(), INDEX).await.state("");
+    assert_eq!(n_up(&world), 1, "though nobody remembered that it was down");
+    assert!(world.store.outages().unwrap().is_empty());
+    world.upstream.on(NPM, "*", Fault::Hang);
+    world.pass_time();
+    get(&world.session(), INDEX).await.state("stale");
+    assert!(stale_since(&world)[4] > since[0], "another one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_give_does_not_end_an_outage_of_what_was_not_given() {
+    let world = with_index().await;
+    let other = "https://registry.npmjs.org/right-pad";
+    let packages = ["left-pad", "right-pad"].map(|name| fakes::npm::package(name, &[("1.0.0", &[])]));
+    world.upstream.serve_npm(NPM, &packages);
+    let n_outages = || {
+        let outages = world.store.outages().unwrap();
+        outages.into_iter().map(|entry| entry.subject).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    world.upstream.on(NPM, "/left-pad", Fault::Status(500));
+    let session = world.session();
+    get(&session, INDEX).await.state("stale");
+    get(&session, other).await.state("");
+    assert_eq!(n_outages(), 1, "one of two");
+    world.upstream.clear_faults();
+    fresh(&session, INDEX).await;
+    assert_eq!(n_outages(), 0);
+    // A page about trouble is no recovery either.
+    world.upstream.on(NPM, "/left-pad", Fault::Html200);
+    for _ in 0..2 {
+        world.pass_time();
+        get(&world.session(), INDEX).await.state("stale");
+        assert_eq!(n_outages(), 1);
+        assert_eq!(stale_since(&world).last(), stale_since(&world).get(1));
+    }
 }

@@ -32,12 +32,18 @@ pub(crate) fn newest(
     entries(statement, [rows(limit)])
 }
 
-/// Returns the newest entry of every upstream that is down.
-pub(crate) fn down(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+/// What is said of an upstream that does not answer, or answers again, as SQL; the index `entries_standing` has it, too.
+const STANDING: &str = "kind IN ('down', 'up', 'stale')";
+
+/// Returns of every outage that is not over the first entry and the newest of each kind.
+pub(crate) fn outages(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
     let statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM entries JOIN
-         (SELECT max(seq) AS newest FROM entries WHERE kind IN ('down', 'up') GROUP BY subject) ON seq = newest
-         WHERE kind = 'down' ORDER BY seq"
+        "WITH over AS (SELECT subject, max(seq) AS seq FROM entries WHERE {STANDING} AND kind = 'up' GROUP BY subject),
+         now AS (SELECT entries.subject, kind, entries.seq FROM entries LEFT JOIN over USING (subject)
+             WHERE {STANDING} AND entries.seq > coalesce(over.seq, 0))
+         SELECT {COLUMNS} FROM entries WHERE seq IN
+             (SELECT min(seq) FROM now GROUP BY subject UNION SELECT max(seq) FROM now GROUP BY subject, kind)
+         ORDER BY seq"
     ))?;
     entries(statement, [])
 }

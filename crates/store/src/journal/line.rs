@@ -174,6 +174,7 @@ mod tests {
     fn line() -> (Vec<u8>, Sha256) {
         let event = Event::Stale {
             host: "exämple.com".to_owned(),
+            what: "files".to_owned(),
             since: Timestamp::UNIX_EPOCH,
             reason: "a \"quoted\"\u{7f}\n reason".to_owned(),
         };
@@ -187,7 +188,7 @@ mod tests {
         let text = text.strip_suffix(b"\n").unwrap();
         assert_eq!(check(text), Some(Link { seq: 7, prev: Sha256::of(b"before"), hash }));
         let line = Line::parse(text).unwrap();
-        assert_eq!((line.seq, line.subject_seq, line.subject.as_str()), (7, 3, "host exämple.com"));
+        assert_eq!((line.seq, line.subject_seq, line.subject.as_str()), (7, 3, "host exämple.com files"));
         assert!(matches!(line.event(), Some(Event::Stale { reason, .. }) if reason.contains("\"quoted\"")));
     }
 

@@ -251,7 +251,7 @@ fn the_first_bytes_of_what_cannot_change_stay() {
 }
 
 #[test]
-fn an_upstream_is_down_until_it_is_up() {
+fn an_outage_lasts_from_its_first_entry_until_the_upstream_is_up() {
     let home = Home::new();
     let store = home.open();
     let at: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
@@ -263,17 +263,32 @@ fn an_upstream_is_down_until_it_is_up() {
         reason: reason.to_owned(),
     };
     let up = |host: &str, what: &str| Event::Up { host: host.to_owned(), what: what.to_owned(), at };
+    let stale = |host: &str, what: &str, reason: &str| Event::Stale {
+        host: host.to_owned(),
+        what: what.to_owned(),
+        since: at,
+        reason: reason.to_owned(),
+    };
     let reasons = |store: &Store| {
-        let down = store.down().unwrap().into_iter();
-        down.map(|entry| if let Event::Down { reason, .. } = entry.event { reason } else { panic!() })
-            .collect::<Vec<_>>()
+        let outages = store.outages().unwrap().into_iter();
+        let reason = |entry: store::Entry| match entry.event {
+            Event::Down { reason, .. } | Event::Stale { reason, .. } => reason,
+            _ => panic!("{entry:?}"),
+        };
+        outages.map(reason).collect::<Vec<_>>()
     };
     assert!(reasons(&store).is_empty());
     store.record(vec![down("a", "files", "1"), down("a", "indexes", "2"), down("b", "files", "3")]).unwrap();
-    store.record(vec![down("a", "files", "again"), up("b", "files")]).unwrap();
-    assert_eq!(reasons(&store), ["2", "again"]);
+    store.record(vec![down("a", "files", "more"), down("a", "files", "again"), up("b", "files")]).unwrap();
+    assert_eq!(reasons(&store), ["1", "2", "again"]);
+    store.record(["4", "5", "6"].map(|reason| stale("a", "files", reason)).into()).unwrap();
+    assert_eq!(reasons(&store), ["1", "2", "again", "6"]);
     store.record(vec![up("a", "indexes"), up("a", "files")]).unwrap();
     assert!(reasons(&store).is_empty());
+    store.record(["7", "8", "9"].map(|reason| stale("a", "files", reason)).into()).unwrap();
+    assert_eq!(reasons(&store), ["7", "9"], "another one");
+    store.record(vec![stale("a", "", "of before there was a word for what is meant")]).unwrap();
+    assert_eq!(reasons(&store).len(), 3);
 }
 
 #[test]
