@@ -18,6 +18,7 @@ pub use blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter};
 pub use care::{Count, Damaged, RebuildReport, Stat, StatError, VerifyError, VerifyProgress, VerifyReport};
 pub use error::{AppendError, IndexError, OpenError, WriteError};
 pub use journal::Entry;
+pub use lookup::Attention;
 pub use store::{Expect, Store};
 
 /// Every failure point of the store, in the order in which a commit passes them.

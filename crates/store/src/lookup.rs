@@ -1,5 +1,8 @@
 //! Questions, answered from the index and from what is not in it yet as if both were one.
 
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use model::{Event, Held, Method, ObjectKey, ObjectUrl, RunId, Sha256, Timestamp};
 use rusqlite::Connection;
 
@@ -8,6 +11,15 @@ use crate::error::IndexError;
 use crate::index;
 use crate::journal::Entry;
 use crate::store::Store;
+
+/// What a person should see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// How much more happened, longer ago.
+    pub n_more: u64,
+}
 
 impl Store {
     /// Returns the newest generation held under a key, with what was confirmed or vanished since.
@@ -99,10 +111,34 @@ impl Store {
         self.list(index::outages)
     }
 
-    /// Returns what a person should see, newest first: quarantined, rejected, damaged, changed, gone, vanished,
-    /// republished, down, up, stale.
-    pub fn attention(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
-        self.list(|connection| index::newest_entries(connection, index::ATTENTION, limit))
+    /// Returns what a person should see besides outages, newest first: `limit` times what happened (quarantined, rejected,
+    /// changed, vanished, republished), and all that holds now: damaged, for which the blobs are read, and gone.
+    pub fn attention(&self, limit: usize) -> Result<Attention, IndexError> {
+        let (mut entries, holding, n_happened) = self.list(|connection| {
+            let happened = index::newest_entries(connection, index::HAPPENED, limit)?;
+            let holding = index::newest_entries(connection, index::HOLDING, usize::MAX)?;
+            let count = format!("SELECT count(*) FROM entries WHERE {}", index::HAPPENED);
+            Ok((happened, holding, index::count(connection, &count)?))
+        })?;
+        let n_more = n_happened.saturating_sub(entries.len() as u64);
+        let mut seen = HashSet::new();
+        for entry in holding {
+            let holds = match &entry.event {
+                Event::Damaged { sha256, .. } => seen.insert(*sha256) && !self.is_whole(sha256),
+                Event::Gone { key, .. } => self.lookup(key)?.is_none_or(|held| held.gone_since.is_some()),
+                _ => true,
+            };
+            if holds {
+                entries.push(entry);
+            }
+        }
+        entries.sort_by_key(|entry| Reverse(entry.seq));
+        Ok(Attention { entries, n_more })
+    }
+
+    /// Reads a blob, whatever is known about it.
+    fn is_whole(&self, sha256: &Sha256) -> bool {
+        self.open_blob(sha256).and_then(|blob| blob.verify()).is_ok()
     }
 
     /// Returns the runs, drills' replays included, newest first.

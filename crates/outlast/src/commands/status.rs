@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use drill::{Cell, State};
-use model::{Event, Timestamp};
 use serde::Serialize;
 
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, duration};
+use crate::tasks::attention::{self, Attention};
 
-/// How many events are shown; all of them are in the journal.
+/// How many events are shown, and how many are listed of those that happened once; all of them are in the journal.
 const N_EVENTS_MAX: usize = 50;
 /// How many runs and drills the matrix is made from.
 const N_RUNS_MAX: usize = 10_000;
@@ -24,15 +24,8 @@ pub(crate) struct Arguments {}
 struct Status {
     cells: Vec<Cell>,
     events: Vec<Attention>,
-}
-
-/// Something that needs attention.
-#[derive(Debug, Serialize)]
-struct Attention {
-    time: Timestamp,
-    kind: &'static str,
-    subject: String,
-    detail: String,
+    /// How many more events happened, longer ago.
+    n_more_events: u64,
 }
 
 pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
@@ -43,13 +36,12 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     entries.sort_by_key(|entry| entry.seq);
     let seen: Vec<_> =
         entries.iter().map(|entry| drill::Entry { time: entry.time, event: &entry.event }).collect();
+    let now = home.clock.now();
+    let attention = store.attention(N_EVENTS_MAX)?;
     let status = Status {
-        cells: drill::matrix(&seen, home.clock.now(), home.config.limits.proved_for),
-        events: store
-            .attention(N_EVENTS_MAX)?
-            .into_iter()
-            .filter_map(|entry| attention(entry.time, entry.subject, &entry.event))
-            .collect(),
+        cells: drill::matrix(&seen, now, home.config.limits.proved_for),
+        events: attention::list(attention.entries, &store.outages()?, now),
+        n_more_events: attention.n_more,
     };
     if global.json {
         speak::json(&status)?;
@@ -57,47 +49,6 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         show(&status)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn attention(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
-    let (kind, detail) = match event {
-        Event::Quarantined { expected, got, vouched_by, .. } => {
-            ("quarantined", format!("{vouched_by} vouches for {expected}, the upstream gave {got}"))
-        }
-        Event::Rejected { reason, .. } => ("rejected", reason.clone()),
-        Event::Damaged { sha256, reason, .. } => {
-            ("damaged", format!("its copy {sha256}: {reason}; run again what fetched it, which mends it"))
-        }
-        Event::Changed { before, after, .. } => {
-            ("changed", format!("from {before} to {after}; both are kept"))
-        }
-        Event::Gone { status, since, .. } => {
-            ("gone", format!("the upstream answers {status} since {since}; the copy is kept"))
-        }
-        Event::Vanished { versions, .. } => {
-            ("vanished", format!("no longer lists {}; they stay listed here", some(versions)))
-        }
-        Event::Republished { versions, .. } => {
-            ("republished", format!("lists other bytes for {}; the first ones stay", some(versions)))
-        }
-        Event::Down { since, until, reason, .. } => {
-            ("down", format!("since {since}, nobody waits for it until {until}: {reason}"))
-        }
-        Event::Up { at, .. } => ("up", format!("answers again since {at}")),
-        Event::Stale { since, reason, .. } => ("stale", format!("since {since}: {reason}")),
-        _ => return None,
-    };
-    Some(Attention { time, kind, subject, detail })
-}
-
-/// Returns the first few of a list, and how many more there are.
-fn some(versions: &[String]) -> String {
-    const N_NAMED_MAX: usize = 5;
-    let named = versions[..versions.len().min(N_NAMED_MAX)].join(", ");
-    match versions.len().saturating_sub(N_NAMED_MAX) {
-        0 => named,
-        n_more => format!("{named} and {n_more} more"),
-    }
 }
 
 fn show(status: &Status) -> Result<(), Failure> {
@@ -138,13 +89,20 @@ fn show(status: &Status) -> Result<(), Failure> {
     if !status.events.is_empty() {
         speak::data(&"\nneeds attention, newest first:")?;
     }
-    for event in &status.events {
+    for event in status.events.iter().take(N_EVENTS_MAX) {
         speak::data(&format_args!(
             "  {}  {:<11} {}: {}",
-            event.time.strftime("%Y-%m-%d %H:%M"),
+            event.minute(),
             event.kind,
             event.subject,
             event.detail
+        ))?;
+    }
+    let n_unshown = status.events.len().saturating_sub(N_EVENTS_MAX) as u64;
+    if n_unshown + status.n_more_events > 0 {
+        speak::data(&format_args!(
+            "  and {} more; `outlast status --json` lists all that hold now, the journal has every event",
+            n_unshown + status.n_more_events
         ))?;
     }
     Ok(())

@@ -6,6 +6,7 @@
 )]
 
 mod as_of;
+mod attention;
 mod clients;
 mod composer;
 mod config;

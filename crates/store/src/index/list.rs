@@ -7,8 +7,11 @@ use super::lookup::Generation;
 use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
 
-/// The kinds that a person should see, as SQL; the index `entries_attention` has the same list.
-pub(crate) const ATTENTION: &str = "kind IN ('quarantined', 'rejected', 'damaged', 'changed', 'gone', 'vanished', 'republished', 'down', 'up', 'stale')";
+/// What happened once and a person should see, as SQL; the index `entries_happened` has the same list.
+pub(crate) const HAPPENED: &str = "kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished')";
+/// What may hold no more, the newest of each subject, as SQL; the index `entries_holding` has the same list.
+pub(crate) const HOLDING: &str =
+    "seq IN (SELECT max(seq) FROM entries WHERE kind IN ('damaged', 'gone') GROUP BY kind, subject)";
 
 const COLUMNS: &str =
     "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";

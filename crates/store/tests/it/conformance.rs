@@ -156,29 +156,6 @@ fn runs_and_drills_are_found() {
 }
 
 #[test]
-fn events_come_in_order_and_those_for_a_person_newest_first() {
-    let home = Home::new();
-    let store = home.open();
-    keep(&store, "a", b"1");
-    store.record(vec![rejected("a", "first"), gone("a", 1), rejected("b", "second")]).unwrap();
-    let all = store.events_since(0, 100).unwrap();
-    assert_eq!(all.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    assert_eq!(store.events_since(2, 1).unwrap(), &all[2..3]);
-    let attention = store.attention(2).unwrap();
-    assert_eq!(attention.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [4, 3]);
-
-    let damaged =
-        Event::Damaged { key: key("a"), sha256: Sha256::of(b"1"), reason: "blob is damaged".to_owned() };
-    store.record(vec![damaged.clone()]).unwrap();
-    assert_eq!(store.generations(&key("a")).unwrap().len(), 1, "what is held stays held");
-    let newest = store.attention(1).unwrap().pop().unwrap();
-    assert_eq!((&newest.event, newest.subject), (&damaged, key("a").to_string()));
-    drop(store);
-    home.forget_index();
-    assert_eq!(home.open().attention(1).unwrap().pop().unwrap().event, damaged, "in a new index, too");
-}
-
-#[test]
 fn what_was_held_at_a_moment_is_found() {
     let home = Home::new();
     let clock = host::Clock::manual("2026-05-21T10:00:00Z".parse().unwrap());
@@ -248,47 +225,6 @@ fn the_first_bytes_of_what_cannot_change_stay() {
     for flushes in [&[][..], &[0], &[1, 3], &[0, 1, 2, 3, 4]] {
         check(flushes);
     }
-}
-
-#[test]
-fn an_outage_lasts_from_its_first_entry_until_the_upstream_is_up() {
-    let home = Home::new();
-    let store = home.open();
-    let at: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
-    let down = |host: &str, what: &str, reason: &str| Event::Down {
-        host: host.to_owned(),
-        what: what.to_owned(),
-        since: at,
-        until: at,
-        reason: reason.to_owned(),
-    };
-    let up = |host: &str, what: &str| Event::Up { host: host.to_owned(), what: what.to_owned(), at };
-    let stale = |host: &str, what: &str, reason: &str| Event::Stale {
-        host: host.to_owned(),
-        what: what.to_owned(),
-        since: at,
-        reason: reason.to_owned(),
-    };
-    let reasons = |store: &Store| {
-        let outages = store.outages().unwrap().into_iter();
-        let reason = |entry: store::Entry| match entry.event {
-            Event::Down { reason, .. } | Event::Stale { reason, .. } => reason,
-            _ => panic!("{entry:?}"),
-        };
-        outages.map(reason).collect::<Vec<_>>()
-    };
-    assert!(reasons(&store).is_empty());
-    store.record(vec![down("a", "files", "1"), down("a", "indexes", "2"), down("b", "files", "3")]).unwrap();
-    store.record(vec![down("a", "files", "more"), down("a", "files", "again"), up("b", "files")]).unwrap();
-    assert_eq!(reasons(&store), ["1", "2", "again"]);
-    store.record(["4", "5", "6"].map(|reason| stale("a", "files", reason)).into()).unwrap();
-    assert_eq!(reasons(&store), ["1", "2", "again", "6"]);
-    store.record(vec![up("a", "indexes"), up("a", "files")]).unwrap();
-    assert!(reasons(&store).is_empty());
-    store.record(["7", "8", "9"].map(|reason| stale("a", "files", reason)).into()).unwrap();
-    assert_eq!(reasons(&store), ["7", "9"], "another one");
-    store.record(vec![stale("a", "", "of before there was a word for what is meant")]).unwrap();
-    assert_eq!(reasons(&store).len(), 3);
 }
 
 #[test]

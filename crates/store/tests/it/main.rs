@@ -6,6 +6,7 @@
     reason = "tests start processes of their own and read their environment"
 )]
 
+mod attention;
 mod conformance;
 mod crash;
 mod damage;

@@ -1,0 +1,159 @@
+//! From entries of the journal to what a person is told needs attention.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use model::{Event, Timestamp};
+use serde::Serialize;
+use store::Entry;
+
+/// Something that needs attention.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Attention {
+    time: Timestamp,
+    pub(crate) kind: &'static str,
+    pub(crate) subject: String,
+    pub(crate) detail: String,
+}
+
+impl Attention {
+    /// Returns the day and minute.
+    pub(crate) fn minute(&self) -> String {
+        self.time.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+/// Returns what needs attention, newest first; `outages` are as `Store::outages` returns them.
+pub(crate) fn list(entries: Vec<Entry>, outages: &[Entry], now: Timestamp) -> Vec<Attention> {
+    let mut list = hosts(outages, now);
+    list.extend(entries.into_iter().filter_map(|entry| one(entry.time, entry.subject, &entry.event)));
+    list.sort_by_key(|attention| Reverse(attention.time));
+    list
+}
+
+fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
+    let (kind, detail) = match event {
+        Event::Quarantined { expected, got, vouched_by, .. } => {
+            ("quarantined", format!("{vouched_by} vouches for {expected}, the upstream gave {got}"))
+        }
+        Event::Rejected { reason, .. } => ("rejected", reason.clone()),
+        Event::Damaged { sha256, reason, .. } => {
+            ("damaged", format!("its copy {sha256}: {reason}; run again what fetched it, which mends it"))
+        }
+        Event::Changed { before, after, .. } => {
+            ("changed", format!("from {before} to {after}; both are kept"))
+        }
+        Event::Gone { status, since, .. } => {
+            ("gone", format!("the upstream answers {status} since {since}; the copy is kept"))
+        }
+        Event::Vanished { versions, .. } => {
+            ("vanished", format!("no longer lists {}; they stay listed here", some(versions)))
+        }
+        Event::Republished { versions, .. } => {
+            ("republished", format!("lists other bytes for {}; the first ones stay", some(versions)))
+        }
+        _ => return None,
+    };
+    Some(Attention { time, kind, subject, detail })
+}
+
+/// An outage as far as it was read.
+#[derive(Debug)]
+struct Outage<'a> {
+    since: Timestamp,
+    time: Timestamp,
+    until: Option<Timestamp>,
+    reason: &'a str,
+}
+
+/// Returns one line for each thing of a host that is down, and one for each host whose copies are served.
+fn hosts(outages: &[Entry], now: Timestamp) -> Vec<Attention> {
+    let mut begun: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    let mut lines: BTreeMap<(&str, String), Outage<'_>> = BTreeMap::new();
+    for entry in outages {
+        let (line, since, until, reason) = match &entry.event {
+            Event::Down { since, until, reason, .. } => {
+                (("down", entry.subject.clone()), *since, Some(*until), reason)
+            }
+            Event::Stale { host, since, reason, .. } => {
+                (("stale", format!("host {host}")), *since, None, reason)
+            }
+            _ => continue,
+        };
+        let since = *begun.entry(&entry.subject).or_insert(since);
+        let since = lines.get(&line).map_or(since, |known| known.since.min(since));
+        lines.insert(line, Outage { since, time: entry.time, until, reason });
+    }
+    let told = lines.into_iter().map(|((kind, subject), outage)| {
+        let Outage { since, time, until, reason } = outage;
+        let waits = until.filter(|until| *until > now);
+        let waits = waits.map(|until| format!(", nobody waits for it until {until}")).unwrap_or_default();
+        Attention { time, kind, subject, detail: format!("since {since}{waits}: {reason}") }
+    });
+    told.collect()
+}
+
+/// Returns the first few of a list, and how many more there are.
+fn some(versions: &[String]) -> String {
+    const N_NAMED_MAX: usize = 5;
+    let named = versions[..versions.len().min(N_NAMED_MAX)].join(", ");
+    match versions.len().saturating_sub(N_NAMED_MAX) {
+        0 => named,
+        n_more => format!("{named} and {n_more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn entry(second: i64, event: Event) -> Entry {
+        let subject = event.subject();
+        Entry { seq: second.unsigned_abs(), time: at(second), subject, subject_seq: 1, event }
+    }
+
+    fn stale(second: i64, what: &str, since: i64) -> Entry {
+        let (host, what, since) = ("a.example".to_owned(), what.to_owned(), at(since));
+        entry(second, Event::Stale { host, what, since, reason: format!("at {second}") })
+    }
+
+    fn down(second: i64, what: &str, until: i64) -> Entry {
+        let (host, what, since) = ("a.example".to_owned(), what.to_owned(), at(second));
+        entry(second, Event::Down { host, what, since, until: at(until), reason: format!("at {second}") })
+    }
+
+    fn check(outages: &[Entry], expected: &[(&str, &str, &str)]) {
+        let list = list(Vec::new(), outages, at(60));
+        let found: Vec<_> = list
+            .iter()
+            .map(|attention| (attention.kind, attention.subject.as_str(), attention.detail.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn an_outage_is_one_line_since_it_began() {
+        check(&[], &[]);
+        check(&[stale(5, "files", 5)], &[("stale", "host a.example", "since 1970-01-01T00:00:05Z: at 5")]);
+        check(
+            &[stale(5, "files", 5), stale(7, "indexes", 3), stale(9, "files", 9)],
+            &[("stale", "host a.example", "since 1970-01-01T00:00:03Z: at 9")],
+        );
+        let waits = "since 1970-01-01T00:00:02Z, nobody waits for it until 1970-01-01T00:01:40Z: at 4";
+        check(
+            &[down(2, "files", 32), down(4, "files", 100), stale(6, "files", 6)],
+            &[
+                ("stale", "host a.example", "since 1970-01-01T00:00:02Z: at 6"),
+                ("down", "host a.example files", waits),
+            ],
+        );
+        check(
+            &[down(2, "files", 32)],
+            &[("down", "host a.example files", "since 1970-01-01T00:00:02Z: at 2")],
+        );
+    }
+}
