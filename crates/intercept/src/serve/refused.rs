@@ -38,7 +38,7 @@ pub enum RefusedWhy {
         /// The TLS alert it sent.
         alert: String,
     },
-    /// The client hung up during the TLS handshake; with most clients that means distrust as well.
+    /// The client hung up during the TLS handshake and did not say why: distrust, or its end.
     #[error("the client hung up during the TLS handshake")]
     HandshakeClosed,
     /// The client completed the TLS handshake and closed without a request: wget judges the certificate only then.

@@ -112,14 +112,7 @@ fn say_troubles(global: &Global, done: &Done) {
             &"hint: ssh does not work in a room yet; use https:// addresses, as with `git config url.https://HOST/.insteadOf git@HOST:`",
         );
     }
-    for host in &done.distrusted {
-        say(
-            global,
-            &format_args!(
-                "  {host}: the client did not trust the run's certificate; hint: it has a list of its own, see docs/OPERATING.md"
-            ),
-        );
-    }
+    say_clients(global, done);
     for output in &done.absent_outputs {
         say(
             global,
@@ -142,6 +135,26 @@ fn say_troubles(global: &Global, done: &Done) {
         for reason in &record.containment_reasons {
             say(global, &format_args!("  observed, not sealed: {reason}"));
         }
+    }
+}
+
+/// Says which clients ended a connection instead of asking.
+fn say_clients(global: &Global, done: &Done) {
+    for host in &done.distrusted {
+        say(
+            global,
+            &format_args!(
+                "  {host}: the client did not trust the run's certificate; hint: it has a list of its own, see docs/OPERATING.md"
+            ),
+        );
+    }
+    for host in &done.hung_up {
+        say(
+            global,
+            &format_args!(
+                "  {host}: the client hung up before it asked for anything, and did not say why; hint: if it failed, it may not trust the run's certificate, see docs/OPERATING.md"
+            ),
+        );
     }
 }
 

@@ -15,6 +15,7 @@ mod drills;
 mod evidence;
 mod faults;
 mod git;
+mod hangups;
 mod kills;
 mod leaks;
 mod machines;

@@ -61,6 +61,8 @@ pub(crate) struct Done {
     pub(crate) findings: Findings,
     pub(crate) unanswered_names: Vec<String>,
     pub(crate) distrusted: Vec<String>,
+    /// Hosts whose clients hung up before they asked for anything.
+    pub(crate) hung_up: Vec<String>,
     pub(crate) masked: Vec<drill::Mask>,
     /// What is said of caches that the command names and that could not be hidden.
     pub(crate) unhidden: Vec<String>,
@@ -137,6 +139,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         findings,
         unanswered_names: heard.unanswered(),
         distrusted: heard.distrusted(),
+        hung_up: heard.hung_up(),
         masked: project.masks,
         unhidden: project.unhidden,
         unread_locks: project.unread_locks,

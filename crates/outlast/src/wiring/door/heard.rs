@@ -14,6 +14,7 @@ pub(crate) struct Heard {
     refused: Mutex<List<Refused>>,
     unanswered: Mutex<List<String>>,
     distrusted: Mutex<List<String>>,
+    hung_up: Mutex<List<String>>,
     passed: Mutex<List<(String, u16)>>,
 }
 
@@ -27,9 +28,15 @@ impl Heard {
         lock(&self.unanswered).all()
     }
 
-    /// Hosts whose clients did not trust the run's certificate.
+    /// Hosts whose clients said that they do not trust the run's certificate.
     pub(crate) fn distrusted(&self) -> Vec<String> {
         lock(&self.distrusted).all()
+    }
+
+    /// Hosts whose clients hung up before they asked for anything, and never said why.
+    pub(crate) fn hung_up(&self) -> Vec<String> {
+        let distrusted = self.distrusted();
+        lock(&self.hung_up).all().into_iter().filter(|host| !distrusted.contains(host)).collect()
     }
 
     /// Hosts and ports to which connections were passed without being looked into.
@@ -44,7 +51,8 @@ impl Heard {
 
     /// Returns how many names are not among those that are listed.
     pub(crate) fn n_names_unlisted(&self) -> u64 {
-        lock(&self.unanswered).n_more + lock(&self.distrusted).n_more + lock(&self.passed).n_more
+        let names = [&self.unanswered, &self.distrusted, &self.hung_up];
+        names.map(|names| lock(names).n_more).iter().sum::<u64>() + lock(&self.passed).n_more
     }
 
     pub(super) fn refuse(&self, refused: Refused) {
@@ -62,6 +70,10 @@ impl Heard {
 
     pub(super) fn distrust(&self, host: &str) {
         lock(&self.distrusted).add(host.to_owned());
+    }
+
+    pub(super) fn hang_up(&self, host: &str) {
+        lock(&self.hung_up).add(host.to_owned());
     }
 
     pub(super) fn pass(&self, host: &str, port: u16) {

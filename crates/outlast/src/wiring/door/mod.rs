@@ -157,11 +157,10 @@ impl Handler for Requests {
 
     fn refused(&self, connection: &intercept::Connection, why: RefusedWhy) {
         let host = connection.host();
-        if matches!(
-            why,
-            RefusedWhy::NotTrusted { .. } | RefusedWhy::HandshakeClosed | RefusedWhy::NothingAsked
-        ) {
-            self.0.heard.distrust(&host);
+        match why {
+            RefusedWhy::NotTrusted { .. } => self.0.heard.distrust(&host),
+            RefusedWhy::HandshakeClosed | RefusedWhy::NothingAsked => self.0.heard.hang_up(&host),
+            _ => {}
         }
         self.0.heard.refuse(Refused {
             host,
