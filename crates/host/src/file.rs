@@ -27,6 +27,24 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Refuses a place where no file can be written; what is there stays as it is.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() => {
+            fs::OpenOptions::new().append(true).open(path).map(drop)
+        }
+        // A pipe would wait for whoever reads it.
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.file_name().is_some() => {
+            let name = format!(".outlast-{:08x}.tmp", u32::from_be_bytes(crate::random::bytes()));
+            let probe = path.with_file_name(name);
+            fs::OpenOptions::new().write(true).create_new(true).open(&probe)?;
+            fs::remove_file(probe)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Replaces a small file as a whole: after a crash it holds the old bytes or the new ones.
 ///
 /// Failure points: `file.written`, `file.synced`, `file.renamed`.
@@ -55,6 +73,25 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_is_checked_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("there"), "mine").unwrap();
+        let check = |name: &str, expected: Option<io::ErrorKind>| {
+            let error = check_writable(&path(name)).err().map(|error| error.kind());
+            assert_eq!(error, expected, "{name}");
+        };
+        check("new", None);
+        check("there", None);
+        check("nowhere/new", Some(io::ErrorKind::NotFound));
+        check("there/new", Some(io::ErrorKind::NotADirectory));
+        check(".", Some(io::ErrorKind::IsADirectory));
+        assert_eq!(check_writable(Path::new("")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read(path("there")).unwrap(), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole() {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use model::{Cut, Timestamp, parse_time};
 use proxy::Purpose;
@@ -60,6 +60,12 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     }
     let home = Home::find(global)?;
     let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
+    if let Some(file) = &arguments.record {
+        host::file::check_writable(file).map_err(|error| {
+            let error = anyhow!(error).context(format!("could not write the record to `{}`", file.display()));
+            own(Failure::no(error).hint("name a file in a folder that is there and that you can write to"))
+        })?;
+    }
     let order = Order::here(arguments.command).map_err(own)?;
     let store = home.store().map_err(own)?;
     store.check_writable().map_err(|error| own(error.into()))?;
@@ -78,15 +84,17 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     // Told at the end of this function, after the summary.
     let _silence = log::wait();
     let done = block_on(run::run(&home, &store, task))?;
-    if let Some(file) = &arguments.record {
-        let text = serde_json::to_string_pretty(&done.record).map_err(Failure::no)?;
-        std::fs::write(file, text)
-            .with_context(|| format!("could not write the record to `{}`", file.display()))
-            .map_err(|error| {
-                own(Failure::no(error).hint("the record is in the home folder too, under runs/"))
-            })?;
-    }
+    let written = arguments.record.as_ref().map_or(Ok(()), |file| {
+        let text = serde_json::to_string_pretty(&done.record).map_err(std::io::Error::from);
+        text.and_then(|text| std::fs::write(file, text)).map_err(|error| {
+            let ended = run::ended(done.record.exit_code);
+            let what = format!("{ended}; could not write the record to `{}`", file.display());
+            own(Failure::no(anyhow!(error).context(what))
+                .hint("the record is in the home folder too, under runs/"))
+        })
+    });
     summary::say_run(global, &done, &next(&done, copies, &named));
+    written?;
     Ok(ExitCode::from(u8::try_from(done.record.exit_code).unwrap_or(OUTLAST_ITSELF)))
 }
 

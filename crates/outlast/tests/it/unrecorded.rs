@@ -104,3 +104,48 @@ fn a_drill_that_could_not_be_written_down_is_neither_a_pass_nor_a_fail() {
     // It was whole, so that nobody can leave it out.
     check("evidence.renamed=broken+", "the evidence of the drill could not be finished", 3);
 }
+
+#[test]
+fn a_place_where_the_record_cannot_be_written_is_refused_before_the_command_runs() {
+    let check = |file: &str, why: &str| {
+        let (world, _upstream) = scene();
+        world.write(&world.path().join("a file"), "mine\n");
+        let n_runs = || entries(&world.own().join("runs")).len();
+        let before = n_runs();
+        let done = world.outlast(&["exec", "--record", file, "--", "touch", "ran"]).expect(125);
+        done.says(&format!("could not write the record to `{file}`")).says(why).says("hint: ");
+        assert!(!world.project().join("ran").exists(), "{file}");
+        assert_eq!(n_runs(), before, "{file}");
+    };
+    check("nowhere/record.json", "No such file or directory");
+    check("../a file/record.json", "Not a directory");
+    check(".", "Is a directory");
+    check("/proc/record.json", "");
+
+    // Where it can be written, it is, and nothing is there before.
+    let (world, _upstream) = scene();
+    let script = "test ! -e record.json && test \"$(cat mine.json)\" = old";
+    world.write(&world.project().join("mine.json"), "old");
+    for file in ["record.json", "mine.json"] {
+        world.outlast(&["exec", "--record", file, "--", "sh", "-c", script]).expect(0);
+        let record = crate::world::read_json(&world.project().join(file));
+        assert_eq!(record["command"][2], script);
+        std::fs::remove_file(world.project().join("record.json")).unwrap_or_default();
+    }
+}
+
+#[test]
+fn how_the_command_ended_is_said_where_its_record_could_not_be_written_after_it() {
+    let (world, _upstream) = scene();
+    let script = "rm -r out; exit 7";
+    for quiet in [&[][..], &["-q"]] {
+        std::fs::create_dir_all(world.project().join("out")).unwrap();
+        let exec = ["exec", "--record", "out/record.json", "--", "sh", "-c", script];
+        let done = world.outlast(&[quiet, &exec].concat()).expect(125);
+        let error = "error: the command itself ended with exit code 7; could not write the record to `out/record.json`";
+        let (summary, error) = done.stderr.split_at(done.stderr.find(error).expect(&done.stderr));
+        assert_eq!(summary.contains("exit code 7 after"), quiet.is_empty(), "{}", done.stderr);
+        assert!(error.contains("hint: the record is in the home folder"), "{error}");
+    }
+    assert_eq!(world.newest_record()["exit_code"], 7);
+}

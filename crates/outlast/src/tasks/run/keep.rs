@@ -64,6 +64,7 @@ pub(super) fn unread_outputs(error: io::Error, exit_code: i32) -> Failure {
         .hint("make the outputs readable, or name others with --output")
 }
 
-fn ended(exit_code: i32) -> String {
+/// Says how a command ended, where something else went wrong.
+pub(crate) fn ended(exit_code: i32) -> String {
     format!("the command itself ended with exit code {exit_code}")
 }

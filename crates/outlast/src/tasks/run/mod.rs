@@ -14,6 +14,8 @@ use proxy::{Findings, Purpose, SessionPlan};
 use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
 
+pub(crate) use keep::ended;
+
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::project;
