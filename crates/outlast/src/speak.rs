@@ -3,13 +3,23 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 
+use anyhow::anyhow;
+
 use crate::command_line::Global;
 use crate::failure::Failure;
 
 /// Writes data to stdout. A reader that has gone, as in `outlast status | head`, ends the command quietly.
 pub(crate) fn data(text: &dyn Display) -> Result<(), Failure> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+    to_stdout(|| writeln!(io::stdout(), "{text}"))
+}
+
+/// As [`data`], for what writes itself.
+pub(crate) fn to_stdout(write: impl FnOnce() -> io::Result<()>) -> Result<(), Failure> {
+    match sandbox::check_stdout().and_then(|()| write()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::no(anyhow!(error).context("could not write to standard output"))
+                .hint("check where standard output leads"))
+        }
         _ => Ok(()),
     }
 }

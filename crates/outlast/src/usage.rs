@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
 use crate::command_line::CommandLine;
+use crate::speak;
 
 /// Options that take the word behind them.
 const WITH_VALUE: [&str; 2] = ["--home", "--config"];
@@ -16,11 +17,12 @@ const RUNNERS: [&str; 2] = ["exec", "drill"];
 /// Reports a mistake on the command line: help is data on stdout, the rest goes to stderr with exit code 2.
 #[expect(clippy::print_stderr, reason = "the rim speaks to people")]
 pub(crate) fn explain(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        let told = speak::to_stdout(|| error.print());
+        return told.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
+    }
     // Nothing better can be done about a closed stderr.
     let _ = error.print();
-    if !error.use_stderr() {
-        return ExitCode::SUCCESS;
-    }
     eprintln!("hint: {}", hint(error.kind(), arguments));
     ExitCode::from(2)
 }

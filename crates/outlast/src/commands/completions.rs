@@ -1,5 +1,6 @@
 //! `outlast completions`: prints the completions of a shell.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _};
@@ -7,6 +8,7 @@ use clap_complete::Shell;
 
 use crate::command_line::CommandLine;
 use crate::failure::Failure;
+use crate::speak;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -14,9 +16,10 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every command has one form")]
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut command = CommandLine::command();
-    clap_complete::generate(arguments.shell, &mut command, "outlast", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, "outlast", &mut script);
+    speak::to_stdout(|| std::io::stdout().write_all(&script))?;
     Ok(ExitCode::SUCCESS)
 }

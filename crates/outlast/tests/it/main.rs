@@ -20,6 +20,7 @@ mod kills;
 mod leaks;
 mod machines;
 mod observed;
+mod output;
 mod passing;
 mod presets;
 mod pypi;

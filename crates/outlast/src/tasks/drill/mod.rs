@@ -58,8 +58,8 @@ struct Attempt {
     exit_code: i32,
 }
 
-/// Runs a drill and says what it found. Returns what that is worth: a pass whose evidence is not where it was asked for
-/// is none.
+/// Runs a drill and says what it found. Returns what that is worth: a pass whose report or evidence is not where it was
+/// asked for is none.
 pub(crate) async fn run(
     global: &Global,
     home: &Home,
@@ -86,15 +86,15 @@ pub(crate) async fn run(
         (report, journal)
     };
     let (report, folder) = chain::append(home, store, &key, judge).map_err(unfinished)?;
-    tell(global, &report, &folder)?;
-    if let Evidence::Also(other) = &request.evidence
-        && let Err(failure) = chain::copy(&folder, other)
-    {
-        failure.report();
-        // What does not survive was found out all the same.
-        return Ok(if report.verdict == Verdict::Fail { Verdict::Fail } else { Verdict::Inconclusive });
-    }
-    Ok(report.verdict)
+    let told = tell(global, &report, &folder);
+    let copied = match &request.evidence {
+        Evidence::Home => Ok(()),
+        Evidence::Also(other) => chain::copy(&folder, other),
+    };
+    let failures = [told, copied].map(|done| done.map_err(|failure| failure.report()));
+    // What does not survive was found out all the same.
+    let is_whole = report.verdict == Verdict::Fail || failures.iter().all(Result::is_ok);
+    Ok(if is_whole { report.verdict } else { Verdict::Inconclusive })
 }
 
 /// Runs the command with its hosts cut, in memory where that is known to have the space.
@@ -279,11 +279,9 @@ fn answered(exchange: &Exchange) -> Deed {
     }
 }
 
-/// Says what a drill found: the verdict first, on stdout with --json.
+/// Says what a drill found: the report on stdout with --json, and its verdict in any case.
 fn tell(global: &Global, report: &Report, folder: &Path) -> Result<(), Failure> {
-    if global.json {
-        speak::json(report)?;
-    }
+    let written = if global.json { speak::json(report) } else { Ok(()) };
     let words = match report.verdict {
         Verdict::Pass => "PASS",
         Verdict::Fail => "FAIL",
@@ -313,5 +311,5 @@ fn tell(global: &Global, report: &Report, folder: &Path) -> Result<(), Failure> 
     }
     say(global, &format_args!("evidence: {}", folder.display()));
     say(global, &format_args!("hint: verify it offline with `outlast evidence verify {}`", folder.display()));
-    Ok(())
+    written
 }
