@@ -16,6 +16,7 @@ mod evidence;
 mod faults;
 mod git;
 mod hangups;
+mod interrupts;
 mod kills;
 mod leaks;
 mod machines;

@@ -275,6 +275,7 @@ fn explain(error: RoomError) -> Failure {
         }
         RoomError::NotFound { .. } => "check the spelling, and that its folder is in PATH",
         RoomError::NotRunnable { .. } => "check that the file may be executed and the directory entered",
+        RoomError::Interrupted { .. } => "the command was not started and nothing is recorded; run it again",
         RoomError::Copies { .. } => {
             "make the project's files readable, and name a folder with free space in TMPDIR"
         }
