@@ -38,6 +38,12 @@ impl Failure {
         Self { code: INCONCLUSIVE, error: error.into(), hint: Some(REPORT_HINT.to_owned()) }
     }
 
+    /// The folder in which the command was started is not there any more.
+    pub(crate) fn nowhere(error: std::io::Error) -> Self {
+        Self::no(anyhow::Error::new(error).context("the current folder is gone"))
+            .hint("change into a folder that is there")
+    }
+
     /// Gives the next step.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -44,9 +44,7 @@ impl Home {
             Some(home) if !home.as_os_str().is_empty() => home.clone(),
             _ => default_home()?,
         };
-        let path = std::path::absolute(&path)
-            .context("the current folder is gone")
-            .map_err(|error| Failure::no(error).hint("change into a folder that is there"))?;
+        let path = std::path::absolute(&path).map_err(Failure::nowhere)?;
         Ok(path.canonicalize().unwrap_or(path))
     }
 

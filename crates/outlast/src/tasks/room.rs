@@ -36,7 +36,7 @@ impl Order {
     /// Takes the command, and the rest from this process.
     #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
     pub(crate) fn here(command: Vec<OsString>) -> Result<Self, Failure> {
-        let directory = std::env::current_dir()?;
+        let directory = std::env::current_dir().map_err(Failure::nowhere)?;
         let secret = |name: &OsString| name == "OUTLAST_HOME" || name == "OUTLAST_FAILPOINTS";
         let variables = std::env::vars_os().filter(|(name, _)| !secret(name)).collect();
         Ok(Self { command, directory, variables, stdout: Stdout::Own })
@@ -147,7 +147,7 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     let lookup = |name: &str| order.variable(name);
     let mut masks = drill::masks(&place, &lookup, &settings_text);
     let real_homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
-    let real_root = root.canonicalize()?;
+    let real_root = root.canonicalize().map_err(Failure::nowhere)?;
     let real = Place { homes: &real_homes, project: &real_root, directory: &real_root, ..place };
     masks.retain(|mask| can_be_masked(mask, &homes, &real));
     if own_uid() == Some(0) {

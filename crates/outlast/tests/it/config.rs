@@ -3,7 +3,7 @@
 use fakes::{Answer, Upstream};
 
 use crate::git::placed;
-use crate::world::{World, entries};
+use crate::world::{OUTLAST, World, entries, finish};
 
 #[test]
 fn a_broken_configuration_names_its_line_and_the_way_out() {
@@ -122,6 +122,19 @@ fn every_error_has_a_hint() {
     check(&["exec", "--home", "/proc/nowhere", "--", "true"], 125);
     check(&["init", "--home", "/proc/nowhere"], 1);
     check(&["man", "/proc/nowhere"], 1);
+}
+
+#[test]
+fn a_folder_that_is_gone_is_no_fault_of_the_home() {
+    let world = World::new();
+    world.outlast(&["init", "-q"]).expect(0);
+    for (command, code) in [("exec -- true", 125), ("exec --fresh -- true", 125), ("drill -- true", 3)] {
+        let script = format!("mkdir ../gone && cd ../gone && rmdir ../gone && exec \"$0\" {command}");
+        let done = finish(world.command("sh").args(["-c", &script, OUTLAST]), b"").expect(code);
+        let done =
+            done.says("error: the current folder is gone").says("hint: change into a folder that is there");
+        assert!(!done.stderr.contains("home folder"), "{command}: {}", done.stderr);
+    }
 }
 
 #[test]
