@@ -118,6 +118,7 @@ fn every_error_has_a_hint() {
     check(&["exec", "--config", "nowhere.toml", "--", "true"], 2);
     check(&["exec", "--", "./nowhere"], 127);
     check(&["exec", "--", "/etc/passwd"], 126);
+    check(&["exec", "--", ""], 127);
     check(&["exec", "--via", "http://127.0.0.1:9", "--", "true"], 2);
     check(&["exec", "--home", "/proc/nowhere", "--", "true"], 125);
     check(&["init", "--home", "/proc/nowhere"], 1);

@@ -202,6 +202,10 @@ fn restore_signals(blocked: &[i32]) {
 
 /// Searches and executes a program as a shell does.
 fn execute(program: &OsStr, arguments: &[CString], environment: &[CString], path: &OsStr) -> Word {
+    if program.is_empty() {
+        // Joined to a folder of the path it would be that folder.
+        return Word::NotFound;
+    }
     if program.as_bytes().contains(&b'/') {
         return execute_at(Path::new(program), arguments, environment);
     }
