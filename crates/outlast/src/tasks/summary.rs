@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Containment, Freshness, Proof, Record, Unlisted};
+use model::{Containment, Freshness, Object, Proof, Record, Unlisted};
 
 use crate::command_line::Global;
 use crate::speak::{count, duration, say, size};
@@ -38,10 +38,31 @@ pub(crate) fn say_run(global: &Global, done: &Done, next: &str) {
             record.not_kept.len(),
         ),
     );
+    say_errors(global, record);
     say_hosts(global, record);
     say_copies(global, record);
     say_troubles(global, done);
     say(global, &format_args!("hint: {next}"));
+}
+
+/// Says which objects are answers that there is no such thing: they are kept like any other, and replayed.
+fn say_errors(global: &Global, record: &Record) {
+    // 416 is about the part that the client asked for.
+    let is_error = |object: &&Object| object.status >= 400 && object.status != 416;
+    let mut errors = record.objects.iter().filter(is_error);
+    let Some(Object { status, url, .. }) = errors.next() else { return };
+    match errors.count() {
+        0 => {
+            say(global, &format_args!("  1 of them is an error answer, kept as it is: {status} {url}"));
+        }
+        n_more => {
+            let n = n_more + 1;
+            say(
+                global,
+                &format_args!("  {n} of them are error answers, kept as they are, the first: {status} {url}"),
+            );
+        }
+    }
 }
 
 fn say_hosts(global: &Global, record: &Record) {

@@ -56,6 +56,32 @@ fn a_drill_tells_it_after_the_verdict() {
 }
 
 #[test]
+fn an_error_that_was_kept_is_told_as_one() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+    placed(&world, &upstream, "files.example.com");
+    let check = |paths: &[&str], said: Option<&str>| {
+        let urls: Vec<String> =
+            paths.iter().map(|path| format!("https://files.example.com/{path}")).collect();
+        let words: Vec<&str> = urls.iter().map(String::as_str).collect();
+        let done = world.outlast(&[&["exec", "--", "curl", "-sS"], &words[..]].concat()).expect(0);
+        let line = done.stderr.lines().find(|line| line.contains("error"));
+        assert_eq!(line, said, "{}", done.stderr);
+    };
+    check(&["a.txt"], None);
+    check(
+        &["a.txt", "b.txt"],
+        Some("  1 of them is an error answer, kept as it is: 404 https://files.example.com/b.txt"),
+    );
+    check(
+        &["b.txt", "c.txt"],
+        Some(
+            "  2 of them are error answers, kept as they are, the first: 404 https://files.example.com/b.txt",
+        ),
+    );
+}
+
+#[test]
 fn where_nothing_is_wrong_there_is_no_error() {
     let (world, _upstream) = damaged();
     // Its own bytes, which mend the copy.

@@ -81,6 +81,7 @@ fn what_cannot_be_run_says_so() {
         assert_eq!(probe.run().code, Some(code), "{program}");
     };
     check("no-such-program", 127);
+    check("", 127);
     check("/no/such/program", 127);
     check("/etc/passwd", 126);
     check("/etc", 126);

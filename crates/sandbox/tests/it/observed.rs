@@ -12,6 +12,7 @@ fn exit_codes_and_what_cannot_be_run_are_as_in_a_room() {
     check(&["sh", "-c", "exit 7"], 7);
     check(&["sh", "-c", "kill -KILL $$"], 137);
     check(&["no-such-program"], 127);
+    check(&[""], 127);
     check(&["/etc/passwd"], 126);
 }
 
