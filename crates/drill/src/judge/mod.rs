@@ -138,11 +138,11 @@ fn no_ground(facts: &Facts) -> Vec<Reason> {
     let Some(recorded) = &facts.recorded else {
         return vec![Reason::new(
             "there is no recorded run of this command in this directory to compare with",
-            format!("record one while the network is up: outlast exec -- {command}"),
+            format!("record one while the network is up: outlast exec --fresh -- {command}"),
         )];
     };
     if recorded.exit_code != 0 {
-        let again = format!("outlast exec -- {command}");
+        let again = format!("outlast exec --fresh -- {command}");
         let hint = match &facts.newest_success {
             Some(run) => {
                 format!(

@@ -41,7 +41,7 @@ fn no_recorded_output(facts: &Facts, named: &Path) -> Reason {
     let (path, command) = (named.display().to_string(), quoted(&facts.record.command));
     Reason::new(
         format!("the recorded run has no output `{path}` to compare with"),
-        format!("record it: outlast exec --output {} -- {command}", quoted(&[path])),
+        format!("record it: outlast exec --fresh --output {} -- {command}", quoted(&[path])),
     )
 }
 
