@@ -84,11 +84,7 @@ impl Config {
 impl Document {
     fn check(self, folder: &Path) -> Result<Config, Mistake> {
         Ok(Config {
-            upstreams: self
-                .upstream
-                .into_iter()
-                .map(|section| section.check(folder))
-                .collect::<Result<_, _>>()?,
+            upstreams: upstream::check(self.upstream, folder)?,
             allow: self.network.check()?,
             exec: self.exec.check()?,
             limits: self.limits.check()?,
@@ -158,5 +154,9 @@ proved_for = "7d"
             "outlast.toml:4: `https://c.d` is not a host name",
         );
         check("[exec\n", "outlast.toml:1: ");
+        check(
+            "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",
+            "outlast.toml:7: `a.b` has an [[upstream]] already",
+        );
     }
 }

@@ -18,8 +18,26 @@ pub(super) struct Section {
     url: Option<Spanned<String>>,
 }
 
+/// Checks all of them: a host is in one place.
+pub(super) fn check(sections: Vec<Section>, folder: &Path) -> Result<Vec<Upstream>, Mistake> {
+    let mut upstreams: Vec<Upstream> = Vec::with_capacity(sections.len());
+    for section in sections {
+        let at = section.host.span();
+        let upstream = section.check(folder)?;
+        if upstreams.iter().any(|other| other.host == upstream.host) {
+            return Err(Mistake {
+                at,
+                what: format!("`{}` has an [[upstream]] already", upstream.host),
+                hint: "write one [[upstream]] for each host, with all of its keys",
+            });
+        }
+        upstreams.push(upstream);
+    }
+    Ok(upstreams)
+}
+
 impl Section {
-    pub(super) fn check(self, folder: &Path) -> Result<Upstream, Mistake> {
+    fn check(self, folder: &Path) -> Result<Upstream, Mistake> {
         let host = host_name(&self.host)?;
         let roots = self.ca_file.map(|file| read_roots(folder, &file)).transpose()?;
         Ok(Upstream {
