@@ -38,6 +38,28 @@ pub(crate) fn say(global: &Global, text: &dyn Display) {
     }
 }
 
+/// Returns a name as one word of a line: without letters that move a terminal's cursor or turn its lines around, and not
+/// longer than `n_letters_max`.
+pub(crate) fn in_line(text: &str, n_letters_max: usize) -> String {
+    let moves = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut line = String::new();
+    for (n, letter) in text.chars().enumerate() {
+        if n == n_letters_max {
+            line.push('…');
+            break;
+        }
+        if moves(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
+}
+
 /// Returns `1 object`, `2 objects`.
 pub(crate) fn count(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
@@ -68,6 +90,13 @@ pub(crate) fn duration(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_line() {
+        assert_eq!(in_line("café: \"a\" 'b' \\", 99), "café: \"a\" 'b' \\");
+        assert_eq!(in_line("a\nb\t\u{1b}[2J\u{202e}c\u{9b}", 99), r"a\nb\t\u{1b}[2J\u{202e}c\u{9b}");
+        assert_eq!((in_line("abc", 3), in_line("abcd", 3)), ("abc".into(), "abc…".into()));
+    }
 
     #[test]
     fn numbers_read_as_people_write_them() {

@@ -118,6 +118,9 @@ fn own_key(global: &Global) -> Result<PublicKey, Failure> {
         .map_err(|error| Failure::no(error).hint("`outlast init` makes one; --key FILE names another"))
 }
 
+/// How long a command is in a line; `--json` has it whole.
+const N_LETTERS_MAX: usize = 100;
+
 fn list(global: &Global) -> Result<ExitCode, Failure> {
     let store = Home::find(global)?.existing_store()?;
     let rows: Vec<Row> = store.drills()?.into_iter().filter_map(|entry| row(entry.event)).collect();
@@ -135,7 +138,7 @@ fn list(global: &Global) -> Result<ExitCode, Failure> {
             row.verdict.to_string(),
             row.finished_at.strftime("%Y-%m-%d %H:%M"),
             recovered,
-            drill::quoted(&row.command),
+            speak::in_line(&drill::quoted(&row.command), N_LETTERS_MAX),
             row.drill
         ))?;
     }

@@ -9,11 +9,17 @@ use serde::Serialize;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::speak::{self, duration};
+use crate::speak::{self, duration, in_line};
 use crate::tasks::attention::{self, Attention};
 
 /// How many events are shown, and how many are listed of those that happened once; all of them are in the journal.
 const N_EVENTS_MAX: usize = 50;
+/// How long a name is in a line; `--json` has it whole.
+const N_LETTERS_MAX: usize = 300;
+/// How long it is in the table's first column.
+const N_LETTERS_OF_WHAT_MAX: usize = 60;
+/// How long what happened may be: two digests of 128 digits, and who vouches for them.
+const N_LETTERS_OF_EVENT_MAX: usize = 1_000;
 /// How many runs and drills the matrix is made from.
 const N_RUNS_MAX: usize = 10_000;
 
@@ -59,7 +65,7 @@ fn show(status: &Status) -> Result<(), Failure> {
     for cell in &status.cells {
         if cell.thing != thing {
             thing = &cell.thing;
-            speak::data(&thing)?;
+            speak::data(&in_line(thing, N_LETTERS_MAX))?;
         }
         // What was proved once says nothing about a cell that is lost since.
         let is_proof = matches!(cell.state, State::Proved | State::Claimed);
@@ -72,8 +78,8 @@ fn show(status: &Status) -> Result<(), Failure> {
         };
         let line = format!(
             "  {:<10} without {:<32} {:<8} {proof}",
-            cell.what,
-            cell.vanished,
+            in_line(&cell.what, N_LETTERS_OF_WHAT_MAX),
+            in_line(&cell.vanished, N_LETTERS_MAX),
             cell.state.to_string()
         );
         speak::data(&line.trim_end())?;
@@ -94,8 +100,8 @@ fn show(status: &Status) -> Result<(), Failure> {
             "  {}  {:<11} {}: {}",
             event.minute(),
             event.kind,
-            event.subject,
-            event.detail
+            in_line(&event.subject, N_LETTERS_OF_EVENT_MAX),
+            in_line(&event.detail, N_LETTERS_OF_EVENT_MAX)
         ))?;
     }
     let n_unshown = status.events.len().saturating_sub(N_EVENTS_MAX) as u64;

@@ -1,4 +1,4 @@
-//! What `status` says needs attention: all that still holds, and nothing that is over.
+//! What `status` shows a person: a table that holds together, and of what needs attention all that still holds.
 
 use fakes::{Answer, Fault, Upstream};
 use serde_json::Value;
@@ -98,4 +98,28 @@ fn what_is_gone_is_listed_until_it_is_back() {
     upstream.clear_faults();
     fetch(&world);
     assert_eq!(listed(&world, "gone"), [Value::Null; 0]);
+}
+
+#[test]
+fn a_name_does_not_spoil_the_table() {
+    let (world, _upstream) = scene();
+    let long = "long ".repeat(400);
+    let names = ["one\n  build      without all  proved", "\u{1b}[2J\u{202e}two\t\r", long.as_str()];
+    for name in names {
+        world.outlast(&["exec", "-q", "--", "true", "x", name]).expect(0);
+    }
+    let shown = world.outlast(&["status"]).expect(0).stdout;
+    assert!(
+        !shown.chars().any(|letter| letter != '\n' && letter.is_control() || letter == '\u{202e}'),
+        "{shown:?}"
+    );
+    assert!(shown.contains(r"\n") && shown.contains(r"\u{1b}[2J"), "{shown}");
+    let cells = world.outlast(&["status", "--json"]).expect(0).json()["cells"].as_array().unwrap().len();
+    // One line each, the folder's and the sum.
+    assert_eq!(shown.lines().count(), cells + 2, "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() < 240), "{shown}");
+    // Programs get every name as it is.
+    let status = world.outlast(&["status", "--json"]).expect(0).json();
+    let whole = texts(&status["cells"], "what");
+    assert!(names.iter().all(|name| whole.iter().any(|what| what.contains(name))), "{whole:?}");
 }
