@@ -95,13 +95,16 @@ pub(crate) fn create(path: &Path) -> std::io::Result<()> {
 
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
 fn default_home() -> Result<PathBuf, Failure> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| Path::new(value).is_absolute());
-    if let Some(data) = set("XDG_DATA_HOME") {
-        return Ok(PathBuf::from(data).join("outlast"));
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    // The standard for it says to pass over one that is relative.
+    if let Some(data) = set("XDG_DATA_HOME").filter(|data| data.is_absolute()) {
+        return Ok(data.join("outlast"));
     }
-    match set("HOME") {
-        Some(home) => Ok(PathBuf::from(home).join(".local/share/outlast")),
-        None => Err(Failure::usage(anyhow!("no home folder: HOME is not set"))
-            .hint("name one with --home DIR or OUTLAST_HOME")),
-    }
+    let what = match set("HOME") {
+        Some(home) if home.is_absolute() => return Ok(home.join(".local/share/outlast")),
+        Some(home) if home.as_os_str().is_empty() => "HOME is empty".to_owned(),
+        Some(home) => format!("HOME is `{}`, which is not absolute", home.display()),
+        None => "HOME is not set".to_owned(),
+    };
+    Err(Failure::usage(anyhow!("no home folder: {what}")).hint("name one with --home DIR or OUTLAST_HOME"))
 }

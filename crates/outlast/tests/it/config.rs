@@ -139,6 +139,21 @@ fn a_folder_that_is_gone_is_no_fault_of_the_home() {
 }
 
 #[test]
+fn a_home_that_cannot_be_found_is_told_as_it_is() {
+    let world = World::new();
+    let check = |variables: &[(&str, &str)], said: &str| {
+        let mut command = world.command(OUTLAST);
+        command.env_remove("OUTLAST_HOME").env_remove("HOME").envs(variables.iter().copied());
+        let done = finish(command.arg("status"), b"").expect(2);
+        done.says(&format!("error: no home folder: {said}\n")).says("hint: name one with --home DIR");
+    };
+    check(&[], "HOME is not set");
+    check(&[("HOME", "")], "HOME is empty");
+    check(&[("HOME", "kim/here")], "HOME is `kim/here`, which is not absolute");
+    check(&[("HOME", "."), ("XDG_DATA_HOME", "data")], "HOME is `.`, which is not absolute");
+}
+
+#[test]
 fn usage_mistakes_end_with_2_on_stderr() {
     let world = World::new();
     let commands: [&[&str]; 9] = [
