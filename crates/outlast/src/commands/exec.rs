@@ -52,7 +52,8 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     if arguments.command.is_empty() {
         return Err(no_command());
     }
-    if arguments.via.is_some() {
+    // An empty variable is how some shells and pipelines unset it.
+    if arguments.via.is_some_and(|via| !via.is_empty()) {
         return Err(Failure::usage(anyhow!(
             "--via and OUTLAST_SERVER need a server, which this version has not"
         ))

@@ -154,6 +154,19 @@ fn a_home_that_cannot_be_found_is_told_as_it_is() {
 }
 
 #[test]
+fn a_server_is_refused_by_the_command_that_would_ask_it() {
+    let world = World::new().with("OUTLAST_SERVER", "http://127.0.0.1:9");
+    world.outlast(&["init", "-q"]).expect(0);
+    world.outlast(&["exec", "--", "true"]).expect(2).says("this version has not").says("hint: ");
+    // The others speak of this home alone, with a server or without.
+    world.outlast(&["status"]).expect(0);
+    world.outlast(&["drill", "--", "true"]).expect(3).says("no run of this command");
+    // As a shell unsets it.
+    let world = World::new().with("OUTLAST_SERVER", "");
+    world.outlast(&["exec", "-q", "--", "true"]).expect(0);
+}
+
+#[test]
 fn usage_mistakes_end_with_2_on_stderr() {
     let world = World::new();
     let commands: [&[&str]; 9] = [
