@@ -10,11 +10,7 @@ use crate::world::World;
 fn a_run_and_a_drill_see_what_was_held_then() {
     let upstream = Upstream::start_blocking();
     let world = World::new();
-    let (address, ca) = (upstream.tls_address(), upstream.ca_file(world.path()));
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"web.example\"\nconnect = \"{address}\"\nca_file = \"{}\"\n",
-        ca.display()
-    ));
+    world.place(&upstream, &["web.example"]);
     let curl = ["curl", "-sS", "https://web.example/page"];
     let exec = |more: &[&str]| world.outlast(&[&["exec", "-q"], more, &["--"], &curl[..]].concat());
     let at = |time: &str| vec!["--at".to_owned(), time.to_owned()];

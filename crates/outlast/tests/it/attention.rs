@@ -3,7 +3,6 @@
 use fakes::{Answer, Fault, Upstream};
 use serde_json::Value;
 
-use crate::git::placed;
 use crate::world::{World, texts};
 
 const HOST: &str = "web.example";
@@ -13,7 +12,7 @@ const URL: &str = "https://web.example/page";
 fn scene() -> (World, Upstream) {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put(HOST, "/page", Answer::text("kept\n"));
-    placed(&world, &upstream, HOST);
+    world.place(&upstream, &[HOST]);
     fetch(&world);
     (world, upstream)
 }

@@ -2,8 +2,7 @@
 
 use fakes::{Answer, Upstream};
 
-use crate::git::placed;
-use crate::world::{OUTLAST, World, entries, finish};
+use crate::world::{OUTLAST, World, entries, finish, places};
 
 #[test]
 fn a_broken_configuration_names_its_line_and_the_way_out() {
@@ -37,16 +36,14 @@ fn a_broken_configuration_names_its_line_and_the_way_out() {
 fn an_upstream_is_where_the_configuration_says() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("by TLS\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     let fetch = ["exec", "-q", "--", "curl", "-fsS", "https://files.example.com/a.txt"];
     assert_eq!(world.outlast(&fetch).expect(0).stdout, "by TLS\n");
 
     let world = World::new();
     upstream.put("127.0.0.1", "/npm/a.txt", Answer::text("by another base\n"));
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"files.example.com\"\nurl = \"http://{}/npm\"\n",
-        upstream.plain_address()
-    ));
+    let base = format!("http://{}/npm", upstream.plain_address());
+    world.configure(&places(&["files.example.com"], &[("url", &base)]));
     assert_eq!(world.outlast(&fetch).expect(0).stdout, "by another base\n");
     let record = world.newest_record();
     assert_eq!(record["objects"][0]["url"], "https://files.example.com/a.txt");
@@ -54,10 +51,7 @@ fn an_upstream_is_where_the_configuration_says() {
 
     // Without either, the certificate of nobody's CA is refused.
     let world = World::new();
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"files.example.com\"\nconnect = \"{}\"\n",
-        upstream.tls_address()
-    ));
+    world.configure(&places(&["files.example.com"], &[("connect", &upstream.tls_address().to_string())]));
     assert_ne!(world.outlast(&fetch).code, 0);
 }
 
@@ -68,10 +62,7 @@ fn the_callers_own_authorities_are_trusted_upstream() {
         upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
         let folder = tempfile::tempdir().unwrap();
         let world = World::new().with(name, upstream.ca_file(folder.path()).to_str().unwrap());
-        world.configure(&format!(
-            "[[upstream]]\nhost = \"files.example.com\"\nconnect = \"{}\"\n",
-            upstream.tls_address()
-        ));
+        world.configure(&places(&["files.example.com"], &[("connect", &upstream.tls_address().to_string())]));
         let done = world.outlast(&["exec", "--", "curl", "-fsS", "https://files.example.com/a.txt"]);
         assert_eq!((done.code, done.stdout.as_str()), (0, "kept\n"), "{name}: {}", done.stderr);
     }
@@ -200,7 +191,7 @@ fn usage_mistakes_end_with_2_on_stderr() {
 fn what_reads_speaks_json() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     let fetch = ["curl", "-fsSo", "a.txt", "https://files.example.com/a.txt"];
     world.record(&fetch).expect(0);
     let report = world.outlast(&[&["drill", "--json", "--"], &fetch[..]].concat()).expect(0).json();

@@ -9,7 +9,7 @@ use fakes::{Answer, Fault, Upstream, noise};
 use model::Sha256;
 use serde_json::json;
 
-use crate::world::{OUTLAST, World, need};
+use crate::world::{OUTLAST, World, need, places};
 
 /// A release's file cannot change, so whoever comes late asks nobody.
 const HOST: &str = "github.com";
@@ -28,8 +28,7 @@ fn crowd(n_clients: usize, n_bytes: usize, fault: Option<Fault>, n_asked: usize)
         upstream.on_first(1, HOST, PATH, fault);
     }
     let world = World::new();
-    world
-        .configure(&format!("[[upstream]]\nhost = \"{HOST}\"\nconnect = \"{}\"\n", upstream.plain_address()));
+    world.configure(&places(&[HOST], &[("connect", &upstream.plain_address().to_string())]));
     // Each client hashes what it gets: nobody has room for that many copies.
     let script = format!(
         "for n in $(seq {n_clients}); do \
@@ -109,12 +108,7 @@ fn fifty_clients_of_a_large_packument_take_little_memory() {
     });
     upstream.serve_npm(REGISTRY, &[versions]);
     let world = World::new();
-    let ca = upstream.ca_file(world.path());
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"{REGISTRY}\"\nconnect = \"{}\"\nca_file = \"{}\"\n",
-        upstream.tls_address(),
-        ca.display()
-    ));
+    world.place(&upstream, &[REGISTRY]);
     let url = format!("https://{REGISTRY}/large");
     let get = |form: &str, n: usize| {
         format!(
@@ -179,8 +173,7 @@ fn clients_that_are_slow_hold_up_nobody() {
     upstream.put(HOST, PATH, Answer::file(noise(20 << 20, 1)));
     upstream.put(HOST, "/acme/tool/raw/main/small", Answer::text("small"));
     let world = World::new().file("slow.py", SLOW);
-    world
-        .configure(&format!("[[upstream]]\nhost = \"{HOST}\"\nconnect = \"{}\"\n", upstream.plain_address()));
+    world.configure(&places(&[HOST], &[("connect", &upstream.plain_address().to_string())]));
     let script = format!(
         "python3 slow.py & slow=$!; while ! [ -e ready ]; do sleep 0.1; done; \
          for n in $(seq 50); do curl -sS --fail --max-time 5 http://{HOST}/acme/tool/raw/main/small || exit 1; done; \

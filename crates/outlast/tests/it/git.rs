@@ -8,22 +8,13 @@ use serde_json::{Value, json};
 
 use crate::world::{World, texts};
 
-/// Places a host at a loopback upstream.
-pub(crate) fn placed(world: &World, upstream: &Upstream, host: &str) {
-    upstream.ca_file(world.path());
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"{host}\"\nconnect = \"{}\"\nca_file = \"../upstream-ca.pem\"\n",
-        upstream.tls_address()
-    ));
-}
-
 #[test]
 fn git_over_https_passes_live_and_is_listed() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     let repository = Repository::create(&world.path().join("repository"));
     repository.commit("main", "first", &[("a.txt", "kept\n")]);
     upstream.serve_git("git.example.com", "/owner/name.git", &repository);
-    placed(&world, &upstream, "git.example.com");
+    world.place(&upstream, &["git.example.com"]);
 
     let clone = ["git", "clone", "--quiet", "https://git.example.com/owner/name.git", "cloned"];
     let done = world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
@@ -76,7 +67,7 @@ fn an_audit_is_remembered_for_the_same_body_only() {
         let is_known = asked.body.windows(8).any(|part| part == b"left-pad");
         Some(Answer::json(if is_known { found } else { "{}" }))
     });
-    placed(&world, &upstream, "registry.npmjs.org");
+    world.place(&upstream, &["registry.npmjs.org"]);
     let known = ask(r#"{"left-pad":["1.3.0"]}"#);
     let done = outlast(&world, &["exec", "--fresh", "--"], &known).expect(0);
     assert_eq!(done.stdout, format!("{found}\n200"));
@@ -97,7 +88,7 @@ fn an_audit_that_the_registry_does_not_offer_is_answered_the_same_way() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     let path = "/-/npm/v1/security/advisories/bulk";
     upstream.handle("registry.npmjs.org", path, |_| Some(Answer::status(405)));
-    placed(&world, &upstream, "registry.npmjs.org");
+    world.place(&upstream, &["registry.npmjs.org"]);
     let question = ask(r#"{"left-pad":["1.3.0"]}"#);
     let done = outlast(&world, &["exec", "--fresh", "--"], &question).expect(0);
     assert!(done.stdout.ends_with("\n405"), "{}", done.stdout);
@@ -117,7 +108,7 @@ fn the_callers_git_settings_survive() {
         .with("GIT_CONFIG_VALUE_0", "short:")
         .with("GIT_CONFIG_KEY_1", "http.sslCAInfo")
         .with("GIT_CONFIG_VALUE_1", "/etc/ssl/certs/ca-certificates.crt");
-    placed(&world, &upstream, "git.example.com");
+    world.place(&upstream, &["git.example.com"]);
     let settings = |command: &mut Command| command.output().unwrap().stdout;
     let direct = settings(world.command("git").args(["config", "url.https://git.example.com/.insteadOf"]));
     assert_eq!(direct, b"short:\n");

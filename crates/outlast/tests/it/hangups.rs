@@ -2,7 +2,6 @@
 
 use fakes::Upstream;
 
-use crate::git::placed;
 use crate::world::{World, need};
 
 const HOST: &str = "web.example";
@@ -33,7 +32,7 @@ fn only_an_alert_says_that_the_certificate_is_not_trusted() {
     need("python3");
     let check = |command: &[&str], said: &[&str]| {
         let (world, upstream) = (World::new(), Upstream::start_blocking());
-        placed(&world, &upstream, HOST);
+        world.place(&upstream, &[HOST]);
         let done = world.outlast(&[&["exec", "--"], command].concat());
         for line in [DISTRUST, HANG_UP] {
             assert_eq!(done.stderr.contains(line), said.contains(&line), "{command:?}: {}", done.stderr);

@@ -108,12 +108,7 @@ fn is_usable(debian: Debian) {
 
     let upstream = Upstream::start_blocking();
     upstream.put("files.example", "/hello", Answer::text("hello"));
-    let ca = upstream.ca_file(world.path());
-    world.configure(&format!(
-        "[[upstream]]\nhost = \"files.example\"\nconnect = \"{}\"\nca_file = \"{}\"\n",
-        upstream.tls_address(),
-        ca.display()
-    ));
+    world.place(&upstream, &["files.example"]);
     let url = "https://files.example/hello";
     let fetch = ["php", "-r", "exit(@file_get_contents('https://files.example/hello') === 'hello' ? 0 : 1);"];
     // The control: nobody else knows this host.

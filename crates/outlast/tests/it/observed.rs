@@ -7,8 +7,7 @@ use std::fs;
 use fakes::{Answer, Upstream};
 
 use crate::clients::{cargo_project, npm_project};
-use crate::git::placed;
-use crate::world::{Done, OUTLAST, World, finish, texts};
+use crate::world::{Done, OUTLAST, World, finish, places, texts};
 
 const FORBID: &str = "echo 0 > /proc/sys/user/max_user_namespaces && \
                       exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- \"$@\"";
@@ -29,7 +28,7 @@ fn outlast(world: &World, arguments: &[&str]) -> Done {
 fn scene() -> (World, Upstream) {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     (world, upstream)
 }
 
@@ -136,12 +135,9 @@ fn what_is_not_to_be_looked_into_passes_as_it_is() {
     upstream.put("localhost", "/a.txt", Answer::text("the upstream's own\n"));
     upstream.put("plain.example", "/b.txt", Answer::text("plain\n"));
     let ca = upstream.ca_file(world.path());
-    let configure = |passthrough: &str| {
-        world.configure(&format!(
-            "[[upstream]]\nhost = \"plain.example\"\nconnect = \"{}\"\n[exec]\npassthrough = [{passthrough}]\n",
-            upstream.plain_address()
-        ));
-    };
+    let place = places(&["plain.example"], &[("connect", &upstream.plain_address().to_string())]);
+    let configure =
+        |passthrough: &str| world.configure(&format!("{place}[exec]\npassthrough = [{passthrough}]\n"));
     // It trusts nobody but the upstream's own authority, as a client that pins does.
     let url = format!("https://localhost:{port}/a.txt");
     let fetch = ["curl", "-fsS", "--noproxy", "", "--cacert", ca.to_str().unwrap(), &url];

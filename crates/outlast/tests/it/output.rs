@@ -3,7 +3,6 @@
 use fakes::{Answer, Upstream};
 use model::Sha256;
 
-use crate::git::placed;
 use crate::world::{Done, OUTLAST, World, entries, finish};
 
 /// Runs Outlast with its standard output led elsewhere, as a shell does it.
@@ -51,7 +50,7 @@ fn a_reader_that_goes_is_no_error() {
 fn a_drill_whose_report_cannot_be_written_says_its_verdict() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     let fetch = ["curl", "-fsSo", "a.txt", "https://files.example.com/a.txt"];
     world.record(&fetch).expect(0);
     let drill = format!("drill --json --evidence out-$$ -- {}", fetch.join(" "));

@@ -2,7 +2,6 @@
 
 use fakes::{Answer, Upstream};
 
-use crate::git::placed;
 use crate::world::{Done, World};
 
 const URL: &str = "https://files.example.com/a.txt";
@@ -11,7 +10,7 @@ const URL: &str = "https://files.example.com/a.txt";
 fn damaged() -> (World, Upstream) {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     world.record(&["curl", "-fsS", URL]).expect(0);
     let record = world.newest_record();
     let sha256 = record["objects"][0]["sha256"].as_str().unwrap();
@@ -59,7 +58,7 @@ fn a_drill_tells_it_after_the_verdict() {
 fn an_error_that_was_kept_is_told_as_one() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     let check = |paths: &[&str], said: Option<&str>| {
         let urls: Vec<String> =
             paths.iter().map(|path| format!("https://files.example.com/{path}")).collect();

@@ -3,7 +3,6 @@
 use fakes::{Answer, Upstream};
 use model::Sha256;
 
-use crate::git::placed;
 use crate::world::{Done, OUTLAST, World, entries, finish};
 
 const URL: &str = "https://files.example.com/a.txt";
@@ -12,7 +11,7 @@ const URL: &str = "https://files.example.com/a.txt";
 fn scene() -> (World, Upstream) {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
-    placed(&world, &upstream, "files.example.com");
+    world.place(&upstream, &["files.example.com"]);
     world.outlast(&["exec", "-q", "--", "true"]).expect(0);
     (world, upstream)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use fakes::Upstream;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -109,6 +110,12 @@ impl World {
         self.folder.path().join("outlast")
     }
 
+    /// Places hosts at a loopback upstream, under TLS; outlast.toml says nothing else.
+    pub(crate) fn place(&self, upstream: &Upstream, hosts: &[&str]) {
+        let (address, ca) = (upstream.tls_address().to_string(), upstream.ca_file(self.path()));
+        self.configure(&places(hosts, &[("connect", &address), ("ca_file", ca.to_str().unwrap())]));
+    }
+
     /// Writes outlast.toml.
     pub(crate) fn configure(&self, text: &str) {
         self.write(&self.own().join("outlast.toml"), text);
@@ -176,6 +183,12 @@ impl World {
     pub(crate) fn blob(&self, sha256: &str) -> PathBuf {
         self.own().join("blobs").join(&sha256[..2]).join(&sha256[2..4]).join(sha256)
     }
+}
+
+/// Returns the part of outlast.toml that says where each of these hosts is.
+pub(crate) fn places(hosts: &[&str], keys: &[(&str, &str)]) -> String {
+    let keys: String = keys.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
+    hosts.iter().map(|host| format!("[[upstream]]\nhost = \"{host}\"\n{keys}")).collect()
 }
 
 /// Runs a command to its end, with a bound.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::machines::{Debian, version};
-use crate::world::{Done, World, finish, need, texts};
+use crate::world::{Done, World, finish, need, places, texts};
 
 const N_PACKAGES: usize = 30;
 /// Far more than a busy machine costs, and far less than a client waits for a host that hangs: 300 s.
@@ -108,10 +108,7 @@ impl Scene {
     }
 
     fn upstreams_at(&self, address: &str) -> String {
-        let ca = &self.ca;
-        let place =
-            |host| format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n");
-        HOSTS.map(place).concat()
+        places(&HOSTS, &[("connect", address), ("ca_file", &self.ca)])
     }
 
     /// Runs a command without Outlast, against the same upstream.

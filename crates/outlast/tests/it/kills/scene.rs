@@ -76,16 +76,7 @@ impl Scene {
 
     /// Writes outlast.toml: every host is at the upstream of this scene.
     pub(super) fn configure(&self) {
-        let ca = self.upstream.ca_file(self.world.path());
-        let connect = self.upstream.tls_address();
-        let upstream = |host| {
-            format!(
-                "[[upstream]]\nhost = \"{host}\"\nconnect = \"{connect}\"\nca_file = \"{}\"\n",
-                ca.display()
-            )
-        };
-        let hosts = ["files.example", "mirror.example", NPM];
-        self.world.configure(&hosts.map(upstream).concat());
+        self.world.place(&self.upstream, &["files.example", "mirror.example", NPM]);
     }
 
     /// Returns the folder in which everything temporary lies.

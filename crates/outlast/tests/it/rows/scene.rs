@@ -7,7 +7,7 @@ use std::process::Command;
 
 use fakes::Upstream;
 
-use crate::world::{World, finish, texts};
+use crate::world::{World, finish, places, texts};
 
 /// Longer than anything here may take; what takes so long has hung.
 const CLIENT_MAX_S: u32 = 20;
@@ -152,10 +152,7 @@ impl Scene {
     }
 
     fn places(&self, address: &str) -> String {
-        let ca = &self.ca;
-        let place =
-            |host| format!("[[upstream]]\nhost = \"{host}\"\nconnect = \"{address}\"\nca_file = \"{ca}\"\n");
-        self.shelf.hosts.iter().map(place).collect()
+        places(self.shelf.hosts, &[("connect", address), ("ca_file", &self.ca)])
     }
 
     pub(super) fn put(&self, edition: Edition) {
