@@ -70,6 +70,16 @@ impl SigningKey {
         seed.and_then(Self::from_seed).ok_or(KeyError::Malformed { path })
     }
 
+    /// Reads the private key of a folder, or makes one where there is none; the second value says whether it did.
+    pub fn open_or_create(folder: &Path) -> Result<(Self, bool), KeyError> {
+        match Self::open(folder) {
+            Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok((Self::create(folder)?, true))
+            }
+            opened => Ok((opened?, false)),
+        }
+    }
+
     /// Returns the public half.
     pub const fn public(&self) -> &PublicKey {
         &self.public
@@ -231,9 +241,9 @@ mod tests {
     #[test]
     fn a_key_survives_its_files_and_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let key = SigningKey::create(folder.path()).unwrap();
-        let again = SigningKey::open(folder.path()).unwrap();
-        assert_eq!(key.public(), again.public());
+        let (key, is_new) = SigningKey::open_or_create(folder.path()).unwrap();
+        let (again, is_new_again) = SigningKey::open_or_create(folder.path()).unwrap();
+        assert_eq!((key.public(), is_new, is_new_again), (again.public(), true, false));
         assert_eq!(&PublicKey::read(&folder.path().join(PUBLIC_FILE)).unwrap(), key.public());
         assert_eq!(PublicKey::from_pem(&key.public().to_pem()).as_ref(), Some(key.public()));
         assert!(matches!(SigningKey::create(folder.path()), Err(KeyError::Exists { .. })));
@@ -241,7 +251,7 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no temporary file stays");
         // Half of a key is no leave to make another.
         fs::remove_file(folder.path().join(PRIVATE_FILE)).unwrap();
-        assert!(matches!(SigningKey::create(folder.path()), Err(KeyError::Lost { .. })));
+        assert!(matches!(SigningKey::open_or_create(folder.path()), Err(KeyError::Lost { .. })));
         assert_eq!(&PublicKey::read(&folder.path().join(PUBLIC_FILE)).unwrap(), key.public());
     }
 
@@ -252,7 +262,10 @@ mod tests {
         let path = folder.path().join(PRIVATE_FILE);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(SigningKey::open(folder.path()), Err(KeyError::Exposed { mode: 0o640, .. })));
+        assert!(matches!(
+            SigningKey::open_or_create(folder.path()),
+            Err(KeyError::Exposed { mode: 0o640, .. })
+        ));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
+use drill::{KeyError, SigningKey};
 use host::Clock;
 use store::Store;
 
@@ -68,6 +69,25 @@ impl Home {
                 .hint("`outlast init` makes one; --home or OUTLAST_HOME name another"));
         }
         self.store()
+    }
+
+    /// Opens the key that signs evidence, or makes it where there is none; the second value says whether it did.
+    pub(crate) fn signing_key(&self) -> Result<(SigningKey, bool), Failure> {
+        let _writing = mend::writing(&self.path)?;
+        SigningKey::open_or_create(&self.keys()).map_err(|error| {
+            let hint = match &error {
+                KeyError::Lost { .. } => {
+                    "put it back; or move the public half away and run this again: earlier evidence then verifies only \
+                     with `--key` and the old public half"
+                }
+                KeyError::Io { .. } => "check the disk that holds Outlast's home folder, and its permissions",
+                _ => {
+                    "mend it, or move both halves away: with a new key, earlier evidence verifies only with `--key` and \
+                     the old public half"
+                }
+            };
+            Failure::no(error).hint(hint)
+        })
     }
 
     pub(crate) fn keys(&self) -> PathBuf {

@@ -57,7 +57,7 @@ pub(crate) fn mend(home: &Home, store: &Store) -> anyhow::Result<()> {
 
 /// A key that cannot be used is told to whoever uses it.
 fn mend_key(home: &Home) -> io::Result<()> {
-    let public = home.keys().join("evidence.pub.pem");
+    let public = home.keys().join(drill::key::PUBLIC_FILE);
     match SigningKey::open(&home.keys()) {
         Ok(key) if !public.exists() => {
             host::file::write_atomically(&public, key.public().to_pem().as_bytes())

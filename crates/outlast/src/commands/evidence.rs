@@ -112,7 +112,7 @@ fn verify(
 }
 
 fn own_key(global: &Global) -> Result<PublicKey, Failure> {
-    let file = Home::find(global)?.keys().join("evidence.pub.pem");
+    let file = Home::find(global)?.keys().join(drill::key::PUBLIC_FILE);
     PublicKey::read(&file)
         .with_context(|| "this home has no key of its own")
         .map_err(|error| Failure::no(error).hint("`outlast init` makes one; --key FILE names another"))

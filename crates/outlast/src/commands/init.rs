@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use drill::SigningKey;
 
 use crate::command_line::Global;
 use crate::failure::Failure;
@@ -49,20 +48,9 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         host::file::write_atomically(&file, TEMPLATE.as_bytes())?;
         true
     };
-    let home = Home::find(global)?;
-    let made_key = match SigningKey::open(&home.keys()) {
-        Ok(_) => false,
-        Err(_) => {
-            SigningKey::create(&home.keys()).map_err(|error| {
-                Failure::no(error).hint(
-                    "move it away if it cannot be used; with a new one, earlier evidence verifies only with `--key` and \
-                     the old public key",
-                )
-            })?;
-            true
-        }
-    };
     drop(writing);
+    let home = Home::find(global)?;
+    let (_, made_key) = home.signing_key()?;
     home.store()?.check_writable()?;
     let made = |is_made| if is_made { "made" } else { "was there already" };
     say(global, &format_args!("{}: {}", file.display(), made(made_file)));

@@ -1,6 +1,7 @@
 //! What drills leave: chained, signed, verified without a network, and worth nothing once a byte is another.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use model::Sha256;
@@ -141,6 +142,27 @@ fn half_of_a_key_is_no_leave_to_make_another() {
     world.outlast(&["evidence", "verify", text(&folder)]).expect(0);
     fs::rename(&aside, &private).unwrap();
     world.drill(&COMMAND).expect(0);
+}
+
+#[test]
+fn a_key_that_cannot_be_used_is_told_the_same_by_whoever_meets_it() {
+    let world = drilled();
+    let private = world.own().join("keys/evidence.ed25519");
+    let check = |said: &str| {
+        let hints: Vec<String> = [(3, &["drill", "--", "true"][..]), (1, &["init"])]
+            .map(|(code, command)| {
+                let done = world.outlast(command).expect(code).says(said);
+                done.stderr.lines().filter(|line| line.starts_with("hint: ")).collect()
+            })
+            .into();
+        assert!(hints[0].starts_with("hint: ") && hints[0] == hints[1], "{hints:?}");
+    };
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o644)).unwrap();
+    check("can be read by others (mode 644), make it 600");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&private, "mine").unwrap();
+    check("is not an Ed25519 key in PEM");
+    assert_eq!(fs::read(&private).unwrap(), b"mine");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use drill::{Action, Actor, Deed, Facts, KeyError, RecordedRun, Report, Scenario, SigningKey};
+use drill::{Action, Actor, Deed, Facts, RecordedRun, Report, Scenario};
 use model::{Event, Record, RunId, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
 use sandbox::Stdout;
@@ -16,7 +16,6 @@ use store::{Entry, Store};
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::mend;
 use crate::speak::{self, duration, say};
 use crate::tasks::record::RECORD_BYTES_MAX;
 use crate::tasks::room::Order;
@@ -72,7 +71,7 @@ pub(crate) async fn run(
         order.stdout = Stdout::ToStderr;
     }
     store.check_writable()?;
-    let key = key(home)?;
+    let (key, _) = home.signing_key()?;
     let record = recorded(store, &order, request.run.as_ref())?;
     let held = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
     let recorded = RecordedRun::from(&record);
@@ -135,29 +134,6 @@ fn unfinished(failure: Failure) -> Failure {
     failure.context(
         "the evidence of the drill could not be finished; if it is whole, the next command gives it its place",
     )
-}
-
-fn key(home: &Home) -> Result<SigningKey, Failure> {
-    let _writing = mend::writing(&home.path)?;
-    match SigningKey::open(&home.keys()) {
-        Ok(key) => Ok(key),
-        Err(_) if !home.keys().join("evidence.ed25519").exists() => {
-            SigningKey::create(&home.keys()).map_err(|error| {
-                let hint = match error {
-                    KeyError::Lost { .. } => {
-                        "put it back; or move the public half away and run this again: earlier evidence then verifies \
-                         only with `--key` and the old public half"
-                    }
-                    _ => "check the free space of the disk that holds Outlast's home folder",
-                };
-                Failure::no(error).hint(hint)
-            })
-        }
-        Err(error) => {
-            Err(Failure::no(error)
-                .hint("`outlast init` makes a key where there is none; it never replaces one"))
-        }
-    }
 }
 
 /// Finds the recorded run that a drill is compared with. Its absence ends the drill before it begins.
