@@ -174,7 +174,7 @@ pub enum Event {
     Stale {
         /// The host.
         host: String,
-        /// What of it is meant; empty in entries of before 2026-11-25.
+        /// What of it is meant; empty in entries of before 2026-11-24.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         what: String,
         /// The first failure, by this run or an earlier one.
