@@ -151,7 +151,10 @@ impl Registry {
         let home = copy.join("home");
         fs::create_dir(&home)?;
         let mut command = Command::new(program);
-        command.current_dir(copy).env_clear().env("HOME", home).env("PATH", path()?);
+        // A machine's own settings of npm, such as a company's `cafile`, would be measured as well.
+        let none = home.join("no-npmrc");
+        command.current_dir(copy).env_clear().env("npm_config_globalconfig", none);
+        command.env("HOME", home).env("PATH", path()?);
         Ok(command)
     }
 

@@ -125,6 +125,11 @@ impl Folder {
     pub(crate) fn commit(&self, blobs: &mut [Temporary]) -> io::Result<()> {
         let mut waiting: Vec<&mut Temporary> =
             blobs.iter_mut().filter(|blob| blob.stage != Stage::Renamed).collect();
+        for blob in waiting.iter().filter(|blob| blob.stage == Stage::Written) {
+            if let Ok(file) = File::open(&blob.path) {
+                host::file::begin_writing(&file);
+            }
+        }
         let per_thread = waiting.len().div_ceil(N_SYNC_THREADS).max(1);
         if per_thread < 2 {
             waiting.iter_mut().try_for_each(|blob| self.sync(blob))?;
