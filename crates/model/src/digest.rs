@@ -270,9 +270,10 @@ impl DigestSet {
         self.0.iter().map(Digest::algorithm).max()
     }
 
-    /// Returns whether a digest of the strongest algorithm is vouched for here.
-    pub fn accepts(&self, digest: &Digest) -> bool {
-        Some(digest.algorithm()) == self.strongest() && self.0.contains(digest)
+    /// Returns the digests of the strongest algorithm present: a weaker match must not do.
+    pub fn decisive(&self) -> impl Iterator<Item = Digest> {
+        let strongest = self.strongest();
+        self.0.iter().filter(move |digest| Some(digest.algorithm()) == strongest).cloned()
     }
 
     /// Returns whether nothing is vouched for.
@@ -372,9 +373,8 @@ mod tests {
         )
         .unwrap();
         let sha1 = Digest::from_hex(Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d").unwrap();
-        assert!(set.accepts(&Sha256::of(b"abc").into()));
-        assert!(!set.accepts(&Sha256::of(b"abd").into()));
-        assert!(!set.accepts(&sha1), "a weaker match must not do");
+        assert_eq!(set.decisive().collect::<Vec<_>>(), [Digest::from(Sha256::of(b"abc"))]);
+        assert!(set.iter().any(|digest| *digest == sha1));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The copy of an object: its bytes are read and verified once, before anything is decided about it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use model::{Digest, Event, Held, ObjectKey, ObjectUrl, Proof, Sha256};
+use model::{Algorithm, Digest, Event, Held, ObjectKey, ObjectUrl, Proof, Sha256};
 use registry::Coordinate;
 use store::{BlobError, BlobReader, IndexError, Store};
 
@@ -168,11 +170,7 @@ impl Inner {
             true => self.vouchers.by_lock(coordinate(want), want.url.object()),
             false => None,
         };
-        let Some((pinned, algorithm)) =
-            pinned.and_then(|pinned| pinned.digests.strongest().map(|algorithm| (pinned, algorithm)))
-        else {
-            return Copy::Good(Box::new(loaded));
-        };
+        let Some(pinned) = pinned else { return Copy::Good(Box::new(loaded)) };
         let compared = (want.key.clone(), loaded.held.sha256);
         let known = self.vouchers.compared(&compared);
         let is_new = known.is_none();
@@ -180,11 +178,11 @@ impl Inner {
             Some(known) => known,
             None => {
                 let got;
-                (loaded, got) = match digest(loaded, algorithm).await {
+                (loaded, got) = match digests(loaded, pinned.algorithms()).await {
                     Ok(done) => done,
                     Err(lost) => return Copy::Lost(lost),
                 };
-                let contradiction = (!pinned.digests.accepts(&got)).then(|| got.to_string());
+                let contradiction = (!pinned.accepts(&got)).then(|| said(&got));
                 self.vouchers.note_compared(compared, contradiction.clone());
                 contradiction
             }
@@ -211,7 +209,9 @@ impl Inner {
                 }
                 let why = format!(
                     "the copy of `{}` is {got}, and {} vouches for {}",
-                    want.url, pinned.vouched_by, pinned.digests
+                    want.url,
+                    pinned.vouched_by,
+                    pinned.expected()
                 );
                 if is_new {
                     tracing::error!("{why}");
@@ -225,12 +225,11 @@ impl Inner {
     /// Returns an earlier generation that is what a lock pins: the address moved on, and this project did not.
     async fn pinned_generation(&self, want: &Want, newest: &Held, pinned: &Expectation) -> Option<Loaded> {
         let generations = self.engine.store.generations(&want.key).ok()?;
-        let algorithm = pinned.digests.strongest()?;
         let earlier = generations.into_iter().rev().filter(|held| held.sha256 != newest.sha256);
         for held in earlier.filter(decide::is_good).take(N_GENERATIONS_TRIED) {
             let Ok(loaded) = load(&self.engine.store, held).await else { continue };
-            let Ok((mut loaded, got)) = digest(loaded, algorithm).await else { continue };
-            if pinned.digests.accepts(&got) {
+            let Ok((mut loaded, got)) = digests(loaded, pinned.algorithms()).await else { continue };
+            if pinned.accepts(&got) {
                 (loaded.held.proof, loaded.held.immutable) = (Proof::Verified, true);
                 return Some(loaded);
             }
@@ -251,7 +250,7 @@ impl Inner {
             key: want.key.clone(),
             sha256: Some(held.sha256),
             size_bytes: held.size_bytes,
-            expected: pinned.digests.to_string(),
+            expected: pinned.expected(),
             got,
             vouched_by: pinned.vouched_by.clone(),
         };
@@ -296,29 +295,38 @@ impl Verified {
     }
 }
 
-/// Returns the digest of a copy by another algorithm than the one that names it.
-async fn digest(loaded: Loaded, algorithm: model::Algorithm) -> Result<(Loaded, Digest), Box<Lost>> {
-    if algorithm == model::Algorithm::Sha256 {
-        let digest = loaded.held.sha256.into();
-        return Ok((loaded, digest));
+/// Returns the digests of a copy by several algorithms; the one that names it is known.
+async fn digests(
+    loaded: Loaded,
+    algorithms: BTreeSet<Algorithm>,
+) -> Result<(Loaded, Vec<Digest>), Box<Lost>> {
+    let name = Digest::from(loaded.held.sha256);
+    if algorithms.iter().all(|algorithm| *algorithm == name.algorithm()) {
+        return Ok((loaded, vec![name]));
     }
     let held = loaded.held.clone();
     let hash = move || {
-        let mut context = ring::digest::Context::new(algorithm.ring());
+        let others = algorithms.into_iter().filter(|algorithm| *algorithm != name.algorithm());
+        let mut contexts: Vec<_> =
+            others.map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring()))).collect();
+        let mut update = |bytes: &[u8]| contexts.iter_mut().for_each(|(_, context)| context.update(bytes));
         match &loaded.bytes {
-            Verified::Whole(bytes) => context.update(bytes),
+            Verified::Whole(bytes) => update(bytes),
             Verified::File(blob) => {
                 let mut chunk = vec![0; CHUNK_BYTES];
                 let mut offset = 0;
                 while let n @ 1.. = blob.read_at(&mut chunk, offset)? {
-                    context.update(&chunk[..n]);
+                    update(&chunk[..n]);
                     offset += n as u64;
                 }
             }
         }
-        let digest =
-            Digest::from_bytes(algorithm, context.finish().as_ref()).map_err(std::io::Error::other)?;
-        Ok::<_, std::io::Error>((loaded, digest))
+        let mut digests = vec![name];
+        for (algorithm, context) in contexts {
+            let digest = Digest::from_bytes(algorithm, context.finish().as_ref());
+            digests.push(digest.map_err(std::io::Error::other)?);
+        }
+        Ok::<_, std::io::Error>((loaded, digests))
     };
     let done = match tokio::task::spawn_blocking(hash).await {
         Ok(Ok(done)) => return Ok(done),
@@ -327,4 +335,10 @@ async fn digest(loaded: Loaded, algorithm: model::Algorithm) -> Result<(Loaded, 
     };
     let why = format!("blob {} cannot be used: {done}", held.sha256);
     Err(Box::new(Lost { held, why: Why::Damaged(why) }))
+}
+
+/// Returns the digest that a message gives for bytes that nobody vouches for: by another algorithm than the store's, where
+/// that is what was compared.
+fn said(got: &[Digest]) -> String {
+    got.last().map_or_else(String::new, Digest::to_string)
 }

@@ -21,6 +21,7 @@ mod note;
 mod notice;
 mod outage;
 mod pass;
+mod pins;
 mod range;
 mod redirect;
 mod refusal;

@@ -167,7 +167,7 @@ impl Inner {
         expectation: Expectation,
     ) -> Result<Arrival, End> {
         let digests = arrival.digests();
-        if digests.iter().any(|digest| expectation.digests.accepts(digest)) {
+        if expectation.accepts(&digests) {
             return Ok(arrival);
         }
         if let Some(first) = expectation.first
@@ -177,7 +177,7 @@ impl Inner {
             return Ok(arrival);
         }
         let got = digests.first().map_or_else(String::new, Digest::to_string);
-        let expected = expectation.digests.to_string();
+        let expected = expectation.expected();
         let size_bytes = arrival.size_bytes;
         let sha256 = arrival
             .writer
@@ -316,7 +316,7 @@ fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&H
 
 impl Arrival {
     fn new(expectation: Option<&Expectation>) -> Self {
-        let algorithms = expectation.and_then(|expectation| expectation.digests.strongest());
+        let algorithms = expectation.map(Expectation::algorithms).unwrap_or_default();
         let hashers = algorithms
             .into_iter()
             .map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring())))

@@ -1,10 +1,9 @@
 //! Who vouches for a file: a lock of the project, or the index of its registry.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use model::{Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
+use model::{Algorithm, Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
 use registry::{Class, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
 
 use crate::copy::Prior;
@@ -12,6 +11,7 @@ use crate::decide::{self, Kind};
 use crate::flight::End;
 use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
 use crate::named::Unread;
+use crate::pins::Pins;
 use crate::session::{Inner, lock};
 use crate::upstream::Chooser;
 use crate::want::{Shape, Want, is_as_sent};
@@ -19,7 +19,8 @@ use crate::want::{Shape, Want, is_as_sent};
 /// Digests that somebody vouches for, and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expectation {
-    pub(crate) digests: DigestSet,
+    /// Each alone is enough.
+    digests: Vec<Digest>,
     pub(crate) vouched_by: String,
     /// What bytes are that meet it: the first bytes seen vouch for nothing but themselves.
     pub(crate) proof: Proof,
@@ -28,8 +29,23 @@ pub(crate) struct Expectation {
 }
 
 impl Expectation {
-    const fn verified(digests: DigestSet, vouched_by: String) -> Self {
-        Self { digests, vouched_by, proof: Proof::Verified, first: None }
+    fn verified(digests: impl IntoIterator<Item = Digest>, vouched_by: String) -> Self {
+        Self { digests: digests.into_iter().collect(), vouched_by, proof: Proof::Verified, first: None }
+    }
+
+    /// Returns the algorithms to hash by.
+    pub(crate) fn algorithms(&self) -> BTreeSet<Algorithm> {
+        self.digests.iter().map(Digest::algorithm).collect()
+    }
+
+    /// Returns whether bytes of these digests meet it.
+    pub(crate) fn accepts(&self, got: &[Digest]) -> bool {
+        got.iter().any(|digest| self.digests.contains(digest))
+    }
+
+    /// Returns the digests as a message has them: `sha256:… or sha512:…`.
+    pub(crate) fn expected(&self) -> String {
+        self.digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
 
@@ -77,27 +93,10 @@ impl Table {
     }
 }
 
-/// What one lock says of one version, or of one of its files.
-#[derive(Debug)]
-struct Pinned {
-    coordinate: Coordinate,
-    digests: DigestSet,
-    lock_name: String,
-}
-
-/// What one lock says of one address.
-#[derive(Debug)]
-struct UrlPin {
-    coordinate: Option<Coordinate>,
-    digests: DigestSet,
-    lock_name: String,
-}
-
 /// The locks of the project, and the indexes read so far.
 #[derive(Debug)]
 pub(crate) struct Vouchers {
-    by_package: HashMap<(&'static str, String, String), Vec<Pinned>>,
-    by_url: HashMap<ObjectUrl, UrlPin>,
+    pins: Pins,
     tables: Mutex<Tables>,
     pub(crate) unread: Unread,
     /// Copies that were compared with a lock in this session, each with the digest that contradicts it.
@@ -112,40 +111,12 @@ struct Tables {
 
 impl Vouchers {
     pub(crate) fn new(pins: Vec<(String, Pin)>) -> Self {
-        let mut vouchers = Self {
-            by_package: HashMap::new(),
-            by_url: HashMap::new(),
+        Self {
+            pins: Pins::new(pins),
             tables: Mutex::default(),
             unread: Unread::default(),
             compared: Mutex::default(),
-        };
-        for (lock_name, Pin { coordinate, url, digests }) in pins {
-            if let Some(url) = url {
-                let named = UrlPin {
-                    coordinate: coordinate.clone(),
-                    digests: digests.clone(),
-                    lock_name: lock_name.clone(),
-                };
-                // Another lock that only names the file takes nothing away from one that knows its bytes.
-                match vouchers.by_url.entry(url) {
-                    Entry::Vacant(vacant) => drop(vacant.insert(named)),
-                    Entry::Occupied(mut known) => {
-                        let known = known.get_mut();
-                        known.digests.merge(&named.digests);
-                        known.coordinate = known.coordinate.take().or(named.coordinate);
-                    }
-                }
-            }
-            if let Some(coordinate) = coordinate {
-                let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());
-                vouchers.by_package.entry(package).or_default().push(Pinned {
-                    coordinate,
-                    digests,
-                    lock_name,
-                });
-            }
         }
-        vouchers
     }
 
     /// Returns the outcome of comparing a copy with a lock, if it was compared.
@@ -174,29 +145,13 @@ impl Vouchers {
 
     /// Returns whether a lock pins this version.
     pub(crate) fn pins(&self, vouched: &Vouched) -> bool {
-        vouched.coordinate.as_ref().is_some_and(|coordinate| self.pinned(coordinate).next().is_some())
-            || vouched.url.as_ref().is_some_and(|url| self.by_url.contains_key(url))
+        self.pins.has(vouched.coordinate.as_ref(), vouched.url.as_ref())
     }
 
-    /// Returns what locks say about a file, about nothing but this file first.
-    fn pinned(&self, coordinate: &Coordinate) -> impl Iterator<Item = &Pinned> {
-        let package = (coordinate.ecosystem, coordinate.name.clone(), coordinate.version.clone());
-        let pinned = self.by_package.get(&package).map(Vec::as_slice).unwrap_or_default();
-        let covering = move || pinned.iter().filter(|pinned| pinned.coordinate.covers(coordinate));
-        let is_exact = |pinned: &&Pinned| pinned.coordinate.file.is_some();
-        covering().filter(is_exact).chain(covering().filter(move |pinned| !is_exact(pinned)))
-    }
-
-    /// Returns what a lock says that a file must be.
+    /// Returns what the locks say that a file must be.
     pub(crate) fn by_lock(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
-        if let Some(UrlPin { coordinate: pinned, digests, lock_name }) = self.by_url.get(url)
-            && !digests.is_empty()
-            && is_about(pinned.as_ref(), coordinate)
-        {
-            return Some(Expectation::verified(digests.clone(), lock_name.clone()));
-        }
-        let pinned = self.pinned(coordinate?).find(|pinned| !pinned.digests.is_empty())?;
-        Some(Expectation::verified(pinned.digests.clone(), pinned.lock_name.clone()))
+        let verdict = self.pins.verdict(coordinate, url)?;
+        Some(Expectation::verified(verdict.digests, verdict.lock_names))
     }
 
     /// Returns which file an address is, where an index that was read or a lock says so. The index first: who updates has
@@ -206,22 +161,17 @@ impl Vouchers {
         if let Some(coordinate) = lock(&self.tables).by_key.values().find_map(listed) {
             return Some(coordinate);
         }
-        self.by_url.get(url)?.coordinate.clone()
+        self.pins.coordinate(url).cloned()
     }
 
     /// Returns the other addresses of a file by what the locks of this project say, and indexes of the same registry.
     pub(crate) fn siblings(&self, coordinate: &Coordinate, own: &ObjectUrl) -> Vec<ObjectUrl> {
-        let is_same = |other: &Coordinate| {
-            (other.ecosystem, &other.name, &other.version)
-                == (coordinate.ecosystem, &coordinate.name, &coordinate.version)
-        };
-        let is_pinned = |pin: &UrlPin| pin.coordinate.as_ref().is_some_and(is_same);
-        let pinned = self.by_url.iter().filter(|(_, pin)| is_pinned(pin)).map(|(url, _)| url.clone());
         let tables = lock(&self.tables);
         let listed = tables.by_key.values().filter_map(|(_, table)| {
             let number = table.by_coordinate.get(coordinate)?;
             table.facts.vouched[*number].url.clone()
         });
+        let pinned = self.pins.addresses(coordinate).cloned();
         pinned.chain(listed).filter(|url| url != own).collect()
     }
 
@@ -242,15 +192,10 @@ impl Vouchers {
     fn anywhere(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
         let tables = lock(&self.tables);
         tables.by_key.iter().find_map(|(key, (_, table))| {
-            let digests = table.digests(coordinate, url)?.clone();
+            let digests = table.digests(coordinate, url)?.decisive();
             Some(Expectation::verified(digests, key.url.to_string()))
         })
     }
-}
-
-/// Returns whether a pin of an address speaks about the file that is wanted there now: another version may lie there since.
-fn is_about(pinned: Option<&Coordinate>, wanted: Option<&Coordinate>) -> bool {
-    pinned.zip(wanted).is_none_or(|(pinned, wanted)| pinned.covers(wanted))
 }
 
 impl Inner {
@@ -260,7 +205,7 @@ impl Inner {
             return Some(vouched);
         }
         let (sha256, proof) = prior.first_bytes().map(|first| (first.sha256, first.proof))?;
-        let digests = Digest::from(sha256).into();
+        let digests = vec![Digest::from(sha256)];
         let vouched_by = "the first bytes seen".to_owned();
         Some(Expectation { digests, vouched_by, proof, first: Some(sha256) })
     }
@@ -294,7 +239,7 @@ impl Inner {
             ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
         let vouched_by = index.url.to_string();
         let from = |table: &Table| {
-            let digests = table.digests(file.coordinate.as_ref(), url)?.clone();
+            let digests = table.digests(file.coordinate.as_ref(), url)?.decisive();
             Some(Expectation::verified(digests, vouched_by.clone()))
         };
         if let Some(found) = self.vouchers.known(&key).and_then(|(_, table)| from(&table)) {

@@ -248,3 +248,13 @@ async fn what_was_an_index_to_its_client_is_one_to_everybody() {
         get(&world.session(), other).await.is(200, worse.as_bytes());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_two_locks_name_differently_is_only_a_document() {
+    let world = World::new();
+    for text in ["<?php", "<?php other"] {
+        let body = archive("one", text);
+        world.upstream.put(WEB, PATH, Answer::file(body.clone()));
+        get(&world.pinned([locked(ONE), locked(TWO)].concat()), ARCHIVE).await.is(200, &body);
+    }
+}

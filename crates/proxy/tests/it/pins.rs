@@ -200,3 +200,71 @@ async fn a_lock_that_only_names_a_file_takes_no_digest_away() {
         get(&world.pinned(pins), TOOL).await.is_refused();
     }
 }
+
+/// A pin of a version of `demo`, of all its files or of the one at `url`.
+fn version(url: Option<&str>, bodies: &[&[u8]]) -> registry::Pin {
+    let coordinate = registry::Coordinate {
+        ecosystem: "pypi",
+        registry: registry::ANY_REGISTRY.to_owned(),
+        name: "demo".to_owned(),
+        version: "1.5".to_owned(),
+        file: None,
+    };
+    let digests = bodies.iter().map(|body| model::Digest::from(Sha256::of(body))).collect();
+    registry::Pin {
+        coordinate: Some(coordinate),
+        url: url.map(|url| model::ObjectUrl::parse(url).unwrap()),
+        digests,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_lock_may_know_another_file_of_a_version() {
+    let files = "https://files.pythonhosted.org/packages/";
+    let (wheel, source) = (format!("{files}demo-1.5-py3-none-any.whl"), format!("{files}demo-1.5.tar.gz"));
+    for pins in [
+        vec![version(None, &[b"wheel"]), version(None, &[b"source"])],
+        vec![version(None, &[b"wheel", b"source"])],
+    ] {
+        let world = World::new();
+        world.upstream.put("files.pythonhosted.org", "/packages/demo-1.5-py3-none-any.whl", file("wheel"));
+        world.upstream.put("files.pythonhosted.org", "/packages/demo-1.5.tar.gz", file("source"));
+        let fetch = async |url: &str| get(&world.pinned(pins.clone()), url).await;
+        fetch(&wheel).await.is(200, b"wheel");
+        fetch(&source).await.is(200, b"source");
+        assert_eq!(world.held(&wheel).unwrap().proof, Proof::Verified);
+        world.upstream.put("files.pythonhosted.org", "/packages/demo-1.5.tar.gz", file("evil"));
+        world.damage(&Sha256::of(b"source"));
+        fetch(&source).await.is_refused();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_a_lock_names_without_a_digest_is_not_bound_by_another_lock() {
+    let world = World::new();
+    world.upstream.put(WEB, "/tool.tar.gz", file("packed by the forge"));
+    let pins = vec![
+        version(Some("https://elsewhere.example/demo.zip"), &[b"packed by Satis"]),
+        version(Some(TOOL), &[]),
+    ];
+    get(&world.pinned(pins), TOOL).await.is(200, b"packed by the forge");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locks_that_know_different_digests_of_one_address_are_both_right() {
+    let (sha512, sha256) =
+        (pin(TOOL, b"first"), pin(TOOL, b"first").digests.iter().next().unwrap().algorithm());
+    assert_ne!(sha256, model::Algorithm::Sha256, "the helper pins by another algorithm");
+    let second =
+        registry::Pin { digests: model::Digest::from(Sha256::of(b"second")).into(), ..pin(TOOL, b"") };
+    for body in ["first", "second"] {
+        let world = World::new();
+        world.upstream.put(WEB, "/tool.tar.gz", file(body));
+        let pins = vec![sha512.clone(), second.clone()];
+        get(&world.pinned(pins.clone()), TOOL).await.is(200, body.as_bytes());
+        get(&world.pinned(pins.clone()), TOOL).await.is(200, body.as_bytes()).state("");
+        world.upstream.put(WEB, "/tool.tar.gz", file("third"));
+        world.damage(&Sha256::of(body.as_bytes()));
+        get(&world.pinned(pins), TOOL).await.is_refused();
+    }
+}

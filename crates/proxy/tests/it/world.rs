@@ -22,7 +22,7 @@ use store::Store;
 pub(crate) const NPM: &str = "registry.npmjs.org";
 pub(crate) const WEB: &str = "web.example";
 /// Every host that the fake stands for.
-const HOSTS: [&str; 9] = [
+const HOSTS: [&str; 10] = [
     NPM,
     WEB,
     "elsewhere.example",
@@ -31,6 +31,7 @@ const HOSTS: [&str; 9] = [
     "api.osv.dev",
     "api.github.com",
     "repo.packagist.org",
+    "files.pythonhosted.org",
     "codeload.github.com",
 ];
 pub(crate) const FRESH_FOR: Duration = Duration::from_secs(120);
