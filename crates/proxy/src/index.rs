@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use model::{Freshness, Held, SavedHeader, Source};
+use model::{Freshness, Held, SavedHeader, Sha256, Source};
 use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
 use crate::breaker::{Attempt, Outcome};
@@ -17,9 +17,9 @@ use crate::headers;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::from_http_date;
+use crate::tables::Table;
 use crate::upstream::Reply;
-use crate::vouch::Table;
-use crate::want::Want;
+use crate::want::{Shape, Want};
 
 /// An index that was read.
 pub(crate) struct Arrived {
@@ -72,17 +72,14 @@ impl Inner {
         };
         let sent = self.as_sent(want);
         let newest = sent.as_ref().unwrap_or(&held);
-        if newest.sha256 == model::Sha256::of(&arrived.body) {
+        if newest.sha256 == Sha256::of(&arrived.body) {
             if sent.is_none() {
-                self.vouchers.learn(
-                    want.key.clone(),
-                    held.sha256,
-                    Arc::new(Table::new(want.ecosystem, arrived.facts)),
-                );
+                self.learn(want, held.sha256, arrived.facts);
             }
             return self.confirm(want, prior, Source::Upstream);
         }
-        let Some(worse) = self.worse(want, index, &held, newest, &arrived) else {
+        let worse = tokio::task::block_in_place(|| self.worse(want, index, &held, newest, &arrived));
+        let Some(worse) = worse else {
             // Nothing has to stand as it stood any more.
             if sent.is_some()
                 && let Err(reason) = self.keep_sent(want, &arrived)
@@ -92,24 +89,27 @@ impl Inner {
             return self.accept(want, arrived);
         };
         let reason = format!("it {worse}");
-        match self.mend(want, index, &held, &arrived, worse) {
+        tokio::task::block_in_place(|| match self.mend(want, index, &held, &arrived, worse) {
             Some(mended) => self.accept_mended(want, index, &held, sent.as_ref(), arrived, mended),
             None => self.reject(want, prior, &reason),
-        }
+        })
     }
 
     /// Keeps an index, and serves it.
     pub(crate) fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
         match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body) {
             Ok(new) => {
-                self.vouchers.learn(
-                    want.key.clone(),
-                    new.sha256,
-                    Arc::new(Table::new(want.ecosystem, facts)),
-                );
+                self.learn(want, new.sha256, facts);
                 End::landed(new, Source::Upstream, Freshness::Fresh)
             }
             Err(reason) => passed(StatusCode::OK, headers, body, &reason.reason()),
+        }
+    }
+
+    fn learn(&self, want: &Want, sha256: Sha256, facts: IndexFacts) {
+        if let Shape::Index(index) = &want.shape {
+            let table = Table::new(want.ecosystem, index.clone(), facts);
+            self.vouchers.learn(want.key.clone(), sha256, Arc::new(table));
         }
     }
 

@@ -28,6 +28,7 @@ mod refusal;
 mod serve;
 mod session;
 mod state;
+mod tables;
 mod transfer;
 mod unpack;
 mod upstream;

@@ -40,8 +40,8 @@ pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 pub(crate) const N_GENERATIONS_TRIED: usize = 16;
 /// Copies of indexes that are served unread, and remembered for the files that they may name.
 pub(crate) const N_UNREAD_MAX: usize = 4096;
-/// Parsed indexes held in memory, newest first.
-pub(crate) const N_FACTS_MAX: usize = 512;
+/// Memory for parsed indexes, the newest first; those of a large update of Composer packages take about 60 MB.
+pub(crate) const FACTS_BYTES_MAX: usize = 64 << 20;
 /// Saved headers of one answer.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 << 10;
 /// Exchanges of one run that are written down; the largest build seen fetches 12,000 objects.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use memchr::memmem;
-use model::{Held, ObjectKey, ObjectUrl};
+use model::{Held, ObjectKey, ObjectUrl, Sha256};
 use registry::{Class, Ecosystem, FileRequest, Head, IndexRequest, Redirects};
 
 use crate::decide;
@@ -14,18 +14,18 @@ use crate::limits::{INDEX_BYTES_MAX, N_UNREAD_MAX};
 use crate::session::{Inner, lock};
 use crate::want::{Shape, Want};
 
-/// Copies of indexes that were served without being read, of ecosystems whose files may lie anywhere.
+/// Copies of indexes that were served without being read, or that were forgotten, of ecosystems whose files may lie anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Unread {
     copies: Mutex<Copies>,
     /// Held while copies are read: who asks meanwhile needs the outcome as well.
-    reading: tokio::sync::Mutex<()>,
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Copies {
     by_key: HashMap<ObjectKey, Copied>,
-    n_served: u64,
+    n_added: u64,
     /// For each host that was looked for in them, how many there were.
     searched: HashMap<String, u64>,
 }
@@ -34,19 +34,35 @@ struct Copies {
 struct Copied {
     ecosystem: &'static dyn Ecosystem,
     index: IndexRequest,
-    held: Held,
-    /// Its place in the order in which they were served.
+    sha256: Sha256,
+    /// Its place in the order in which they were added.
     number: u64,
 }
 
 impl Unread {
-    fn add(&self, want: &Want, index: &IndexRequest, held: &Held) {
-        let mut copies = lock(&self.copies);
-        if copies.by_key.len() < N_UNREAD_MAX {
-            copies.n_served += 1;
-            let (index, held, number) = (index.clone(), held.clone(), copies.n_served);
-            copies.by_key.insert(want.key.clone(), Copied { ecosystem: want.ecosystem, index, held, number });
+    /// Takes a copy in, where files may need it.
+    pub(crate) fn add(
+        &self,
+        ecosystem: &'static dyn Ecosystem,
+        key: ObjectKey,
+        index: IndexRequest,
+        sha256: Sha256,
+    ) {
+        if !ecosystem.has_files_anywhere() {
+            return;
         }
+        let mut copies = lock(&self.copies);
+        let is_known = copies.by_key.get(&key).is_some_and(|copied| copied.sha256 == sha256);
+        if is_known {
+            return;
+        }
+        if copies.by_key.len() >= N_UNREAD_MAX {
+            tracing::warn!("`{}` is one index too many: archives that it names are not known by it", key.url);
+            return;
+        }
+        copies.n_added += 1;
+        let number = copies.n_added;
+        copies.by_key.insert(key, Copied { ecosystem, index, sha256, number });
     }
 
     /// An index that was read is none of them any more.
@@ -54,13 +70,23 @@ impl Unread {
         lock(&self.copies).by_key.remove(key);
     }
 
-    /// Returns the copies in which a host was not looked for, and takes it that this is done now.
-    fn unsearched(&self, host: &str) -> Vec<(ObjectKey, Copied)> {
-        let mut copies = lock(&self.copies);
-        let n_served = copies.n_served;
-        let before = copies.searched.insert(host.to_owned(), n_served).unwrap_or(0);
+    /// Returns the copies in which a host was not looked for, and how many were added so far.
+    fn unsearched(&self, host: &str) -> (Vec<(ObjectKey, Copied)>, u64) {
+        let copies = lock(&self.copies);
+        let before = copies.searched.get(host).copied().unwrap_or(0);
         let is_new = |(_, copied): &(&ObjectKey, &Copied)| copied.number > before;
-        copies.by_key.iter().filter(is_new).map(|(key, copied)| (key.clone(), copied.clone())).collect()
+        let found = copies.by_key.iter().filter(is_new);
+        (found.map(|(key, copied)| (key.clone(), copied.clone())).collect(), copies.n_added)
+    }
+
+    /// Takes down that a host was looked for in all copies that had been added.
+    fn note_searched(&self, host: String, n_added: u64) {
+        let mut copies = lock(&self.copies);
+        // A session that asks more hosts than this looks for some of them again.
+        if copies.searched.len() >= N_UNREAD_MAX {
+            copies.searched.clear();
+        }
+        copies.searched.insert(host, n_added);
     }
 }
 
@@ -70,7 +96,7 @@ impl Inner {
         let Shape::Index(index) = &want.shape else { return };
         let is_known = || self.vouchers.known(&want.key).is_some_and(|(sha256, _)| sha256 == held.sha256);
         if want.ecosystem.has_files_anywhere() && decide::is_good(held) && !is_known() {
-            self.vouchers.unread.add(want, index, held);
+            self.vouchers.unread.add(want.ecosystem, want.key.clone(), index.clone(), held.sha256);
         }
     }
 
@@ -119,21 +145,24 @@ impl Inner {
         if lock(&unread.copies).by_key.is_empty() {
             return;
         }
-        let _reading = unread.reading.lock().await;
-        let unsearched = unread.unsearched(url.host());
+        // The thread keeps it, also where the client that asked goes away.
+        let reading = unread.reading.clone().lock_owned().await;
+        let (unsearched, n_added) = unread.unsearched(url.host());
         if unsearched.is_empty() {
             return;
         }
         let (inner, host) = (self.clone(), url.host().to_owned());
         let read = move || {
             let name = memmem::Finder::new(&host);
-            for (key, copied) in unsearched {
-                let body = || inner.engine.store.read_blob(&copied.held.sha256, INDEX_BYTES_MAX);
+            for (key, Copied { ecosystem, index, sha256, .. }) in unsearched {
+                let body = || inner.engine.store.read_blob(&sha256, INDEX_BYTES_MAX);
                 // What lies on its own host, an index may name without it.
                 if key.url.host() == host || body().is_ok_and(|body| name.find(&body).is_some()) {
-                    inner.table(copied.ecosystem, &copied.index, &key, &copied.held);
+                    inner.read_table(ecosystem, &index, &key, sha256);
                 }
             }
+            inner.vouchers.unread.note_searched(host, n_added);
+            drop(reading);
         };
         if let Err(error) = tokio::task::spawn_blocking(read).await {
             tracing::error!("reading the copies of indexes failed: {error}");

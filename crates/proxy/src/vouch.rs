@@ -1,18 +1,19 @@
 //! Who vouches for a file: a lock of the project, or the index of its registry.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use model::{Algorithm, Digest, DigestSet, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
-use registry::{Class, Coordinate, Ecosystem, FileRequest, IndexFacts, IndexRequest, Pin, Vouched};
+use model::{Algorithm, Digest, Held, ObjectKey, ObjectUrl, Proof, SafeUrl, Sha256};
+use registry::{Class, Coordinate, Ecosystem, FileRequest, IndexRequest, Pin, Vouched};
 
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::flight::End;
-use crate::limits::{INDEX_BYTES_MAX, N_FACTS_MAX};
+use crate::limits::{FACTS_BYTES_MAX, INDEX_BYTES_MAX};
 use crate::named::Unread;
 use crate::pins::Pins;
 use crate::session::{Inner, lock};
+use crate::tables::{Table, Tables};
 use crate::upstream::Chooser;
 use crate::want::{Shape, Want, is_as_sent};
 
@@ -49,50 +50,6 @@ impl Expectation {
     }
 }
 
-/// What one index vouches for, ready to be asked.
-#[derive(Debug)]
-pub(crate) struct Table {
-    ecosystem: &'static dyn Ecosystem,
-    pub(crate) facts: IndexFacts,
-    by_coordinate: HashMap<Coordinate, usize>,
-    /// Nothing where one address has several versions: it does not say which.
-    by_url: HashMap<ObjectUrl, Option<usize>>,
-}
-
-impl Table {
-    pub(crate) fn new(ecosystem: &'static dyn Ecosystem, facts: IndexFacts) -> Self {
-        let mut by_coordinate = HashMap::new();
-        let mut by_url = HashMap::new();
-        for (number, vouched) in facts.vouched.iter().enumerate() {
-            if let Some(coordinate) = &vouched.coordinate {
-                by_coordinate.insert(coordinate.clone(), number);
-            }
-            if let Some(url) = &vouched.url {
-                let is_same = |other: usize| facts.vouched[other].coordinate == vouched.coordinate;
-                by_url
-                    .entry(url.clone())
-                    .and_modify(|known: &mut Option<usize>| *known = known.filter(|other| is_same(*other)))
-                    .or_insert(Some(number));
-            }
-        }
-        Self { ecosystem, facts, by_coordinate, by_url }
-    }
-
-    fn file(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&Vouched> {
-        let number = self
-            .by_url
-            .get(url)
-            .and_then(Option::as_ref)
-            .or_else(|| coordinate.and_then(|coordinate| self.by_coordinate.get(coordinate)))?;
-        Some(&self.facts.vouched[*number])
-    }
-
-    /// Returns the digests of a file, if there are any.
-    fn digests(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<&DigestSet> {
-        self.file(coordinate, url).map(|file| &file.digests).filter(|digests| !digests.is_empty())
-    }
-}
-
 /// The locks of the project, and the indexes read so far.
 #[derive(Debug)]
 pub(crate) struct Vouchers {
@@ -103,17 +60,11 @@ pub(crate) struct Vouchers {
     compared: Mutex<HashMap<(ObjectKey, Sha256), Option<String>>>,
 }
 
-#[derive(Debug, Default)]
-struct Tables {
-    by_key: HashMap<ObjectKey, (Sha256, Arc<Table>)>,
-    order: VecDeque<ObjectKey>,
-}
-
 impl Vouchers {
     pub(crate) fn new(pins: Vec<(String, Pin)>) -> Self {
         Self {
             pins: Pins::new(pins),
-            tables: Mutex::default(),
+            tables: Mutex::new(Tables::bounded(FACTS_BYTES_MAX)),
             unread: Unread::default(),
             compared: Mutex::default(),
         }
@@ -129,17 +80,12 @@ impl Vouchers {
         lock(&self.compared).insert(copy, contradiction);
     }
 
-    /// Remembers what an index vouches for.
+    /// Remembers what an index vouches for. One for which there is no more room is read again where a file needs it.
     pub(crate) fn learn(&self, key: ObjectKey, sha256: Sha256, table: Arc<Table>) {
         self.unread.forget(&key);
-        let mut tables = lock(&self.tables);
-        if tables.by_key.insert(key.clone(), (sha256, table)).is_none() {
-            tables.order.push_back(key);
-        }
-        if tables.order.len() > N_FACTS_MAX
-            && let Some(oldest) = tables.order.pop_front()
-        {
-            tables.by_key.remove(&oldest);
+        let forgotten = lock(&self.tables).learn(key, sha256, table);
+        for (key, sha256, table) in forgotten {
+            self.unread.add(table.ecosystem, key, table.index.clone(), sha256);
         }
     }
 
@@ -157,44 +103,33 @@ impl Vouchers {
     /// Returns which file an address is, where an index that was read or a lock says so. The index first: who updates has
     /// read it, and who installs from the lock has not.
     pub(crate) fn coordinate(&self, url: &ObjectUrl) -> Option<Coordinate> {
-        let listed = |(_, table): &(Sha256, Arc<Table>)| table.file(None, url)?.coordinate.clone();
-        if let Some(coordinate) = lock(&self.tables).by_key.values().find_map(listed) {
-            return Some(coordinate);
+        match lock(&self.tables).named(url) {
+            Some(listed) => listed,
+            None => self.pins.coordinate(url).cloned(),
         }
-        self.pins.coordinate(url).cloned()
     }
 
     /// Returns the other addresses of a file by what the locks of this project say, and indexes of the same registry.
     pub(crate) fn siblings(&self, coordinate: &Coordinate, own: &ObjectUrl) -> Vec<ObjectUrl> {
         let tables = lock(&self.tables);
-        let listed = tables.by_key.values().filter_map(|(_, table)| {
-            let number = table.by_coordinate.get(coordinate)?;
-            table.facts.vouched[*number].url.clone()
-        });
-        let pinned = self.pins.addresses(coordinate).cloned();
-        pinned.chain(listed).filter(|url| url != own).collect()
+        let all = self.pins.addresses(coordinate).chain(tables.addresses(coordinate));
+        all.filter(|url| *url != own).cloned().collect()
     }
 
     /// Returns what an index that was read says of an address to which clients post.
     pub(crate) fn posted(&self, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
-        let tables = lock(&self.tables);
-        tables.by_key.values().find_map(|(_, table)| {
-            let (_, class) = table.facts.posts.iter().find(|(declared, _)| declared == url)?;
-            Some((table.ecosystem, class.clone()))
-        })
+        lock(&self.tables).posted(url)
     }
 
     pub(crate) fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
-        lock(&self.tables).by_key.get(key).cloned()
+        lock(&self.tables).known(key)
     }
 
     /// Asks every index read so far, for files whose own index cannot be told from their address.
     fn anywhere(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Expectation> {
         let tables = lock(&self.tables);
-        tables.by_key.iter().find_map(|(key, (_, table))| {
-            let digests = table.digests(coordinate, url)?.decisive();
-            Some(Expectation::verified(digests, key.url.to_string()))
-        })
+        let (digests, vouched_by) = tables.digests(coordinate, url)?;
+        Some(Expectation::verified(digests, vouched_by.to_string()))
     }
 }
 
@@ -278,9 +213,23 @@ impl Inner {
         {
             return Some(table);
         }
-        let body = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;
-        let table = Arc::new(Table::new(ecosystem, ecosystem.read_index(index, &body).ok()?));
-        self.vouchers.learn(key.clone(), held.sha256, table.clone());
+        self.read_table(ecosystem, index, key, held.sha256)
+    }
+
+    /// Reads a held index; megabytes of JSON are nothing for a thread that serves others.
+    pub(crate) fn read_table(
+        &self,
+        ecosystem: &'static dyn Ecosystem,
+        index: &IndexRequest,
+        key: &ObjectKey,
+        sha256: Sha256,
+    ) -> Option<Arc<Table>> {
+        let facts = tokio::task::block_in_place(|| {
+            let body = self.engine.store.read_blob(&sha256, INDEX_BYTES_MAX).ok()?;
+            ecosystem.read_index(index, &body).ok()
+        })?;
+        let table = Arc::new(Table::new(ecosystem, index.clone(), facts));
+        self.vouchers.learn(key.clone(), sha256, table.clone());
         Some(table)
     }
 

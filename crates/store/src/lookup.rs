@@ -124,7 +124,9 @@ impl Store {
         let mut seen = HashSet::new();
         for entry in holding {
             let holds = match &entry.event {
-                Event::Damaged { sha256, .. } => seen.insert(*sha256) && !self.is_whole(sha256),
+                Event::Damaged { key, sha256, .. } => {
+                    self.would_give(key, sha256)? && seen.insert(*sha256) && !self.is_whole(sha256)
+                }
                 Event::Gone { key, .. } => self.lookup(key)?.is_none_or(|held| held.gone_since.is_some()),
                 _ => true,
             };
@@ -134,6 +136,12 @@ impl Store {
         }
         entries.sort_by_key(|entry| Reverse(entry.seq));
         Ok(Attention { entries, n_more })
+    }
+
+    /// Returns whether it is these bytes that would be given for a name. Of an older generation, which no upstream may have
+    /// any more, `verify` tells.
+    fn would_give(&self, key: &ObjectKey, sha256: &Sha256) -> Result<bool, IndexError> {
+        Ok(self.lookup(key)?.is_none_or(|held| held.sha256 == *sha256))
     }
 
     /// Reads a blob, whatever is known about it.

@@ -250,6 +250,64 @@ async fn what_was_an_index_to_its_client_is_one_to_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_does_not_know_is_not_completed_by_a_lock() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    get(&world.pinned(locked(ONE)), ARCHIVE).await.is(200, &first);
+    world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+    list(&world, &[("1.0.1", TWO), ("1.0.0", ONE)]);
+    let session = world.pinned(locked(ONE));
+    assert_eq!(get(&session, DOCUMENT).await.status, 200);
+    get(&session, ARCHIVE).await.is(200, &second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_index_named_is_known_however_many_were_read_since() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    list(&world, &[("1.0.0", ONE)]);
+    let other: Vec<_> = (0..70_000).map(|n| json!({ "version": format!("1.0.{n}"), "dist": { "type": "zip",
+        "url": format!("https://elsewhere.example/{n}/{}", "x".repeat(200)), "reference": format!("{n:040}"),
+    }})).collect();
+    let other = json!({ "packages": { "acme/other": other } }).to_string();
+    world.upstream.put(PACKAGIST, "/p2/acme/other.json", Answer::json(other));
+    for expected in [&first, &first] {
+        let session = world.session();
+        for document in [DOCUMENT, "https://repo.packagist.org/p2/acme/other.json"] {
+            assert_eq!(get(&session, document).await.status, 200);
+        }
+        get(&session, ARCHIVE).await.is(200, expected);
+        world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+        world.pass_time();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_while_indexes_are_read_spoils_nothing() {
+    let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
+    let world = World::new();
+    world.upstream.put(WEB, PATH, Answer::file(first.clone()));
+    list(&world, &[("1.0.0", ONE)]);
+    let session = world.session();
+    assert_eq!(get(&session, DOCUMENT).await.status, 200);
+    get(&session, ARCHIVE).await.is(200, &first);
+    world.upstream.put(WEB, PATH, Answer::file(second.clone()));
+    for _ in 0..50 {
+        let session = world.session();
+        assert_eq!(get(&session, DOCUMENT).await.status, 200);
+        let leaving = tokio::spawn({
+            let session = session.clone();
+            async move { get(&session, ARCHIVE).await }
+        });
+        tokio::task::yield_now().await;
+        leaving.abort();
+        get(&session, ARCHIVE).await.is(200, &first);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_two_locks_name_differently_is_only_a_document() {
     let world = World::new();
     for text in ["<?php", "<?php other"] {

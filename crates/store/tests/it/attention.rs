@@ -55,6 +55,16 @@ fn what_is_damaged_or_gone_needs_attention_as_long_as_it_is() {
     store.flush().unwrap();
     assert_eq!(events(&store), [], "its bytes came again");
 
+    std::fs::remove_file(&blob).unwrap();
+    store.record(vec![damaged("a")]).unwrap();
+    assert_eq!(events(&store).len(), 1);
+    keep(&store, "a", b"4");
+    store.flush().unwrap();
+    assert_eq!(events(&store), [damaged("b")], "of `a` other bytes are given now, of `b` these would be");
+    keep(&store, "b", b"4");
+    assert_eq!(events(&store), []);
+    assert!(!store.verify(&mut |_| {}).unwrap().is_good(), "an older copy is damaged all the same");
+
     store.record(vec![gone("a", 1), gone("a", 2), gone("never held", 3)]).unwrap();
     assert_eq!(events(&store), [gone("never held", 3), gone("a", 2)]);
     keep(&store, "a", b"3");
