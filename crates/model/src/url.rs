@@ -57,8 +57,24 @@ const CREDENTIALS: [&str; 10] = [
     "private_token",
 ];
 
-/// A parameter that may be a credential, and may as well be the place in a list: its value stays told apart, and is not shown.
-const HIDDEN: &str = "token";
+/// What a parameter is called that may be a credential and may as well say what is asked for, the place in a list or a key of a
+/// map: its value stays told apart, and is not shown. As parts of names: `refresh_token`, `subscription-key`.
+const HIDDEN: [&str; 14] = [
+    "token",
+    "secret",
+    "pass",
+    "pwd",
+    "key",
+    "auth",
+    "jwt",
+    "bearer",
+    "credential",
+    "session",
+    "sas",
+    "licen",
+    "code",
+    "signature",
+];
 
 /// How a hidden value begins; 16 digits of its SHA-256 follow.
 const HIDDEN_PREFIX: &str = "sha256-";
@@ -85,12 +101,13 @@ impl ObjectUrl {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         if let Some(query) = url.query() {
+            let query = hidden(query);
             let is_signed = query.split('&').any(|pair| names(pair, &SIGNATURES));
             let is_kept = |pair: &&str| {
                 !names(pair, &CREDENTIALS)
                     && (!is_signed || !names(pair, &SIGNATURES) && !names(pair, &BESIDE_SIGNATURES))
             };
-            let kept: Vec<Cow<'_, str>> = query.split('&').filter(is_kept).map(without_token).collect();
+            let kept: Vec<&str> = query.split('&').filter(is_kept).collect();
             let kept = kept.join("&");
             url.set_query((!kept.is_empty()).then_some(&kept));
         }
@@ -202,12 +219,22 @@ impl SafeUrl {
         &self.whole
     }
 
-    /// Returns whether the address itself says who asks.
-    pub fn has_credentials(&self) -> bool {
-        let Ok(url) = Url::parse(&self.whole) else { return false };
-        let is_named =
-            |query: &str| query.split('&').any(|pair| names(pair, &CREDENTIALS) || token(pair).is_some());
-        !url.username().is_empty() || url.password().is_some() || url.query().is_some_and(is_named)
+    /// Calls back with the name and the value of each credential in the address. That of a `token`, which the object's name
+    /// tells apart, is empty.
+    pub fn each_credential(&self, mut found: impl FnMut(&str, &str)) {
+        let Ok(url) = Url::parse(&self.whole) else { return };
+        if !url.username().is_empty() || url.password().is_some() {
+            found("user", url.username());
+            found("password", url.password().unwrap_or_default());
+        }
+        for pair in url.query().unwrap_or_default().split('&') {
+            if names(pair, &CREDENTIALS) {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                found(name, value);
+            } else if token(pair).is_some() {
+                found("token", "");
+            }
+        }
     }
 
     /// Returns the name of the object at this address.
@@ -255,12 +282,23 @@ pub enum UrlError {
 }
 
 fn names(pair: &str, parameters: &[&str]) -> bool {
-    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    let name = decoded(pair.split_once('=').map_or(pair, |(name, _)| name));
     parameters.iter().any(|parameter| name.eq_ignore_ascii_case(parameter))
 }
 
+/// Returns the name and the value of a parameter that may be a credential.
 fn token(pair: &str) -> Option<(&str, &str)> {
-    pair.split_once('=').filter(|(name, value)| name.eq_ignore_ascii_case(HIDDEN) && !value.is_empty())
+    let (name, value) = pair.split_once('=').filter(|(_, value)| !value.is_empty())?;
+    let plain = decoded(name).to_ascii_lowercase();
+    let is_other = |list: &[&str]| list.contains(&plain.as_str());
+    let may_be = HIDDEN.iter().any(|part| plain.contains(part));
+    (may_be && !is_other(&SIGNATURES) && !is_other(&BESIDE_SIGNATURES)).then_some((name, value))
+}
+
+/// Hides the values of parameters that may be credentials; some servers take `;` for `&`.
+fn hidden(query: &str) -> String {
+    let pairs = query.split('&').map(|pair| pair.split(';').map(without_token).collect::<Vec<_>>().join(";"));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 /// Hides the value of a token; one that is hidden already stays what it is.
@@ -272,6 +310,19 @@ fn without_token(pair: &str) -> Cow<'_, str> {
     }
     let digest = Sha256::of(value.as_bytes()).to_string();
     format!("{name}={HIDDEN_PREFIX}{}", &digest[..16]).into()
+}
+
+/// Returns a name without percent-encoding, as a server reads it.
+fn decoded(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -298,7 +349,21 @@ mod tests {
             hidden.replace("688787d8ff144c50", "2d711642b726b044").as_str(),
         );
         check(hidden, hidden);
-        check("https://example.com/f?token=&tokens=a", "https://example.com/f?token=&tokens=a");
+        check("https://example.com/f?token=&page=a", "https://example.com/f?token=&page=a");
+        check("https://example.com/f?private%5Ftoken=x&v=2", "https://example.com/f?v=2");
+        for name in [
+            "refresh_token",
+            "_authToken",
+            "subscription-key",
+            "auth[token]",
+            "pwd",
+            "%74oken",
+            "private_token",
+        ] {
+            let url = ObjectUrl::parse(&format!("https://example.com/f?a=1;{name}=S3CRET")).unwrap();
+            assert!(!url.as_str().contains("S3CRET") && url.as_str().contains("a=1;"), "{url}");
+            assert_eq!(ObjectUrl::parse(url.as_str()), Ok(url), "it stays what it is");
+        }
     }
 
     #[test]
@@ -312,7 +377,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_sent_but_never_shown() {
-        let has = |text: &str| SafeUrl::parse(text).unwrap().has_credentials();
+        let has = |text: &str| {
+            let mut n_found = 0;
+            SafeUrl::parse(text).unwrap().each_credential(|_, _| n_found += 1);
+            n_found > 0
+        };
         for text in ["https://me@a.example/", "https://a.example/?token=x", "https://a.example/?job_token=x"]
         {
             assert!(has(text), "{text}");

@@ -8,18 +8,20 @@ use registry::Coordinate;
 use store::{BlobError, BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
-use crate::headers;
 use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::vouch::Expectation;
 use crate::want::{Shape, Want};
+use crate::who::Who;
 
 /// A copy whose bytes were verified.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) held: Held,
     pub(crate) bytes: Verified,
+    /// Whether somebody with other credentials got them: they stand in where nothing else comes, and say nothing else.
+    pub(crate) is_anothers: bool,
 }
 
 /// Bytes that are what their blob is named after.
@@ -64,6 +66,7 @@ impl Copy {
     pub(crate) fn prior(&self) -> Prior {
         match self {
             Self::None => Prior::None,
+            Self::Good(loaded) if loaded.is_anothers => Prior::None,
             Self::Good(loaded) => Prior::Good(Box::new(loaded.held.clone())),
             Self::Lost(lost) => Prior::Lost(lost.clone()),
         }
@@ -109,11 +112,18 @@ impl Lost {
 impl Inner {
     /// Returns the copy of an object, verified, and compared with the lock that pins it.
     pub(crate) async fn copy(&self, want: &Want) -> Copy {
+        let mut is_anothers = false;
         let held = match self.lookup(&want.key, want.kind()) {
             Ok(Some(held)) if decide::is_good(&held) => held,
             Ok(found) => match self.at_a_sibling(want).or(found) {
                 Some(held) => held,
-                None => return Copy::None,
+                None => match self.of_another(want) {
+                    Some(held) => {
+                        is_anothers = true;
+                        held
+                    }
+                    None => return Copy::None,
+                },
             },
             Err(error) => {
                 tracing::error!("the index could not be read: {error}");
@@ -121,7 +131,7 @@ impl Inner {
             }
         };
         match load(&self.engine.store, held.clone()).await {
-            Ok(loaded) => self.compare_with_lock(want, loaded).await,
+            Ok(loaded) => self.compare_with_lock(want, Loaded { is_anothers, ..loaded }).await,
             Err(error) => {
                 let why =
                     format!("the copy of `{}` cannot be used (blob {}: {error})", want.url, held.sha256);
@@ -130,6 +140,20 @@ impl Inner {
                 Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
             }
         }
+    }
+
+    /// Returns what somebody with other credentials got, where only one ever got something: their number may be another than
+    /// when it was recorded.
+    fn of_another(&self, want: &Want) -> Option<Held> {
+        if want.who == Who::NOBODY {
+            return None;
+        }
+        let variants = self.engine.store.variants(want.key.method, &want.key.url).ok()?;
+        let mut others = variants
+            .into_iter()
+            .filter(|(key, held)| want.who.is_anothers(&want.variant, &key.variant) && decide::is_good(held));
+        let (key, _) = others.next().filter(|_| others.next().is_none())?;
+        self.lookup(&key, want.kind()).ok().flatten()
     }
 
     /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,
@@ -145,7 +169,7 @@ impl Inner {
             variants.map(move |variant| ObjectKey {
                 method: want.key.method,
                 url: url.clone(),
-                variant: headers::partitioned(variant, &want.headers, &want.url),
+                variant: want.who.partition(variant),
             })
         };
         let siblings = self.vouchers.siblings(&coordinate, want.url.object());
@@ -280,7 +304,7 @@ pub(crate) async fn load(store: &Store, held: Held) -> Result<Loaded, String> {
         Verified::File(Box::new(verified.map_err(|error| error.to_string())?))
     };
     if bytes.size_bytes() == size_bytes {
-        Ok(Loaded { held, bytes })
+        Ok(Loaded { held, bytes, is_anothers: false })
     } else {
         Err(format!("it has {} bytes in place of {size_bytes}", bytes.size_bytes()))
     }

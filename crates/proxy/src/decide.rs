@@ -29,6 +29,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) fresh_for: Duration,
     /// Whether the client insists on asking (`Cache-Control: no-cache`).
     pub(crate) client: Insistence,
+    /// Whether somebody else got the copy: it is no answer while there may be one.
+    pub(crate) is_anothers: bool,
     /// Whether the breaker lets a request wait for this host.
     pub(crate) may_wait: bool,
 }
@@ -54,6 +56,9 @@ pub(crate) fn first(situation: &Situation<'_>) -> First {
     let Some(held) = situation.held else {
         return First::Ask;
     };
+    if situation.is_anothers {
+        return if situation.may_wait { First::Ask } else { First::Serve(standing(held, Freshness::Stale)) };
+    }
     if held.immutable && is_good(held) {
         return First::Serve(standing(held, Freshness::Fresh));
     }
@@ -167,6 +172,7 @@ mod tests {
             now: Timestamp::from_second(age_s).unwrap(),
             fresh_for: Duration::from_secs(120),
             client: Insistence::None,
+            is_anothers: false,
             may_wait: true,
         }
     }
@@ -189,6 +195,17 @@ mod tests {
         assert_eq!(first(&situation(Some(&index), Kind::Document, 0)), First::Ask);
         let insisting = Situation { client: Insistence::NoCache, ..situation(Some(&index), Kind::Index, 1) };
         assert_eq!(first(&insisting), First::Ask);
+    }
+
+    #[test]
+    fn what_another_got_is_no_answer_while_there_may_be_one() {
+        for (kind, immutable) in [(Kind::File, true), (Kind::Index, false)] {
+            let held = held(200, immutable);
+            let asking = Situation { is_anothers: true, ..situation(Some(&held), kind, 1) };
+            assert_eq!(first(&asking), First::Ask);
+            let open = Situation { may_wait: false, ..asking };
+            assert_eq!(first(&open), First::Serve(Freshness::Stale));
+        }
     }
 
     #[test]

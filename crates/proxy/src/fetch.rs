@@ -98,6 +98,10 @@ impl Inner {
         };
         let attempt = Attempt { host: reply.host.clone(), ..attempt };
         let status = reply.status;
+        // Where a redirect was followed inside, another host speaks.
+        if reply.host == want.host() && !reply.is_played {
+            flight.note_beside(headers::beside(&reply.headers));
+        }
         // An index that only begins is no answer yet.
         let is_begun = status == StatusCode::OK && want.kind() == Kind::Index;
         if !is_begun {

@@ -1,12 +1,9 @@
 //! Which headers travel in which direction.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use model::{SafeUrl, SavedHeader};
+use model::SavedHeader;
 
-use crate::limits::HEADER_BYTES_MAX;
-
-/// The part of a variant that marks answers to somebody with credentials.
-const WITH_CREDENTIALS: &str = "with credentials";
+use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
 
 /// What says who asks: answers to it are kept apart, and another host must not hear it.
 pub(crate) const CREDENTIALS: [HeaderName; 6] = [
@@ -59,19 +56,6 @@ const SAVED: [&str; 13] = [
     "npm-notice",
 ];
 
-/// Returns the variant of an answer to this client: what was given to somebody with credentials is kept apart from what
-/// everybody gets, and only for somebody with credentials.
-///
-/// Whose they are does not matter: a rotated token must not lose the copy.
-pub(crate) fn partitioned(variant: &str, client: &HeaderMap, url: &SafeUrl) -> String {
-    let has_credentials = url.has_credentials() || CREDENTIALS.iter().any(|name| client.contains_key(name));
-    match (has_credentials, variant.is_empty()) {
-        (false, _) => variant.to_owned(),
-        (true, true) => WITH_CREDENTIALS.to_owned(),
-        (true, false) => format!("{variant}, {WITH_CREDENTIALS}"),
-    }
-}
-
 /// Returns the request's headers as they are sent upstream when the whole answer is wanted.
 pub(crate) fn for_whole(headers: &HeaderMap) -> HeaderMap {
     let mut sent = for_live(headers);
@@ -102,6 +86,38 @@ pub(crate) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         kept.remove(name);
     }
     kept
+}
+
+/// Headers of an answer that Outlast writes itself, or that speak about the connection to the upstream rather than the answer.
+const OWN: [&str; 9] = [
+    "accept-ranges",
+    "age",
+    "alt-svc",
+    "content-length",
+    "content-range",
+    "date",
+    "outlast-state",
+    "server-timing",
+    "strict-transport-security",
+];
+
+/// Returns what an answer has beside what is kept of it: cookies, challenges, whatever a server writes of its own. It is for
+/// whoever waits for the answer, and never written down.
+pub(crate) fn beside(headers: &HeaderMap) -> HeaderMap {
+    let mut all = end_to_end(headers);
+    for name in SAVED.iter().chain(&OWN) {
+        all.remove(*name);
+    }
+    let mut n_bytes = 0;
+    let mut beside = HeaderMap::new();
+    for (name, value) in &all {
+        n_bytes += name.as_str().len() + value.len();
+        if n_bytes > HEADER_BYTES_MAX || beside.len() == N_BESIDE_MAX {
+            break;
+        }
+        beside.append(name, value.clone());
+    }
+    beside
 }
 
 /// Returns the headers that are kept with an object.
@@ -162,6 +178,20 @@ mod tests {
             ("accept", "a"),
         ]);
         assert_eq!(for_whole(&headers), map(&[("authorization", "Bearer t"), ("accept", "a")]));
+    }
+
+    #[test]
+    fn what_is_not_saved_is_for_whoever_waits() {
+        let headers = map(&[
+            ("set-cookie", "s=1"),
+            ("etag", "e"),
+            ("www-authenticate", "Basic"),
+            ("content-length", "3"),
+            ("connection", "close, x-hop"),
+            ("x-hop", "1"),
+            ("alt-svc", "h3"),
+        ]);
+        assert_eq!(beside(&headers), map(&[("set-cookie", "s=1"), ("www-authenticate", "Basic")]));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod unpack;
 mod upstream;
 mod vouch;
 mod want;
+mod who;
 
 pub use note::{Ending, Exchange, HostTimes};
 pub use session::{Engine, Findings, Purpose, Session, SessionPlan};

@@ -42,7 +42,9 @@ pub(crate) const N_GENERATIONS_TRIED: usize = 16;
 pub(crate) const N_UNREAD_MAX: usize = 4096;
 /// Memory for parsed indexes, the newest first; those of a large update of Composer packages take about 60 MB.
 pub(crate) const FACTS_BYTES_MAX: usize = 64 << 20;
-/// Saved headers of one answer.
+/// Headers of one answer that are passed on and not kept; ordinary servers write about a dozen.
+pub(crate) const N_BESIDE_MAX: usize = 64;
+/// Saved headers of one answer, and as much again of those that are passed on and not kept.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 << 10;
 /// Exchanges of one run that are written down; the largest build seen fetches 12,000 objects.
 pub(crate) const N_EXCHANGES_MAX: usize = 1_000_000;

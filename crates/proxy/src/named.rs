@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use memchr::memmem;
 use model::{Held, ObjectKey, ObjectUrl, Sha256};
-use registry::{Class, Ecosystem, FileRequest, Head, IndexRequest, Redirects};
+use registry::{Class, Ecosystem, FileRequest, Form, Head, IndexRequest, Redirects};
 
 use crate::decide;
-use crate::headers;
 use crate::limits::{INDEX_BYTES_MAX, N_UNREAD_MAX};
 use crate::session::{Inner, lock};
 use crate::want::{Shape, Want};
@@ -105,7 +104,7 @@ impl Inner {
         let (ecosystem, class) = registry::classify(head);
         let named = match class {
             Class::Document { .. } => self.file_at(head.url).await.or_else(|| self.index_at(head)),
-            Class::Live { .. } if *head.method == Method::POST => self.post_at(head.url).await,
+            Class::Live { .. } if *head.method == Method::POST => self.post_at(head).await,
             _ => None,
         };
         named.unwrap_or((ecosystem, class))
@@ -116,26 +115,46 @@ impl Inner {
         let coordinate = self.vouchers.coordinate(url)?;
         let ecosystem = registry::ecosystem(coordinate.ecosystem)?;
         let variant = ecosystem.variant_of(&coordinate)?;
-        let redirects = Redirects::Followed;
-        let file = FileRequest { coordinate: Some(coordinate), index: None, variant, redirects };
+        let file = FileRequest {
+            coordinate: Some(coordinate),
+            index: None,
+            variant,
+            form: Form::Archive,
+            redirects: Redirects::Followed,
+        };
         Some((ecosystem, Class::File(file)))
     }
 
     /// What was an index when its own client asked is one for everybody: nothing worse may take its place.
     fn index_at(&self, head: &Head<'_>) -> Option<(&'static dyn Ecosystem, Class)> {
-        let variant = headers::partitioned("", head.headers, &head.url.clone().into());
-        let key = ObjectKey { method: model::Method::Get, url: head.url.clone(), variant };
-        let held = self.engine.store.lookup(&key).ok()??;
-        let ecosystem = registry::ecosystem(&held.ecosystem)?;
-        let mut headers = HeaderMap::new();
-        headers.insert(header::USER_AGENT, HeaderValue::from_static(ecosystem.user_agent()?));
-        let class = ecosystem.classify(&Head { headers: &headers, ..*head })?;
-        matches!(&class, Class::Index(index) if index.url == *head.url).then_some((ecosystem, class))
+        let held = self.engine.store.variants(model::Method::Get, head.url).ok()?;
+        let its = |ecosystem: &'static dyn Ecosystem| {
+            let mut headers = head.headers.clone();
+            for (name, value) in ecosystem.client() {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            let class = ecosystem.classify(&Head { headers: &headers, ..*head })?;
+            matches!(&class, Class::Index(index) if index.url == *head.url).then_some((ecosystem, class))
+        };
+        let ecosystems = held.iter().filter_map(|(_, held)| registry::ecosystem(&held.ecosystem));
+        ecosystems.filter(|ecosystem| !ecosystem.client().is_empty()).find_map(its)
     }
 
-    async fn post_at(self: &Arc<Self>, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
-        self.read_unread(url).await;
-        self.vouchers.posted(url)
+    /// What an index says of an address counts for its own client alone. Where an answer is remembered, a question was asked
+    /// before, though its client has the index in a cache of its own now.
+    async fn post_at(self: &Arc<Self>, head: &Head<'_>) -> Option<(&'static dyn Ecosystem, Class)> {
+        self.read_unread(head.url).await;
+        let speaks = |ecosystem: &'static dyn Ecosystem| {
+            let agent = ecosystem.client().first().and_then(|(_, agent)| agent.split('/').next());
+            agent.is_some_and(|agent| head.header(&header::USER_AGENT).starts_with(agent))
+        };
+        let declared = self.vouchers.posted(head.url);
+        let remembered = || {
+            let answers = self.engine.store.variants(model::Method::Post, head.url).ok()?;
+            let ecosystem = answers.iter().find_map(|(_, held)| registry::ecosystem(&held.ecosystem))?;
+            Some((ecosystem, Class::Question))
+        };
+        declared.or_else(remembered).filter(|(ecosystem, _)| speaks(*ecosystem))
     }
 
     /// Reads the copies that may name an address. To read all of them would cost an update of hundreds of packages more

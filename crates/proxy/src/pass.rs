@@ -23,6 +23,7 @@ use crate::refusal::Refusal;
 use crate::serve::{answer, object};
 use crate::session::{Inner, Session};
 use crate::upstream::{Chooser, Question};
+use crate::want::Asker;
 
 impl Session {
     /// Passes a request on as it is; nothing of it is kept.
@@ -86,16 +87,16 @@ impl Session {
         &self,
         number: usize,
         url: SafeUrl,
-        client: &HeaderMap,
+        asker: Asker<'_>,
         body: Outgoing,
         ecosystem: &'static dyn Ecosystem,
     ) -> Response<Outgoing> {
-        let inner = &self.0;
+        let (inner, client) = (&self.0, asker.client);
         let body = match self.read_question(number, body).await {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
-        let variant = headers::partitioned(&format!("body={}", Sha256::of(&body)), client, &url);
+        let variant = asker.who.partition(&format!("body={}", Sha256::of(&body)));
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
         if let Some(at) = inner.at {

@@ -98,6 +98,7 @@ impl Inner {
             } else {
                 Insistence::None
             },
+            is_anothers: loaded.is_anothers,
             may_wait: true,
         };
         let first = decide::first(&situation);
@@ -152,6 +153,18 @@ impl Inner {
             }
             return self.give_flight(ask, &flight, ready, None).await;
         };
+        if loaded.is_anothers {
+            let ready = flight.ready().await;
+            if !is_nothing(&ready) {
+                return self.give_flight(ask, &flight, ready, None).await;
+            }
+            self.note_stale(
+                &want.key,
+                lane,
+                "it gave no answer, and somebody with other credentials had one",
+            );
+            return self.give_copy(ask, *loaded, Source::Copy, Freshness::Stale);
+        }
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
             Ok(Ready::End(End::GivenUp)) => {
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);
@@ -172,6 +185,21 @@ impl Inner {
     }
 
     async fn give_flight(
+        self: &Arc<Self>,
+        ask: &Ask,
+        flight: &Arc<Flight>,
+        ready: Ready,
+        loaded: Option<Loaded>,
+    ) -> Response<Outgoing> {
+        let is_from_upstream = is_from_upstream(&ready);
+        let mut response = self.give_ready(ask, flight, ready, loaded).await;
+        if is_from_upstream {
+            flight.add_beside(response.headers_mut());
+        }
+        response
+    }
+
+    async fn give_ready(
         self: &Arc<Self>,
         ask: &Ask,
         flight: &Arc<Flight>,
@@ -219,7 +247,7 @@ impl Inner {
         if ask.range.is_some() && head.size_bytes.is_none() {
             // Without its size no part of it can be named; wait for it.
             let end = flight.ended().await;
-            return Box::pin(self.give_flight(ask, flight, Ready::End(end), None)).await;
+            return Box::pin(self.give_ready(ask, flight, Ready::End(end), None)).await;
         }
         let (inner, own, number) = (self.clone(), flight.clone(), ask.number);
         tokio::spawn(async move {
@@ -273,7 +301,7 @@ impl Inner {
         source: Source,
         freshness: Freshness,
     ) -> Response<Outgoing> {
-        let Loaded { held, mut bytes } = loaded;
+        let Loaded { held, mut bytes, .. } = loaded;
         let held = &held;
         let mut headers = headers::from_saved(&held.headers);
         self.add_state(&mut headers, held, freshness, ask.url.host());
@@ -348,6 +376,24 @@ fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes
     }
     buffer.truncate(n);
     Ok(buffer.into())
+}
+
+/// Returns whether what a client gets is what the upstream just answered.
+const fn is_from_upstream(ready: &Ready) -> bool {
+    match ready {
+        Ready::Head(_) | Ready::End(End::Passed { .. }) => true,
+        Ready::End(End::Landed { source, .. }) => matches!(source, Source::Upstream),
+        Ready::End(End::Failed { .. } | End::GivenUp) => false,
+    }
+}
+
+/// Returns whether a transfer ended with nothing that says anything about the object.
+fn is_nothing(ready: &Ready) -> bool {
+    match ready {
+        Ready::End(End::Failed { .. } | End::GivenUp) => true,
+        Ready::End(End::Passed { status, .. }) => decide::is_trouble(*status),
+        Ready::Head(_) | Ready::End(End::Landed { .. }) => false,
+    }
 }
 
 fn given_up(url: &ObjectUrl) -> Refusal {

@@ -20,7 +20,8 @@ use crate::outage::Outages;
 use crate::refusal::Refusal;
 use crate::upstream::{Chooser, Line};
 use crate::vouch::Vouchers;
-use crate::want::{Shape, Want};
+use crate::want::{Asker, Shape, Want};
+use crate::who::{Seen, Who};
 
 /// How long transfers that the command did not wait for may go on after its end.
 const LINGER: Duration = Duration::from_secs(10);
@@ -92,6 +93,7 @@ pub(crate) struct Inner {
     pub(crate) left: Mutex<Vec<(Arc<Flight>, AbortHandle)>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
+    seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
     /// Blobs that were found damaged, and told about.
@@ -114,6 +116,7 @@ impl Engine {
             left: Mutex::default(),
             purpose: plan.purpose,
             at: plan.at,
+            seen: Mutex::default(),
             breaker: Mutex::default(),
             outages: Mutex::default(),
             damaged: Mutex::default(),
@@ -134,6 +137,12 @@ impl Session {
         let (ecosystem, class) = self.0.classify(&head).await;
         let number = self.0.open(&parts.method, &url, ecosystem.name());
         self.0.probe(url.object().host());
+        let (client, chooser) = (&parts.headers, Chooser::Command);
+        let Some(who) = self.0.who(&url, client) else {
+            let reason = "too many credentials are used at this host".to_owned();
+            return self.pass(number, url, &parts.method, client, body, reason).await;
+        };
+        let asker = Asker { client, who, chooser };
         match class {
             Class::Refuse { status, reason } => self.refuse(number, status, reason),
             Class::Live { reason } => {
@@ -141,18 +150,18 @@ impl Session {
             }
             Class::Notice => self.notice(number, url, &parts.headers, body).await,
             Class::Moved { to } => self.moved(number, &to),
-            Class::Question => self.question(number, url, &parts.headers, body, ecosystem).await,
+            Class::Question => self.question(number, url, asker, body, ecosystem).await,
             Class::Index(index) => {
-                let want = Want::index(url, index, &parts.headers, Chooser::Command, ecosystem);
+                let want = Want::index(url, index, asker, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
             Class::File(file) => {
                 let variant = file.variant.clone();
-                let want = Want::bytes(url, variant, Shape::File(file), &parts.headers, ecosystem);
+                let want = Want::bytes(url, variant, Shape::File(file), asker, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
             Class::Document { variant, redirects } => {
-                let want = Want::bytes(url, variant, Shape::Document(redirects), &parts.headers, ecosystem);
+                let want = Want::bytes(url, variant, Shape::Document(redirects), asker, ecosystem);
                 self.serve(number, want, &parts.method, &parts.headers).await
             }
         }
@@ -229,6 +238,11 @@ impl Inner {
     pub(crate) fn at_ms(&self) -> u64 {
         let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Returns who asks; nothing where there are too many to be told apart.
+    pub(crate) fn who(&self, url: &SafeUrl, client: &HeaderMap) -> Option<Who> {
+        lock(&self.seen).who(url, client)
     }
 
     fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {

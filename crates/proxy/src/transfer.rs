@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{StatusCode, header};
 use model::{Algorithm, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
+use registry::Form;
 use registry::archive::{self, Completeness};
 use store::BlobWriter;
 
@@ -92,12 +93,19 @@ impl Inner {
                 };
             }
         };
-        let completeness = match is_delimited {
-            true => Completeness::Whole,
-            false => completeness(&arrival).await,
+        let completeness = match (want.form(), is_delimited) {
+            (Form::Any, true) => Completeness::Whole,
+            _ => completeness(&arrival).await,
         };
+        if want.form() == Form::Archive && completeness == Completeness::Unknown && !flight.has_begun() {
+            let reason = format!("`{}` answered with something else than an archive", want.host());
+            return self.refuse_answer(want, prior, reason);
+        }
         if completeness == Completeness::Cut {
             return self.broken_off(want, prior, flight, "the archive has no end");
+        }
+        if want.form() == Form::Archive && completeness == Completeness::Unknown {
+            return self.broken_off(want, prior, flight, "it is no archive");
         }
         if is_played || completeness == Completeness::Unknown {
             let reason = "nobody vouches for it, and its end could not be told from a broken connection";

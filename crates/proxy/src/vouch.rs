@@ -15,7 +15,8 @@ use crate::pins::Pins;
 use crate::session::{Inner, lock};
 use crate::tables::{Table, Tables};
 use crate::upstream::Chooser;
-use crate::want::{Shape, Want, is_as_sent};
+use crate::want::{Asker, Shape, Want, is_as_sent};
+use crate::who::Who;
 
 /// Digests that somebody vouches for, and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,7 +241,9 @@ impl Inner {
         index: &IndexRequest,
     ) -> Option<Arc<Table>> {
         let url = SafeUrl::from(index.url.clone());
-        let want = Want::index(url, index.clone(), &http::HeaderMap::new(), Chooser::Outlast, ecosystem);
+        let client = http::HeaderMap::new();
+        let asker = Asker { client: &client, who: Who::NOBODY, chooser: Chooser::Outlast };
+        let want = Want::index(url, index.clone(), asker, ecosystem);
         let key = want.key.clone();
         let copy = self.copy(&want).await;
         let flight = self.join(Arc::new(want), copy.prior());

@@ -2,23 +2,35 @@
 
 use http::{HeaderMap, HeaderValue, header};
 use model::{Method, ObjectKey, SafeUrl};
-use registry::{Ecosystem, FileRequest, IndexRequest, Redirects};
+use registry::{Ecosystem, FileRequest, Form, IndexRequest, Redirects};
 
 use crate::breaker::Lane;
 use crate::decide::Kind;
 use crate::headers;
 use crate::upstream::Chooser;
+use crate::who::Who;
 
 /// An object, how to ask for it, and what is known about its kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Want {
     pub(crate) key: ObjectKey,
+    /// That of the key without who asks.
+    pub(crate) variant: String,
     pub(crate) url: SafeUrl,
     /// As they are sent upstream.
     pub(crate) headers: HeaderMap,
+    pub(crate) who: Who,
     pub(crate) chooser: Chooser,
     pub(crate) ecosystem: &'static dyn Ecosystem,
     pub(crate) shape: Shape,
+}
+
+/// Who wants it, and with which headers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) client: &'a HeaderMap,
+    pub(crate) who: Who,
+    pub(crate) chooser: Chooser,
 }
 
 /// What an ecosystem said about it.
@@ -69,6 +81,14 @@ impl Want {
         }
     }
 
+    /// Returns what its bytes must be where nobody vouches for them.
+    pub(crate) const fn form(&self) -> Form {
+        match &self.shape {
+            Shape::File(file) => file.form,
+            Shape::Index(_) | Shape::Document(_) => Form::Any,
+        }
+    }
+
     /// Returns what of its host is asked for it.
     pub(crate) const fn lane(&self) -> Lane {
         match self.shape {
@@ -82,19 +102,20 @@ impl Want {
     pub(crate) fn index(
         url: SafeUrl,
         request: IndexRequest,
-        client: &HeaderMap,
-        chooser: Chooser,
+        asker: Asker<'_>,
         ecosystem: &'static dyn Ecosystem,
     ) -> Self {
+        let Asker { client, who, chooser } = asker;
         let mut headers = headers::for_whole(client);
         if let Some(accept) = request.accept {
             headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         }
         // Read whole before it is believed, so it may as well come compressed.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let variant = headers::partitioned(&request.variant, client, &url);
+        let variant = who.partition(&request.variant);
         let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
-        Self { key, url, headers, chooser, ecosystem, shape: Shape::Index(request) }
+        let variant = request.variant.clone();
+        Self { key, variant, url, headers, who, chooser, ecosystem, shape: Shape::Index(request) }
     }
 
     /// Wants a file or a document, byte for byte.
@@ -102,13 +123,14 @@ impl Want {
         url: SafeUrl,
         variant: String,
         shape: Shape,
-        client: &HeaderMap,
+        asker: Asker<'_>,
         ecosystem: &'static dyn Ecosystem,
     ) -> Self {
+        let Asker { client, who, chooser } = asker;
         let mut headers = headers::for_whole(client);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let variant = headers::partitioned(&variant, client, &url);
-        let key = ObjectKey { method: Method::Get, url: url.object().clone(), variant };
-        Self { key, url, headers, chooser: Chooser::Command, ecosystem, shape }
+        let key =
+            ObjectKey { method: Method::Get, url: url.object().clone(), variant: who.partition(&variant) };
+        Self { key, variant, url, headers, who, chooser, ecosystem, shape }
     }
 }

@@ -81,8 +81,20 @@ pub struct FileRequest {
     pub index: Option<IndexRequest>,
     /// Which bytes are meant where the address may give others at another time; empty where it names them itself.
     pub variant: String,
+    /// What its bytes must be, where nobody vouches for them.
+    pub form: Form,
     /// What becomes of a redirect.
     pub redirects: Redirects,
+}
+
+/// What the bytes of a file must be that nobody vouches for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// Anything but a web page.
+    #[default]
+    Any,
+    /// An archive with its end: a server's excuse is none.
+    Archive,
 }
 
 /// What becomes of a redirect that stands in place of a file.

@@ -13,7 +13,7 @@ mod mutation;
 mod path;
 mod splice;
 
-pub use class::{Class, FileRequest, Head, IndexRequest, Redirects, classify};
+pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};

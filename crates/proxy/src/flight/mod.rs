@@ -16,12 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
+
 use model::{Freshness, Held, SavedHeader, Sha256, Source};
 use tokio::sync::{Notify, watch};
 
 use crate::limits::{CHUNK_BYTES, TAIL_BYTES_MAX};
 use crate::refusal::Refusal;
+use crate::session::lock;
 
 /// How long a transfer without a disk waits for a client that does not read.
 const PACE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,6 +82,8 @@ pub(crate) struct Flight {
     file: OnceLock<File>,
     tail: Mutex<Tail>,
     progress: Notify,
+    /// Headers of the answer that are not kept.
+    beside: Mutex<HeaderMap>,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +114,22 @@ impl Flight {
             file: OnceLock::new(),
             tail: Mutex::new(Tail::default()),
             progress: Notify::new(),
+            beside: Mutex::default(),
         }
+    }
+
+    /// Gives headers that are not kept to the clients of this transfer.
+    pub(crate) fn note_beside(&self, headers: HeaderMap) {
+        *lock(&self.beside) = headers;
+    }
+
+    /// Adds them to a client's answer. A cookie is for one of them: the server has heard of no more.
+    pub(crate) fn add_beside(&self, headers: &mut HeaderMap) {
+        let mut beside = lock(&self.beside);
+        for (name, value) in &*beside {
+            headers.append(name, value.clone());
+        }
+        beside.remove(header::SET_COOKIE);
     }
 
     /// Gives the file that the transfer is written to.

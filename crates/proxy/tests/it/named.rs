@@ -213,22 +213,28 @@ async fn a_question_is_what_the_repository_says_is_one() {
     let stale = audit(b"packages[]=acme/one").await;
     assert_eq!((stale.status, stale.header("outlast-state").contains("stale")), (200, true), "{stale:?}");
     assert_eq!(audit(b"packages[]=acme/two").await.status, 502, "no answer is no all-clear");
-    // Who has not read the repository passes it on.
-    let live = ask(&world.session(), "POST", api, &COMPOSER, b"packages[]=acme/one").await;
+    // Composer has the repository in its cache; another client's post is its own matter.
+    let stale = ask(&world.session(), "POST", api, &COMPOSER, b"packages[]=acme/one").await;
+    assert_eq!((stale.status, stale.header("outlast-state").contains("stale")), (200, true), "{stale:?}");
+    let live = ask(&world.session(), "POST", api, &[], b"packages[]=acme/one").await;
     assert_eq!((live.status, live.header("outlast-state")), (502, ""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repository_does_not_speak_for_other_hosts() {
+async fn a_repository_speaks_to_its_own_client_alone() {
     let world = World::new();
     repository(&world, "https://elsewhere.example/charge");
     world.upstream.put("elsewhere.example", "/charge", Answer::json("{\"advisories\":{}}".to_owned()));
     let session = world.session();
     assert_eq!(ask(&session, "GET", "https://web.example/packages.json", &COMPOSER, b"").await.status, 200);
     let charge = "https://elsewhere.example/charge";
-    assert_eq!(ask(&session, "POST", charge, &COMPOSER, b"one").await.status, 200);
+    let other = [("user-agent", "shop/1")];
+    for client in [&COMPOSER, &other] {
+        assert_eq!(ask(&session, "POST", charge, client, b"one").await.status, 200);
+    }
     world.upstream.on("elsewhere.example", "*", Fault::Status(502));
-    assert_eq!(ask(&session, "POST", charge, &COMPOSER, b"one").await.status, 502, "nothing is remembered");
+    assert_eq!(ask(&session, "POST", charge, &COMPOSER, b"one").await.status, 200);
+    assert_eq!(ask(&session, "POST", charge, &other, b"one").await.status, 502, "nothing is remembered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,4 +321,44 @@ async fn an_address_that_two_locks_name_differently_is_only_a_document() {
         world.upstream.put(WEB, PATH, Answer::file(body.clone()));
         get(&world.pinned([locked(ONE), locked(TWO)].concat()), ARCHIVE).await.is(200, &body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_an_archive_is_believed_at_first_sight() {
+    let good = archive("one", "<?php");
+    let (half, zeros) = (good[..good.len() / 2].to_vec(), vec![0; 432]);
+    let excuse = b"{\"message\":\"maintenance\"}".to_vec();
+    let forge = format!("https://api.github.com/repos/acme/one/zipball/{ONE}");
+    for bad in
+        [Vec::new(), excuse, b"<html>portal</html>".to_vec(), half, zeros, b"we are back soon".to_vec()]
+    {
+        for kind in ["application/octet-stream", "application/zip", "application/json", "text/plain"] {
+            let world = World::new();
+            for (host, path, url) in [
+                (WEB, PATH, ARCHIVE),
+                ("api.github.com", forge.split_once(".com").unwrap().1, forge.as_str()),
+            ] {
+                world.upstream.put(host, path, Answer::bytes(kind, bad.clone()));
+                get(&world.pinned(locked(ONE)), url).await.is_refused();
+                assert_eq!(world.held(url), None, "{kind} {bad:?}");
+                world.upstream.put(host, path, Answer::bytes(kind, good.clone()));
+                get(&world.pinned(locked(ONE)), url).await.is(200, &good);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_npms_index_is_no_page_of_anybody() {
+    let url = "https://web.example/left";
+    let npm = [("user-agent", "npm/10.8.2"), ("accept", "application/json")];
+    let good = json!({ "name": "left", "versions": { "1.0.0": { "name": "left", "version": "1.0.0",
+        "dist": { "tarball": "https://web.example/left/-/left-1.0.0.tgz", "shasum": "a".repeat(40) },
+    }}, "dist-tags": { "latest": "1.0.0" } });
+    let world = World::new();
+    world.upstream.put(WEB, "/left", Answer::json(good.to_string()));
+    ask(&world.session(), "GET", url, &npm, b"").await.is(200, good.to_string().as_bytes());
+    world.upstream.put(WEB, "/left", Answer::bytes("text/html", "<html>portal</html>"));
+    world.pass_time();
+    get(&world.session(), url).await.is(200, good.to_string().as_bytes());
 }

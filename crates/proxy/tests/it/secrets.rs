@@ -165,3 +165,109 @@ async fn a_token_in_the_query_is_a_credential() {
     get(&drill, &url("?page=1&token=two")).await.is(200, b"the second page");
     assert_eq!(get(&drill, &url("?page=1&token=three")).await.status, 503, "it may be any page");
 }
+
+/// Serves what says who asked, after a moment.
+fn who_asks(world: &World) {
+    world.upstream.handle(WEB, "/who", |asked| {
+        let who = asked.headers.get("authorization").map_or("nobody", |value| value.to_str().unwrap());
+        Some(text(&format!("you are {who}")))
+    });
+}
+
+const WHO: &str = "https://web.example/who";
+
+async fn as_(session: &proxy::Session, who: &str) -> Got {
+    match who {
+        "nobody" => get(session, WHO).await,
+        who => ask(session, "GET", WHO, &[("authorization", who)], b"").await,
+    }
+}
+
+fn you(who: &str) -> Vec<u8> {
+    format!("you are {who}").into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_what_was_asked_with_anothers_credentials() {
+    let world = World::new();
+    who_asks(&world);
+    world.upstream.on(WEB, "/who", Fault::SlowFirstByte(std::time::Duration::from_millis(300)));
+    let session = world.session();
+    let all = ["alice", "bob", "nobody"];
+    let (alice, bob, nobody) =
+        tokio::join!(as_(&session, all[0]), as_(&session, all[1]), as_(&session, all[2]));
+    for (got, who) in [alice, bob, nobody].iter().zip(all) {
+        got.is(200, &you(who));
+    }
+    assert_eq!(world.upstream.n_asked(WEB, "/who"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_knows_the_first_from_the_second() {
+    let world = World::new();
+    who_asks(&world);
+    let session = world.session();
+    for who in ["alice", "bob", "nobody", "alice", "bob"] {
+        as_(&session, who).await.is(200, &you(who));
+    }
+    // Both tokens were rotated since.
+    let drill = world.drill("all");
+    for (who, expected) in [("alicia", "alice"), ("bobby", "bob"), ("nobody", "nobody"), ("alicia", "alice")]
+    {
+        as_(&drill, who).await.is(200, &you(expected));
+    }
+    assert_eq!(as_(&drill, "carol").await.status, 503, "there was no third");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_one_who_got_something_stands_for_the_others_in_an_outage() {
+    let world = World::new();
+    who_asks(&world);
+    world.upstream.put(WEB, "/other", text("other"));
+    let session = world.session();
+    ask(&session, "GET", "https://web.example/other", &[("authorization", "alice")], b"")
+        .await
+        .is(200, b"other");
+    as_(&session, "bob").await.is(200, &you("bob"));
+    let session = world.session();
+    as_(&session, "dave").await.is(200, &you("dave")).state("");
+    let drill = world.drill("all");
+    // In another order: the first asks for what the second had.
+    let got = as_(&drill, "bob").await;
+    assert!(got.status == 200, "{got:?}");
+    let world = World::new();
+    who_asks(&world);
+    let session = world.session();
+    ask(&session, "GET", "https://web.example/other", &[("authorization", "alice")], b"").await;
+    as_(&session, "bob").await.is(200, &you("bob"));
+    as_(&world.drill("all"), "bob").await.is(200, &you("bob"));
+    assert_eq!(as_(&world.drill("all"), "nobody").await.status, 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn challenges_and_cookies_reach_who_waits_and_nobody_else() {
+    let world = World::new();
+    let cookie = format!("s={SECRET}");
+    world.upstream.put(WEB, "/basic", Answer::status(401).header("www-authenticate", "Basic realm=x"));
+    world.upstream.put(
+        WEB,
+        "/login",
+        Answer::status(302).header("location", "/in").header("set-cookie", &cookie),
+    );
+    world.upstream.put(WEB, "/page", text("page").header("set-cookie", &cookie).header("x-total-count", "7"));
+    let session = world.session();
+    let fetch = async |path: &str| get(&session, &format!("https://{WEB}{path}")).await;
+    let basic = fetch("/basic").await;
+    assert_eq!((basic.status, basic.header("www-authenticate")), (401, "Basic realm=x"));
+    let login = fetch("/login").await;
+    assert_eq!((login.status, login.header("location"), login.header("set-cookie")), (302, "/in", &*cookie));
+    let page = fetch("/page").await;
+    assert_eq!((page.header("set-cookie"), page.header("x-total-count")), (&*cookie, "7"));
+    let drill = world.drill("all");
+    let copy = get(&drill, &format!("https://{WEB}/page")).await;
+    assert_eq!((copy.status, copy.header("set-cookie"), copy.header("x-total-count")), (200, "", ""));
+    world.store.flush().unwrap();
+    let mut found = Vec::new();
+    files_with(world.home.path(), &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}

@@ -40,12 +40,12 @@ pub trait Ecosystem: Sync + Debug {
     /// A request that would change something is never anything but live.
     fn classify(&self, head: &Head<'_>) -> Option<Class>;
 
-    /// Returns the `User-Agent` by which requests to an unknown host are told as this ecosystem's, `None` where it plays no
-    /// part.
+    /// Returns the headers by which its own client is told where the host tells nothing: its `user-agent` first. Empty where
+    /// there is no such client.
     ///
-    /// With it, the path of an index is one at any host.
-    fn user_agent(&self) -> Option<&'static str> {
-        None
+    /// With them, the path of an index is one at any host, but for what only the public registry has.
+    fn client(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Reads an index: it parses, and it is about what was asked for.

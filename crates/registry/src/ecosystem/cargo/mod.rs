@@ -39,8 +39,8 @@ impl Ecosystem for Cargo {
         route::classify(head)
     }
 
-    fn user_agent(&self) -> Option<&'static str> {
-        Some("cargo/1")
+    fn client(&self) -> &'static [(&'static str, &'static str)] {
+        &[("user-agent", "cargo/1")]
     }
 
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {

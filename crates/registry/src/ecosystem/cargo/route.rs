@@ -4,7 +4,7 @@ use http::header;
 use model::ObjectUrl;
 
 use super::{CRATES_IO, CRATES_IO_HOSTS, NAME, registry_of};
-use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
+use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::coordinate::{Coordinate, is_version};
 use crate::path::{self, Hostile, Segment};
 
@@ -101,6 +101,7 @@ fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {
         coordinate: Some(coordinate),
         index,
         variant: String::new(),
+        form: Form::Any,
         redirects: Redirects::HandedBack,
     })
 }

@@ -166,8 +166,8 @@ struct Api<'a> {
     api_url: Option<Cow<'a, str>>,
 }
 
-/// A root whose members have other forms than these declares nothing; Composer would not read it either. Nor does it speak
-/// for the hosts of others.
+/// A root whose members have other forms than these declares nothing; Composer would not read it either. What is only told to
+/// a host is not answered in the name of another.
 fn posts(root: &ObjectUrl, body: &[u8]) -> Vec<(ObjectUrl, Class)> {
     let posts: Posts<'_> = serde_json::from_slice(body).unwrap_or_default();
     let api = |api: Option<Api<'_>>| api.and_then(|api| Some(api.api_url?.into_owned()));
@@ -180,7 +180,7 @@ fn posts(root: &ObjectUrl, body: &[u8]) -> Vec<(ObjectUrl, Class)> {
     declared
         .into_iter()
         .filter_map(|(url, class)| Some((absolute(&url?)?, class)))
-        .filter(|(url, _)| is_kin(root.host(), url.host()))
+        .filter(|(url, class)| *class == Class::Question || is_kin(root.host(), url.host()))
         .collect()
 }
 

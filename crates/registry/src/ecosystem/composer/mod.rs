@@ -45,8 +45,8 @@ impl Ecosystem for Composer {
         route::classify(head)
     }
 
-    fn user_agent(&self) -> Option<&'static str> {
-        Some("Composer/2")
+    fn client(&self) -> &'static [(&'static str, &'static str)] {
+        &[("user-agent", "Composer/2")]
     }
 
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {

@@ -6,7 +6,7 @@
 //! Addresses: <https://docs.github.com/en/rest/repos/contents>, <https://docs.gitlab.com/api/repositories/>,
 //! <https://support.atlassian.com/bitbucket-cloud/docs/download-an-archive/> (read 2026-11).
 
-use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
+use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
@@ -29,12 +29,8 @@ impl Ecosystem for Forge {
             return None;
         }
         match place(head)? {
-            Place::Fixed => Some(Class::File(FileRequest {
-                coordinate: None,
-                index: None,
-                variant: String::new(),
-                redirects: Redirects::Followed,
-            })),
+            Place::Archive if is_readable(head.url.path()) => Some(file(Form::Archive)),
+            Place::Archive | Place::Fixed => Some(file(Form::Any)),
             Place::Moving => Some(Class::Document { variant: String::new(), redirects: Redirects::Followed }),
         }
     }
@@ -52,10 +48,22 @@ impl Ecosystem for Forge {
     }
 }
 
+/// Returns whether the kind of an archive is one whose end can be told.
+fn is_readable(path: &str) -> bool {
+    ![".bz2", ".tbz", ".tbz2", ".tb2", ".xz"].iter().any(|suffix| path.ends_with(suffix))
+}
+
+fn file(form: Form) -> Class {
+    let variant = String::new();
+    Class::File(FileRequest { coordinate: None, index: None, variant, form, redirects: Redirects::Followed })
+}
+
 /// How long what lies at an address stays the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Named by a commit or a release.
+    /// An archive named by a commit.
+    Archive,
+    /// A file named by a commit, or of a release.
     Fixed,
     /// Named by a branch or a tag.
     Moving,
@@ -78,12 +86,12 @@ fn place(head: &Head<'_>) -> Option<Place> {
             _ => None,
         },
         "raw.githubusercontent.com" => match names.as_slice() {
-            [_, _, reference, _, ..] => Some(by_reference(&[reference])),
+            [_, _, reference, _, ..] => Some(raw(reference)),
             _ => None,
         },
         "bitbucket.org" => match names.as_slice() {
             [_, _, "get", reference @ .., file] => Some(by_archive(reference, file)),
-            [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
+            [_, _, "raw", reference, _, ..] => Some(raw(reference)),
             [_, _, "downloads", _] => Some(Place::Fixed),
             _ => None,
         },
@@ -98,7 +106,7 @@ fn github(names: &[&str]) -> Option<Place> {
         [_, _, "releases", "latest", "download", _] => Some(Place::Moving),
         [_, _, "archive", reference @ .., file] => Some(by_archive(reference, file)),
         [_, _, "zipball" | "tarball", reference @ ..] => Some(by_reference(reference)),
-        [_, _, "raw", reference, _, ..] => Some(by_reference(&[reference])),
+        [_, _, "raw", reference, _, ..] => Some(raw(reference)),
         _ => None,
     }
 }
@@ -116,10 +124,17 @@ fn gitlab(head: &Head<'_>, names: &[&str]) -> Option<Place> {
     match &names[dash + 1..] {
         // The name of the file says nothing: the server makes the one that is asked for.
         ["archive", reference @ .., _] if !reference.is_empty() => Some(by_reference(reference)),
-        ["raw", reference, _, ..] => Some(by_reference(&[reference])),
+        ["raw", reference, _, ..] => Some(raw(reference)),
         ["releases", "permalink", "latest", "downloads", _, ..] => Some(Place::Moving),
         ["releases", _, "downloads", _, ..] => Some(Place::Fixed),
         _ => None,
+    }
+}
+
+fn raw(reference: &str) -> Place {
+    match by_reference(&[reference]) {
+        Place::Archive => Place::Fixed,
+        other => other,
     }
 }
 
@@ -134,7 +149,7 @@ fn by_reference(reference: &[&str]) -> Place {
     let is_commit =
         |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match reference {
-        [commit] if is_commit(commit) => Place::Fixed,
+        [commit] if is_commit(commit) => Place::Archive,
         _ => Place::Moving,
     }
 }

@@ -40,6 +40,10 @@ impl Ecosystem for Npm {
         route::classify(head)
     }
 
+    fn client(&self) -> &'static [(&'static str, &'static str)] {
+        &[("user-agent", "npm/10"), ("accept", "application/json")]
+    }
+
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
         index::read(request, body)
     }

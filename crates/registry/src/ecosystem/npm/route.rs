@@ -6,6 +6,7 @@ use http::{Method, header};
 use model::ObjectUrl;
 
 use super::{NPMJS_HOSTS, coordinate, registry_of};
+use crate::class;
 use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
 use crate::coordinate::{Coordinate, is_version};
 use crate::path::{self, Hostile, Segment};
@@ -134,7 +135,13 @@ fn tarball(url: &ObjectUrl, segments: &[Segment<'_>], asked: Asked) -> Option<Fi
     let registry = registry_of(url, &tarball.base);
     let coordinate = tarball.version.map(|version| coordinate(&registry, &tarball.name, &version));
     let index = packument(url, &tarball.base, tarball.name, Form::Abbreviated);
-    Some(FileRequest { coordinate, index, variant: String::new(), redirects: Redirects::HandedBack })
+    Some(FileRequest {
+        coordinate,
+        index,
+        variant: String::new(),
+        form: class::Form::Any,
+        redirects: Redirects::HandedBack,
+    })
 }
 
 fn packument_request(head: &Head<'_>, segments: &[Segment<'_>], asked: Asked) -> Option<Class> {

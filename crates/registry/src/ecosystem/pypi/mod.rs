@@ -49,6 +49,10 @@ impl Ecosystem for Pypi {
         route::classify(head)
     }
 
+    fn client(&self) -> &'static [(&'static str, &'static str)] {
+        &[("user-agent", "pip/25")]
+    }
+
     fn read_index(&self, request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, IndexError> {
         index::read(request, body)
     }

@@ -5,7 +5,7 @@ use model::ObjectUrl;
 
 use super::name::{self, METADATA};
 use super::{PUBLIC, coordinate, registry_of};
-use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
+use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::path::{self, Hostile};
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
@@ -96,6 +96,7 @@ fn file(url: &ObjectUrl, file: &str) -> Option<Class> {
         coordinate: Some(coordinate(&registry, &project, &version, Some(file))),
         index,
         variant: String::new(),
+        form: Form::Any,
         redirects: Redirects::HandedBack,
     }))
 }
