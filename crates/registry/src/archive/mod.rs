@@ -21,6 +21,8 @@ const N_ENTRIES_MAX: usize = 400_000;
 const RATIO_MAX: u64 = 200;
 /// What may be unpacked whatever the ratio.
 const RATIO_FREE_BYTES: u64 = 16 << 20;
+/// The most that all names and targets of links take, since they are held until the end; 400,000 of 160 bytes each.
+const NAMES_BYTES_MAX: u64 = 64 << 20;
 
 /// Whether an archive has its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +66,21 @@ pub enum ArchiveError {
 
 impl From<io::Error> for ArchiveError {
     fn from(source: io::Error) -> Self {
+        if source.get_ref().is_some_and(|inner| inner.is::<Exceeded>()) {
+            return Self::Bomb;
+        }
         Self::Broken { source }
+    }
+}
+
+/// A budget is spent: what a reader below a library can say of a bomb.
+#[derive(Debug, thiserror::Error)]
+#[error("more than is reasonable")]
+struct Exceeded;
+
+impl From<Exceeded> for ArchiveError {
+    fn from(_: Exceeded) -> Self {
+        Self::Bomb
     }
 }
 
@@ -106,7 +122,7 @@ pub fn completeness(file: &mut (impl Read + Seek)) -> io::Result<Completeness> {
 /// left out, as Composer does, since GitHub names it after the repository; order, times and compression do not count.
 pub fn tree(file: &mut (impl Read + Seek)) -> Result<Sha256, ArchiveError> {
     let size_bytes = file.seek(SeekFrom::End(0))?;
-    let mut tree = Tree { entries: BTreeMap::new(), left: Budget::of(size_bytes) };
+    let mut tree = Tree::of(size_bytes);
     match Kind::of(file)?.ok_or(ArchiveError::Kind)? {
         Kind::Zip => zip::read(file, &mut tree)?,
         Kind::Gzip => tar::read(flate2::read::MultiGzDecoder::new(io::BufReader::new(file)), &mut tree)?,
@@ -127,9 +143,11 @@ enum Content {
 struct Tree {
     entries: BTreeMap<Vec<u8>, Content>,
     left: Budget,
+    names_left: Budget,
 }
 
 /// How much may still be unpacked.
+#[derive(Debug, Clone, Copy)]
 struct Budget {
     bytes: u64,
 }
@@ -139,14 +157,27 @@ impl Budget {
         let by_ratio = size_bytes.saturating_mul(RATIO_MAX).max(RATIO_FREE_BYTES);
         Self { bytes: by_ratio.min(UNPACKED_BYTES_MAX) }
     }
+
+    fn charge(&mut self, n_bytes: usize) -> Result<(), Exceeded> {
+        self.bytes = self.bytes.checked_sub(n_bytes as u64).ok_or(Exceeded)?;
+        Ok(())
+    }
 }
 
 impl Tree {
+    /// Begins a tree of an archive that has so many bytes.
+    fn of(size_bytes: u64) -> Self {
+        let names_left = Budget { bytes: NAMES_BYTES_MAX };
+        Self { entries: BTreeMap::new(), left: Budget::of(size_bytes), names_left }
+    }
+
     /// Adds an entry whose name was checked.
     fn add(&mut self, name: Vec<u8>, content: Content) -> Result<(), ArchiveError> {
         if self.entries.len() >= N_ENTRIES_MAX {
             return Err(ArchiveError::Bomb);
         }
+        let n_target = if let Content::Link { target } = &content { target.len() } else { 0 };
+        self.names_left.charge(name.len() + n_target)?;
         let shown = String::from_utf8_lossy(&name).into_owned();
         // A folder may be named by its own entry, and again by whoever packs with two tools.
         match self.entries.insert(name, content.clone()) {
@@ -166,7 +197,7 @@ impl Tree {
             if n == 0 {
                 return Ok(hasher.finish());
             }
-            self.left.bytes = self.left.bytes.checked_sub(n as u64).ok_or(ArchiveError::Bomb)?;
+            self.left.charge(n)?;
             hasher.update(&chunk[..n]);
         }
     }

@@ -156,6 +156,55 @@ fn a_bomb_is_refused_while_it_unpacks() {
     assert_eq!(is_whole(&gzip), Completeness::Cut, "what is no reasonable archive is not believed");
 }
 
+/// A tar of one entry of this kind with a body of `n_bytes`, and of a small file after it.
+fn tar_with(kind: ::tar::EntryType, n_bytes: usize) -> Vec<u8> {
+    let mut builder = ::tar::Builder::new(Vec::new());
+    let mut header = ::tar::Header::new_gnu();
+    header.as_mut_bytes()[..1].copy_from_slice(b"x");
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_size(n_bytes as u64);
+    header.set_cksum();
+    builder.append(&header, "a".repeat(n_bytes).as_bytes()).unwrap();
+    header.as_mut_bytes()[..1].copy_from_slice(b"y");
+    header.set_entry_type(::tar::EntryType::Regular);
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, io::empty()).unwrap();
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn what_a_tar_says_before_an_entry_is_never_read_at_length() {
+    use ::tar::EntryType::{GNULongLink, GNULongName, XHeader};
+    for kind in [GNULongName, GNULongLink, XHeader] {
+        let got = tree_of(&gzip_of(&tar_with(kind, 4096)));
+        assert!(got.is_ok(), "{kind:?} as long as any path: {got:?}");
+        let got = tree_of(&gzip_of(&tar_with(kind, 100 << 10)));
+        assert!(matches!(got, Err(ArchiveError::Bomb)), "{kind:?} {got:?}");
+    }
+}
+
+#[test]
+fn bodies_that_nobody_needs_are_bounded_too() {
+    use ::tar::EntryType::{Directory, Link, Symlink, XGlobalHeader};
+    for kind in [Directory, Link, Symlink, XGlobalHeader] {
+        let bomb = gzip_of(&tar_with(kind, 20 << 20));
+        assert!(bomb.len() < 64 << 10);
+        let got = tree_of(&bomb);
+        assert!(matches!(got, Err(ArchiveError::Bomb)), "{kind:?} {got:?}");
+    }
+}
+
+#[test]
+fn names_have_a_bound_of_their_own() {
+    let mut tree = Tree::of(u64::MAX);
+    tree.names_left = Budget { bytes: 5 };
+    tree.add(b"ab".to_vec(), Content::Folder).unwrap();
+    let link = Content::Link { target: b"xyz".to_vec() };
+    assert!(matches!(tree.add(b"c".to_vec(), link), Err(ArchiveError::Bomb)));
+}
+
 #[test]
 fn no_damage_makes_it_panic() {
     let seed = 11;
