@@ -32,6 +32,12 @@ pub(crate) const ERROR_BYTES_MAX: u64 = 1 << 20;
 pub(crate) const QUESTION_BYTES_MAX: u64 = 16 << 20;
 /// Wrong bytes are kept for a person to look at up to this size.
 pub(crate) const QUARANTINE_BYTES_MAX: u64 = 64 << 20;
+/// Archives up to this size are unpacked once they are kept: more would cost a build's machine too much.
+pub(crate) const UNPACKED_BYTES_MAX: u64 = 64 << 20;
+/// Archives that are unpacked at once beside a build, whose cores these are; two keep up with 100 MB/s.
+pub(crate) const N_UNPACKED_AT_ONCE: usize = 2;
+/// Archives that wait for it; the largest build seen fetches 12,000 objects, nearly all of them vouched for.
+pub(crate) const N_TO_UNPACK_MAX: usize = 4096;
 /// What a transfer holds in memory for the clients that follow it.
 pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
 /// One read from the store.

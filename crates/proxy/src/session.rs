@@ -11,13 +11,14 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
 use registry::{Class, Head, Pin};
 use store::Store;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::breaker::Breaker;
 use crate::flight::Flight;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::refusal::Refusal;
+use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Line};
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
@@ -100,7 +101,8 @@ pub(crate) struct Inner {
     pub(crate) damaged: Mutex<HashSet<Sha256>>,
     probed: Mutex<HashSet<String>>,
     /// What goes on beside the command: probes of cut hosts, and archives that are unpacked.
-    pub(crate) background: Mutex<Vec<JoinHandle<()>>>,
+    background: Mutex<JoinSet<()>>,
+    pub(crate) unpacking: Unpacking,
     start: Duration,
 }
 
@@ -122,6 +124,7 @@ impl Engine {
             damaged: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),
+            unpacking: Unpacking::default(),
             start: self.clock.elapsed(),
         };
         inner.restore_health();
@@ -201,12 +204,12 @@ impl Session {
                 abort.abort();
             }
         }
+        self.0.unpacking.drop_waiting();
         // A build may be over before a hanging host is known to hang; the drill's clock still has to say when it was.
-        let background = std::mem::take(&mut *lock(&self.0.background));
-        for task in background {
-            // One that was not done in time detected nothing, which is what the report then says.
-            let _ = tokio::time::timeout_at(deadline, task).await;
-        }
+        let mut background = std::mem::take(&mut *lock(&self.0.background));
+        while let Ok(Some(_)) = tokio::time::timeout_at(deadline, background.join_next()).await {}
+        // One that was not done in time detected nothing, which is what the report then says.
+        background.detach_all();
         // Bodies that end at this moment write their note in a task of their own.
         while self.0.notes.n_open() > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -286,7 +289,7 @@ impl Inner {
             return;
         }
         let (inner, host) = (self.clone(), host.to_owned());
-        let probe = tokio::spawn(async move {
+        self.go_on_beside(async move {
             let Ok(url) = SafeUrl::parse(&format!("https://{host}/")) else { return };
             let is_unavailable = match inner.ask_bounded(url, Method::HEAD, HeaderMap::new()).await {
                 Ok(reply) => reply.is_played,
@@ -296,7 +299,14 @@ impl Inner {
                 inner.notes.detected(&host, inner.at_ms());
             }
         });
-        lock(&self.background).push(probe);
+    }
+
+    /// Lets something go on beside the command; [`Session::finish`] waits for it a little.
+    pub(crate) fn go_on_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut background = lock(&self.background);
+        // What is done is not held until the end.
+        while background.try_join_next().is_some() {}
+        background.spawn(task);
     }
 }
 

@@ -241,7 +241,7 @@ impl Inner {
             flight.push(last, FileState::Written).await;
         }
         if proof == Proof::FirstSeen {
-            self.note_tree(want, landed.sha256, arrival.file.as_ref(), landed.size_bytes);
+            self.note_tree(want, landed.sha256, landed.size_bytes);
         }
         End::landed(landed, Source::Upstream, Freshness::Fresh)
     }

@@ -109,6 +109,29 @@ async fn what_another_project_says_about_a_commit_is_not_believed() {
     get(&world.pinned(vec![composer_pin(&url())]), &url()).await.is(200, &good);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_archive_is_unpacked_when_its_turn_comes() {
+    let world = World::new();
+    let session = world.session();
+    let paths: Vec<String> = (1..=9).map(|number| format!("/acme/one/legacy.zip/{number:040}")).collect();
+    for path in &paths {
+        world.upstream.put(CODELOAD, path, Answer::file(tar_gz("acme-one", &[("name", path)])));
+    }
+    let urls: Vec<String> = paths.iter().map(|path| format!("https://{CODELOAD}{path}")).collect();
+    for got in futures_util::future::join_all(urls.iter().map(|url| get(&session, url))).await {
+        assert_eq!(got.status, 200);
+    }
+    let n_unpacked = || world.n_events(|event| matches!(event, Event::Unpacked { .. }));
+    for _ in 0..1000 {
+        if n_unpacked() == paths.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    finish(&session).await;
+    assert_eq!(n_unpacked(), paths.len());
+}
+
 /// Keeps an archive, loses its bytes, and lets the forge give `again`.
 async fn lost_and_fetched_again(again: Vec<u8>) -> (World, Got) {
     let first = tar_gz("acme-one", &FILES);
