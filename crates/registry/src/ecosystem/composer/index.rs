@@ -116,7 +116,7 @@ fn package(registry: &str, name: &str, branches: Branches, body: &[u8]) -> Resul
 }
 
 /// Returns the versions of a list, or of a map by version: the first protocol has maps, and GitLab in the second, too.
-fn entries_of(versions: &str) -> Result<Items<'_>, IndexError> {
+pub(super) fn entries_of(versions: &str) -> Result<Items<'_>, IndexError> {
     match Members::read(versions).filter(|map| !map.0.is_empty()) {
         Some(map) => Ok(Items(map.0.into_iter().map(|(_, entry)| entry).collect())),
         None => serde_json::from_str(versions).map_err(syntax),
@@ -215,12 +215,4 @@ fn inline(registry: &str, document: &Members<'_>) -> Result<IndexFacts, IndexErr
         read.map_err(list_error)?;
     }
     Ok(facts)
-}
-
-/// Returns the package that a document is about.
-pub(super) fn subject(request: &IndexRequest) -> Option<String> {
-    match document_of(&request.url)?.0 {
-        Document::Package { name, .. } => Some(name),
-        _ => None,
-    }
 }

@@ -127,3 +127,49 @@ fn a_version_that_is_listed_twice_stands_twice() {
     assert_eq!(a, [0, 0, 2], "and what inherits means what it meant");
     assert_eq!(read(LOG_URL, std::str::from_utf8(&mended).unwrap()).unwrap().versions, ["1", "1", "0"]);
 }
+
+const ROOT_URL: &str = "https://satis.example.com/team/packages.json";
+
+#[test]
+fn packages_inside_a_root_are_mended_each_for_itself() {
+    let root = |packages: &str| format!(r#"{{"packages":{packages},"notify-batch":"/downloads/"}}"#);
+    let version = |version: &str, a: u8| format!(r#""{version}":{{"version":"{version}","a":{a}}}"#);
+    let (one, two, other) = (version("1", 0), version("2", 0), version("1", 9));
+    let held = root(&format!(r#"{{"acme/a":{{{one},{two}}},"acme/b":{{{one}}}}}"#));
+    let versions = BTreeSet::from(["acme/a 1", "acme/b 1"]);
+    let mended = |new: &str, held: &str| {
+        let mended =
+            Composer.with_versions(&request(ROOT_URL), new.as_bytes(), held.as_bytes(), &versions)?;
+        Some(String::from_utf8(mended).unwrap())
+    };
+    let check = |new: &str, expected: &str| {
+        assert_eq!(mended(&root(new), &held), Some(root(expected)));
+        let facts = read(ROOT_URL, &root(expected)).unwrap();
+        assert!(versions.iter().all(|version| facts.versions.contains(&(*version).to_owned())));
+    };
+    // One is other bytes now, and the other lost its last version.
+    check(
+        &format!(r#"{{"acme/a":{{{other}}},"acme/b":[]}}"#),
+        &format!(r#"{{"acme/a":{{{one}}},"acme/b":[{}]}}"#, &one[4..]),
+    );
+    // A package is gone whole; then all are.
+    check(
+        &format!(r#"{{"acme/a":{{{two},{other}}}}}"#),
+        &format!(r#"{{"acme/a":{{{two},{one}}},"acme/b":[{}]}}"#, &one[4..]),
+    );
+    check("[]", &format!(r#"{{"acme/a":[{0}],"acme/b":[{0}]}}"#, &one[4..]));
+    let moved = r#"{"packages":{},"metadata-url":"/p2/%package%.json"}"#;
+    assert_eq!(mended(moved, &held), None, "named in the root, it would hide its own document");
+    assert_eq!(mended(&held, moved), None, "it never stood there");
+}
+
+#[test]
+fn an_include_is_what_its_name_says() {
+    let document = |a: u8| format!(r#"{{"packages":{{"acme/a":[{{"version":"1","a":{a}}}]}}}}"#);
+    let sha1 = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, document(1).as_bytes());
+    let hex: String = sha1.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let url = format!("https://satis.example.com/team/include/all${hex}.json");
+    let versions = BTreeSet::from(["acme/a 1"]);
+    let (new, held) = (document(1), document(0));
+    assert_eq!(Composer.with_versions(&request(&url), new.as_bytes(), held.as_bytes(), &versions), None);
+}

@@ -1,5 +1,7 @@
 //! Composer's addresses, documents and lock.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectUrl;
 
@@ -186,6 +188,25 @@ fn a_map_by_version_is_read_as_a_list_is() {
     assert_eq!(facts.vouched[0].coordinate.as_ref().unwrap().version, "aaa");
     let worse = Composer.judge(&facts, &read(url, &body("ccc")).unwrap()).unwrap();
     assert_eq!(worse.changed, ["1.0.0"]);
+
+    let mended = |new: &str, held: &str| {
+        let versions = BTreeSet::from(["1.0.0"]);
+        let mended = Composer.with_versions(&request(url), new.as_bytes(), held.as_bytes(), &versions)?;
+        Some(String::from_utf8(mended).unwrap())
+    };
+    assert_eq!(mended(&body("ccc"), &body("aaa")), Some(body("aaa")), "it changed");
+    let others = |entries: &str| format!(r#"{{"packages":{{"acme/a":{entries}}}}}"#);
+    let (stood, branch) = (entry("1.0.0", "aaa"), entry("dev-main", "bbb"));
+    let check = |new: &str, expected: &str| {
+        let got = mended(&others(new), &body("aaa")).unwrap();
+        assert_eq!(got, others(expected));
+        assert_eq!(Composer.judge(&read(url, &got).unwrap(), &facts).unwrap_or_default().changed.len(), 0);
+    };
+    check(&format!("{{ {branch} }}"), &format!("{{ {branch} ,{stood}}}"));
+    let as_item = stood.split_once(':').unwrap().1;
+    check("[]", &format!("[{as_item}]"));
+    let other_key = branch.replacen("dev-main", "1.0.0", 1);
+    assert_eq!(mended(&others(&format!("{{{other_key}}}")), &body("aaa")), None, "its place is taken");
 }
 
 #[test]
