@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use model::{Event, Held, ObjectKey, Proof, Sha256};
+
 use crate::world::*;
 
 /// Returns the shell blocks of the document.
@@ -54,10 +56,45 @@ fn a_file_is_found_by_its_name() {
         check("https://example.com/old.txt", "old\n");
         check("https://example.com/new.txt", "second\n");
         assert!(!run(&home, find, "https://example.com/never").0);
-        let path = home.blob_path(&model::Sha256::of(b"old\n"));
+        let path = home.blob_path(&Sha256::of(b"old\n"));
         std::fs::write(path, b"odd\n").unwrap();
         assert!(!run(&home, find, "https://example.com/old.txt").0, "wrong bytes are not shown");
     }
+}
+
+#[test]
+fn the_newest_is_found_by_the_rule_of_the_index() {
+    let home = Home::new();
+    let store = home.open();
+    let blobs: [&[u8]; 4] = [b"first", b"late", b"locked", b"repacked"];
+    for bytes in blobs {
+        store.put(bytes).unwrap();
+    }
+    let keep = |variant: &str, bytes: &[u8], proof: Proof| {
+        let key = ObjectKey { variant: variant.to_owned(), ..key("a.zip") };
+        let held = Held { proof, immutable: true, ..held(bytes) };
+        store.record(vec![Event::Kept { key, held }]).unwrap();
+    };
+    let check = |variant: &str, expected: &str| {
+        store.flush().unwrap();
+        let key = ObjectKey { variant: variant.to_owned(), ..key("a.zip") };
+        assert_eq!(store.lookup(&key).unwrap().unwrap().sha256, Sha256::of(expected.as_bytes()));
+        let recipe = format!("VARIANT={variant}\n{}", recipes()[0]);
+        assert_eq!(run(&home, &recipe, "https://example.com/a.zip"), (true, expected.to_owned()));
+    };
+    keep("", b"first", Proof::FirstSeen);
+    keep("", b"late", Proof::FirstSeen);
+    check("", "first");
+    keep("other", b"late", Proof::FirstSeen);
+    check("", "first");
+    check("other", "late");
+    keep("", b"locked", Proof::Verified);
+    check("", "locked");
+    keep("", b"repacked", Proof::FirstSeen);
+    check("", "locked");
+    let (before, after) = (Sha256::of(b"locked"), Sha256::of(b"repacked"));
+    store.record(vec![Event::Repacked { key: key("a.zip"), before, after }]).unwrap();
+    check("", "repacked");
 }
 
 #[test]
@@ -66,7 +103,7 @@ fn blobs_are_checked_by_their_names() {
     let blobs = &recipes()[1];
     let (is_good, told) = run(&home, blobs, "");
     assert!(is_good, "{told}");
-    std::fs::write(home.blob_path(&model::Sha256::of(b"old\n")), b"odd\n").unwrap();
+    std::fs::write(home.blob_path(&Sha256::of(b"old\n")), b"odd\n").unwrap();
     assert!(!run(&home, blobs, "").0);
 }
 
