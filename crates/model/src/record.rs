@@ -1,4 +1,4 @@
-//! What one run did, as INTERFACE fixes it: `runs/<run_id>/record.json`.
+//! What one run did: `runs/<run_id>/record.json`, which others read, so that its fields stay what they are.
 
 use serde::{Deserialize, Serialize};
 

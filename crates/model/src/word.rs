@@ -1,4 +1,4 @@
-//! Words of the glossary that are one of a few values, spelled as INTERFACE fixes them.
+//! Words of the glossary that are one of a few values, spelled as records, reports and the journal have them.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The words of the command line, as INTERFACE fixes them.
+//! The words of the command line; README.md and docs/OPERATING.md use them.
 
 use std::path::PathBuf;
 

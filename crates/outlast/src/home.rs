@@ -128,3 +128,22 @@ fn default_home() -> Result<PathBuf, Failure> {
     };
     Err(Failure::usage(anyhow!("no home folder: {what}")).hint("name one with --home DIR or OUTLAST_HOME"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_new_home_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let home = folder.path().join("a/home");
+        create(&home).unwrap();
+        assert_eq!(mode(&home), 0o700);
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o750)).unwrap();
+        create(&home).unwrap();
+        assert_eq!(mode(&home), 0o750);
+    }
+}

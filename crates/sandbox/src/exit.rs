@@ -68,7 +68,7 @@ pub enum RoomError {
 }
 
 impl RoomError {
-    /// Returns the exit code that INTERFACE gives to this outcome.
+    /// Returns the exit code of this outcome, as docs/OPERATING.md lists them.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::NotFound { .. } => 127,

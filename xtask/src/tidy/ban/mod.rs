@@ -162,7 +162,7 @@ fn without_tests<'a>(path: &str, code: &'a str) -> &'a str {
     end.iter().filter_map(|start| code.find(start)).min().map_or(code, |at| &code[..at])
 }
 
-/// Nothing that others implement can take away what is kept: PRODUCT.md, promise 1.
+/// Nothing that others implement can take away what is kept: "Why there is no delete" in docs/ARCHITECTURE.md.
 fn deletions(tree: &Tree) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (path, file) in tree.rust() {

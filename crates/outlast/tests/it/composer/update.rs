@@ -1,4 +1,4 @@
-//! `composer update` and `composer audit` in an outage: notes/composer.md §2 and §7 of the design.
+//! `composer update` and `composer audit` in an outage.
 
 use std::fs;
 
