@@ -2,7 +2,8 @@
 //!
 //! [`open`] builds the room, [`Room::start`] runs the command in it and hands each connection to [`Events`]. Where the
 //! machine allows no namespaces, [`run_observed`] runs the command with its environment alone. The only crate with
-//! `unsafe` code. The binary must call [`run_helper_if_asked`] first in `main`, before any thread exists.
+//! `unsafe` code, and therefore the place of [`check_stdout`] too, which has nothing to do with rooms. The
+//! binary must call [`run_helper_if_asked`] first in `main`, before any thread exists.
 
 mod events;
 mod exit;

@@ -1,4 +1,6 @@
 //! Whether this process was given a standard output: before `main`, Rust's runtime puts `/dev/null` where none is open.
+//!
+//! It is no part of a room, and lies here because `unsafe` may be nowhere else.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
