@@ -7,6 +7,7 @@ mod escape;
 mod event;
 mod fault;
 mod key;
+mod query;
 mod record;
 mod run;
 mod secret;
