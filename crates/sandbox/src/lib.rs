@@ -15,6 +15,7 @@ mod plan;
 mod scratch;
 mod signals;
 mod tier;
+mod unix;
 mod wire;
 
 pub use events::{Connection, Events, Resolution, Resolving};
@@ -23,4 +24,4 @@ pub use helper::run_helper_if_asked;
 pub use names::Names;
 pub use output::check_stdout;
 pub use plan::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
-pub use tier::{Ended, Forward, Room, Running, open, run_observed};
+pub use tier::{Ended, Forward, Opening, Room, Running, open, run_observed};

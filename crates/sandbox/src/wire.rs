@@ -74,7 +74,7 @@ pub(crate) struct Built {
     pub(crate) project: Option<Raw>,
 }
 
-/// The use of a socket that was made inside.
+/// The use of a socket, or another descriptor, that was made inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Socket {
     /// Listens at every address on a terminated port.
@@ -87,6 +87,10 @@ pub(crate) enum Socket {
     DnsStream,
     /// Sees refused packets.
     Watch,
+    /// No socket, but the root of the room's file system.
+    Root,
+    /// No socket, but the room's mounts.
+    Mounts,
 }
 
 /// Bytes as text.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::Args;
-use model::{Cut, Timestamp, parse_time};
+use model::{Containment, Cut, Timestamp, parse_time};
 use proxy::Purpose;
 
 use crate::command_line::Global;
@@ -96,6 +96,11 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     });
     summary::say_run(global, &done, &next(&done, copies, &named));
     written?;
+    if arguments.require_sealed && done.record.containment == Containment::Observed {
+        let ended = run::ended(done.record.exit_code);
+        return Err(own(Failure::no(anyhow!("{ended}; the run was not sealed"))
+            .hint("its record stays; do away with the reasons above and run again")));
+    }
     Ok(ExitCode::from(u8::try_from(done.record.exit_code).unwrap_or(OUTLAST_ITSELF)))
 }
 

@@ -21,6 +21,7 @@ mod kills;
 mod leaks;
 mod machines;
 mod observed;
+mod openings;
 mod output;
 mod passing;
 mod presets;

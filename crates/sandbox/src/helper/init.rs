@@ -58,8 +58,9 @@ impl Inside<'_> {
     #[expect(clippy::type_complexity, reason = "the three parts of a room, taken apart at once")]
     fn build(&self) -> Result<(Vec<(Socket, OwnedFd)>, Built, Waiting), Failure> {
         let families = network::raise()?;
-        let sockets = sockets::open(self.plan, families)?;
+        let mut sockets = sockets::open(self.plan, families)?;
         let masked = mounts::build(self.plan, &self.machine, self.copies, self.kind)?;
+        sockets.extend(mounts::view()?);
         let environment: Vec<(OsString, OsString)> = self.machine.environment(self.plan);
         let command = command::prepare(self.plan, &environment, self.blocked, self.kind)?;
         let built = Built {

@@ -13,6 +13,7 @@ use nix::unistd::{Uid, geteuid};
 
 use super::{capabilities, table};
 use crate::plan::Plan;
+use crate::unix;
 
 /// A machine with more sockets in its file system is not one on which people build.
 const MAX_SOCKETS: usize = 4096;
@@ -116,14 +117,11 @@ fn variable<'a>(plan: &'a Plan, name: &str) -> Option<&'a OsStr> {
     plan.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
 }
 
-/// The eighth field of each line of `/proc/net/unix`, where it is a path. A line ends where the path does.
 fn sockets_in_use() -> Vec<PathBuf> {
-    let table = fs::read("/proc/self/net/unix").unwrap_or_default();
-    let path = |line: &[u8]| {
-        let start = line.windows(2).position(|pair| pair == b" /")? + 1;
-        Some(PathBuf::from(OsStr::from_bytes(&line[start..])))
-    };
-    table.split(|byte| *byte == b'\n').filter_map(path).collect()
+    let mut text = Vec::new();
+    // A list that cannot be read cannot be read outside either, where that is told.
+    let _ = unix::read(&mut text);
+    unix::parse(&text).map(|socket| socket.path.to_path_buf()).collect()
 }
 
 /// Sockets that variables name: `unix:path=/p,guid=…`, `unix:///p`, `/p:pid:1`.

@@ -26,6 +26,7 @@ mod table;
 pub(crate) mod terminal;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nix::sys::wait::{WaitStatus, waitpid};
 
@@ -40,6 +41,11 @@ use crate::wire::{BuildOrder, FromRoom, ToRoom, receive, receive_bytes, send};
 pub(crate) const ARGUMENT: &str = "__room";
 /// The descriptor on which the helper finds its control socket.
 pub(crate) const CONTROL: i32 = 3;
+
+/// Returns the other paths of this machine under which a folder or a part of it shows.
+pub(crate) fn other_paths(folder: &Path) -> Vec<PathBuf> {
+    aliases::of(folder, &table::read())
+}
 
 /// Becomes the helper if this process was started as one; the binary then returns from `main` at once.
 ///

@@ -19,6 +19,7 @@ use super::machine::{Machine, is_in_run, runtime_folder};
 use super::namespaces::Kind;
 use super::{aliases, capabilities, devices, homes, pins, table};
 use crate::plan::{Fresh, Plan, ROOM_FILES};
+use crate::wire::Socket;
 
 /// What a build may write under `/run`; it lies in memory.
 const RUN_OPTIONS: &str = "mode=755,size=256m";
@@ -84,6 +85,15 @@ pub(super) fn build(
     }
     // Masks hold only while they cannot be written to, also by a command that owns the folder behind.
     Ok(hidden)
+}
+
+/// Returns what Outlast needs to look at the room's file system as its processes do.
+pub(super) fn view() -> Result<[(Socket, OwnedFd); 2], Failure> {
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let root = open("/", flags, Mode::empty()).map_err(refused("holding the room's root"))?;
+    let mounts = open("/proc/self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(refused("holding the room's mounts"))?;
+    Ok([(Socket::Root, root), (Socket::Mounts, mounts)])
 }
 
 /// Returns every path to hide, those included under which the same shows through another mount.

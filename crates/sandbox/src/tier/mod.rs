@@ -4,4 +4,4 @@ mod observed;
 mod room;
 
 pub use observed::{Forward, run_observed};
-pub use room::{Ended, Room, Running, open};
+pub use room::{Ended, Opening, Room, Running, open};

@@ -11,6 +11,7 @@ mod fresh;
 mod leftovers;
 mod mounts;
 mod observed;
+mod openings;
 mod probe;
 mod sealed;
 mod signals;

@@ -109,6 +109,9 @@ async fn run_plan(plan: &Plan, log: &Log, is_observed: bool) -> Result<i32, Room
         names.sort();
         log.line(&format!("copy {names:?}"));
     }
+    for opening in &ended.openings {
+        log.line(&format!("opening {opening}"));
+    }
     let code = ended.exit.code;
     ended.clean().await;
     log.line(&format!("ended {code}"));

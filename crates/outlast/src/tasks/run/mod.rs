@@ -190,8 +190,8 @@ struct Lived {
     duration_ms: u64,
     /// Where the project, or its copy, can be read.
     project: PathBuf,
-    /// Why the room was none.
-    not_sealed: Option<String>,
+    /// Why the room was none, or was not closed to the end.
+    not_sealed: Vec<String>,
     was_short: bool,
     ended: Option<sandbox::Ended>,
 }
@@ -212,7 +212,7 @@ impl Lived {
 
     fn never_ran(exit_code: i32, task: &Task) -> Self {
         let project = task.order.directory.clone();
-        Self { exit_code, duration_ms: 0, project, not_sealed: None, was_short: false, ended: None }
+        Self { exit_code, duration_ms: 0, project, not_sealed: Vec::new(), was_short: false, ended: None }
     }
 }
 
@@ -252,7 +252,7 @@ async fn live(plan: &Plan, door: Arc<Door>, task: &Task, caller: &Caller) -> Res
         exit_code: ended.exit.code,
         duration_ms,
         project: project_of(&ended, plan, task),
-        not_sealed: None,
+        not_sealed: ended.openings.iter().map(ToString::to_string).collect(),
         was_short: is_short.into_inner(),
         ended: Some(ended),
     })
@@ -290,7 +290,7 @@ fn containment(home: &Home, lived: &Lived) -> Containment {
 
 /// Returns why something could have bypassed Outlast.
 fn containment_reasons(home: &Home, lived: &Lived) -> Vec<String> {
-    let mut reasons: Vec<String> = lived.not_sealed.iter().cloned().collect();
+    let mut reasons: Vec<String> = lived.not_sealed.clone();
     let exec = &home.config.exec;
     if !exec.allow_local.is_empty() {
         reasons.push(format!(

@@ -46,7 +46,7 @@ pub(super) async fn live(
         exit_code: exit.code,
         duration_ms: u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
         project: task.order.directory.clone(),
-        not_sealed: Some(why),
+        not_sealed: vec![why],
         was_short: false,
         ended: None,
     })

@@ -2,6 +2,7 @@
 
 mod accept;
 mod dns;
+mod openings;
 mod refusals;
 mod running;
 mod start;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use nix::sys::signal::SigSet;
 use tokio::io::unix::AsyncFd;
 
+use self::openings::Before;
+pub use self::openings::Opening;
 pub use self::running::{Ended, Running};
 use crate::events::Events;
 use crate::exit::RoomError;
@@ -36,6 +39,7 @@ pub struct Room {
     sockets: Vec<(Socket, OwnedFd)>,
     plan: Arc<Plan>,
     project: Option<PathBuf>,
+    before: Before,
 }
 
 /// The helper process and the socket on which it listens; it ends when the socket closes.
@@ -72,6 +76,8 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     if let Ok(mask) = SigSet::thread_get_mask() {
         blocked.extend(mask.iter().map(|signal| signal as i32));
     }
+    // Before the helper looks what is to be covered: what appears between the two is covered, or new.
+    let before = Before::look();
     let (control, theirs) = UnixStream::pair().map_err(broken)?;
     let child = start::helper(helper, theirs, plan.stdout)
         .map_err(|source| RoomError::Helper { path: helper.to_path_buf(), source })?;
@@ -100,6 +106,7 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
                 sockets: sockets.into_iter().zip(descriptors).collect(),
                 plan: Arc::new(plan),
                 project: project.map(Raw::into_path),
+                before,
             })
         }
         (FromRoom::NotPossible { why }, _) => Err(RoomError::NotPossible { why }),

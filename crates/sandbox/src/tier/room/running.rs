@@ -11,6 +11,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::JoinSet;
 
 use super::accept::{self, Terminated};
+use super::openings::{Opening, Openings, View};
 use super::refusals::Refusals;
 use super::watch::Watching;
 use super::{Helper, Room, awaited, dns, helper_is_gone};
@@ -32,6 +33,7 @@ pub struct Running {
     helper: Helper,
     tasks: JoinSet<()>,
     watching: Watching,
+    openings: Openings,
     program: String,
     project: Option<PathBuf>,
 }
@@ -41,6 +43,8 @@ pub struct Running {
 pub struct Ended {
     /// How it ended.
     pub exit: Exit,
+    /// What may have led past Outlast meanwhile. If there is any, the command was not sealed.
+    pub openings: Vec<Opening>,
     project: Option<PathBuf>,
     // Declared first: the helper ends when these are closed, and is waited for.
     ends: Option<(OwnedReadHalf, OwnedWriteHalf)>,
@@ -48,12 +52,13 @@ pub struct Ended {
 }
 
 pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running, RoomError> {
-    let Room { names, mut helper, signals, sockets, plan, project, .. } = room;
+    let Room { names, mut helper, signals, sockets, plan, project, before, .. } = room;
     let broken = |error: io::Error| RoomError::Broken { why: error.to_string() };
     let control: BlockingStream = helper.control.take().ok_or_else(helper_is_gone)?;
     control.set_nonblocking(true).map_err(broken)?;
     let (from, to) = UnixStream::from_std(control).map_err(broken)?.into_split();
     let (mut tasks, mut watching) = (JoinSet::new(), Watching::default());
+    let mut view = View::default();
     let refusals = Arc::new(Refusals::new(Arc::clone(&events), names.clone()));
     for (socket, descriptor) in sockets {
         let (events, names) = (Arc::clone(&events), names.clone());
@@ -85,10 +90,14 @@ pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running
             Socket::Watch => {
                 watching = Watching::begin(awaited(descriptor).map_err(broken)?, Arc::clone(&refusals));
             }
+            Socket::Root => view.root = Some(descriptor),
+            Socket::Mounts => view.mounts = Some(descriptor),
         }
     }
+    let openings = Openings::begin(before, view);
     let program = plan.command.first().map(|program| program.display().to_string()).unwrap_or_default();
-    let mut running = Running { names, helper, signals, from, to, tasks, watching, program, project };
+    let mut running =
+        Running { names, helper, signals, from, to, tasks, watching, openings, program, project };
     let go = frame(&ToRoom::Go).map_err(broken)?;
     running.to.write_all(&go).await.map_err(|_| helper_is_gone())?;
     Ok(running)
@@ -100,7 +109,18 @@ impl Running {
     /// # Errors
     /// [`RoomError::NotFound`] or [`RoomError::NotRunnable`] if the program could not be executed.
     pub async fn wait(self) -> Result<Ended, RoomError> {
-        let Self { helper, mut signals, mut from, mut to, mut tasks, watching, program, project, .. } = self;
+        let Self {
+            helper,
+            mut signals,
+            mut from,
+            mut to,
+            mut tasks,
+            watching,
+            openings,
+            program,
+            project,
+            ..
+        } = self;
         let outcome = {
             // Never dropped halfway through a message, as a single read would be.
             let mut conversation = std::pin::pin!(outcome_of(&mut from, &program));
@@ -120,8 +140,9 @@ impl Running {
         };
         tasks.shutdown().await;
         watching.finish().await;
+        let openings = openings.finish().await;
         let mut ended =
-            Ended { exit: Exit { code: 0 }, project, ends: Some((from, to)), helper: Some(helper) };
+            Ended { exit: Exit { code: 0 }, openings, project, ends: Some((from, to)), helper: Some(helper) };
         if ended.project.is_none() || outcome.is_err() {
             ended.end().await;
         }
