@@ -106,6 +106,11 @@ fn what_was_there_before_what_the_command_binds_and_abstract_ones_are_not_told()
     let folder = Folder::new();
     let (covered, own) = (folder.join("covered"), folder.join("own"));
     let service = bind(&covered);
+    // Its own name is gone, so that nothing lies over it and only the list tells an old socket from a new one.
+    let (named, linked) = (folder.join("named"), folder.join("linked"));
+    let other = bind(&named);
+    fs::hard_link(&named, &linked).unwrap();
+    fs::remove_file(&named).unwrap();
     let script = format!(
         "python3 -c '
 import os, socket, time
@@ -119,7 +124,8 @@ time.sleep(0.2)'",
         let name = format!("{}/abstract", folder.path().display());
         let (outcome, _made) = run_while(user, "", &script, || {
             // Each accepted connection is listed under the name of its service.
-            let pair = (UnixStream::connect(&covered).unwrap(), service.accept().unwrap());
+            let connected = [(&covered, &service), (&linked, &other)]
+                .map(|(path, service)| (UnixStream::connect(path).unwrap(), service.accept().unwrap()));
             let address =
                 <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(
                     &name,
@@ -127,7 +133,7 @@ time.sleep(0.2)'",
             let hidden = UnixListener::bind_addr(&address.unwrap()).unwrap();
             await_that("the command's own", || own.exists());
             folder.write("done", "");
-            (pair, hidden)
+            (connected, hidden)
         });
         assert_eq!(told(&outcome.good(), &folder), Vec::<String>::new(), "{user:?}");
         fs::remove_file(&own).unwrap();
