@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::speak::tell;
 
 /// What to do about a damaged journal.
 pub(crate) const JOURNAL_HINT: &str = "keep the home folder as it is, and restore its `journal/` from a backup; nothing is added to it until then";
@@ -74,19 +75,18 @@ impl Failure {
     }
 
     /// Prints the chain once, and the hint.
-    #[expect(clippy::print_stderr, reason = "the rim speaks to people")]
     pub(crate) fn report(&self) -> ExitCode {
         if self.error.is::<ConfigError>() {
             // Its own form is fixed: `outlast.toml:LINE: what; hint: …`.
-            eprintln!("{}", self.error);
+            tell(&self.error);
             return ExitCode::from(self.code);
         }
-        eprintln!("error: {}", self.error);
+        tell(&format!("error: {}", self.error));
         for cause in self.error.chain().skip(1) {
-            eprintln!("  because: {cause}");
+            tell(&format!("  because: {cause}"));
         }
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            tell(&format!("hint: {hint}"));
         }
         ExitCode::from(self.code)
     }

@@ -8,6 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::speak::Stderr;
+
 /// How many errors wait; of the rest only the number is told. Each may be about one of thousands of files.
 const N_WAITING_MAX: usize = 20;
 
@@ -49,8 +51,8 @@ pub(crate) fn begin(verbose: u8) {
     let lines = tracing_subscriber::fmt().without_time();
     match verbose {
         0 => lines.with_max_level(tracing::Level::ERROR).with_target(false).with_writer(Patient).init(),
-        1 => lines.with_max_level(tracing::Level::INFO).with_writer(io::stderr).init(),
-        _ => lines.with_max_level(tracing::Level::DEBUG).with_writer(io::stderr).init(),
+        1 => lines.with_max_level(tracing::Level::INFO).with_writer(|| Stderr).init(),
+        _ => lines.with_max_level(tracing::Level::DEBUG).with_writer(|| Stderr).init(),
     }
 }
 
@@ -68,8 +70,7 @@ pub(crate) struct Silence;
 impl Drop for Silence {
     fn drop(&mut self) {
         if let Some(waiting) = waiting().take() {
-            // Nothing better can be done about a closed stderr.
-            let _ = waiting.tell(&mut io::stderr());
+            let _ = waiting.tell(&mut Stderr);
         }
     }
 }
@@ -94,7 +95,7 @@ impl Write for Patient {
                 waiting.take(String::from_utf8_lossy(bytes).into_owned());
                 Ok(bytes.len())
             }
-            None => io::stderr().write(bytes),
+            None => Stderr.write(bytes),
         }
     }
 

@@ -31,10 +31,30 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 /// Says something to a person, unless asked to be quiet.
-#[expect(clippy::print_stderr, reason = "the rim speaks to people")]
 pub(crate) fn say(global: &Global, text: &dyn Display) {
     if !global.quiet {
-        eprintln!("{text}");
+        tell(text);
+    }
+}
+
+/// Says something to a person, asked to be quiet or not. That nobody can be told changes nothing else.
+pub(crate) fn tell(text: &dyn Display) {
+    let _ = Stderr.write_all(format!("{text}\n").as_bytes());
+}
+
+/// Standard error as it is written to from everywhere in Outlast: what it does not take is lost, and no error. A full
+/// disk or a reader that has gone (`2>&1 | head -1`) is no reason for another exit code, where `eprintln!` panics.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -15,7 +15,6 @@ const WITH_VALUE: [&str; 2] = ["--home", "--config"];
 const RUNNERS: [&str; 2] = ["exec", "drill"];
 
 /// Reports a mistake on the command line: help is data on stdout, the rest goes to stderr with exit code 2.
-#[expect(clippy::print_stderr, reason = "the rim speaks to people")]
 pub(crate) fn explain(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         let told = speak::to_stdout(|| error.print());
@@ -23,7 +22,7 @@ pub(crate) fn explain(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     // Nothing better can be done about a closed stderr.
     let _ = error.print();
-    eprintln!("hint: {}", hint(error.kind(), arguments));
+    speak::tell(&format!("hint: {}", hint(error.kind(), arguments)));
     ExitCode::from(2)
 }
 

@@ -61,3 +61,61 @@ fn a_drill_whose_report_cannot_be_written_says_its_verdict() {
     std::fs::remove_file(world.blob(&Sha256::of(b"kept\n").to_string())).unwrap();
     led(&world, &drill, ">/dev/full").expect(1).says("outlast: FAIL: ").says(said);
 }
+
+/// Standard error that takes nothing, and standard error whose reader has gone.
+const UNTOLD: [&str; 3] = ["2>/dev/full", "2>&-", "2>&1 1>/dev/null | true"];
+
+/// Runs Outlast with its standard error led elsewhere; its exit code is that of the shell, and what it would have told
+/// comes when nobody reads any more.
+fn untold(world: &World, arguments: &str, to: &str) -> Done {
+    let script = format!("set -o pipefail; {{ sleep 0.1; \"$0\" {arguments}; }} {to}");
+    finish(world.command("bash").args(["-c", &script, OUTLAST]), b"")
+}
+
+#[test]
+fn what_cannot_be_told_changes_no_exit_code() {
+    let world = World::new();
+    world.outlast(&["init", "-q"]).expect(0);
+    for to in UNTOLD {
+        let check = |arguments: &str, code: i32| {
+            let done = untold(&world, arguments, to);
+            assert_eq!(done.code, code, "{arguments} {to}: {}", done.stderr);
+        };
+        check("exec -- sh -c 'exit 4'", 4);
+        check("exec -vv -- sh -c 'exit 4'", 4);
+        check("exec -- nonexist", 127);
+        check("exec -- /etc/passwd", 126);
+        check("exec", 2);
+        check("fly", 2);
+        check("--config nowhere status", 2);
+        check("drill -- true", 3);
+        check("init", 0);
+        check("store verify", 0);
+        check("evidence verify nowhere", 1);
+    }
+    world.configure("[limits\n");
+    for to in UNTOLD {
+        untold(&world, "status", to).expect(2);
+    }
+}
+
+#[test]
+fn what_cannot_be_told_changes_no_run() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    upstream.put("files.example.com", "/a.txt", Answer::text("kept\n"));
+    world.place(&upstream, &["files.example.com"]);
+    let fetch = "-- curl -fsSo a.txt https://files.example.com/a.txt";
+    for to in UNTOLD {
+        // With -vv, each request has its lines in the log.
+        untold(&world, &format!("exec --fresh -vv {fetch}"), to).expect(0);
+        assert_eq!(world.newest_record()["objects"][0]["status"], 200, "{to}");
+        untold(&world, &format!("drill -vv {fetch}"), to).expect(0);
+        untold(&world, &format!("drill {fetch}"), to).expect(0);
+        assert_eq!(world.newest_report()["verdict"], "pass", "{to}");
+    }
+    std::fs::remove_file(world.blob(&Sha256::of(b"kept\n").to_string())).unwrap();
+    for to in UNTOLD {
+        untold(&world, &format!("drill {fetch}"), to).expect(1);
+        untold(&world, "store verify", to).expect(1);
+    }
+}

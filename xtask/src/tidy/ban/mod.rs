@@ -53,6 +53,12 @@ const WORDS: &[Word] = &[
         scope: Scope::Everywhere,
         hint: "write it or leave it out",
     },
+    Word {
+        words: &["eprintln!", "eprint!"],
+        crates: &[],
+        scope: Scope::ProductOnly,
+        hint: "it panics where stderr takes nothing; `speak` tells people",
+    },
     Word { words: &["macro_rules!"], crates: &[], scope: Scope::Everywhere, hint: "use a function" },
     Word {
         words: &["TcpListener::bind", "UnixListener::bind", "UdpSocket::bind"],

@@ -60,6 +60,14 @@ fn only_some_crates_listen_connect_and_wait() {
 }
 
 #[test]
+fn only_tests_and_xtask_may_panic_over_stderr() {
+    check("crates/outlast/src/a.rs", "fn a() { eprintln!(\"b\") }", &["has `eprintln!`; hint: it panics"]);
+    check("crates/outlast/src/a.rs", "fn a() { std::eprint!(\"b\") }", &["has `eprint!`"]);
+    check("crates/outlast/tests/it/a.rs", "fn a() { eprintln!(\"b\") }", &[]);
+    check("xtask/src/a.rs", "fn a() { eprintln!(\"b\") }", &[]);
+}
+
+#[test]
 fn a_trait_with_a_delete_is_found() {
     check("crates/store/src/a.rs", "trait A {\n fn put();\n fn delete_all();\n}", &["a.rs:3: a trait has"]);
     check("crates/store/src/a.rs", "trait A { fn remove(&self); }", &["fn remove"]);
