@@ -86,6 +86,16 @@ pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found.into_iter().collect())
 }
 
+/// Returns the files of a project without what is in folders that its build makes, unless it tracks them.
+pub(crate) fn without_made(root: &Path, files: Vec<PathBuf>, made: &[PathBuf]) -> Vec<PathBuf> {
+    let is_made = |file: &PathBuf| made.iter().any(|folder| file.starts_with(folder));
+    if !files.iter().any(is_made) {
+        return files;
+    }
+    let tracked: BTreeSet<PathBuf> = tracked(root).into_iter().collect();
+    files.into_iter().filter(|file| !is_made(file) || tracked.contains(file)).collect()
+}
+
 /// Returns the size of the files in a folder, counted until it is too large.
 fn size_bytes(folder: &Path) -> u64 {
     let mut sum = 0;
@@ -230,6 +240,28 @@ mod tests {
         assert_eq!(outputs.len(), 1);
         assert_eq!(outputs[0].sha256, Sha256::of(b"build/\n"));
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_build_made_is_left_out_unless_it_is_tracked() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["src/a.rs", "out/tracked", "out/built", "outer/b.rs"] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let check = |expected: &[&str]| {
+            let files = files(folder.path()).unwrap().into_iter().filter(|file| file != ".git").collect();
+            let kept = without_made(folder.path(), files, &[PathBuf::from("out")]);
+            assert_eq!(kept, expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+        };
+        check(&["outer/b.rs", "src/a.rs"]);
+        #[expect(clippy::disallowed_methods, reason = "the test needs a repository")]
+        for arguments in [&["init", "-q"][..], &["add", "out/tracked"]] {
+            let git = std::process::Command::new("git").args(arguments).current_dir(folder.path()).status();
+            assert!(git.unwrap().success());
+        }
+        check(&["out/tracked", "outer/b.rs", "src/a.rs"]);
     }
 
     #[test]

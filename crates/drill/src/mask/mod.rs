@@ -9,8 +9,9 @@ mod words;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clients::NODE;
 pub use clients::{ALL, Client, Kind, Variable};
+use clients::{MADE, NODE};
+use settings::value;
 pub use words::unhidden;
 
 /// A folder that must be empty during a drill.
@@ -27,6 +28,12 @@ impl Mask {
     /// empty one would move what it installs.
     pub fn is_left_out_when_absent(&self) -> bool {
         self.client == NODE
+    }
+
+    /// Whether the build itself makes the folder. One within the project cannot be hidden, as what a drill compares may be
+    /// made in it; a copy of the project has to do without what is in it and not tracked.
+    pub fn is_made(&self) -> bool {
+        MADE.contains(&self.client)
     }
 }
 
@@ -82,7 +89,7 @@ const AROUND: [(&str, &str); 2] = [("node_modules", NODE), (".pnpm-store", "pnpm
 ///
 /// `lookup` reads one variable, `read` one file, up to a size of its choice. Masking a home, the project or what holds
 /// them would hide more than a cache, tool chains included, so a setting that says so is passed over. A relative
-/// variable points into the project, of which the drill has a copy without untracked files anyway.
+/// variable may point out of the project; a cache within it is not in the drill's copy unless it is tracked.
 pub fn masks(
     place: &Place<'_>,
     lookup: &dyn Fn(&str) -> Option<OsString>,
@@ -96,7 +103,7 @@ pub fn masks(
         found.extend(defaults(home));
         found.extend(settings::named(&narrowed, home, lookup, read));
     }
-    found.extend(moved(lookup));
+    found.extend(moved(place, lookup));
     found.extend(words::masks(place, lookup));
     found.extend(around(place.project));
     found.retain(|mask| place.may_hide(&mask.path));
@@ -111,11 +118,19 @@ fn defaults(home: &Path) -> Vec<Mask> {
     folders.map(|(client, folder)| Mask { path: home.join(folder), client }).collect()
 }
 
-fn moved(lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
+fn moved(place: &Place<'_>, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
     let mut found = Vec::new();
     for client in &ALL {
-        let mut add = |path: PathBuf| found.push(Mask { path, client: client.name });
         for variable in client.variables {
+            let mut add = |value: PathBuf| {
+                let Some(value) = filled(value, place, lookup) else { return };
+                let is_relative = value.is_relative();
+                let path = value::resolved(&place.directory.join(value));
+                let mask = Mask { path, client: client.name };
+                if !is_relative || mask.is_made() || !mask.path.starts_with(place.project) {
+                    found.push(mask);
+                }
+            };
             let Some(value) = lookup(variable.name).filter(|value| !value.is_empty()) else {
                 continue;
             };
@@ -130,6 +145,15 @@ fn moved(lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
         }
     }
     found
+}
+
+fn filled(path: PathBuf, place: &Place<'_>, lookup: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    match (path.to_str(), place.homes.first()) {
+        (Some(text), Some(home)) if text.contains('{') => {
+            value::filled(text, home, lookup).map(PathBuf::from)
+        }
+        _ => Some(path),
+    }
 }
 
 fn around(project: &Path) -> Vec<Mask> {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn with(variables: &'static [(&'static str, &'static str)]) -> Vec<Mask> {
+fn with(variables: &[(&str, &str)]) -> Vec<Mask> {
     let homes = [PathBuf::from("/home/kim")];
     let project = Path::new("/home/kim/work/shop");
     let place = Place { homes: &homes, project, files: &[], directory: project, command: &[] };
@@ -22,14 +22,22 @@ fn the_default_folders_are_hidden() {
     for path in [".npm", ".cargo/registry", ".cargo/git", ".cache", ".m2/repository", "go/pkg/mod"] {
         check(&format!("/home/kim/{path}"));
     }
-    for path in [".cargo", ".cargo/bin", ".rustup", ".gradle", "go", "go/bin", ".local", ".ssh", ""] {
+    for path in [".sccache", ".coursier/cache", ".deno/npm", ".julia/packages", ".stack/indices", ".conan2/p"]
+    {
+        check(&format!("/home/kim/{path}"));
+    }
+    let tools =
+        [".cargo", ".cargo/bin", ".rustup", ".gradle", ".gradle/jdks", "go", "go/bin", ".stack/programs"];
+    let settings =
+        [".conan2", ".conan2/profiles", ".julia/registries", ".stack", ".deno", ".local", ".ssh", ""];
+    for path in [&tools[..], &settings, &[".deno/bin", ".coursier", ".julia/environments"]].concat() {
         assert!(!has(&masks, &format!("/home/kim/{path}")), "{path} is no cache");
     }
 }
 
 #[test]
 fn a_moved_cache_is_hidden_where_it_is_and_where_it_was() {
-    let check = |variables: &'static [(&'static str, &'static str)], expected: &[&str]| {
+    let check = |variables: &[(&str, &str)], expected: &[&str]| {
         let masks = with(variables);
         for path in expected {
             assert!(has(&masks, path), "{variables:?} must hide {path}");
@@ -41,11 +49,20 @@ fn a_moved_cache_is_hidden_where_it_is_and_where_it_was() {
     check(&[("XDG_CACHE_HOME", "/fast/cache")], &["/fast/cache", "/home/kim/.cache"]);
     check(&[("GOPATH", "/a:/b")], &["/a/pkg/mod", "/b/pkg/mod"]);
     check(&[("GRADLE_USER_HOME", "/g")], &["/g/caches", "/g/wrapper/dists"]);
+    check(&[("JULIA_DEPOT_PATH", "/a:/b:")], &["/a/packages", "/a/artifacts", "/b/compiled"]);
+    check(&[("HF_HOME", "/hf")], &["/hf/hub", "/hf/datasets", "/hf/xet"]);
+    for name in ["PNPM_STORE_DIR", "TURBO_CACHE_DIR", "NX_CACHE_DIRECTORY", "ZIG_GLOBAL_CACHE_DIR"] {
+        assert!(has(&with(&[(name, "/fast/x")]), "/fast/x"), "{name}");
+    }
+    check(&[("RATTLER_CACHE_DIR", "/fast/x")], &["/fast/x"]);
+    // Relative to where the command runs.
+    check(&[("PIP_CACHE_DIR", "../pip")], &["/home/kim/work/pip"]);
+    check(&[("PIP_CACHE_DIR", "/home/kim/work/shop/../pip/.")], &["/home/kim/work/pip"]);
 }
 
 #[test]
 fn nothing_larger_than_a_cache_is_hidden() {
-    let check = |variables: &'static [(&'static str, &'static str)]| {
+    let check = |variables: &[(&str, &str)]| {
         assert_eq!(with(variables), with(&[]), "{variables:?}");
     };
     check(&[("PIP_CACHE_DIR", "/")]);
@@ -57,6 +74,32 @@ fn nothing_larger_than_a_cache_is_hidden() {
     check(&[("PIP_CACHE_DIR", "/home/kim/x/../..")]);
     check(&[("PIP_CACHE_DIR", "")]);
     check(&[("PIP_CACHE_DIR", "cache")]);
+}
+
+#[test]
+fn what_a_build_makes_is_hidden_where_a_variable_puts_it() {
+    let check = |variables: &[(&str, &str)], expected: &[&str]| {
+        let made: Vec<Mask> = with(variables).into_iter().filter(Mask::is_made).collect();
+        let paths: Vec<&str> = made.iter().map(|mask| mask.path.to_str().unwrap()).collect();
+        assert_eq!(paths, expected, "{variables:?}");
+    };
+    check(&[], &[]);
+    check(&[("CARGO_TARGET_DIR", "/fast/target")], &["/fast/target"]);
+    check(&[("CARGO_BUILD_TARGET_DIR", "../target")], &["/home/kim/work/target"]);
+    check(&[("UV_PROJECT_ENVIRONMENT", "/opt/venv")], &["/opt/venv"]);
+    check(&[("BUNDLE_PATH", "/home/kim/gems")], &["/home/kim/gems"]);
+    // Within the project it is told, so that the copy of the project does without.
+    check(&[("COMPOSER_VENDOR_DIR", "lib")], &["/home/kim/work/shop/lib"]);
+    check(&[("CARGO_TARGET_DIR", "/home/kim/work/shop/out")], &["/home/kim/work/shop/out"]);
+    // A folder for each workspace lies in one for all.
+    let each = "{cargo-cache-home}/build/{workspace-path-hash}";
+    check(&[("CARGO_BUILD_BUILD_DIR", each)], &["/home/kim/.cargo/build"]);
+    check(&[("CARGO_BUILD_BUILD_DIR", each), ("CARGO_HOME", "/c")], &["/c/build"]);
+    check(&[("CARGO_BUILD_BUILD_DIR", "{workspace-root}/build")], &[]);
+    // Programs, a home and the project are no builds; what Cargo makes in them is.
+    check(&[("UV_PROJECT_ENVIRONMENT", "/usr/local")], &[]);
+    check(&[("CARGO_TARGET_DIR", "..")], &["/home/kim/work/debug", "/home/kim/work/release"]);
+    check(&[("CARGO_TARGET_DIR", "")], &[]);
 }
 
 #[test]
@@ -132,6 +175,9 @@ fn a_cache_that_the_command_names_is_hidden() {
     check(&["python3.12", "-m", "pip", "install", "--cache-dir", "/fast/pip", "idna"], &["/fast/pip"]);
     check(&["/opt/pip3.12", "install", "--cache-dir=/fast/pip", "idna"], &["/fast/pip"]);
     check(&["./mvnw", "-q", "-Dmaven.repo.local=/fast/m2", "verify"], &["/fast/m2"]);
+    check(&["cargo", "build", "--target-dir", "/fast/t"], &["/fast/t"]);
+    check(&["cargo", "--config", "build.target-dir=\"/fast/t\"", "build"], &["/fast/t"]);
+    check(&["sh", "-c", "CARGO_TARGET_DIR=../t cargo build"], &["/home/kim/work/t"]);
     check(&["gradle", "-g", "/fast/g", "build"], &["/fast/g/caches", "/fast/g/wrapper/dists"]);
     // What is another program's, of the project, hidden anyway or nowhere.
     check(&["my-tool", "--cache", "/fast/x"], &[]);

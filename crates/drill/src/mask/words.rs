@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::clients::{self, Variable};
+use super::clients::{self, CARGO_BUILDS, Variable};
 use super::settings::{Key, below, hidden, key, rescued, separated, value};
 use super::{Mask, Place};
 
@@ -23,7 +23,7 @@ const fn switch(client: &'static str, programs: &'static str, key: Key) -> Switc
 
 const GRADLE: &[&str] = &["caches", "wrapper/dists"];
 
-const ALL: [Switch; 17] = [
+const ALL: [Switch; 19] = [
     switch("npm", "npm|npx", rescued("--cache", &["_cacache", "_npx", "_prebuilds"])),
     switch("npm", "npm|npx|node-gyp", key("--devdir")),
     switch("pnpm", "pnpm|pnpx", rescued("--store-dir", &["v3", "v10", "v11"])),
@@ -32,6 +32,9 @@ const ALL: [Switch; 17] = [
     switch("yarn", "yarn|yarnpkg", key("--preferred-cache-folder")),
     switch("yarn", "yarn|yarnpkg", below("--global-folder", &["cache", "metadata"])),
     switch("bun", "bun|bunx", key("--cache-dir")),
+    switch(CARGO_BUILDS, "cargo", rescued("--target-dir", &["debug", "release"])),
+    // As in `--config build.target-dir="DIR"`.
+    switch(CARGO_BUILDS, "cargo", rescued("build.target-dir", &["debug", "release"])),
     switch("pip", "pip", rescued("--cache-dir", &["http", "http-v2", "wheels"])),
     switch("uv", "uv|uvx", key("--cache-dir")),
     switch("maven", "mvn|mvnw|mvnd", key("-Dmaven.repo.local")),
@@ -57,10 +60,10 @@ struct Named {
 pub(super) fn masks(place: &Place<'_>, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Mask> {
     let mut found = Vec::new();
     for named in named(place, lookup) {
-        if let Some(folder) = named.folder.filter(|folder| !folder.starts_with(place.project)) {
-            let hidden = hidden(&named.key, folder, place).into_iter();
-            found.extend(hidden.map(|path| Mask { path, client: named.client }));
-        }
+        let Some(folder) = named.folder else { continue };
+        let hidden = hidden(&named.key, folder, place).into_iter();
+        let masks = hidden.map(|path| Mask { path, client: named.client });
+        found.extend(masks.filter(|mask| mask.is_made() || !mask.path.starts_with(place.project)));
     }
     found
 }
@@ -122,7 +125,7 @@ fn named(place: &Place<'_>, lookup: &dyn Fn(&str) -> Option<OsString>) -> Vec<Na
 
 fn folder(value: &str, place: &Place<'_>, lookup: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let home = place.homes.first().filter(|_| !value.contains(['`', '*', '?']))?;
-    value::folder(value, home, place.directory, lookup)
+    value::folder(value.trim_matches(['"', '\'']), home, place.directory, lookup)
 }
 
 /// Returns what a name means: a switch of a program that is there, or a variable that is set in front of one.

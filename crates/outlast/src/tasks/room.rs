@@ -149,6 +149,7 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     let real_homes: Vec<PathBuf> = homes.iter().filter_map(|home| home.canonicalize().ok()).collect();
     let real_root = root.canonicalize().map_err(Failure::nowhere)?;
     let real = Place { homes: &real_homes, project: &real_root, directory: &real_root, ..place };
+    let made = made_within(&mut masks, &root, &real_root);
     masks.retain(|mask| can_be_masked(mask, &homes, &real));
     if own_uid() == Some(0) {
         // Only root can use the machine's own package manager, and so its caches.
@@ -156,12 +157,27 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     }
     let unhidden = drill::mask::unhidden(&place, &masks, &lookup, &|path| path.exists());
     let fresh = Fresh {
-        project: ProjectCopy { from: files, at: root },
+        project: ProjectCopy { from: project::without_made(&root, files, &made), at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
         scratch: space.folder(order, &homes),
         homes,
     };
     Ok(Masked { fresh, masks, unhidden })
+}
+
+/// Takes out what the build makes within the project, and returns the folders.
+fn made_within(masks: &mut Vec<Mask>, root: &Path, real_root: &Path) -> Vec<PathBuf> {
+    let mut made = Vec::new();
+    masks.retain(|mask| {
+        let real = mask.path.canonicalize().unwrap_or_else(|_| mask.path.clone());
+        let relative = mask.path.strip_prefix(root).or_else(|_| real.strip_prefix(real_root));
+        match relative {
+            Ok(relative) if mask.is_made() => made.push(relative.to_owned()),
+            _ => return true,
+        }
+        false
+    });
+    made
 }
 
 /// Reads a settings file, as far as it may reach. What is no file is passed over: a pipe would have to be waited for.

@@ -1,5 +1,7 @@
 //! What is warm on a laptop proves nothing: neither built folders nor caches are used by a drill.
 
+use std::path::Path;
+
 use crate::clients::{cargo_project, npm_project};
 use crate::world::{OUTLAST, World, entries, finish, texts};
 
@@ -141,4 +143,58 @@ fn a_warm_and_poisoned_cargo_home_is_not_used() {
     world.record(&["cargo", "build"]).expect(0);
     world.drill(&["cargo", "build"]).expect(0);
     assert_eq!(std::fs::read_to_string(&source).unwrap(), "compile_error!(\"poisoned\");\n");
+}
+
+/// Checks that what was built into a folder outside the project is built again, in a fresh run and in a drill.
+#[track_caller]
+fn is_built_again(world: &World, target: &Path) {
+    let build = ["cargo", "build"];
+    directly(world, &build, 0);
+    assert!(target.join("debug/.fingerprint").is_dir(), "{}", target.display());
+    world.record(&build).expect(0).says("Compiling small");
+    world.drill(&build).expect(0).says("Compiling small").says("PASS");
+    let masked = world.newest_report()["masked"].to_string();
+    assert!(masked.contains(target.to_str().unwrap()), "{masked}");
+    assert!(target.join("debug/.fingerprint").is_dir(), "what was warm stays");
+}
+
+#[test]
+fn a_warm_target_folder_that_a_variable_names_is_not_used() {
+    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
+        let world = cargo_project();
+        let target = world.home().join("warm");
+        let world = world.with(name, target.to_str().unwrap());
+        is_built_again(&world, &target);
+    }
+    let world = cargo_project();
+    let target = world.home().join("warm");
+    is_built_again(&world.with("CARGO_TARGET_DIR", "../home/warm"), &target);
+    // Neither in the home folder nor in `/tmp`.
+    let elsewhere = tempfile::tempdir_in("/var/tmp").unwrap();
+    let world = cargo_project().with("CARGO_TARGET_DIR", elsewhere.path().to_str().unwrap());
+    is_built_again(&world, elsewhere.path());
+}
+
+#[test]
+fn a_warm_target_folder_that_settings_name_is_not_used() {
+    let check = |settings: &str, text: &str, target: &str| {
+        let world = cargo_project();
+        world.write(&world.home().join(settings), text);
+        let target = world.home().join(target);
+        is_built_again(&world, &target);
+    };
+    check(".cargo/config.toml", "[build]\ntarget-dir = \"warm\"\n", "warm");
+    check(".cargo/config", "build.build-dir = \"{cargo-cache-home}/warm\"\n", ".cargo/warm");
+}
+
+#[test]
+fn a_target_folder_within_the_project_is_not_copied_and_has_the_outputs() {
+    let world = cargo_project();
+    let target = world.project().join("out");
+    let world = world.with("CARGO_TARGET_DIR", target.to_str().unwrap());
+    directly(&world, &["cargo", "build"], 0);
+    let asked = ["--output", "out/debug/small", "--", "cargo", "build"];
+    world.outlast(&[&["exec", "--fresh"], &asked[..]].concat()).expect(0).says("Compiling small");
+    assert_eq!(world.newest_record()["outputs"][0]["path"], "out/debug/small");
+    world.outlast(&[&["drill"], &asked[..]].concat()).expect(0).says("Compiling small").says("PASS");
 }

@@ -5,6 +5,7 @@
 
 use super::format::Format;
 use crate::mask::Kind;
+use crate::mask::clients::{BUNDLER_GEMS, CARGO_BUILDS};
 
 /// The settings of one client, wherever they may lie, all in one format.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +56,8 @@ pub(super) enum Relative {
     /// The folder of the file. The project's own settings may then name a folder of the project, which is no cache
     /// but a part of it: Yarn's are meant to be committed.
     File,
+    /// The folder around the file's.
+    Around,
 }
 
 pub(in crate::mask) const fn key(name: &'static str) -> Key {
@@ -74,10 +77,12 @@ pub(in crate::mask) const fn rescued(name: &'static str, rescue: &'static [&'sta
 }
 
 const GO_PATH: &[&str] = &["pkg/mod", "pkg/sumdb"];
+/// What Cargo makes in its target folder.
+const TARGET: &[&str] = &["debug", "release"];
 const MAVEN: &[Key] = &[key("maven.repo.local")];
 
 /// Every settings file that is read.
-pub(super) const ALL: [Settings; 17] = [
+pub(super) const ALL: [Settings; 20] = [
     // pnpm reads npm's files too.
     Settings {
         client: "npm",
@@ -152,6 +157,20 @@ pub(super) const ALL: [Settings; 17] = [
         relative: Relative::Command,
     },
     Settings {
+        client: CARGO_BUILDS,
+        format: Format::Toml,
+        spots: &[
+            Spot::Home(".cargo/config.toml"),
+            Spot::Home(".cargo/config"),
+            Spot::Under("CARGO_HOME", "config.toml"),
+            Spot::Under("CARGO_HOME", "config"),
+            Spot::Project(".cargo/config.toml"),
+            Spot::Project(".cargo/config"),
+        ],
+        keys: &[rescued("build.target-dir", TARGET), rescued("build.build-dir", TARGET)],
+        relative: Relative::Around,
+    },
+    Settings {
         client: "pip",
         format: Format::Assigned,
         spots: &[
@@ -224,6 +243,30 @@ pub(super) const ALL: [Settings; 17] = [
             key("config.cache-vcs-dir"),
         ],
         relative: Relative::Command,
+    },
+    Settings {
+        client: BUNDLER_GEMS,
+        format: Format::Yaml,
+        spots: &[
+            Spot::Home(".bundle/config"),
+            Spot::Under("BUNDLE_USER_HOME", "config"),
+            Spot::Variable("BUNDLE_USER_CONFIG"),
+            Spot::Under("BUNDLE_APP_CONFIG", "config"),
+            Spot::Project(".bundle/config"),
+        ],
+        keys: &[key("BUNDLE_PATH")],
+        relative: Relative::Command,
+    },
+    Settings {
+        client: "conan",
+        format: Format::Assigned,
+        spots: &[Spot::Home(".conan2/global.conf"), Spot::Under("CONAN_HOME", "global.conf")],
+        keys: &[
+            key("core.cache:storage_path"),
+            key("core.download:download_cache"),
+            key("core.sources:download_cache"),
+        ],
+        relative: Relative::File,
     },
     Settings {
         client: "go",

@@ -108,6 +108,7 @@ fn files(
             let base = match settings.relative {
                 Relative::Command => place.directory,
                 Relative::File => path.parent().unwrap_or(&path),
+                Relative::Around => path.ancestors().nth(2).unwrap_or(&path),
             };
             File { base: base.to_owned(), path, origin: Origin::Elsewhere }
         }));

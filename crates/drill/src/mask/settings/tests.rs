@@ -68,6 +68,12 @@ fn each_client_is_believed_where_it_keeps_its_settings() {
         "GOPATH=/warm:/b",
         &["/b/pkg/mod", "/b/pkg/sumdb", "/warm/pkg/mod", "/warm/pkg/sumdb"],
     );
+    let target =
+        "[build]\ntarget-dir = \"warm\"\nbuild-dir = \"{cargo-cache-home}/b/{workspace-path-hash}\"\n";
+    check("/home/kim/.cargo/config.toml", target, &["/home/kim/.cargo/b", "/home/kim/warm"]);
+    check("/home/kim/.cargo/config", "build.target-dir = '/warm'", &["/warm"]);
+    check("/home/kim/.bundle/config", "---\nBUNDLE_PATH: \"/warm\"\n", &["/warm"]);
+    check("/home/kim/.conan2/global.conf", "core.cache:storage_path = /warm\n", &["/warm"]);
     let maven = "<settings><localRepository>${user.home}/warm</localRepository></settings>";
     check("/home/kim/.m2/settings.xml", maven, &["/home/kim/warm"]);
     check("/etc/maven/settings.xml", maven, &["/home/kim/warm"]);
@@ -86,6 +92,13 @@ fn a_project_moves_caches_too() {
     check("/home/kim/shop/composer.json", r#"{"config":{"cache-dir":"/warm"}}"#, &["/warm"]);
     check("/home/kim/shop/pyproject.toml", "[tool.uv]\ncache-dir = '/warm'", &["/warm"]);
     check("/home/kim/shop/.yarnrc.yml", "cacheFolder: /warm # fast", &["/warm"]);
+    check("/home/kim/shop/.cargo/config.toml", "[build]\ntarget-dir = '../warm'", &["/home/kim/warm"]);
+    check("/home/kim/shop/a/.cargo/config.toml", "[build]\ntarget-dir = 'out'", &["/home/kim/shop/a/out"]);
+    check(
+        "/home/kim/.cargo/config.toml",
+        "[build]\ntarget-dir = '.'",
+        &["/home/kim/debug", "/home/kim/release"],
+    );
     // A cache that is committed is a part of the project.
     check("/home/kim/shop/.yarnrc.yml", "cacheFolder: ./.yarn/cache", &[]);
     check("/home/kim/shop/.yarnrc", "yarn-offline-mirror ./mirror", &[]);

@@ -13,7 +13,7 @@ pub(in crate::mask) fn folder(
     base: &Path,
     lookup: &dyn Fn(&str) -> Option<OsString>,
 ) -> Option<PathBuf> {
-    let value = expand(value.trim(), home, lookup)?;
+    let value = expand(&filled(value.trim(), home, lookup)?, home, lookup)?;
     if value.is_empty() || value.len() > LENGTH_MAX || value.contains('\0') {
         return None;
     }
@@ -23,6 +23,24 @@ pub(in crate::mask) fn folder(
         None => base.join(value),
     };
     path.is_absolute().then(|| resolved(&path))
+}
+
+/// Replaces what Cargo fills in. Of a folder for each workspace, the one around them all is meant; none for one within the
+/// workspace, which is part of the project.
+pub(in crate::mask) fn filled(
+    value: &str,
+    home: &Path,
+    lookup: &dyn Fn(&str) -> Option<OsString>,
+) -> Option<String> {
+    if value.contains("{workspace-root}") {
+        return None;
+    }
+    let own = lookup("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let value = value.replace("{cargo-cache-home}", own.to_str()?);
+    match value.split_once("{workspace-path-hash}") {
+        Some((before, _)) => before.rsplit_once('/').map(|(around, _)| around.to_owned()),
+        None => Some(value),
+    }
 }
 
 /// Replaces `$NAME`, `${NAME}`, `${NAME:-default}` and Maven's `${env.NAME}` and `${user.home}`.
@@ -60,7 +78,7 @@ fn variable(written: &str, home: &Path, lookup: &dyn Fn(&str) -> Option<OsString
 }
 
 /// Takes `.` and `..` out of an absolute path, as it is written; what links make of it is for the caller to see.
-pub(super) fn resolved(path: &Path) -> PathBuf {
+pub(in crate::mask) fn resolved(path: &Path) -> PathBuf {
     let mut done = PathBuf::new();
     for part in path.components() {
         match part {
