@@ -8,7 +8,7 @@ use host::Clock;
 use store::Store;
 
 use crate::command_line::Global;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::mend;
 
@@ -28,8 +28,8 @@ impl Home {
             Some(file) => (file.clone(), true),
             None => (path.join("outlast.toml"), false),
         };
-        let config = match std::fs::read_to_string(&file) {
-            Ok(text) => Config::parse(&file, &text)?,
+        let config = match std::fs::read(&file) {
+            Ok(bytes) => Config::parse(&file, config::text(&file, &bytes)?)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_asked_for => Config::default(),
             Err(error) => {
                 let error = anyhow!(error).context(format!("could not read `{}`", file.display()));

@@ -13,6 +13,7 @@ use model::{Cut, RunId, Timestamp, Verdict, escape, parse_time};
 
 use crate::command_line::Global;
 use crate::commands::block_on;
+use crate::config;
 use crate::failure::{Failure, INCONCLUSIVE};
 use crate::home::Home;
 use crate::log;
@@ -112,12 +113,13 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
     }
     let mut requests = Vec::new();
     for file in &arguments.scenarios {
-        let text = std::fs::read_to_string(file)
+        let bytes = std::fs::read(file)
             .with_context(|| format!("could not read the scenario `{}`", file.display()))
             .map_err(|error| {
                 Failure::usage(error).hint("a command goes after `--`, as in `outlast drill -- make`")
             })?;
-        let mut scenario = Scenario::parse(&text, &file.to_string_lossy()).map_err(Failure::usage)?;
+        let text = config::text(file, &bytes)?;
+        let mut scenario = Scenario::parse(text, &file.to_string_lossy()).map_err(Failure::usage)?;
         if !arguments.cut.is_empty() {
             scenario.cut.clone_from(&arguments.cut);
         }

@@ -36,7 +36,7 @@ struct Document {
     limits: limits::Section,
 }
 
-/// A mistake in a configuration file: `outlast.toml:LINE: what; hint: …`.
+/// A mistake in a configuration file, or in the bytes of another: `outlast.toml:LINE: what; hint: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     file: PathBuf,
@@ -64,7 +64,7 @@ struct Mistake {
 impl Config {
     /// Reads a configuration; relative file names in it are relative to its own folder.
     pub(crate) fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let at_line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        let at_line = |at: usize| line(text.as_bytes(), at);
         let document: Document = toml::from_str(text).map_err(|error| ConfigError {
             file: file.to_owned(),
             line: error.span().map_or(1, |span| at_line(span.start)),
@@ -90,6 +90,24 @@ impl Document {
             limits: self.limits.check()?,
         })
     }
+}
+
+/// Returns the text of a file that somebody wrote; one that is not UTF-8 is a mistake as any other in it.
+pub(crate) fn text<'a>(file: &Path, bytes: &'a [u8]) -> Result<&'a str, ConfigError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let what = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16".to_owned(),
+            _ => format!("the byte 0x{:02X} is not UTF-8", bytes[at]),
+        };
+        let hint = "save the file as UTF-8".to_owned();
+        ConfigError { file: file.to_owned(), line: line(bytes, at), what, hint }
+    })
+}
+
+/// Returns the line of a position, from 1.
+fn line(bytes: &[u8], at: usize) -> usize {
+    1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count()
 }
 
 fn first_line(text: &str) -> String {

@@ -6,10 +6,10 @@ use crate::world::{OUTLAST, World, entries, finish, places};
 
 #[test]
 fn a_broken_configuration_names_its_line_and_the_way_out() {
-    let check = |text: &str, line: usize| {
+    let check_bytes = |bytes: &[u8], line: usize, what: &str| {
         let world = World::new();
         world.outlast(&["init", "-q"]).expect(0);
-        world.configure(text);
+        world.write(&world.own().join("outlast.toml"), bytes);
         let commands: [&[&str]; 5] = [
             &["status"],
             &["exec", "--", "true"],
@@ -19,17 +19,22 @@ fn a_broken_configuration_names_its_line_and_the_way_out() {
         ];
         for command in commands {
             let done = world.outlast(command).expect(2);
-            let place = format!("outlast.toml:{line}: ");
+            let place = format!("outlast.toml:{line}: {what}");
             assert!(done.stderr.contains(&place) && done.stderr.contains("; hint: "), "{}", done.stderr);
             assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
         }
     };
+    let check = |text: &str, line: usize| check_bytes(text.as_bytes(), line, "");
     check("[limits]\nindex_fresh_for = \"soon\"\n", 2);
     check("\n[network]\n\nallow = [\"300.0.0.0/8\"]\n", 4);
     check("[exec]\nunknown = 1\n", 2);
     check("[[upstream]]\nhost = \"a.example\"\nca_file = \"nowhere.pem\"\n", 3);
     check("[limits\n", 1);
     check("\n\nproved_for = [\n", 3);
+    let way_out = "the byte 0xE9 is not UTF-8; hint: save the file as UTF-8";
+    check_bytes(b"[limits]\n# caf\xe9\nproved_for = \"7d\"\n", 2, way_out);
+    check_bytes(b"[limits]\nproved_for = \"7\xe9", 2, way_out);
+    check_bytes(b"\xff\xfe[\0e\0x\0e\0c\0]\0\n\0", 1, "this is UTF-16; hint: save the file as UTF-8");
 }
 
 #[test]

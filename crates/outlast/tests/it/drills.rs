@@ -186,6 +186,9 @@ fn a_scenario_file_says_everything() {
 
     world.write(&file, scenario("explode"));
     world.outlast(&["drill", file.to_str().unwrap()]).expect(2).says("registry-gone.toml:2: ").says("hint: ");
+    world.write(&file, b"name = \"a\"\ncut = [\"all\"] # \xe9\n");
+    let not_text = "registry-gone.toml:2: the byte 0xE9 is not UTF-8; hint: save the file as UTF-8";
+    world.outlast(&["drill", file.to_str().unwrap()]).expect(2).says(not_text);
     world.outlast(&["drill", "nowhere.toml"]).expect(2).says("nowhere.toml").says("hint: ");
 }
 
