@@ -61,7 +61,8 @@ pub(super) const NODE: &str = "node";
 /// What Cargo has built.
 pub(super) const CARGO_BUILDS: &str = "cargo builds";
 const UV_ENVIRONMENTS: &str = "uv environments";
-const COMPOSER_VENDOR: &str = "composer vendor folders";
+/// Packages that Composer has installed.
+pub(super) const COMPOSER_VENDOR: &str = "composer vendor folders";
 /// Gems that bundler has installed.
 pub(super) const BUNDLER_GEMS: &str = "bundler gems";
 

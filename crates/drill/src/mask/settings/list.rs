@@ -5,7 +5,7 @@
 
 use super::format::Format;
 use crate::mask::Kind;
-use crate::mask::clients::{BUNDLER_GEMS, CARGO_BUILDS};
+use crate::mask::clients::{BUNDLER_GEMS, CARGO_BUILDS, COMPOSER_VENDOR};
 
 /// The settings of one client, wherever they may lie, all in one format.
 #[derive(Debug, Clone, Copy)]
@@ -79,10 +79,16 @@ pub(in crate::mask) const fn rescued(name: &'static str, rescue: &'static [&'sta
 const GO_PATH: &[&str] = &["pkg/mod", "pkg/sumdb"];
 /// What Cargo makes in its target folder.
 const TARGET: &[&str] = &["debug", "release"];
+const COMPOSER: &[Spot] = &[
+    Spot::Config("composer/config.json"),
+    Spot::Home(".composer/config.json"),
+    Spot::Under("COMPOSER_HOME", "config.json"),
+    Spot::Project("composer.json"),
+];
 const MAVEN: &[Key] = &[key("maven.repo.local")];
 
 /// Every settings file that is read.
-pub(super) const ALL: [Settings; 20] = [
+pub(super) const ALL: [Settings; 21] = [
     // pnpm reads npm's files too.
     Settings {
         client: "npm",
@@ -230,18 +236,20 @@ pub(super) const ALL: [Settings; 20] = [
     Settings {
         client: "composer",
         format: Format::Json,
-        spots: &[
-            Spot::Config("composer/config.json"),
-            Spot::Home(".composer/config.json"),
-            Spot::Under("COMPOSER_HOME", "config.json"),
-            Spot::Project("composer.json"),
-        ],
+        spots: COMPOSER,
         keys: &[
             rescued("config.cache-dir", &["files", "repo", "vcs"]),
             key("config.cache-files-dir"),
             key("config.cache-repo-dir"),
             key("config.cache-vcs-dir"),
         ],
+        relative: Relative::Command,
+    },
+    Settings {
+        client: COMPOSER_VENDOR,
+        format: Format::Json,
+        spots: COMPOSER,
+        keys: &[key("config.vendor-dir")],
         relative: Relative::Command,
     },
     Settings {

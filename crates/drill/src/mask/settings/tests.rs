@@ -90,6 +90,8 @@ fn a_project_moves_caches_too() {
     check("/home/kim/shop/packages/a/.npmrc", "cache=../warm", &["/home/kim/shop/packages/warm"]);
     check("/home/kim/shop/.mvn/maven.config", "-B\n-Dmaven.repo.local=../warm", &["/home/kim/warm"]);
     check("/home/kim/shop/composer.json", r#"{"config":{"cache-dir":"/warm"}}"#, &["/warm"]);
+    check("/home/kim/shop/composer.json", r#"{"config":{"vendor-dir":"../v"}}"#, &["/home/kim/v"]);
+    check("/home/kim/shop/composer.json", r#"{"config":{"vendor-dir":"lib"}}"#, &["/home/kim/shop/lib"]);
     check("/home/kim/shop/pyproject.toml", "[tool.uv]\ncache-dir = '/warm'", &["/warm"]);
     check("/home/kim/shop/.yarnrc.yml", "cacheFolder: /warm # fast", &["/warm"]);
     check("/home/kim/shop/.cargo/config.toml", "[build]\ntarget-dir = '../warm'", &["/home/kim/warm"]);
