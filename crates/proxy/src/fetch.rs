@@ -88,7 +88,7 @@ impl Inner {
             return self.wait_for(want, prior, left);
         }
         let attempt = self.attempt(want.host(), want.lane());
-        let reply = match self.ask_following(want, question).await {
+        let reply = match self.ask_following(want, question, Some(flight)).await {
             Ok(reply) => reply,
             Err(Trouble { host, error }) => {
                 let attempt = Attempt { host, ..attempt };
@@ -112,7 +112,7 @@ impl Inner {
             Meaning::Gone => self.gone(want, prior, status),
             Meaning::Worse if decide::is_redirect(status) => {
                 let reason = format!("`{}` redirects away from an index", want.host());
-                self.refuse_answer(want, prior, reason)
+                self.refuse_answer(&attempt.host, want, prior, reason)
             }
             Meaning::Worse => {
                 let reason = format!("`{}` answered with status {}", attempt.host, status.as_u16());
@@ -125,13 +125,13 @@ impl Inner {
                 _ => {
                     // Only now: an answer is there, and where its host is has been seen.
                     let expectation = self.expectation(want, &prior).await;
-                    self.transfer(want, reply, prior, expectation, flight).await
+                    self.transfer(want, reply, prior, expectation, flight, &attempt).await
                 }
             },
             // A page about the server's trouble is nothing that a package client could read.
             Meaning::Pass if status.is_server_error() && want.kind() != Kind::Document => {
-                let reason = format!("`{}` answered with status {}", want.host(), status.as_u16());
-                self.stand_in(want, prior, &reason)
+                let reason = format!("`{}` answered with status {}", attempt.host, status.as_u16());
+                self.stand_in_for(&attempt.host, want, prior, &reason)
             }
             Meaning::Pass => self.pass_on(want, reply).await,
         }
@@ -143,7 +143,7 @@ impl Inner {
     }
 
     /// Answers from the copy because `host`, where a redirect may have led, gave nothing that may be passed on.
-    fn stand_in_for(&self, host: &str, want: &Want, prior: Prior, reason: &str) -> End {
+    pub(crate) fn stand_in_for(&self, host: &str, want: &Want, prior: Prior, reason: &str) -> End {
         match prior {
             Prior::None => {
                 let refusal =
@@ -173,12 +173,12 @@ impl Inner {
         end
     }
 
-    /// Does not take an answer that cannot be what was asked for: an event, and the copy if there is one.
-    pub(crate) fn refuse_answer(&self, want: &Want, prior: Prior, reason: String) -> End {
-        self.notes.detected(want.host(), self.at_ms());
-        self.journal(want.host(), Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+    /// Does not take an answer of `host` that cannot be what was asked for: an event, and the copy if there is one.
+    pub(crate) fn refuse_answer(&self, host: &str, want: &Want, prior: Prior, reason: String) -> End {
+        self.notes.detected(host, self.at_ms());
+        self.journal(host, Event::Rejected { key: want.key.clone(), reason: reason.clone() });
         if prior.known().is_some() {
-            return self.stand_in(want, prior, &reason);
+            return self.stand_in_for(host, want, prior, &reason);
         }
         End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None }
     }
@@ -218,7 +218,7 @@ impl Inner {
         if decide::leads_astray(reply.status, want.host(), to, prior.known()) {
             let to = to.unwrap_or("nowhere").to_owned();
             let reason = format!("`{}` redirects to `{to}` in place of what it gave before", want.host());
-            return self.refuse_answer(want, prior, reason);
+            return self.refuse_answer(&reply.host, want, prior, reason);
         }
         self.take_small(want, reply, prior).await
     }
@@ -228,9 +228,9 @@ impl Inner {
         let (status, live, is_played) = (reply.status, headers::to_save(&reply.headers), reply.is_played);
         let body = match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => body,
-            Err(reason) => return self.stand_in(want, prior, &reason),
+            Err(reason) => return self.stand_in_for(&reply.host, want, prior, &reason),
         };
-        self.notes.count(want.host(), if is_played { 0 } else { body.len() as u64 });
+        self.notes.count(&reply.host, if is_played { 0 } else { body.len() as u64 });
         let (saved, has_signature) = without_signatures(want, &live);
         // A page that says where to go repeats the address, signature included.
         let kept_body = if has_signature { Bytes::new() } else { body.clone() };
@@ -253,15 +253,12 @@ impl Inner {
         let (status, is_played) = (reply.status, reply.is_played);
         let headers = headers::to_save(&reply.headers);
         if is_played {
-            return self.stand_in(
-                want,
-                Prior::None,
-                &format!("`{}` answered with status {}", want.host(), status.as_u16()),
-            );
+            let reason = format!("`{}` answered with status {}", reply.host, status.as_u16());
+            return self.stand_in_for(&reply.host, want, Prior::None, &reason);
         }
         match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => {
-                self.notes.count(want.host(), body.len() as u64);
+                self.notes.count(&reply.host, body.len() as u64);
                 passed(
                     status,
                     headers,
@@ -269,7 +266,7 @@ impl Inner {
                     &format!("the upstream answered with status {}", status.as_u16()),
                 )
             }
-            Err(reason) => self.stand_in(want, Prior::None, &reason),
+            Err(reason) => self.stand_in_for(&reply.host, want, Prior::None, &reason),
         }
     }
 }

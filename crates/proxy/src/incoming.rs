@@ -81,6 +81,8 @@ impl Stop {
 /// The body of an answer with status 200.
 #[derive(Debug)]
 pub(crate) struct Incoming {
+    /// Who sends it: where a redirect was followed, not the host that was asked first.
+    pub(crate) host: String,
     body: Paced,
     /// What the upstream said that the whole has.
     size_bytes: Option<u64>,
@@ -98,6 +100,7 @@ impl Incoming {
         let strong = reply.headers.get(header::ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/"));
         let validator = strong.or_else(|| reply.headers.get(header::LAST_MODIFIED)).cloned();
         Self {
+            host: reply.host,
             body: Paced::new(reply.body),
             size_bytes,
             validator,
@@ -159,7 +162,7 @@ impl Incoming {
         }
         let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
         let reply = inner
-            .ask_following(want, question)
+            .ask_following(want, question, None)
             .await
             .map_err(|trouble| crate::fetch::said(&trouble.error))?;
         match reply.status {
@@ -167,6 +170,7 @@ impl Incoming {
             StatusCode::OK => self.n_repeated = self.n_received,
             status => return Err(format!("asked for the rest, it answered with status {}", status.as_u16())),
         }
+        self.host = reply.host;
         Ok(reply.body)
     }
 

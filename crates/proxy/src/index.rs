@@ -49,7 +49,7 @@ impl Inner {
         if !is_played {
             self.note_outcome(attempt, Outcome::Answered, "");
         }
-        self.notes.count(want.host(), if is_played { 0 } else { encoded.len() as u64 });
+        self.notes.count(&attempt.host, if is_played { 0 } else { encoded.len() as u64 });
         let understood = {
             let (ecosystem, index) = (want.ecosystem, index.clone());
             tokio::task::spawn_blocking(move || {
@@ -115,7 +115,7 @@ impl Inner {
 
     fn reject(&self, want: &Want, prior: Prior, reason: &str) -> End {
         let reason = format!("what `{}` gave for `{}` was rejected: {reason}", want.host(), want.url);
-        self.refuse_answer(want, prior, reason)
+        self.refuse_answer(want.host(), want, prior, reason)
     }
 
     /// Returns in what a new index is worse than the one that is held: older, of other bytes under a version that we have

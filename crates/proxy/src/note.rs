@@ -1,6 +1,6 @@
 //! What a session writes down: every exchange, and when each host was found wanting and stood in for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -91,6 +91,10 @@ pub struct HostTimes {
     pub n_bytes_from_upstream: u64,
     /// Requests that followed a redirect of another host, which the command did not see.
     pub n_followed: u64,
+    /// The port of the first of them.
+    pub port_followed: Option<u16>,
+    /// The addresses that led here: an answer to one of them stands in for this host as well.
+    pub followed_from: BTreeSet<ObjectUrl>,
 }
 
 /// Where a session writes.
@@ -164,6 +168,9 @@ impl Notes {
         if let Ending::Object { source: Source::Copy, .. } = ending {
             let mut hosts = lock(&self.hosts);
             hosts.entry(exchange.url.host().to_owned()).or_default().recovered_ms.get_or_insert(at_ms);
+            for times in hosts.values_mut().filter(|times| times.followed_from.contains(&exchange.url)) {
+                times.recovered_ms.get_or_insert(at_ms);
+            }
         }
         exchange.finished_ms = Some(at_ms);
         exchange.ending = ending;
@@ -174,9 +181,14 @@ impl Notes {
         lock(&self.hosts).entry(host.to_owned()).or_default().detected_ms.get_or_insert(at_ms);
     }
 
-    /// Counts a request that followed a redirect.
-    pub(crate) fn asked_inside(&self, host: &str) {
-        lock(&self.hosts).entry(host.to_owned()).or_default().n_followed += 1;
+    /// Counts a request to `target` that followed a redirect of `from`.
+    pub(crate) fn asked_inside(&self, from: &ObjectUrl, target: &ObjectUrl, at_ms: u64) {
+        let mut hosts = lock(&self.hosts);
+        let times = hosts.entry(target.host().to_owned()).or_default();
+        times.first_request_ms.get_or_insert(at_ms);
+        times.port_followed.get_or_insert(target.port());
+        times.n_followed += 1;
+        times.followed_from.insert(from.clone());
     }
 
     /// Counts bytes that came from a host itself.

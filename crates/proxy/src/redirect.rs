@@ -5,6 +5,7 @@ use http::{HeaderMap, header};
 use registry::Redirects;
 
 use crate::decide;
+use crate::flight::Flight;
 use crate::headers::CREDENTIALS;
 use crate::limits::N_HOPS_MAX;
 use crate::session::Inner;
@@ -20,11 +21,16 @@ pub(crate) struct Trouble {
 
 impl Inner {
     /// Asks, and goes where redirects lead if the ecosystem says so; where they lead is Outlast's choice, so each hop is
-    /// judged.
+    /// judged. The flight hears whom it waits for.
     ///
     /// # Errors
     /// `Redirects` when they lead in circles or too far, `Forbidden` when they lead inwards.
-    pub(crate) async fn ask_following(&self, want: &Want, question: Question) -> Result<Reply, Trouble> {
+    pub(crate) async fn ask_following(
+        &self,
+        want: &Want,
+        question: Question,
+        flight: Option<&Flight>,
+    ) -> Result<Reply, Trouble> {
         let (method, mut headers, mut url) =
             (question.method.clone(), question.headers.clone(), question.url.clone());
         let of = |host: &str| {
@@ -49,7 +55,10 @@ impl Inner {
                 without_credentials(&mut headers);
             }
             let host = target.object().host().to_owned();
-            self.notes.asked_inside(&host);
+            self.notes.asked_inside(want.url.object(), target.object(), self.at_ms());
+            if let Some(flight) = flight {
+                flight.turn_to(&host);
+            }
             url = target;
             let hop = Question::bare(method.clone(), url.clone(), headers.clone(), Chooser::Outlast);
             reply = self.bounded(&host, hop).await.map_err(of(&host))?;

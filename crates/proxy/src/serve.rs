@@ -12,7 +12,7 @@ use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 use store::BlobReader;
 
 use crate::ask::Ask;
-use crate::breaker::{Gate, Outcome};
+use crate::breaker::{Attempt, Gate, Outcome};
 use crate::copy::{self, Copy, Loaded, Prior, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
@@ -117,6 +117,7 @@ impl Inner {
         let (inner, flight) = (self.clone(), self.join(Arc::new(want), prior));
         tokio::spawn(async move {
             if tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await.is_err() {
+                let attempt = turned(attempt, &flight);
                 inner.note_outcome(&attempt, Outcome::Hung, "it did not answer a probe within a second");
                 inner.leave(&flight);
             }
@@ -174,8 +175,9 @@ impl Inner {
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
                 let reason = "it gave no usable answer within a second";
+                let attempt = turned(attempt, &flight);
                 self.note_outcome(&attempt, Outcome::Hung, reason);
-                self.note_stale(&want.key, lane, reason);
+                self.note_stale_by(&attempt.host, &want.key, lane, reason);
                 // The next one who asks must not join what hangs.
                 self.leave(&flight);
                 let freshness = decide::standing(&loaded.held, Freshness::Stale);
@@ -394,6 +396,11 @@ fn is_nothing(ready: &Ready) -> bool {
         Ready::End(End::Passed { status, .. }) => decide::is_trouble(*status),
         Ready::Head(_) | Ready::End(End::Landed { .. }) => false,
     }
+}
+
+/// Returns an attempt as that of the host which is waited for: a redirect may have led to another.
+fn turned(attempt: Attempt, flight: &Flight) -> Attempt {
+    Attempt { host: flight.turned_to().unwrap_or(attempt.host), ..attempt }
 }
 
 fn given_up(url: &ObjectUrl) -> Refusal {

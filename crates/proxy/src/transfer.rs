@@ -11,7 +11,7 @@ use registry::Form;
 use registry::archive::{self, Completeness};
 use store::BlobWriter;
 
-use crate::breaker::Outcome;
+use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::fetch::not_stored;
@@ -41,7 +41,7 @@ struct Arrival {
 }
 
 impl Inner {
-    /// Takes an upstream's answer with status 200 that is not an index.
+    /// Takes an upstream's answer with status 200 that is not an index. The attempt is that of the host which answered.
     pub(crate) async fn transfer(
         self: &Arc<Self>,
         want: &Want,
@@ -49,13 +49,14 @@ impl Inner {
         prior: Prior,
         expectation: Option<Expectation>,
         flight: &Flight,
+        attempt: &Attempt,
     ) -> End {
         let saved = headers::to_save(&reply.headers);
         // What a digest is known of is told by its bytes.
         if (expectation.is_none() || reply.is_played)
             && let Some(reason) = impossible(want, &reply, &saved, prior.known())
         {
-            return self.refuse_answer(want, prior, reason);
+            return self.refuse_answer(&attempt.host, want, prior, reason);
         }
         let length = reply
             .headers
@@ -71,23 +72,23 @@ impl Inner {
             flight.begin(head);
             None
         };
-        let attempt = self.attempt(want.host(), want.lane());
+        let broken_off = |prior, reason: &str| self.broken_off(&attempt.host, want, prior, flight, reason);
         let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
         let arrival = match self.receive(want, reply, length, expectation.as_ref(), flight, unshown).await {
             Ok(arrival) => arrival,
             Err(reason) => {
-                self.note_outcome(&attempt, Outcome::Failed, &reason);
-                return self.broken_off(want, prior, flight, &reason);
+                self.note_outcome(attempt, Outcome::Failed, &reason);
+                return broken_off(prior, &reason);
             }
         };
         if length.is_some_and(|length| length != arrival.size_bytes) {
-            return self.broken_off(want, prior, flight, "the answer was shorter than it said");
+            return broken_off(prior, "the answer was shorter than it said");
         }
         let proof = match expectation {
             None => Proof::FirstSeen,
             Some(expectation) => {
                 let proof = expectation.proof;
-                return match self.verify(want, arrival, expectation).await {
+                return match self.verify(&attempt.host, want, arrival, expectation).await {
                     Ok(arrival) => self.settle(want, saved, &prior, arrival, flight, proof).await,
                     Err(end) => end,
                 };
@@ -102,7 +103,7 @@ impl Inner {
             return self.refuse_answer(want, prior, reason);
         }
         if completeness == Completeness::Cut {
-            return self.broken_off(want, prior, flight, "the archive has no end");
+            return broken_off(prior, "the archive has no end");
         }
         if want.form() == Form::Archive && completeness == Completeness::Unknown {
             return self.broken_off(want, prior, flight, "it is no archive");
@@ -115,12 +116,12 @@ impl Inner {
     }
 
     /// Ends a transfer that did not come whole. Who was shown its beginning must not take something else for its end.
-    fn broken_off(&self, want: &Want, prior: Prior, flight: &Flight, reason: &str) -> End {
+    fn broken_off(&self, host: &str, want: &Want, prior: Prior, flight: &Flight, reason: &str) -> End {
         if flight.has_begun() {
             let refusal = Refusal::unavailable(format!("`{}` did not come whole: {reason}", want.url));
             return End::Failed { refusal: Arc::new(refusal), sha256: None };
         }
-        self.stand_in(want, prior, reason)
+        self.stand_in_for(host, want, prior, reason)
     }
 
     async fn receive(
@@ -148,7 +149,7 @@ impl Inner {
         let mut body = Incoming::new(reply, size_bytes);
         while let Some(chunk) = body.next(self, want, arrival.file.as_ref()).await? {
             if !is_played {
-                self.notes.count(want.host(), chunk.len() as u64);
+                self.notes.count(&body.host, chunk.len() as u64);
             }
             arrival.size_bytes += chunk.len() as u64;
             if arrival.size_bytes > FILE_BYTES_MAX {
@@ -167,9 +168,10 @@ impl Inner {
         Ok(arrival)
     }
 
-    /// Compares what came with what is vouched for.
+    /// Compares what came from `host` with what is vouched for.
     async fn verify(
         &self,
+        host: &str,
         want: &Want,
         mut arrival: Arrival,
         expectation: Expectation,
@@ -193,15 +195,12 @@ impl Inner {
             .filter(|_| size_bytes <= QUARANTINE_BYTES_MAX)
             .and_then(|writer| writer.finish().ok())
             .map(|blob| blob.sha256);
-        self.notes.detected(want.host(), self.at_ms());
+        self.notes.detected(host, self.at_ms());
         let vouched_by = expectation.vouched_by;
-        let reason = format!(
-            "`{}` gave {got} for `{}`, and {vouched_by} vouches for {expected}",
-            want.host(),
-            want.url
-        );
+        let reason =
+            format!("`{host}` gave {got} for `{}`, and {vouched_by} vouches for {expected}", want.url);
         let key = want.key.clone();
-        self.journal(want.host(), Event::Quarantined { key, sha256, size_bytes, expected, got, vouched_by });
+        self.journal(host, Event::Quarantined { key, sha256, size_bytes, expected, got, vouched_by });
         Err(End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None })
     }
 
@@ -312,7 +311,7 @@ fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&H
     if !is_page(saved) {
         return None;
     }
-    let host = want.host();
+    let host = &reply.host;
     if want.kind() == Kind::File {
         return Some(format!("`{host}` answered with a web page in place of a file"));
     }

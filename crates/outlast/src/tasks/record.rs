@@ -13,8 +13,6 @@ use crate::wiring::{Heard, NOT_LOOKED_INTO};
 /// The largest record that is read back; one with 100,000 objects has 40 MB.
 pub(crate) const RECORD_BYTES_MAX: u64 = 512 << 20;
 
-const HTTPS_PORT: u16 = 443;
-
 /// What is known of a run besides its requests.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -87,16 +85,20 @@ fn hosts(findings: &Findings, passed: &[(String, u16)]) -> Vec<HostUse> {
     }
     // Where a redirect was followed inside, the object is kept under the name that led there.
     for (host, times) in &findings.hosts {
-        if times.n_followed > 0 && !hosts.keys().any(|(known, _)| known == host) {
-            let followed = HostUse {
-                host: host.clone(),
-                port: HTTPS_PORT,
-                n_requests: times.n_followed,
-                size_bytes: 0,
-                kept: true,
-            };
-            hosts.insert((host.clone(), HTTPS_PORT), followed);
+        let Some(port) = times.port_followed else { continue };
+        if hosts.keys().any(|(known, _)| known == host) {
+            continue;
         }
+        let mut led_here =
+            findings.exchanges.iter().filter(|exchange| times.followed_from.contains(&exchange.url));
+        let followed = HostUse {
+            host: host.clone(),
+            port,
+            n_requests: times.n_followed,
+            size_bytes: times.n_bytes_from_upstream,
+            kept: led_here.all(|exchange| matches!(exchange.ending, Ending::Object { .. })),
+        };
+        hosts.insert((host.clone(), port), followed);
     }
     hosts.into_values().collect()
 }
@@ -146,4 +148,49 @@ fn not_kept(exchanges: &[Exchange], passed: &[(String, u16)]) -> Vec<NotKept> {
         all.insert(NotKept { url: exchange.url.clone(), reason });
     }
     all.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proxy::HostTimes;
+
+    use super::*;
+
+    #[test]
+    fn a_host_that_a_redirect_led_to_is_listed_with_what_it_gave() {
+        let url = ObjectUrl::parse("https://forge.example/archive").unwrap();
+        let check = |ending: Ending, kept: bool| {
+            let exchange = Exchange {
+                method: "GET".to_owned(),
+                url: url.clone(),
+                variant: String::new(),
+                ecosystem: "generic",
+                started_ms: 0,
+                finished_ms: Some(1),
+                ending,
+            };
+            let times = HostTimes {
+                n_bytes_from_upstream: 9,
+                n_followed: 2,
+                port_followed: Some(8443),
+                followed_from: BTreeSet::from([url.clone()]),
+                ..HostTimes::default()
+            };
+            let findings = Findings {
+                exchanges: vec![exchange],
+                hosts: BTreeMap::from([("files.example".to_owned(), times)]),
+                n_unlisted: 0,
+            };
+            let host = "files.example".to_owned();
+            let expected = HostUse { host, port: 8443, n_requests: 2, size_bytes: 9, kept };
+            assert_eq!(hosts(&findings, &[])[0], expected);
+        };
+        let (sha256, confirmed_at) = (model::Sha256::of(b""), Timestamp::UNIX_EPOCH);
+        let (source, proof, freshness) =
+            (model::Source::Upstream, model::Proof::FirstSeen, model::Freshness::Fresh);
+        let object =
+            Ending::Object { status: 200, sha256, size_bytes: 9, source, proof, freshness, confirmed_at };
+        check(object, true);
+        check(Ending::Missing { sha256: None, reason: String::new() }, false);
+    }
 }

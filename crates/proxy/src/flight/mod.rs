@@ -84,6 +84,8 @@ pub(crate) struct Flight {
     progress: Notify,
     /// Headers of the answer that are not kept.
     beside: Mutex<HeaderMap>,
+    /// The host to which a redirect led.
+    asked: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +117,7 @@ impl Flight {
             tail: Mutex::new(Tail::default()),
             progress: Notify::new(),
             beside: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -130,6 +133,16 @@ impl Flight {
             headers.append(name, value.clone());
         }
         beside.remove(header::SET_COOKIE);
+    }
+
+    /// Notes that a redirect led to another host, which is waited for from now on.
+    pub(crate) fn turn_to(&self, host: &str) {
+        *lock(&self.asked) = Some(host.to_owned());
+    }
+
+    /// Returns the host that is waited for, if it is not the one that was asked first.
+    pub(crate) fn turned_to(&self) -> Option<String> {
+        lock(&self.asked).clone()
     }
 
     /// Gives the file that the transfer is written to.

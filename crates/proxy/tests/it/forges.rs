@@ -1,6 +1,6 @@
 //! Archives of forges: redirects followed inside, one file at many addresses, and the same content packed anew.
 
-use fakes::{Answer, tar_gz};
+use fakes::{Answer, Fault, tar_gz};
 use model::{Event, ObjectUrl, Sha256};
 use proxy::Ending;
 use registry::{Coordinate, Pin};
@@ -65,6 +65,61 @@ async fn redirects_that_lead_inwards_or_nowhere_are_refused() {
     let world = behind(&url(), Vec::new());
     assert_eq!(get(&world.session(), &url()).await.status, 503, "a circle");
     assert!(world.upstream.log().len() <= 6);
+}
+
+/// Where the signed address is, as a fault is planned.
+const SIGNED: &str = "/signed?token=S3CRET";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_and_what_broke_is_booked_on_the_host_that_sent_it() {
+    let body = tar_gz("acme-one", &FILES);
+    let world = behind(&signed(), body.clone());
+    let session = world.session();
+    get(&session, &url()).await.is(200, &body);
+    let hosts = finish(&session).await.hosts;
+    let n_bytes = |host: &str| hosts[host].n_bytes_from_upstream;
+    assert_eq!((n_bytes(GITHUB), n_bytes(CODELOAD)), (0, body.len() as u64));
+    assert_eq!(hosts[CODELOAD].port_followed, Some(443));
+    assert!(hosts[CODELOAD].first_request_ms.is_some());
+
+    let world = behind(&signed(), body);
+    world.upstream.on(CODELOAD, SIGNED, Fault::CutAt { percent: 50 });
+    let session = world.session();
+    for _ in 0..3 {
+        get(&session, &url()).await.is_refused();
+    }
+    let hosts = finish(&session).await.hosts;
+    assert!(hosts[CODELOAD].detected_ms.is_some() && hosts[CODELOAD].n_bytes_from_upstream > 0);
+    assert_eq!((hosts[GITHUB].detected_ms, hosts[GITHUB].n_bytes_from_upstream), (None, 0));
+    let is_of_github = |event: &Event| matches!(event, Event::Down { host, .. } if host == GITHUB);
+    assert_eq!(world.n_events(is_of_github), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_host_behind_a_redirect_was_asked_and_is_stood_in_for() {
+    let moving = format!("https://{GITHUB}/repos/acme/one/zipball/main");
+    let body = tar_gz("acme-one", &FILES);
+    let world = behind(&signed(), body.clone());
+    world.upstream.put(
+        GITHUB,
+        "/repos/acme/one/zipball/main",
+        Answer::status(302).header("location", &signed()),
+    );
+    get(&world.session(), &moving).await.is(200, &body);
+    let events = world.events();
+    for fault in ["refuse", "reset", "hang", "502", "nxdomain", "wrong"] {
+        let drill = world.drill(&format!("{CODELOAD}={fault}"));
+        get(&drill, &moving).await.is(200, &body).state("stale");
+        let other = format!("https://{GITHUB}{}", path());
+        get(&drill, &other).await.is_refused();
+        let hosts = finish(&drill).await.hosts;
+        let times = &hosts[CODELOAD];
+        assert!(times.first_request_ms.is_some() && times.detected_ms.is_some(), "{fault}: {times:?}");
+        assert!(times.recovered_ms.is_some(), "{fault}: {times:?}");
+        assert_eq!(times.n_bytes_from_upstream, 0, "{fault}");
+        assert_eq!(hosts[GITHUB].detected_ms, None, "{fault}");
+        assert_eq!(world.events(), events, "{fault}: what is played leaves no trace");
+    }
 }
 
 fn composer_pin(address: &str) -> Pin {
