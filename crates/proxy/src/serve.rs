@@ -251,20 +251,6 @@ impl Inner {
             let end = flight.ended().await;
             return Box::pin(self.give_ready(ask, flight, Ready::End(end), None)).await;
         }
-        let (inner, own, number) = (self.clone(), flight.clone(), ask.number);
-        tokio::spawn(async move {
-            let ending = match own.ended().await {
-                End::Landed { held, source, freshness, .. } => object(&held, held.status, source, freshness),
-                End::Passed { status, size_bytes, reason, .. } => {
-                    Ending::NotKept { status: status.as_u16(), size_bytes, reason: reason.to_string() }
-                }
-                End::Failed { refusal, sha256 } => Ending::Missing { sha256, reason: refusal.reason.clone() },
-                End::GivenUp => {
-                    Ending::Missing { sha256: None, reason: "the transfer was given up".to_owned() }
-                }
-            };
-            inner.end(number, ending);
-        });
         let size = head.size_bytes;
         let mut headers = headers::from_saved(&head.headers);
         let (status, start, end) = match (ask.range, size) {
@@ -273,10 +259,14 @@ impl Inner {
                     headers.insert(header::CONTENT_RANGE, range::of_part(start, end, size));
                     (StatusCode::PARTIAL_CONTENT, start, Some(end))
                 }
-                None => return unsatisfiable(size),
+                None => {
+                    self.end_with(ask.number, flight, StatusCode::RANGE_NOT_SATISFIABLE);
+                    return unsatisfiable(size);
+                }
             },
             _ => (head.status, 0, size),
         };
+        self.end_with(ask.number, flight, status);
         if let Some(end) = end {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
         }
@@ -293,6 +283,24 @@ impl Inner {
             }
         });
         answer(status, headers, StreamBody::new(body).boxed_unsync())
+    }
+
+    /// Ends an exchange with its transfer; `status` is what the client saw.
+    fn end_with(self: &Arc<Self>, number: usize, flight: &Arc<Flight>, status: StatusCode) {
+        let (inner, flight, status) = (self.clone(), flight.clone(), status.as_u16());
+        tokio::spawn(async move {
+            let ending = match flight.ended().await {
+                End::Landed { held, source, freshness, .. } => object(&held, status, source, freshness),
+                End::Passed { size_bytes, reason, .. } => {
+                    Ending::NotKept { status, size_bytes, reason: reason.to_string() }
+                }
+                End::Failed { refusal, sha256 } => Ending::Missing { sha256, reason: refusal.reason.clone() },
+                End::GivenUp => {
+                    Ending::Missing { sha256: None, reason: "the transfer was given up".to_owned() }
+                }
+            };
+            inner.end(number, ending);
+        });
     }
 
     /// Answers from the store.

@@ -132,6 +132,26 @@ async fn heads_and_ranges_are_answered_while_it_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_record_has_the_status_that_the_client_saw() {
+    let world = World::new();
+    world.upstream.put(WEB, "/large", file(noise(LARGE_BYTES, 11)));
+    world.upstream.on(WEB, "/large", slowly());
+    let beyond = format!("bytes={LARGE_BYTES}-");
+    let check = async |session: &proxy::Session, range: &str, status: u16| {
+        assert_eq!(ask(session, "GET", LARGE, &[("range", range)], b"").await.status, status);
+        let Ending::Object { status: recorded, .. } = ending(session).await else { panic!("{range}") };
+        assert_eq!(recorded, status);
+    };
+    check(&world.session(), "bytes=0-9", 206).await;
+    check(&world.session(), "bytes=0-9", 206).await;
+    let world = World::new();
+    world.upstream.put(WEB, "/large", file(noise(LARGE_BYTES, 11)));
+    world.upstream.on(WEB, "/large", slowly());
+    check(&world.session(), &beyond, 416).await;
+    check(&world.session(), &beyond, 416).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_range_of_wrong_bytes_is_not_given_as_a_whole_one() {
     let world = World::new();
     let body = noise(LARGE_BYTES, 6);
