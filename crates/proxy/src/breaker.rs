@@ -109,8 +109,8 @@ impl Breaker {
         self.states.entry((host, lane)).or_default().open = Some(open);
     }
 
-    /// Returns what a request may do that a copy can stand in for.
-    pub(crate) fn gate(&mut self, host: &str, lane: Lane, now: Duration) -> Gate {
+    /// Returns what a request may do that a copy can stand in for, and takes the one probe of half a minute for it.
+    pub(crate) fn take_turn(&mut self, host: &str, lane: Lane, now: Duration) -> Gate {
         let Some(open) = self.open_mut(host, lane) else {
             return Gate::Open;
         };
@@ -121,6 +121,12 @@ impl Breaker {
         open.until = now + OPEN_FOR;
         open.is_asked_for = false;
         Gate::Probe
+    }
+
+    /// Returns whether nobody waits for the upstream now. Takes nothing.
+    pub(crate) fn is_shut(&self, host: &str, lane: Lane, now: Duration) -> bool {
+        let open = self.states.get(&(host.to_owned(), lane)).and_then(|state| state.open);
+        open.is_some_and(|open| now < open.until)
     }
 
     /// Returns how long the upstream still wants to be left alone, even by requests that nothing can stand in for.
@@ -188,11 +194,15 @@ mod tests {
         for n in [0, 1] {
             assert_eq!(breaker.note(&at("a", n), Outcome::Failed, seconds(n)), Change::None);
         }
-        assert_eq!(breaker.gate("a", LANE, seconds(2)), Gate::Open);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(2)), Gate::Open);
         assert_eq!(breaker.note(&at("a", 2), Outcome::Failed, seconds(2)), Change::Opened(seconds(30)));
-        assert_eq!(breaker.gate("a", LANE, seconds(3)), Gate::Shut);
-        assert_eq!(breaker.gate("b", LANE, seconds(3)), Gate::Open, "another host is another matter");
-        assert_eq!(breaker.gate("a", Lane::Files, seconds(3)), Gate::Open, "and so is something else of it");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(3)), Gate::Shut);
+        assert_eq!(breaker.take_turn("b", LANE, seconds(3)), Gate::Open, "another host is another matter");
+        assert_eq!(
+            breaker.take_turn("a", Lane::Files, seconds(3)),
+            Gate::Open,
+            "and so is something else of it"
+        );
         assert_eq!(breaker.deferred("a", LANE, seconds(3)), None);
     }
 
@@ -202,21 +212,24 @@ mod tests {
         for n in [0, 40, 80, 120] {
             breaker.note(&at("a", n), Outcome::Failed, seconds(n));
         }
-        assert_eq!(breaker.gate("a", LANE, seconds(121)), Gate::Open);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(121)), Gate::Open);
     }
 
     #[test]
     fn one_hang_opens_it_and_one_probe_passes_in_each_half_minute() {
         let mut breaker = Breaker::default();
         breaker.note(&at("a", 0), Outcome::Hung, seconds(1));
-        assert_eq!(breaker.gate("a", LANE, seconds(30)), Gate::Shut);
-        assert_eq!(breaker.gate("a", LANE, seconds(31)), Gate::Probe, "the probe");
-        assert_eq!(breaker.gate("a", LANE, seconds(32)), Gate::Shut, "only one");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(30)), Gate::Shut);
+        assert!(breaker.is_shut("a", LANE, seconds(30)));
+        assert!(!breaker.is_shut("a", LANE, seconds(31)), "who only looks takes no turn");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(31)), Gate::Probe, "the probe");
+        assert!(breaker.is_shut("a", LANE, seconds(31)));
+        assert_eq!(breaker.take_turn("a", LANE, seconds(32)), Gate::Shut, "only one");
         assert_eq!(breaker.note(&at("a", 31), Outcome::Failed, seconds(33)), Change::None, "still down");
-        assert_eq!(breaker.gate("a", LANE, seconds(62)), Gate::Shut, "from its failure on");
-        assert_eq!(breaker.gate("a", LANE, seconds(63)), Gate::Probe);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(62)), Gate::Shut, "from its failure on");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(63)), Gate::Probe);
         assert_eq!(breaker.note(&at("a", 63), Outcome::Answered, seconds(64)), Change::Closed);
-        assert_eq!(breaker.gate("a", LANE, seconds(64)), Gate::Open);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(64)), Gate::Open);
     }
 
     #[test]
@@ -224,9 +237,13 @@ mod tests {
         let mut breaker = Breaker::default();
         breaker.note(&at("a", 5), Outcome::Hung, seconds(6));
         assert_eq!(breaker.note(&at("a", 4), Outcome::Answered, seconds(7)), Change::None);
-        assert_eq!(breaker.gate("a", LANE, seconds(8)), Gate::Shut, "an old answer does not close it");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(8)), Gate::Shut, "an old answer does not close it");
         breaker.note(&at("a", 4), Outcome::Failed, seconds(35));
-        assert_eq!(breaker.gate("a", LANE, seconds(36)), Gate::Probe, "nor does an old failure keep it open");
+        assert_eq!(
+            breaker.take_turn("a", LANE, seconds(36)),
+            Gate::Probe,
+            "nor does an old failure keep it open"
+        );
     }
 
     #[test]
@@ -235,9 +252,9 @@ mod tests {
         let opened = breaker.note(&at("a", 0), Outcome::Deferred(seconds(100)), seconds(0));
         assert_eq!(opened, Change::Opened(seconds(100)));
         assert_eq!(breaker.deferred("a", LANE, seconds(40)), Some(seconds(60)));
-        assert_eq!(breaker.gate("a", LANE, seconds(99)), Gate::Shut);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(99)), Gate::Shut);
         assert_eq!(breaker.deferred("a", LANE, seconds(100)), None);
-        assert_eq!(breaker.gate("a", LANE, seconds(100)), Gate::Probe);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(100)), Gate::Probe);
         let day = Outcome::Deferred(seconds(86_400));
         assert_eq!(breaker.note(&at("b", 0), day, seconds(0)), Change::Opened(seconds(600)), "within reason");
     }
@@ -246,9 +263,9 @@ mod tests {
     fn what_an_earlier_process_found_still_holds() {
         let mut breaker = Breaker::default();
         breaker.restore("a".to_owned(), LANE, seconds(0), seconds(12));
-        assert_eq!(breaker.gate("a", LANE, seconds(11)), Gate::Shut);
-        assert_eq!(breaker.gate("a", LANE, seconds(12)), Gate::Probe, "the probe");
-        assert_eq!(breaker.gate("a", LANE, seconds(13)), Gate::Shut);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(11)), Gate::Shut);
+        assert_eq!(breaker.take_turn("a", LANE, seconds(12)), Gate::Probe, "the probe");
+        assert_eq!(breaker.take_turn("a", LANE, seconds(13)), Gate::Shut);
         assert_eq!(breaker.note(&at("a", 12), Outcome::Answered, seconds(14)), Change::Closed);
         for lane in Lane::ALL {
             assert_eq!(Lane::of(lane.name()), Some(lane));

@@ -81,14 +81,21 @@ impl Inner {
         Attempt { host: host.to_owned(), lane, began: self.engine.clock.elapsed() }
     }
 
-    /// Returns what a request may do that a copy can stand in for.
-    pub(crate) fn gate(&self, host: &str, lane: Lane) -> Gate {
-        lock(&self.breaker).gate(host, lane, self.engine.clock.elapsed())
+    /// Returns what a request may do that a copy can stand in for, and takes the one probe of half a minute for it: only
+    /// who would ask takes a turn.
+    pub(crate) fn take_turn(&self, host: &str, lane: Lane) -> Gate {
+        lock(&self.breaker).take_turn(host, lane, self.engine.clock.elapsed())
     }
 
-    /// Returns whether a request may wait for the upstream that has no other way to find out whether it is back.
-    pub(crate) fn may_wait(&self, host: &str, lane: Lane) -> bool {
-        self.gate(host, lane) != Gate::Shut
+    /// Takes the turn of a request that has no other way to find out whether the upstream is back than to wait for it;
+    /// returns whether it got one.
+    pub(crate) fn take_turn_to_wait(&self, host: &str, lane: Lane) -> bool {
+        self.take_turn(host, lane) != Gate::Shut
+    }
+
+    /// Returns whether nobody waits for the upstream now; for requests too short to find out whether it is back.
+    pub(crate) fn is_shut(&self, host: &str, lane: Lane) -> bool {
+        lock(&self.breaker).is_shut(host, lane, self.engine.clock.elapsed())
     }
 
     /// Returns how long the upstream still asks not to be asked at all.

@@ -50,10 +50,10 @@ impl Session {
             inner.notes.count(&host, body.len() as u64);
             Some((reply.status, headers::end_to_end(&reply.headers), body))
         };
-        let (status, headers, body) = match inner.may_wait(&host, Lane::Questions) {
-            // So short a patience says nothing about the upstream.
-            true => tokio::time::timeout(NOTICE_PATIENCE, asking).await.ok().flatten(),
-            false => None,
+        let (status, headers, body) = match inner.is_shut(&host, Lane::Questions) {
+            true => None,
+            // So short a patience says nothing about the upstream, so it takes no turn of those that wait.
+            false => tokio::time::timeout(NOTICE_PATIENCE, asking).await.ok().flatten(),
         }
         .unwrap_or_else(accepted);
         inner.end(number, Ending::Settled { status: status.as_u16() });

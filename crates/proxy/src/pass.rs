@@ -151,7 +151,7 @@ impl Inner {
             return asking.await;
         }
         let host = url.object().host();
-        if !self.may_wait(host, Lane::Questions) {
+        if !self.take_turn_to_wait(host, Lane::Questions) {
             return Err(format!("`{host}` was found down a moment ago"));
         }
         let attempt = self.attempt(host, Lane::Questions);

@@ -106,7 +106,7 @@ impl Inner {
             return (first, Gate::Open);
         }
         // Only who would ask uses up the one try that a host has which was found down.
-        let gate = self.gate(want.host(), want.lane());
+        let gate = self.take_turn(want.host(), want.lane());
         situation.may_wait = gate == Gate::Open;
         (decide::first(&situation), gate)
     }

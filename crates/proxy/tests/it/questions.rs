@@ -104,6 +104,22 @@ async fn a_question_beyond_all_bounds_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_notice_takes_no_turn_of_a_question() {
+    let world = with_answer().await;
+    world.upstream.put(NPM, "/downloads/", Answer::json("{}"));
+    let session = world.session();
+    world.upstream.on(NPM, PATH, Fault::Hang);
+    audit(&session, b"{\"a\":1}").await.is(200, ADVISORY).state("stale");
+    world.clock.advance(Duration::from_secs(31));
+    world.upstream.clear_faults();
+    // Nobody waits for it for long, and that says nothing about the upstream.
+    world.upstream.on(NPM, "/downloads/", Fault::Hang);
+    let notice = format!("https://{NPM}/downloads/");
+    ask(&session, "POST", &notice, &[("user-agent", "Composer/2.8.1")], b"{}").await.is(200, b"{}");
+    audit(&session, b"{\"a\":1}").await.is(200, ADVISORY).state("");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_upstream_is_waited_for_once() {
     let world = with_answer().await;
     world.upstream.on(NPM, PATH, Fault::Hang);
