@@ -93,6 +93,9 @@ pub struct Missing {
     /// Why, in words for a person: never recorded, the blob is gone, the blob is damaged.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Whether no copy could ever have answered, so that recording it again is of no use.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_kept: bool,
 }
 
 /// Why a drill did not pass, and what to do about it; written as `what; hint: …`.

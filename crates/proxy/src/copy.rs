@@ -104,7 +104,7 @@ impl Lost {
     pub(crate) fn refusal(&self, trouble: &str) -> (Refusal, Option<Sha256>) {
         match &self.why {
             Why::Damaged(why) => (Refusal::damaged(format!("{why}, and {trouble}")), Some(self.held.sha256)),
-            Why::Contradicted(why) => (Refusal::unavailable(format!("{why}, and {trouble}")), None),
+            Why::Contradicted(why) => (Refusal::contradicted(format!("{why}, and {trouble}")), None),
         }
     }
 }

@@ -64,6 +64,8 @@ pub enum Ending {
         sha256: Option<Sha256>,
         /// Why, in words for a person.
         reason: String,
+        /// Whether no copy could ever have answered: git, or a request that changes something.
+        never_kept: bool,
     },
     /// Answered, and nothing came of it that a build could miss: another spelling of an address, or a word to a registry
     /// that nobody waits for.

@@ -71,12 +71,12 @@ impl Session {
                                    status {}",
                     reply.status.as_u16()
                 );
-                inner.missing(number, &Refusal::unavailable(why), None)
+                inner.missing(number, &Refusal::never_kept(why), None)
             }
             Err(error) => {
                 inner.note_error(&attempt, &error);
                 let why = format!("`{url}` cannot be answered from copies ({reason}), and {}", said(&error));
-                inner.missing(number, &Refusal::unavailable(why), None)
+                inner.missing(number, &Refusal::never_kept(why), None)
             }
         }
     }
@@ -237,7 +237,11 @@ impl Inner {
     fn recall(&self, number: usize, url: &SafeUrl, key: &ObjectKey, trouble: &str) -> Response<Outgoing> {
         let Ok(Some(held)) = self.lookup(key, Kind::Document) else {
             let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
-            return self.missing(number, &Refusal::unavailable(reason), None);
+            let refusal = match self.at {
+                Some(_) => Refusal::not_held_then(reason),
+                None => Refusal::unavailable(reason),
+            };
+            return self.missing(number, &refusal, None);
         };
         match self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX) {
             Ok(bytes) => {

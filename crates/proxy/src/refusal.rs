@@ -20,6 +20,8 @@ pub(crate) struct Refusal {
     pub(crate) hint: &'static str,
     /// How soon a client may ask again.
     pub(crate) retry_after_s: u64,
+    /// Whether no copy could ever have answered.
+    pub(crate) never_kept: bool,
 }
 
 impl Refusal {
@@ -31,7 +33,27 @@ impl Refusal {
             reason,
             hint: "nothing is kept for this address; record it with `outlast exec --fresh` while the upstream is up",
             retry_after_s: RETRY_AFTER_S,
+            never_kept: false,
         }
+    }
+
+    /// A request that only its upstream can answer, which gave nothing.
+    pub(crate) fn never_kept(reason: String) -> Self {
+        let hint = "no copy of such a request is ever kept: it needs its upstream, so leave it out of what must survive";
+        Self { hint, never_kept: true, ..Self::unavailable(reason) }
+    }
+
+    /// A copy is held, and a lock names other bytes.
+    pub(crate) fn contradicted(reason: String) -> Self {
+        let hint = "what is held is not what the lock names: check the lock, then fetch what it names with \
+                    `outlast exec --fresh` while the upstream is up";
+        Self { hint, ..Self::unavailable(reason) }
+    }
+
+    /// Nothing was held at the moment that was asked for.
+    pub(crate) fn not_held_then(reason: String) -> Self {
+        let hint = "nothing of this address was held at that time: name a later one, or leave --at out";
+        Self { hint, ..Self::unavailable(reason) }
     }
 
     /// What came cannot be what was asked for: what would be right, nobody knows yet.
@@ -42,6 +64,7 @@ impl Refusal {
             reason,
             hint: "the answer was not passed on; `outlast status` shows what was quarantined or rejected",
             retry_after_s: RETRY_AFTER_S,
+            never_kept: false,
         }
     }
 
@@ -53,6 +76,7 @@ impl Refusal {
             reason,
             hint: "`outlast store verify` names everything that is damaged",
             retry_after_s: RETRY_AFTER_S,
+            never_kept: false,
         }
     }
 
@@ -64,6 +88,7 @@ impl Refusal {
             reason,
             hint: "the request was not sent to the upstream",
             retry_after_s: RETRY_AFTER_S,
+            never_kept: false,
         }
     }
 

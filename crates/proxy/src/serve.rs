@@ -76,7 +76,7 @@ impl Inner {
                 self.missing(ask.number, &refusal, sha256)
             }
             Copy::None => {
-                let refusal = Refusal::unavailable(format!("`{}` was not held at {at}", want.url));
+                let refusal = Refusal::not_held_then(format!("`{}` was not held at {at}", want.url));
                 self.missing(ask.number, &refusal, None)
             }
         }
@@ -131,7 +131,7 @@ impl Inner {
         refusal: &Refusal,
         sha256: Option<Sha256>,
     ) -> Response<Outgoing> {
-        self.end(number, Ending::Missing { sha256, reason: refusal.reason.clone() });
+        self.end(number, missed(refusal, sha256));
         let ecosystem = self.notes.ecosystem(number).and_then(registry::ecosystem);
         refusal.response_for(ecosystem)
     }
@@ -294,10 +294,8 @@ impl Inner {
                 End::Passed { size_bytes, reason, .. } => {
                     Ending::NotKept { status, size_bytes, reason: reason.to_string() }
                 }
-                End::Failed { refusal, sha256 } => Ending::Missing { sha256, reason: refusal.reason.clone() },
-                End::GivenUp => {
-                    Ending::Missing { sha256: None, reason: "the transfer was given up".to_owned() }
-                }
+                End::Failed { refusal, sha256 } => missed(&refusal, sha256),
+                End::GivenUp => missed(&Refusal::unavailable("the transfer was given up".to_owned()), None),
             };
             inner.end(number, ending);
         });
@@ -419,6 +417,11 @@ fn unsatisfiable(size: u64) -> Response<Outgoing> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_RANGE, range::of_nothing(size));
     answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, host::http::whole(Bytes::new()))
+}
+
+/// Returns the ending of an exchange that got nothing.
+fn missed(refusal: &Refusal, sha256: Option<Sha256>) -> Ending {
+    Ending::Missing { sha256, reason: refusal.reason.clone(), never_kept: refusal.never_kept }
 }
 
 /// Returns the ending of an exchange that was answered with a held object.

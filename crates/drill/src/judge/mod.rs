@@ -191,13 +191,14 @@ fn nothing_asked(facts: &Facts, measured: &Measured) -> Option<Reason> {
 fn failures(facts: &Facts, measured: &Measured) -> Vec<Reason> {
     let command = quoted(&facts.record.command);
     let mut reasons = Vec::new();
-    let missing = missing(facts);
-    if !missing.is_empty() {
-        let named: Vec<String> = missing.iter().map(name_missing).collect();
+    let (never_kept, not_held): (Vec<_>, Vec<_>) =
+        missing(facts).into_iter().partition(|missing| missing.never_kept);
+    if !not_held.is_empty() {
+        let named: Vec<String> = not_held.iter().map(name_missing).collect();
         reasons.push(Reason::new(
             format!(
                 "{} asked for and not held: {}",
-                count(missing.len(), "object was", "objects were"),
+                count(not_held.len(), "object was", "objects were"),
                 list(&named)
             ),
             format!(
@@ -206,13 +207,25 @@ fn failures(facts: &Facts, measured: &Measured) -> Vec<Reason> {
             ),
         ));
     }
-    if facts.record.exit_code != 0 {
-        let hint = if missing.is_empty() {
+    if !never_kept.is_empty() {
+        let named: Vec<String> = never_kept.iter().map(name_missing).collect();
+        reasons.push(Reason::new(
             format!(
+                "{} made that no copy can answer: {}",
+                count(never_kept.len(), "request was", "requests were"),
+                list(&named)
+            ),
+            "recording them again does not help: take them out of the command, or fetch the same as files or \
+             packages, which are kept",
+        ));
+    }
+    if facts.record.exit_code != 0 {
+        let hint = match (not_held.is_empty(), never_kept.is_empty()) {
+            (true, true) => format!(
                 "see whether it works with empty caches and a live network: outlast exec --fresh -- {command}"
-            )
-        } else {
-            "the missing objects come first; repeat the drill when they are held".to_owned()
+            ),
+            (false, _) => "the missing objects come first; repeat the drill when they are held".to_owned(),
+            (true, false) => "the requests that no copy can answer come first".to_owned(),
         };
         let exit_code = facts.record.exit_code;
         reasons.push(Reason::new(

@@ -46,6 +46,7 @@ pub(crate) fn missing(address: &str) -> Missing {
         url: url(address),
         sha256: Some(Sha256::of(address.as_bytes())),
         reason: "the blob is damaged".to_owned(),
+        never_kept: false,
     }
 }
 

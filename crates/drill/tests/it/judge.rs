@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use drill::{Facts, Level, REPORT_SCHEMA, Report, judge, quoted};
+use drill::{Facts, Level, Missing, REPORT_SCHEMA, Report, judge, quoted};
 use model::{Containment, NotKept, Proof, Protocol, Refused, Source, Unlisted, Verdict};
 
 use crate::facts::{missing, object, output, passing, spoiled, timeline, url};
@@ -112,6 +112,25 @@ fn what_is_missing_fails_and_is_named() {
     let report = check(lose_many, Fail, "9 objects were asked for and not held");
     assert!(report.reasons[0].what.ends_with("and 4 more"), "{}", report.reasons[0]);
     assert_eq!(report.missing.len(), 9);
+}
+
+#[test]
+fn what_no_copy_can_answer_is_not_to_be_recorded_again() {
+    let clone = |f: &mut Facts| {
+        let never_kept = true;
+        f.missing =
+            vec![Missing { sha256: None, never_kept, ..missing("https://github.com/a.git/info/refs") }];
+        f.record.exit_code = 128;
+    };
+    let report = check(clone, Fail, "1 request was made that no copy can answer: https://github.com/a.git");
+    let told = report.reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(!told.contains("not held") && !told.contains("exec --fresh"), "{told}");
+    let both = |f: &mut Facts| {
+        clone(f);
+        f.missing.push(missing("https://github.com/b.tgz"));
+    };
+    let report = check(both, Fail, "1 object was asked for and not held: https://github.com/b.tgz");
+    assert!(report.reasons[1].what.starts_with("1 request was made"), "{}", report.reasons[1]);
 }
 
 #[test]

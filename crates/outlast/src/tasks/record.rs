@@ -191,6 +191,6 @@ mod tests {
         let object =
             Ending::Object { status: 200, sha256, size_bytes: 9, source, proof, freshness, confirmed_at };
         check(object, true);
-        check(Ending::Missing { sha256: None, reason: String::new() }, false);
+        check(Ending::Missing { sha256: None, reason: String::new(), never_kept: false }, false);
     }
 }

@@ -30,8 +30,18 @@ fn git_over_https_passes_live_and_is_listed() {
 
     // What is not kept does not survive, and the drill says so.
     std::fs::remove_dir_all(world.project().join("cloned")).unwrap();
-    world.drill(&clone).expect(1).says("git.example.com");
-    assert_eq!(world.newest_report()["verdict"], "fail");
+    let done = world.drill(&clone).expect(1);
+    done.says("1 request was made that no copy can answer").says("git.example.com");
+    let report = world.newest_report();
+    assert_eq!((&report["verdict"], &report["missing"][0]["never_kept"]), (&json!("fail"), &json!(true)));
+    assert!(!report["reasons"].to_string().contains("exec --fresh"), "{}", report["reasons"]);
+
+    // The client is told no other.
+    let refs = "https://git.example.com/owner/name.git/info/refs?service=git-upload-pack";
+    let done = world.outlast(&["exec", "--cut", "all", "--", "curl", "-sS", refs]).expect(0);
+    let told: Value = serde_json::from_str(&done.stdout).unwrap();
+    let hint = told["hint"].as_str().unwrap();
+    assert!(hint.starts_with("no copy of such a request is ever kept"), "{told}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ async fn an_index_is_what_it_was_and_nobody_is_asked_for_it() {
     get(&session_at(&world, before), INDEX).await.is_refused();
     let other = get(&session_at(&world, yesterday), "https://registry.npmjs.org/right-pad").await;
     assert_eq!(other.status, 503, "what was not held is not asked for");
+    let told = String::from_utf8(other.body.unwrap().to_vec()).unwrap();
+    assert!(told.contains("leave --at out") && !told.contains("exec --fresh"), "{told}");
     assert!(world.upstream.log().is_empty());
     // A file that is not here yet is fetched, and what vouches for it is the index of then.
     let file = package(&["1.0.0"]);

@@ -71,6 +71,6 @@ async fn a_missing_object_is_named() {
     assert_eq!(get(&drill, PAGE).await.status, 503);
     let exchange = finish(&drill).await.exchanges.remove(0);
     assert_eq!(exchange.url.to_string(), PAGE);
-    let Ending::Missing { sha256: None, reason } = exchange.ending else { panic!("{exchange:?}") };
+    let Ending::Missing { sha256: None, reason, .. } = exchange.ending else { panic!("{exchange:?}") };
     assert!(reason.contains("nothing is kept"), "{reason}");
 }

@@ -127,7 +127,10 @@ async fn held_bytes_that_a_lock_contradicts_are_quarantined_and_fetched_anew() {
     world.upstream.on(WEB, "*", Fault::Status(502));
     let session = world.pinned(vec![pin(TOOL, b"right")]);
     for _ in 0..2 {
-        assert_eq!(get(&session, TOOL).await.status, 503, "nothing right is there");
+        let got = get(&session, TOOL).await;
+        assert_eq!(got.status, 503, "nothing right is there");
+        let told = String::from_utf8(got.body.unwrap().to_vec()).unwrap();
+        assert!(told.contains("what is held is not what the lock names"), "{told}");
     }
     assert_eq!(world.n_events(|event| quarantined(event).is_some()), 1, "once is enough");
 

@@ -75,14 +75,14 @@ fn missing(exchanges: &[Exchange]) -> Vec<Missing> {
     let mut missing: Vec<Missing> = exchanges
         .iter()
         .filter_map(|exchange| {
-            let (sha256, reason) = match &exchange.ending {
-                Ending::Missing { sha256, reason } => (*sha256, reason.clone()),
+            let (sha256, reason, never_kept) = match &exchange.ending {
+                Ending::Missing { sha256, reason, never_kept } => (*sha256, reason.clone(), *never_kept),
                 Ending::Open if !answered.contains(&(&exchange.method, &exchange.url)) => {
-                    (None, WENT_AWAY.to_owned())
+                    (None, WENT_AWAY.to_owned(), false)
                 }
                 _ => return None,
             };
-            Some(Missing { url: exchange.url.clone(), sha256, reason })
+            Some(Missing { url: exchange.url.clone(), sha256, reason, never_kept })
         })
         .collect();
     missing.sort();
@@ -156,7 +156,8 @@ mod tests {
             assert!(missing.iter().all(|missing| !missing.reason.is_empty()));
         };
         let open = || exchange("GET", URL, Ending::Open);
-        let refused = || exchange("GET", URL, Ending::Missing { sha256: None, reason: "cut".to_owned() });
+        let cut = || Ending::Missing { sha256: None, reason: "cut".to_owned(), never_kept: false };
+        let refused = || exchange("GET", URL, cut());
         check(&[exchange("GET", URL, object())], &[]);
         check(&[open()], &[URL]);
         check(&[open(), open()], &[URL]);

@@ -247,7 +247,9 @@ fn answered(exchange: &Exchange) -> Deed {
             duration_ms,
         },
         Ending::Settled { status } => Deed::Settled { method, url, status: *status },
-        Ending::Missing { sha256, reason } => Deed::Missing { url, sha256: *sha256, reason: reason.clone() },
+        Ending::Missing { sha256, reason, .. } => {
+            Deed::Missing { url, sha256: *sha256, reason: reason.clone() }
+        }
         Ending::NotKept { reason, .. } | Ending::Refused { reason } => {
             Deed::Missing { url, sha256: None, reason: reason.clone() }
         }
