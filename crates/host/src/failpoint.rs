@@ -1,4 +1,4 @@
-//! Named points at which a test makes the machine fail: out of space, or killed.
+//! Named points at which a test makes the machine fail: out of space, killed, or stopped.
 //!
 //! They are always compiled in, so that what is tested is what is shipped, and cost one atomic load while none is armed.
 //! The rim arms them from `OUTLAST_FAILPOINTS`, for example `blob.synced=kill` or `journal.append=nospace@3`.
@@ -18,6 +18,8 @@ enum Failure {
     Broken,
     /// The task that passes has a bug and panics.
     Panic,
+    /// The process is stopped, as by `kill -STOP`, until a test lets it go on.
+    Stop,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ struct Armed {
 static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static ARMED: Mutex<Vec<Armed>> = Mutex::new(Vec::new());
 
-/// Arms points from `NAME=kill|nospace|broken|panic[@N][+]`, separated by commas.
+/// Arms points from `NAME=kill|nospace|broken|panic|stop[@N][+]`, separated by commas.
 ///
 /// `@N` strikes at the Nth pass only, which is the first unless told; a `+` at the end strikes at every later pass too.
 pub fn arm(spec: &str) -> Result<(), BadFailpoint> {
@@ -57,7 +59,7 @@ pub fn pass(point: &str) -> io::Result<()> {
 
 /// A part of `OUTLAST_FAILPOINTS` that means nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is not NAME=kill|nospace|broken|panic[@N][+]")]
+#[error("`{text}` is not NAME=kill|nospace|broken|panic|stop[@N][+]")]
 pub struct BadFailpoint {
     text: String,
 }
@@ -74,6 +76,7 @@ fn parse(text: &str) -> Option<Armed> {
         "nospace" => Failure::NoSpace,
         "broken" => Failure::Broken,
         "panic" => Failure::Panic,
+        "stop" => Failure::Stop,
         _ => return None,
     };
     Some(Armed { point: point.to_owned(), failure, countdown, is_lasting })
@@ -97,7 +100,11 @@ fn strike(point: &str) -> io::Result<()> {
     };
     match failure {
         Failure::Kill => {
-            kill_this_process();
+            signal_this_process("-9");
+            std::process::abort();
+        }
+        Failure::Stop => {
+            signal_this_process("-STOP");
             Ok(())
         }
         Failure::NoSpace => Err(io::Error::from(io::ErrorKind::StorageFull)),
@@ -106,14 +113,13 @@ fn strike(point: &str) -> io::Result<()> {
     }
 }
 
-/// Ends the process as `kill -9` would: no destructor runs, nothing is flushed.
+/// Sends a signal to the process itself; with `kill -9` no destructor runs and nothing is flushed.
 #[expect(
     clippy::disallowed_methods,
     reason = "std has no kill; without unsafe code the `kill` program is the way"
 )]
-fn kill_this_process() {
-    let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-    std::process::abort();
+fn signal_this_process(signal: &str) {
+    let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Clients that end a connection before they ask for anything: what is said of each.
 
-use fakes::Upstream;
+use fakes::{Answer, Upstream};
 
 use crate::world::{World, need};
 
@@ -30,20 +30,21 @@ with socket.create_connection(('web.example', 443)) as stream:
 #[test]
 fn only_an_alert_says_that_the_certificate_is_not_trusted() {
     need("python3");
-    let check = |command: &[&str], said: &[&str]| {
+    let check = |command: &[&str], code: i32, said: &[&str]| {
         let (world, upstream) = (World::new(), Upstream::start_blocking());
         world.place(&upstream, &[HOST]);
-        let done = world.outlast(&[&["exec", "--"], command].concat());
+        upstream.put(HOST, "/", Answer::text("here\n"));
+        let done = world.outlast(&[&["exec", "--"], command].concat()).expect(code);
         for line in [DISTRUST, HANG_UP] {
             assert_eq!(done.stderr.contains(line), said.contains(&line), "{command:?}: {}", done.stderr);
         }
     };
-    check(&["python3", "-c", HELLO], &[HANG_UP]);
-    check(&["python3", "-c", AGREE], &[HANG_UP]);
+    check(&["python3", "-c", HELLO], 0, &[HANG_UP]);
+    check(&["python3", "-c", AGREE], 0, &[HANG_UP]);
     let distrust = ["curl", "-sS", "--cacert", "../upstream-ca.pem", "https://web.example/"];
-    check(&distrust, &[DISTRUST]);
+    check(&distrust, 60, &[DISTRUST]);
     // Whoever said so once need not be guessed about.
     let both = format!("{}; python3 -c \"{HELLO}\"", distrust.join(" "));
-    check(&["sh", "-c", &both], &[DISTRUST]);
-    check(&["curl", "-sS", "https://web.example/"], &[]);
+    check(&["sh", "-c", &both], 0, &[DISTRUST]);
+    check(&["curl", "-sS", "--fail", "https://web.example/"], 0, &[]);
 }

@@ -72,6 +72,7 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     check(&plan)?;
     let broken = |error: std::io::Error| RoomError::Broken { why: error.to_string() };
     let signals = Signals::catch().map_err(broken)?;
+    host::failpoint::pass("room.caught").map_err(broken)?;
     let mut blocked = Vec::new();
     if let Ok(mask) = SigSet::thread_get_mask() {
         blocked.extend(mask.iter().map(|signal| signal as i32));
