@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use fakes::{Answer, Upstream, tar_gz};
 use serde_json::{Value, json};
 
 use crate::clients::npm_project;
@@ -233,4 +234,36 @@ fn a_list_that_is_cut_off_does_not_pass() {
     assert!(!world.record(&command).expect(0).stderr.contains("not listed"));
     world.drill(&command).expect(0).says("PASS");
     assert_eq!(world.newest_report()["unlisted"], Value::Null);
+}
+
+#[test]
+fn a_cut_host_behind_a_redirect_was_asked() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    world.place(&upstream, &["api.github.com", "codeload.github.com"]);
+    let commits = ["f16e1d5863e37f8d8c2a01719f5b34baa2b714d3", "0123456789012345678901234567890123456789"];
+    let body = tar_gz("acme-one", &[("composer.json", "{}")]);
+    let n_bytes = body.len();
+    upstream.put("codeload.github.com", "/signed", Answer::file(body));
+    for commit in commits {
+        let led = Answer::status(302).header("location", "https://codeload.github.com/signed");
+        upstream.put("api.github.com", &format!("/repos/acme/one/zipball/{commit}"), led);
+    }
+    let script = "curl -fsS -o one.zip https://api.github.com/repos/acme/one/zipball/$(cat commit)";
+    let command = ["sh", "-c", script];
+    fs::write(world.project().join("commit"), commits[0]).unwrap();
+    world.record(&command).expect(0);
+    let record = world.newest_record();
+    let hosts = record["hosts"].as_array().unwrap();
+    let behind = hosts.iter().find(|host| host["host"] == "codeload.github.com").unwrap();
+    let expected = json!({
+        "host": "codeload.github.com", "port": 443, "n_requests": 1, "size_bytes": n_bytes, "kept": true
+    });
+    assert_eq!(*behind, expected);
+
+    // What was never recorded leads to the host that is cut: it was asked, and nothing stood in for it.
+    fs::write(world.project().join("commit"), commits[1]).unwrap();
+    let cut = ["drill", "--cut", "codeload.github.com", "--"];
+    world.outlast(&[&cut, &command[..]].concat()).expect(1).says("1 object was asked for and not held");
+    let report = world.newest_report();
+    assert_eq!((&report["verdict"], &report["bytes_from_cut_hosts"]), (&json!("fail"), &json!(0)));
 }
