@@ -4,6 +4,7 @@
 //! found is what the run's record is made from. No web framework, no listening, no ecosystem known by name.
 
 mod ask;
+mod body;
 mod breaker;
 mod copy;
 mod decide;

@@ -5,13 +5,13 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{ObjectUrl, SafeUrl};
 
+use crate::body::answer;
 use crate::breaker::Lane;
 use crate::decide;
 use crate::fetch::read;
 use crate::headers;
 use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE};
 use crate::note::Ending;
-use crate::serve::answer;
 use crate::session::Session;
 use crate::upstream::{Chooser, Question};
 

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use model::{Freshness, Held, ObjectKey, SafeUrl, Sha256, Source};
 use registry::Ecosystem;
 
+use crate::body::answer;
 use crate::breaker::{Lane, Outcome};
 use crate::decide::{self, Kind};
 use crate::fetch::{not_stored, read, said};
@@ -20,7 +21,7 @@ use crate::keep::NotKept;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
 use crate::note::Ending;
 use crate::refusal::Refusal;
-use crate::serve::{answer, object};
+use crate::serve::object;
 use crate::session::{Inner, Session};
 use crate::upstream::{Chooser, Question};
 use crate::want::Asker;

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
 use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
-use store::BlobReader;
 
 use crate::ask::Ask;
+use crate::body::{self, answer, unsatisfiable};
 use crate::breaker::{Attempt, Gate, Outcome};
 use crate::copy::{self, Copy, Loaded, Prior, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
-use crate::limits::{CHUNK_BYTES, SOFT_DEADLINE};
+use crate::limits::SOFT_DEADLINE;
 use crate::note::Ending;
 use crate::range;
 use crate::refusal::Refusal;
@@ -274,15 +271,7 @@ impl Inner {
         if ask.is_head {
             return answer(status, headers, host::http::whole(Bytes::new()));
         }
-        let body = stream::unfold(Some(reader), |reader| async move {
-            let mut reader = reader?;
-            match reader.next().await {
-                Ok(Some(bytes)) => Some((Ok(Frame::data(bytes)), Some(reader))),
-                Ok(None) => None,
-                Err(error) => Some((Err(error.into()), None)),
-            }
-        });
-        answer(status, headers, StreamBody::new(body).boxed_unsync())
+        answer(status, headers, body::arriving(reader))
     }
 
     /// Ends an exchange with its transfer; `status` is what the client saw.
@@ -344,46 +333,9 @@ impl Inner {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
         self.end(ask.number, object(held, status.as_u16(), source, freshness));
-        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { part(bytes, start, end) };
+        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { body::part(bytes, start, end) };
         answer(status, headers, body)
     }
-}
-
-/// Returns bytes of a copy that was verified before the first of them leaves.
-fn part(bytes: Verified, start: u64, end: u64) -> Outgoing {
-    let blob = match bytes {
-        Verified::File(blob) => blob,
-        Verified::Whole(bytes) => {
-            let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
-            return host::http::whole(bytes.slice(index(start)..index(end)));
-        }
-    };
-    let body = stream::unfold(Some((blob, start)), move |state| async move {
-        let (blob, offset) = state?;
-        if offset >= end {
-            return None;
-        }
-        match read_chunk(&blob, offset, end) {
-            Ok(bytes) => {
-                let next = offset + bytes.len() as u64;
-                Some((Ok(Frame::data(bytes)), Some((blob, next))))
-            }
-            Err(error) => Some((Err(error.into()), None)),
-        }
-    });
-    StreamBody::new(body).boxed_unsync()
-}
-
-/// Reads the page cache, which was filled by verifying: a read here does not wait for the disk.
-fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes> {
-    let size = usize::try_from(end - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-    let mut buffer = vec![0; size];
-    let n = blob.read_at(&mut buffer, offset)?;
-    if n == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    buffer.truncate(n);
-    Ok(buffer.into())
 }
 
 /// Returns whether what a client gets is what the upstream just answered.
@@ -413,12 +365,6 @@ fn given_up(url: &ObjectUrl) -> Refusal {
     Refusal::unavailable(format!("the transfer of `{url}` was given up"))
 }
 
-fn unsatisfiable(size: u64) -> Response<Outgoing> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_RANGE, range::of_nothing(size));
-    answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, host::http::whole(Bytes::new()))
-}
-
 /// Returns the ending of an exchange that got nothing.
 fn missed(refusal: &Refusal, sha256: Option<Sha256>) -> Ending {
     Ending::Missing { sha256, reason: refusal.reason.clone(), never_kept: refusal.never_kept }
@@ -435,11 +381,4 @@ pub(crate) fn object(held: &Held, status: u16, source: Source, freshness: Freshn
         freshness,
         confirmed_at: held.confirmed_at,
     }
-}
-
-pub(crate) fn answer(status: StatusCode, headers: HeaderMap, body: Outgoing) -> Response<Outgoing> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }

@@ -98,21 +98,26 @@ impl Inner {
             (Form::Any, true) => Completeness::Whole,
             _ => completeness(&arrival).await,
         };
-        if want.form() == Form::Archive && completeness == Completeness::Unknown && !flight.has_begun() {
-            let reason = format!("`{}` answered with something else than an archive", want.host());
-            return self.refuse_answer(want, prior, reason);
-        }
         if completeness == Completeness::Cut {
             return broken_off(prior, "the archive has no end");
         }
         if want.form() == Form::Archive && completeness == Completeness::Unknown {
-            return self.broken_off(want, prior, flight, "it is no archive");
+            return self.no_archive(&attempt.host, want, prior, flight);
         }
         if is_played || completeness == Completeness::Unknown {
             let reason = "nobody vouches for it, and its end could not be told from a broken connection";
             return self.hand_over(saved, arrival, flight, reason).await;
         }
         self.settle(want, saved, &prior, arrival, flight, proof).await
+    }
+
+    /// Refuses what came in place of an archive that nobody vouches for.
+    fn no_archive(&self, host: &str, want: &Want, prior: Prior, flight: &Flight) -> End {
+        if flight.has_begun() {
+            return self.broken_off(host, want, prior, flight, "it is no archive");
+        }
+        let reason = format!("`{host}` answered with something else than an archive");
+        self.refuse_answer(host, want, prior, reason)
     }
 
     /// Ends a transfer that did not come whole. Who was shown its beginning must not take something else for its end.

@@ -1,0 +1,77 @@
+//! Answers to clients, and their bodies: from a copy, or from a transfer that is under way.
+
+use bytes::Bytes;
+use futures_util::stream;
+use host::http::Outgoing;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use store::BlobReader;
+
+use crate::copy::Verified;
+use crate::flight::FlightReader;
+use crate::limits::CHUNK_BYTES;
+use crate::range;
+
+pub(crate) fn answer(status: StatusCode, headers: HeaderMap, body: Outgoing) -> Response<Outgoing> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+pub(crate) fn unsatisfiable(size: u64) -> Response<Outgoing> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_RANGE, range::of_nothing(size));
+    answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, host::http::whole(Bytes::new()))
+}
+
+/// Returns the bytes of a transfer as they arrive.
+pub(crate) fn arriving(reader: FlightReader) -> Outgoing {
+    let body = stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(bytes)) => Some((Ok(Frame::data(bytes)), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error.into()), None)),
+        }
+    });
+    StreamBody::new(body).boxed_unsync()
+}
+
+/// Returns bytes of a copy that was verified before the first of them leaves.
+pub(crate) fn part(bytes: Verified, start: u64, end: u64) -> Outgoing {
+    let blob = match bytes {
+        Verified::File(blob) => blob,
+        Verified::Whole(bytes) => {
+            let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            return host::http::whole(bytes.slice(index(start)..index(end)));
+        }
+    };
+    let body = stream::unfold(Some((blob, start)), move |state| async move {
+        let (blob, offset) = state?;
+        if offset >= end {
+            return None;
+        }
+        match read_chunk(&blob, offset, end) {
+            Ok(bytes) => {
+                let next = offset + bytes.len() as u64;
+                Some((Ok(Frame::data(bytes)), Some((blob, next))))
+            }
+            Err(error) => Some((Err(error.into()), None)),
+        }
+    });
+    StreamBody::new(body).boxed_unsync()
+}
+
+/// Reads the page cache, which was filled by verifying: a read here does not wait for the disk.
+fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes> {
+    let size = usize::try_from(end - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+    let mut buffer = vec![0; size];
+    let n = blob.read_at(&mut buffer, offset)?;
+    if n == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    buffer.truncate(n);
+    Ok(buffer.into())
+}
