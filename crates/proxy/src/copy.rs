@@ -157,7 +157,7 @@ impl Inner {
     }
 
     /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,
-    /// or where the package was before. What other projects say about a commit is not believed.
+    /// or where that index had it before. What other projects say about a commit is not believed.
     fn at_a_sibling(&self, want: &Want) -> Option<Held> {
         let Shape::File(file) = &want.shape else { return None };
         let listed = || self.vouchers.coordinate(want.url.object());
@@ -172,12 +172,14 @@ impl Inner {
                 variant: want.who.partition(variant),
             })
         };
-        let siblings = self.vouchers.siblings(&coordinate, want.url.object());
-        let mut held = siblings
-            .into_iter()
-            .flat_map(keys)
-            .filter_map(|key| self.engine.store.lookup(&key).ok().flatten());
-        held.find(|held| decide::is_good(held) && held.immutable)
+        let held = |urls: Vec<ObjectUrl>| {
+            let known = |key| self.engine.store.lookup(&key).ok().flatten();
+            let mut held = urls.into_iter().flat_map(&keys).filter_map(known);
+            held.find(|held| decide::is_good(held) && held.immutable)
+        };
+        let own = want.url.object();
+        held(self.vouchers.siblings(&coordinate, own))
+            .or_else(|| held(self.former_addresses(&coordinate, own)))
     }
 
     /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.

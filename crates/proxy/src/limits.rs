@@ -42,7 +42,7 @@ pub(crate) const N_TO_UNPACK_MAX: usize = 4096;
 pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
 /// One read from the store.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
-/// Earlier states of an address that are compared with a lock.
+/// Earlier states of an address that are compared with a lock, or searched for where a file lay.
 pub(crate) const N_GENERATIONS_TRIED: usize = 16;
 /// Copies of indexes that are served unread, and remembered for the files that they may name.
 pub(crate) const N_UNREAD_MAX: usize = 4096;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use http::{HeaderName, HeaderValue, Method, header};
 use memchr::memmem;
 use model::{Held, ObjectKey, ObjectUrl, Sha256};
-use registry::{Class, Ecosystem, FileRequest, Form, Head, IndexRequest, Redirects};
+use registry::{Class, Coordinate, Ecosystem, FileRequest, Form, Head, IndexRequest, Redirects};
 
 use crate::decide;
-use crate::limits::{INDEX_BYTES_MAX, N_UNREAD_MAX};
+use crate::limits::{INDEX_BYTES_MAX, N_GENERATIONS_TRIED, N_UNREAD_MAX};
 use crate::session::{Inner, lock};
+use crate::tables::Table;
 use crate::want::{Shape, Want};
 
 /// Copies of indexes that were served without being read, or that were forgotten, of ecosystems whose files may lie anywhere.
@@ -155,6 +156,34 @@ impl Inner {
             Some((ecosystem, Class::Question))
         };
         declared.or_else(remembered).filter(|(ecosystem, _)| speaks(*ecosystem))
+    }
+
+    /// Returns where the indexes that list a file had it in their earlier generations: a repository that gives a release
+    /// another address has not made another release of it.
+    pub(crate) fn former_addresses(&self, coordinate: &Coordinate, own: &ObjectUrl) -> Vec<ObjectUrl> {
+        let listing = self.vouchers.listing(coordinate);
+        if listing.is_empty() {
+            return Vec::new();
+        }
+        let version = memmem::Finder::new(&coordinate.version);
+        let former = |(key, now, table): (ObjectKey, Sha256, Arc<Table>)| {
+            let generations = self.engine.store.generations(&key).unwrap_or_default();
+            let earlier =
+                generations.into_iter().rev().filter(|held| decide::is_good(held) && held.sha256 != now);
+            let mut found = Vec::new();
+            for held in earlier.take(N_GENERATIONS_TRIED) {
+                let Ok(body) = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX) else { continue };
+                if version.find(&body).is_none() {
+                    continue;
+                }
+                let facts = table.ecosystem.read_index(&table.index, &body).unwrap_or_default();
+                let same =
+                    facts.vouched.into_iter().filter(|file| file.coordinate.as_ref() == Some(coordinate));
+                found.extend(same.filter_map(|file| file.url).filter(|url| url != own));
+            }
+            found
+        };
+        tokio::task::block_in_place(|| listing.into_iter().flat_map(former).collect())
     }
 
     /// Reads the copies that may name an address. To read all of them would cost an update of hundreds of packages more

@@ -132,6 +132,13 @@ impl Tables {
         self.newest_first().filter_map(|(_, table)| table.address(coordinate))
     }
 
+    /// Returns the indexes that list a file.
+    pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<(ObjectKey, Sha256, Arc<Table>)> {
+        let listing =
+            self.by_key.iter().filter(|(_, (_, table))| table.by_coordinate.contains_key(coordinate));
+        listing.map(|(key, (sha256, table))| (key.clone(), *sha256, table.clone())).collect()
+    }
+
     /// Returns what an index says of an address to which clients post.
     pub(crate) fn posted(&self, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
         self.newest_first().find_map(|(_, table)| {

@@ -117,6 +117,11 @@ impl Vouchers {
         all.filter(|url| *url != own).cloned().collect()
     }
 
+    /// Returns the indexes that list a file.
+    pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<(ObjectKey, Sha256, Arc<Table>)> {
+        lock(&self.tables).listing(coordinate)
+    }
+
     /// Returns what an index that was read says of an address to which clients post.
     pub(crate) fn posted(&self, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
         lock(&self.tables).posted(url)

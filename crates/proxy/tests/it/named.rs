@@ -256,6 +256,32 @@ async fn what_was_an_index_to_its_client_is_one_to_everybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_address_for_a_release_is_no_other_release() {
+    let (first, evil) = (archive("one", "<?php"), archive("one", "<?php evil"));
+    let world = World::new();
+    let at = |path: &str, body: &[u8], reference: &str| {
+        world.upstream.put(WEB, path, Answer::file(body.to_vec()));
+        let dist = json!({ "type": "zip", "url": format!("https://{WEB}{path}"), "reference": reference });
+        let document = json!({ "packages": { "acme/one": [{ "version": "1.0.0", "dist": dist }] } });
+        world.upstream.put(PACKAGIST, "/p2/acme/one.json", Answer::json(document.to_string()));
+        world.pass_time();
+    };
+    let update = async |path: &str, expected: &[u8]| {
+        let session = world.session();
+        assert_eq!(get(&session, DOCUMENT).await.status, 200);
+        get(&session, &format!("https://{WEB}{path}")).await.is(200, expected);
+    };
+    at("/dist/one.zip", &first, ONE);
+    update("/dist/one.zip", &first).await;
+    at("/dist/two.zip", &evil, ONE);
+    update("/dist/two.zip", &first).await;
+    update("/dist/two.zip", &first).await;
+    assert_eq!(world.upstream.n_asked(WEB, "/dist/two.zip"), 0, "nobody needs to be asked");
+    // Without anything that says what lies there, it is what it is.
+    get(&world.session(), "https://web.example/dist/two.zip").await.is(200, &evil);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_does_not_know_is_not_completed_by_a_lock() {
     let (first, second) = (archive("one", "<?php"), archive("one", "<?php other"));
     let world = World::new();
