@@ -89,7 +89,7 @@ pub(crate) fn each_credential(query: &str, mut found: impl FnMut(&str, &str)) {
         if names(pair, &CREDENTIALS) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             found(name, value);
-        } else if token(pair).is_some() {
+        } else if token(pair).is_some() && !names(pair, &BESIDE_SIGNATURES) {
             found("token", "");
         }
     }
@@ -106,7 +106,7 @@ fn token(pair: &str) -> Option<(&str, &str)> {
     let plain = decoded(name).to_ascii_lowercase();
     let is_other = |list: &[&str]| list.contains(&plain.as_str());
     let may_be = HIDDEN.iter().any(|part| plain.contains(part));
-    (may_be && !is_other(&SIGNATURES) && !is_other(&BESIDE_SIGNATURES)).then_some((name, value))
+    (may_be && !is_other(&SIGNATURES)).then_some((name, value))
 }
 
 /// Hides the values of parameters that may be credentials; some servers take `;` for `&`.

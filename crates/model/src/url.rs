@@ -232,6 +232,7 @@ mod tests {
             "auth[token]",
             "pwd",
             "%74oken",
+            "jwt",
             "private_token",
         ] {
             let url = ObjectUrl::parse(&format!("https://example.com/f?a=1;{name}=S3CRET")).unwrap();

@@ -100,6 +100,9 @@ impl Inner {
         let status = reply.status;
         // Where a redirect was followed inside, another host speaks.
         if reply.host == want.host() && !reply.is_played {
+            for cookie in reply.headers.get_all(http::header::SET_COOKIE) {
+                self.note_cookie(want.host(), cookie.as_bytes(), want.who);
+            }
             flight.note_beside(headers::beside(&reply.headers));
         }
         // An index that only begins is no answer yet.

@@ -248,6 +248,11 @@ impl Inner {
         lock(&self.seen).who(url, client)
     }
 
+    /// Takes down a cookie that an upstream gave.
+    pub(crate) fn note_cookie(&self, host: &str, set_cookie: &[u8], who: Who) {
+        lock(&self.seen).note_cookie(host, set_cookie, who);
+    }
+
     fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {
         self.notes.open(Exchange {
             method: method.to_string(),

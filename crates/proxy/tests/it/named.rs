@@ -125,7 +125,8 @@ async fn an_index_names_it_too_read_or_served_from_the_copy() {
     list(&world, &[("1.0.1", TWO)]);
     world.pass_time();
     update(&second).await;
-    assert_eq!(world.upstream.n_asked(WEB, PATH), 3);
+    // Each release once, and the document by both clients unless they were one transfer.
+    assert!((3..=4).contains(&world.upstream.n_asked(WEB, PATH)), "{}", world.upstream.n_asked(WEB, PATH));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -271,3 +271,29 @@ async fn challenges_and_cookies_reach_who_waits_and_nobody_else() {
     files_with(world.home.path(), &mut found);
     assert!(found.is_empty(), "{found:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_with_a_cookie_that_everybody_gets_is_found_without_it() {
+    let world = World::new();
+    world.upstream.put(
+        WEB,
+        "/start",
+        Answer::status(302).header("location", "/in").header("set-cookie", "s=1; Path=/"),
+    );
+    world.upstream.handle(WEB, "/in", |asked| {
+        let has_it = asked.headers.get("cookie").is_some_and(|cookie| cookie == "s=1");
+        Some(text(if has_it { "welcome" } else { "no cookies" }))
+    });
+    let session = world.session();
+    let page = format!("https://{WEB}/in");
+    assert_eq!(get(&session, &format!("https://{WEB}/start")).await.header("set-cookie"), "s=1; Path=/");
+    ask(&session, "GET", &page, &[("cookie", "s=1")], b"").await.is(200, b"welcome");
+    let drill = world.drill("all");
+    assert_eq!(get(&drill, &format!("https://{WEB}/start")).await.status, 302);
+    get(&drill, &page).await.is(200, b"welcome");
+    // The control: a cookie of its own is somebody's.
+    let world = World::new();
+    world.upstream.put(WEB, "/in", text("mine"));
+    ask(&world.session(), "GET", &page, &[("cookie", "mine=1")], b"").await.is(200, b"mine");
+    assert_eq!(get(&world.drill("all"), &page).await.status, 503);
+}
