@@ -8,6 +8,7 @@ use registry::Coordinate;
 use store::{BlobError, BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
+use crate::hashers::Hashers;
 use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
@@ -332,26 +333,20 @@ async fn digests(
     }
     let held = loaded.held.clone();
     let hash = move || {
-        let others = algorithms.into_iter().filter(|algorithm| *algorithm != name.algorithm());
-        let mut contexts: Vec<_> =
-            others.map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring()))).collect();
-        let mut update = |bytes: &[u8]| contexts.iter_mut().for_each(|(_, context)| context.update(bytes));
+        let mut others =
+            Hashers::new(algorithms.into_iter().filter(|algorithm| *algorithm != name.algorithm()));
         match &loaded.bytes {
-            Verified::Whole(bytes) => update(bytes),
+            Verified::Whole(bytes) => others.update(bytes),
             Verified::File(blob) => {
                 let mut chunk = vec![0; CHUNK_BYTES];
                 let mut offset = 0;
                 while let n @ 1.. = blob.read_at(&mut chunk, offset)? {
-                    update(&chunk[..n]);
+                    others.update(&chunk[..n]);
                     offset += n as u64;
                 }
             }
         }
-        let mut digests = vec![name];
-        for (algorithm, context) in contexts {
-            let digest = Digest::from_bytes(algorithm, context.finish().as_ref());
-            digests.push(digest.map_err(std::io::Error::other)?);
-        }
+        let digests = std::iter::once(name).chain(others.finish()).collect();
         Ok::<_, std::io::Error>((loaded, digests))
     };
     let done = match tokio::task::spawn_blocking(hash).await {

@@ -10,6 +10,7 @@ mod copy;
 mod decide;
 mod fetch;
 mod flight;
+mod hashers;
 mod headers;
 mod health;
 mod incoming;

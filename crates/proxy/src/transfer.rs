@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{StatusCode, header};
-use model::{Algorithm, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
+use model::{Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
 use registry::Form;
 use registry::archive::{self, Completeness};
 use store::BlobWriter;
@@ -16,6 +16,7 @@ use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::fetch::not_stored;
 use crate::flight::{End, FileState, Flight, Head};
+use crate::hashers::Hashers;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::keep::NotKept;
@@ -33,7 +34,7 @@ struct Arrival {
     file: Option<File>,
     /// Why it is not in the store.
     trouble: Option<String>,
-    hashers: Vec<(Algorithm, ring::digest::Context)>,
+    hashers: Hashers,
     size_bytes: u64,
     held_back: Option<Bytes>,
     /// The first bytes of the same content, which are lost.
@@ -181,7 +182,7 @@ impl Inner {
         mut arrival: Arrival,
         expectation: Expectation,
     ) -> Result<Arrival, End> {
-        let digests = arrival.digests();
+        let digests: Vec<Digest> = std::mem::take(&mut arrival.hashers).finish().collect();
         if expectation.accepts(&digests) {
             return Ok(arrival);
         }
@@ -328,16 +329,11 @@ fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&H
 
 impl Arrival {
     fn new(expectation: Option<&Expectation>) -> Self {
-        let algorithms = expectation.map(Expectation::algorithms).unwrap_or_default();
-        let hashers = algorithms
-            .into_iter()
-            .map(|algorithm| (algorithm, ring::digest::Context::new(algorithm.ring())))
-            .collect();
         Self {
             writer: None,
             file: None,
             trouble: None,
-            hashers,
+            hashers: Hashers::new(expectation.map(Expectation::algorithms).unwrap_or_default()),
             size_bytes: 0,
             held_back: None,
             repacked: None,
@@ -346,9 +342,7 @@ impl Arrival {
 
     /// Hashes and writes a chunk; returns where the chunk before it is.
     fn take(&mut self, chunk: &Bytes) -> FileState {
-        for (_, hasher) in &mut self.hashers {
-            hasher.update(chunk);
-        }
+        self.hashers.update(chunk);
         let before = if self.writer.is_some() { FileState::Written } else { FileState::Failed };
         if let Some(writer) = &mut self.writer
             && let Err(error) = writer.write_all(chunk)
@@ -358,12 +352,5 @@ impl Arrival {
             self.writer = None;
         }
         before
-    }
-
-    fn digests(&mut self) -> Vec<Digest> {
-        std::mem::take(&mut self.hashers)
-            .into_iter()
-            .filter_map(|(algorithm, hasher)| Digest::from_bytes(algorithm, hasher.finish().as_ref()).ok())
-            .collect()
     }
 }
