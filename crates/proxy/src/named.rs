@@ -74,6 +74,9 @@ impl Unread {
     fn unsearched(&self, host: &str) -> (Vec<(ObjectKey, Copied)>, u64) {
         let copies = lock(&self.copies);
         let before = copies.searched.get(host).copied().unwrap_or(0);
+        if before == copies.n_added {
+            return (Vec::new(), before);
+        }
         let is_new = |(_, copied): &(&ObjectKey, &Copied)| copied.number > before;
         let found = copies.by_key.iter().filter(is_new);
         (found.map(|(key, copied)| (key.clone(), copied.clone())).collect(), copies.n_added)
@@ -203,10 +206,10 @@ impl Inner {
         let read = move || {
             let name = memmem::Finder::new(&host);
             for (key, Copied { ecosystem, index, sha256, .. }) in unsearched {
-                let body = || inner.engine.store.read_blob(&sha256, INDEX_BYTES_MAX);
+                let Ok(body) = inner.engine.store.read_blob(&sha256, INDEX_BYTES_MAX) else { continue };
                 // What lies on its own host, an index may name without it.
-                if key.url.host() == host || body().is_ok_and(|body| name.find(&body).is_some()) {
-                    inner.read_table(ecosystem, &index, &key, sha256);
+                if key.url.host() == host || name.find(&body).is_some() {
+                    inner.learn_body(ecosystem, &index, &key, sha256, &body);
                 }
             }
             inner.vouchers.unread.note_searched(host, n_added);

@@ -219,21 +219,23 @@ impl Inner {
         {
             return Some(table);
         }
-        self.read_table(ecosystem, index, key, held.sha256)
+        // Megabytes of JSON are nothing for a thread that serves others.
+        tokio::task::block_in_place(|| {
+            let body = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;
+            self.learn_body(ecosystem, index, key, held.sha256, &body)
+        })
     }
 
-    /// Reads a held index; megabytes of JSON are nothing for a thread that serves others.
-    pub(crate) fn read_table(
+    /// Reads a held index, and remembers what it vouches for.
+    pub(crate) fn learn_body(
         &self,
         ecosystem: &'static dyn Ecosystem,
         index: &IndexRequest,
         key: &ObjectKey,
         sha256: Sha256,
+        body: &[u8],
     ) -> Option<Arc<Table>> {
-        let facts = tokio::task::block_in_place(|| {
-            let body = self.engine.store.read_blob(&sha256, INDEX_BYTES_MAX).ok()?;
-            ecosystem.read_index(index, &body).ok()
-        })?;
+        let facts = ecosystem.read_index(index, body).ok()?;
         let table = Arc::new(Table::new(ecosystem, index.clone(), facts));
         self.vouchers.learn(key.clone(), sha256, table.clone());
         Some(table)
