@@ -147,6 +147,10 @@ impl SafeUrl {
     /// Calls back with the name and the value of each credential in the address. That of a `token`, which the object's name
     /// tells apart, is empty.
     pub fn each_credential(&self, mut found: impl FnMut(&str, &str)) {
+        // Most addresses have neither a user nor a query.
+        if !self.whole.contains(['@', '?']) {
+            return;
+        }
         let Ok(url) = Url::parse(&self.whole) else { return };
         if !url.username().is_empty() || url.password().is_some() {
             found("user", url.username());
