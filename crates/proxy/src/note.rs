@@ -1,12 +1,13 @@
 //! What a session writes down: every exchange, and when each host was found wanting and stood in for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::{Freshness, ObjectUrl, Proof, Sha256, Source, Timestamp};
 
 use crate::limits::N_EXCHANGES_MAX;
+use crate::session::lock;
 
 /// One request of the command and how it was answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,10 +208,6 @@ impl Notes {
     pub(crate) fn take(&self) -> (Vec<Exchange>, BTreeMap<String, HostTimes>) {
         (std::mem::take(&mut lock(&self.exchanges)), std::mem::take(&mut lock(&self.hosts)))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
