@@ -81,17 +81,19 @@ impl Pins {
 
     /// Returns the addresses of a version.
     pub(crate) fn addresses(&self, coordinate: &Coordinate) -> impl Iterator<Item = &ObjectUrl> {
-        let numbers = self.by_package.get(&package(coordinate)).into_iter().flatten();
-        numbers.filter_map(|number| self.all[*number].url.as_ref())
+        self.of_version(coordinate).filter_map(|pinned| pinned.url.as_ref())
     }
 
     fn at(&self, url: &ObjectUrl) -> impl Iterator<Item = &Pinned> {
         self.by_url.get(url).into_iter().flatten().map(|number| &self.all[*number])
     }
 
+    fn of_version(&self, coordinate: &Coordinate) -> impl Iterator<Item = &Pinned> {
+        self.by_package.get(&package(coordinate)).into_iter().flatten().map(|number| &self.all[*number])
+    }
+
     fn covering<'a>(&'a self, coordinate: &'a Coordinate) -> impl Iterator<Item = &'a Pinned> {
-        let numbers = self.by_package.get(&package(coordinate)).into_iter().flatten();
-        let pinned = numbers.map(|number| &self.all[*number]);
+        let pinned = self.of_version(coordinate);
         pinned.filter(|pinned| pinned.coordinate.as_ref().is_some_and(|it| it.covers(coordinate)))
     }
 }
