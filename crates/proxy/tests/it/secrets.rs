@@ -24,6 +24,15 @@ fn files_with(folder: &Path, found: &mut Vec<String>) {
     }
 }
 
+/// Asserts that no file of the home has the marker.
+#[track_caller]
+fn assert_nowhere(world: &World) {
+    world.store.flush().unwrap();
+    let mut found = Vec::new();
+    files_with(world.home.path(), &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_reach_the_upstream_and_never_the_disk() {
     let world = World::new();
@@ -53,12 +62,10 @@ async fn credentials_reach_the_upstream_and_never_the_disk() {
     }
     let findings = format!("{:?} {:?}", finish(&session).await, finish(&drill).await);
     assert!(!findings.contains(SECRET), "{findings}");
-    world.store.flush().unwrap();
-    let mut found = Vec::new();
-    files_with(world.home.path(), &mut found);
-    assert!(found.is_empty(), "{found:?}");
+    assert_nowhere(&world);
     // The search itself works.
     std::fs::write(world.home.path().join("control"), SECRET).unwrap();
+    let mut found = Vec::new();
     files_with(world.home.path(), &mut found);
     assert_eq!(found.len(), 1);
 }
@@ -89,10 +96,7 @@ async fn a_signed_redirect_is_followed_live_and_kept_without_its_signature() {
     assert_eq!((got.status, got.header("location")), (302, target));
     get(&drill, target).await.is(200, b"release");
     get(&drill, &format!("{target}?X-Amz-Signature=other&X-Amz-Expires=9")).await.is(200, b"release");
-    world.store.flush().unwrap();
-    let mut found = Vec::new();
-    files_with(world.home.path(), &mut found);
-    assert!(found.is_empty(), "{found:?}");
+    assert_nowhere(&world);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,10 +270,7 @@ async fn challenges_and_cookies_reach_who_waits_and_nobody_else() {
     let drill = world.drill("all");
     let copy = get(&drill, &format!("https://{WEB}/page")).await;
     assert_eq!((copy.status, copy.header("set-cookie"), copy.header("x-total-count")), (200, "", ""));
-    world.store.flush().unwrap();
-    let mut found = Vec::new();
-    files_with(world.home.path(), &mut found);
-    assert!(found.is_empty(), "{found:?}");
+    assert_nowhere(&world);
 }
 
 #[tokio::test(flavor = "multi_thread")]
