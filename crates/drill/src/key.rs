@@ -3,9 +3,9 @@
 //! Ed25519 (RFC 8032); PKCS#8 version 1 and SubjectPublicKeyInfo in PEM (RFC 8410), so that `openssl pkey` reads both.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -48,7 +48,7 @@ impl SigningKey {
         let path = folder.join(PRIVATE_FILE);
         host::file::create_folder(folder).map_err(|source| KeyError::io(&path, source))?;
         let pem = pem("PRIVATE KEY", &[&PRIVATE_PREFIX[..], &seed].concat());
-        write_private(&path, pem.as_bytes()).map_err(|source| match source.kind() {
+        host::file::create_private(&path, pem.as_bytes()).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.clone() },
             _ => KeyError::io(&path, source),
         })?;
@@ -194,24 +194,6 @@ impl KeyError {
     fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }
-}
-
-/// Writes a file only its owner can read, whole or not at all, and never over another.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let random = u32::from_be_bytes(host::random::bytes());
-    let temporary = path.with_file_name(format!(".{PRIVATE_FILE}.{random:08x}.tmp"));
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        // A link fails where a rename would replace.
-        fs::hard_link(&temporary, path)
-    };
-    let written = write();
-    // The error that matters is the first one.
-    let _ = fs::remove_file(&temporary);
-    written?;
-    path.parent().map_or(Ok(()), host::file::sync_folder)
 }
 
 fn read_pem(path: &Path, kind: &str) -> Result<Vec<u8>, KeyError> {

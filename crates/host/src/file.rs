@@ -70,6 +70,25 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Writes a small file that only its owner can read, whole or not at all, and never over another.
+pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let name = format!(".outlast-{:08x}.tmp", u32::from_be_bytes(crate::random::bytes()));
+    let temporary = path.with_file_name(name);
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()?;
+        // A link fails where a rename would replace.
+        fs::hard_link(&temporary, path)
+    };
+    let written = write();
+    // The error that matters is the first one.
+    let _ = fs::remove_file(&temporary);
+    written?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
     io::Write::write_all(&mut file, bytes)?;

@@ -15,7 +15,7 @@ pub struct SavedHeader(pub String, pub String);
 /// What is held under a key: an answer of an upstream, and how far it can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
-    /// The upstream's status: 200, or a proved 404 or 410.
+    /// The upstream's status: 200, a redirect, a proved 404 or 410, or a 401 that says how to ask.
     pub status: u16,
     /// The headers that a client needs.
     pub headers: Vec<SavedHeader>,

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use drill::{KeyError, SigningKey};
 use host::Clock;
+use proxy::CredentialKey;
 use store::Store;
 
 use crate::command_line::Global;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::mend;
+
+/// The length of the key by which credentials are told apart.
+const N_KEY_BYTES: usize = 32;
 
 /// The home folder and its configuration.
 #[derive(Debug)]
@@ -87,6 +91,29 @@ impl Home {
                 }
             };
             Failure::no(error).hint(hint)
+        })
+    }
+
+    /// Opens the key by which credentials are told apart, or makes it. Without it copies that were asked for with credentials
+    /// are taken for those of others; whoever has it and the copies can try passwords on them.
+    pub(crate) fn credential_key(&self) -> Result<CredentialKey, Failure> {
+        let path = self.keys().join("credentials.hmac");
+        let open = || -> anyhow::Result<CredentialKey> {
+            if !path.exists() {
+                let _writing = mend::writing(&self.path)?;
+                host::file::create_folder(&self.keys())?;
+                match host::file::create_private(&path, &host::random::bytes::<N_KEY_BYTES>()) {
+                    // Another process was faster.
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            let bytes = std::fs::read(&path)?;
+            let bytes = bytes.try_into().map_err(|_| anyhow!("it does not have {N_KEY_BYTES} bytes"))?;
+            Ok(CredentialKey::new(&bytes))
+        };
+        open().with_context(|| format!("cannot use the key `{}`", path.display())).map_err(|error| {
+            Failure::no(error).hint("mend it, or remove it: the next run then makes a new one")
         })
     }
 

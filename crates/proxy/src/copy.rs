@@ -118,7 +118,7 @@ impl Inner {
             Ok(Some(held)) if decide::is_good(&held) => held,
             Ok(found) => match self.at_a_sibling(want).or(found) {
                 Some(held) => held,
-                None => match self.of_another(want) {
+                None => match self.of_another(&want.key, &want.variant, want.who, want.kind()) {
                     Some(held) => {
                         is_anothers = true;
                         held
@@ -143,18 +143,22 @@ impl Inner {
         }
     }
 
-    /// Returns what somebody with other credentials got, where only one ever got something: their number may be another than
-    /// when it was recorded.
-    fn of_another(&self, want: &Want) -> Option<Held> {
-        if want.who == Who::NOBODY {
+    /// Returns what somebody with other credentials got, where it can stand for what `who` would get.
+    pub(crate) fn of_another(&self, key: &ObjectKey, variant: &str, who: Who, kind: Kind) -> Option<Held> {
+        if who == Who::NOBODY {
             return None;
         }
-        let variants = self.engine.store.variants(want.key.method, &want.key.url).ok()?;
-        let mut others = variants
-            .into_iter()
-            .filter(|(key, held)| want.who.is_anothers(&want.variant, &key.variant) && decide::is_good(held));
-        let (key, _) = others.next().filter(|_| others.next().is_none())?;
-        self.lookup(&key, want.kind()).ok().flatten()
+        let variants = self.engine.store.variants(key.method, &key.url).ok()?;
+        let others = variants.into_iter().filter_map(|(key, _)| {
+            let other = Who::of(variant, &key.variant).filter(|other| *other != who)?;
+            let held = self.lookup(&key, kind).ok().flatten().filter(decide::is_good)?;
+            Some((other, held))
+        });
+        let mut others: Vec<(Who, Held)> = others.collect();
+        others.sort_by_key(|(_, held)| std::cmp::Reverse(held.confirmed_at));
+        let got: Vec<(Who, Sha256)> = others.iter().map(|(who, held)| (*who, held.sha256)).collect();
+        let index = lock(&self.seen).stand_in(key.url.host(), who, &got)?;
+        Some(others.swap_remove(index).1)
     }
 
     /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,

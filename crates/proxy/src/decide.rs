@@ -76,7 +76,7 @@ pub(crate) fn first(situation: &Situation<'_>) -> First {
 /// Returns whether the upstream said a moment ago that there is no such thing: a client that asks for what does not exist
 /// often asks again at once.
 fn is_recent_absence(situation: &Situation<'_>, held: &Held, age: Duration) -> bool {
-    !is_good(held)
+    matches!(held.status, 404 | 410)
         && age < ABSENT_FOR
         && situation.kind != Kind::Document
         && situation.client == Insistence::None
@@ -93,6 +93,8 @@ pub(crate) enum Meaning {
     Absence,
     /// Absence of something that is held: an event, never a loss.
     Gone,
+    /// Somebody has to say who they are: to be kept for whoever asks in the same way, until something better comes.
+    Challenge,
     /// The copy is better than this.
     Worse,
     /// To be passed on and not kept.
@@ -102,6 +104,7 @@ pub(crate) enum Meaning {
 /// Decides what an upstream's status means, given what is held.
 pub(crate) fn meaning(status: StatusCode, kind: Kind, held: Option<&Held>) -> Meaning {
     let has_good = held.is_some_and(is_good);
+    let may_be_challenged = held.is_none_or(|held| held.status == 401);
     match status {
         StatusCode::NOT_MODIFIED if held.is_some() => Meaning::Confirmed,
         StatusCode::OK => Meaning::Answer,
@@ -111,6 +114,7 @@ pub(crate) fn meaning(status: StatusCode, kind: Kind, held: Option<&Held>) -> Me
         status if is_redirect(status) && kind == Kind::Index && has_good => Meaning::Worse,
         status if is_redirect(status) => Meaning::Answer,
         _ if has_good => Meaning::Worse,
+        StatusCode::UNAUTHORIZED if may_be_challenged => Meaning::Challenge,
         // A host in trouble says nothing about an absence that was proved before.
         status if is_trouble(status) && held.is_some() => Meaning::Worse,
         _ => Meaning::Pass,
@@ -135,9 +139,9 @@ pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Returns whether a copy is an answer rather than a proved absence.
+/// Returns whether a copy is an answer, rather than a proved absence or a challenge.
 pub(crate) const fn is_good(held: &Held) -> bool {
-    held.status != 404 && held.status != 410
+    !matches!(held.status, 401 | 404 | 410)
 }
 
 /// Returns how a copy stands that would otherwise be `else_`.

@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Question, Reply};
 use crate::want::{Shape, Want, as_sent};
+use crate::who::Who;
 
 impl Inner {
     /// Joins the transfer of an object, or begins it.
@@ -122,6 +123,13 @@ impl Inner {
                 self.stand_in_for(&attempt.host, want, prior, &reason)
             }
             Meaning::Absence => self.take_small(want, reply, prior).await,
+            // What the room plays is the outage's; what belongs to one connection says nothing later.
+            Meaning::Challenge
+                if !reply.is_played
+                    && (want.who != Who::NOBODY || !headers::challenges(&reply.headers).is_empty()) =>
+            {
+                self.take_small(want, reply, prior).await
+            }
             Meaning::Answer if decide::is_redirect(status) => self.take_redirect(want, reply, prior).await,
             Meaning::Answer => match want.shape {
                 Shape::Index(ref index) => self.take_index(want, index, reply, prior, &attempt).await,
@@ -136,7 +144,7 @@ impl Inner {
                 let reason = format!("`{}` answered with status {}", attempt.host, status.as_u16());
                 self.stand_in_for(&attempt.host, want, prior, &reason)
             }
-            Meaning::Pass => self.pass_on(want, reply).await,
+            Meaning::Pass | Meaning::Challenge => self.pass_on(want, reply).await,
         }
     }
 
@@ -226,15 +234,20 @@ impl Inner {
         self.take_small(want, reply, prior).await
     }
 
-    /// Keeps a redirect or a proved absence, of which the headers matter more than the body.
+    /// Keeps a redirect, a proved absence or a challenge, of which the headers matter more than the body.
     async fn take_small(&self, want: &Want, reply: Reply, prior: Prior) -> End {
         let (status, live, is_played) = (reply.status, headers::to_save(&reply.headers), reply.is_played);
+        let challenges = match status {
+            StatusCode::UNAUTHORIZED => headers::challenges(&reply.headers),
+            _ => Vec::new(),
+        };
         let body = match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => body,
             Err(reason) => return self.stand_in_for(&reply.host, want, prior, &reason),
         };
         self.notes.count(&reply.host, if is_played { 0 } else { body.len() as u64 });
-        let (saved, has_signature) = without_signatures(want, &live);
+        let (mut saved, has_signature) = without_signatures(want, &live);
+        saved.extend(challenges);
         // A page that says where to go repeats the address, signature included.
         let kept_body = if has_signature { Bytes::new() } else { body.clone() };
         match self.keep_bytes(want, status, saved, &kept_body) {

@@ -6,13 +6,17 @@ use model::SavedHeader;
 use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
 
 /// What says who asks: answers to it are kept apart, and another host must not hear it.
-pub(crate) const CREDENTIALS: [HeaderName; 6] = [
+pub(crate) const CREDENTIALS: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::PROXY_AUTHORIZATION,
     HeaderName::from_static("private-token"),
     HeaderName::from_static("job-token"),
     HeaderName::from_static("deploy-token"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-auth-token"),
+    HeaderName::from_static("x-jfrog-art-api"),
 ];
 
 /// Headers of one connection, not of the message (RFC 9110 §7.6.1).
@@ -118,6 +122,18 @@ pub(crate) fn beside(headers: &HeaderMap) -> HeaderMap {
         beside.append(name, value.clone());
     }
     beside
+}
+
+/// Returns the challenges that a client can answer at any time. Those of other schemes hold for one connection, or carry what a
+/// server drew for this one answer.
+pub(crate) fn challenges(headers: &HeaderMap) -> Vec<SavedHeader> {
+    let is_simple = |text: &&str| {
+        let scheme = text.split_ascii_whitespace().next().unwrap_or_default();
+        text.len() <= HEADER_BYTES_MAX && ["basic", "bearer"].iter().any(|it| scheme.eq_ignore_ascii_case(it))
+    };
+    let name = header::WWW_AUTHENTICATE;
+    let all = headers.get_all(&name).iter().filter_map(|value| value.to_str().ok());
+    all.filter(is_simple).map(|text| SavedHeader(name.to_string(), text.to_owned())).collect()
 }
 
 /// Returns the headers that are kept with an object.

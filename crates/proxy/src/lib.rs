@@ -40,3 +40,4 @@ mod who;
 
 pub use note::{Ending, Exchange, HostTimes};
 pub use session::{Engine, Findings, Purpose, Session, SessionPlan};
+pub use who::{CredentialKey, CredentialUse};

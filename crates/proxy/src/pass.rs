@@ -25,6 +25,7 @@ use crate::serve::object;
 use crate::session::{Inner, Session};
 use crate::upstream::{Chooser, Question};
 use crate::want::Asker;
+use crate::who::Who;
 
 impl Session {
     /// Passes a request on as it is; nothing of it is kept.
@@ -97,11 +98,16 @@ impl Session {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
-        let variant = asker.who.partition(&format!("body={}", Sha256::of(&body)));
+        let asked = format!("body={}", Sha256::of(&body));
+        let variant = asker.who.partition(&asked);
         inner.notes.specify(number, &variant);
         let key = ObjectKey { method: model::Method::Post, url: url.object().clone(), variant };
+        let recall = |trouble: &str| {
+            let held = inner.remembered(&key, &asked, asker.who);
+            inner.recall(number, &url, &key, held, trouble)
+        };
         if let Some(at) = inner.at {
-            return inner.recall(number, &url, &key, &format!("nothing newer than {at} was asked for"));
+            return recall(&format!("nothing newer than {at} was asked for"));
         }
         let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
         let trouble = match asked {
@@ -119,7 +125,7 @@ impl Session {
             Ok((status, ..)) => format!("the upstream answered with status {}", status.as_u16()),
             Err(reason) => reason,
         };
-        inner.recall(number, &url, &key, &trouble)
+        recall(&trouble)
     }
 
     /// Reads what a client sends to be passed on as a whole, or returns what it is told when that is too much.
@@ -235,8 +241,21 @@ impl Inner {
         self.engine.store.lookup(key).is_ok_and(|held| held.is_some_and(|held| held.status == 200))
     }
 
-    fn recall(&self, number: usize, url: &SafeUrl, key: &ObjectKey, trouble: &str) -> Response<Outgoing> {
-        let Ok(Some(held)) = self.lookup(key, Kind::Document) else {
+    /// Returns the remembered answer to a question, or that to somebody else who asked the same.
+    fn remembered(&self, key: &ObjectKey, asked: &str, who: Who) -> Option<Held> {
+        let own = self.lookup(key, Kind::Document).ok().flatten();
+        own.or_else(|| self.of_another(key, asked, who, Kind::Document))
+    }
+
+    fn recall(
+        &self,
+        number: usize,
+        url: &SafeUrl,
+        key: &ObjectKey,
+        held: Option<Held>,
+        trouble: &str,
+    ) -> Response<Outgoing> {
+        let Some(held) = held else {
             let reason = format!("no answer to this question is remembered for `{url}`, and {trouble}");
             let refusal = match self.at {
                 Some(_) => Refusal::not_held_then(reason),

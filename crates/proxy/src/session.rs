@@ -22,7 +22,7 @@ use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Line};
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
-use crate::who::{Seen, Who};
+use crate::who::{CredentialKey, CredentialUse, Seen, Who};
 
 /// How long transfers that the command did not wait for may go on after its end.
 const LINGER: Duration = Duration::from_secs(10);
@@ -39,6 +39,8 @@ pub struct Engine {
     pub client: Client,
     /// The time.
     pub clock: Clock,
+    /// Names those who ask.
+    pub credential_key: CredentialKey,
     /// How long an index is served without asking: `limits.index_fresh_for`.
     pub index_fresh_for: Duration,
 }
@@ -74,6 +76,8 @@ pub struct Findings {
     pub n_unlisted: u64,
     /// Each host's times.
     pub hosts: BTreeMap<String, HostTimes>,
+    /// What was done with credentials, by host.
+    pub credentials: BTreeMap<String, CredentialUse>,
 }
 
 /// Answers the requests of one run; cheap to clone.
@@ -94,7 +98,7 @@ pub(crate) struct Inner {
     pub(crate) left: Mutex<Vec<(Arc<Flight>, AbortHandle)>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
-    seen: Mutex<Seen>,
+    pub(crate) seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
     /// Blobs that were found damaged, and told about.
@@ -118,7 +122,7 @@ impl Engine {
             left: Mutex::default(),
             purpose: plan.purpose,
             at: plan.at,
-            seen: Mutex::default(),
+            seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),
             outages: Mutex::default(),
             damaged: Mutex::default(),
@@ -215,7 +219,8 @@ impl Session {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let (exchanges, hosts) = self.0.notes.take();
-        Findings { exchanges, hosts, n_unlisted: self.0.notes.n_unlisted() }
+        let credentials = lock(&self.0.seen).uses();
+        Findings { exchanges, hosts, n_unlisted: self.0.notes.n_unlisted(), credentials }
     }
 
     /// Answers a request whose path is hostile; no upstream sees it.

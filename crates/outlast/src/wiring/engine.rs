@@ -2,13 +2,18 @@
 
 use host::http::{Client, Roots, Settings};
 use intercept::CallerTrust;
-use proxy::Engine;
+use proxy::{CredentialKey, Engine};
 use store::Store;
 
 use crate::home::Home;
 
 /// Makes the engine: it trusts what the caller trusts, and goes where the configuration says.
-pub(crate) fn engine(home: &Home, store: &Store, trust: &CallerTrust) -> Engine {
+pub(crate) fn engine(
+    home: &Home,
+    store: &Store,
+    trust: &CallerTrust,
+    credential_key: CredentialKey,
+) -> Engine {
     Engine {
         store: store.clone(),
         client: Client::new(Settings {
@@ -17,6 +22,7 @@ pub(crate) fn engine(home: &Home, store: &Store, trust: &CallerTrust) -> Engine 
             allow: home.config.allow.clone(),
         }),
         clock: home.clock.clone(),
+        credential_key,
         index_fresh_for: home.config.limits.index_fresh_for,
     }
 }

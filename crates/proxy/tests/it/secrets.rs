@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fakes::{Answer, Fault};
+use proxy::{Purpose, SessionPlan};
 
 use crate::world::*;
 
@@ -118,7 +119,8 @@ async fn what_needed_credentials_is_given_to_nobody_without() {
     let world = World::new();
     world.upstream.handle(WEB, "/private", |asked| {
         let is_known = asked.headers.contains_key("authorization");
-        Some(if is_known { text("the secret plan") } else { Answer::status(401) })
+        let challenge = || Answer::status(401).header("www-authenticate", "Basic realm=x");
+        Some(if is_known { text("the secret plan") } else { challenge() })
     });
     let url = format!("https://{WEB}/private");
     let session = world.session();
@@ -127,7 +129,9 @@ async fn what_needed_credentials_is_given_to_nobody_without() {
     let without = ask(&session, "GET", &url, &[], b"").await;
     assert_eq!(without.status, 401, "live");
     let drill = world.drill("all");
-    assert_eq!(ask(&drill, "GET", &url, &[], b"").await.status, 503, "in an outage");
+    assert_eq!(ask(&drill, "GET", &url, &[], b"").await.status, 401, "in an outage as well");
+    let unasked = world.drill("all");
+    assert_eq!(get(&unasked, &format!("https://{WEB}/other")).await.status, 503, "the control");
     let rotated = [("authorization", "Bearer two")];
     assert_eq!(
         ask(&drill, "GET", &url, &rotated, b"").await.body.as_deref(),
@@ -207,45 +211,85 @@ async fn nobody_gets_what_was_asked_with_anothers_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drill_knows_the_first_from_the_second() {
+async fn a_drill_gives_everybody_what_they_got() {
     let world = World::new();
     who_asks(&world);
-    let session = world.session();
-    for who in ["alice", "bob", "nobody", "alice", "bob"] {
-        as_(&session, who).await.is(200, &you(who));
-    }
-    // Both tokens were rotated since.
+    let everybody: Vec<String> = (0..8).map(|n| format!("Bearer {n}")).chain(["nobody".to_owned()]).collect();
+    let all = async |session: &proxy::Session, who: Vec<&String>| {
+        let asked = who.into_iter().map(async |who| (who, as_(session, who).await));
+        for (who, got) in futures_util::future::join_all(asked).await {
+            got.is(200, &you(who));
+        }
+    };
+    let recorded = world.session();
+    all(&recorded, everybody.iter().collect()).await;
+    // They race, in another order, in a process of its own that has the same key.
     let drill = world.drill("all");
-    for (who, expected) in [("alicia", "alice"), ("bobby", "bob"), ("nobody", "nobody"), ("alicia", "alice")]
-    {
-        as_(&drill, who).await.is(200, &you(expected));
-    }
-    assert_eq!(as_(&drill, "carol").await.status, 503, "there was no third");
+    all(&drill, everybody.iter().rev().collect()).await;
+    let used = |n_lent| proxy::CredentialUse { n_used: 8, n_lent };
+    assert_eq!(finish(&drill).await.credentials[WEB], used(0));
+    // The control: a home without the key knows nobody, and what is whose cannot be told.
+    let mut engine = world.engine();
+    engine.credential_key = proxy::CredentialKey::new(&[8; 32]);
+    let cuts = vec!["all".parse().unwrap()];
+    let drill = engine.session(SessionPlan { cuts, pins: Vec::new(), purpose: Purpose::Drill, at: None });
+    let n_answered = futures_util::future::join_all(everybody[..8].iter().map(|who| as_(&drill, who)))
+        .await
+        .iter()
+        .filter(|got| got.status == 200)
+        .count();
+    assert_eq!(n_answered, 1, "who came first may be the only one whose token was renewed");
+    assert_eq!(finish(&drill).await.credentials[WEB], used(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_only_one_who_got_something_stands_for_the_others_in_an_outage() {
+async fn a_renewed_token_gets_the_newest_that_is_nobody_elses() {
     let world = World::new();
     who_asks(&world);
-    world.upstream.put(WEB, "/other", text("other"));
-    let session = world.session();
-    ask(&session, "GET", "https://web.example/other", &[("authorization", "alice")], b"")
-        .await
-        .is(200, b"other");
-    as_(&session, "bob").await.is(200, &you("bob"));
-    let session = world.session();
-    as_(&session, "dave").await.is(200, &you("dave")).state("");
+    for who in ["old", "bob", "alice"] {
+        as_(&world.session(), who).await.is(200, &you(who));
+        world.pass_time();
+    }
     let drill = world.drill("all");
-    // In another order: the first asks for what the second had.
-    let got = as_(&drill, "bob").await;
-    assert!(got.status == 200, "{got:?}");
-    let world = World::new();
-    who_asks(&world);
-    let session = world.session();
-    ask(&session, "GET", "https://web.example/other", &[("authorization", "alice")], b"").await;
-    as_(&session, "bob").await.is(200, &you("bob"));
-    as_(&world.drill("all"), "bob").await.is(200, &you("bob"));
+    as_(&drill, "alice").await.is(200, &you("alice"));
+    as_(&drill, "renewed").await.is(200, &you("bob"));
+    assert_eq!(as_(&drill, "another").await.status, 503, "of two, nobody can tell");
     assert_eq!(as_(&world.drill("all"), "nobody").await.status, 503);
+    let used = finish(&drill).await.credentials[WEB];
+    assert_eq!(used, proxy::CredentialUse { n_used: 3, n_lent: 1 });
+    // What all of them got is clear.
+    let world = World::new();
+    world.upstream.put(WEB, "/who", text("the same"));
+    for who in ["alice", "bob"] {
+        as_(&world.session(), who).await.is(200, b"the same");
+    }
+    let drill = world.drill("all");
+    for who in ["one", "two"] {
+        as_(&drill, who).await.is(200, b"the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_of_somebody_is_remembered_for_them() {
+    let world = World::new();
+    const AUDIT: &str = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
+    world.upstream.handle("registry.npmjs.org", "/-/npm/v1/security/advisories/bulk", |asked| {
+        let who = asked.headers.get("authorization").map_or("nobody", |value| value.to_str().unwrap());
+        Some(text(&format!("{{\"you\":\"{who}\"}}")).header("content-type", "application/json"))
+    });
+    let audit = async |session: &proxy::Session, who: &str| {
+        ask(session, "POST", AUDIT, &[("authorization", who)], b"{}").await
+    };
+    for who in ["alice", "bob"] {
+        world.pass_time();
+        audit(&world.session(), who).await.is(200, format!("{{\"you\":\"{who}\"}}").as_bytes());
+    }
+    let drill = world.drill("all");
+    for who in ["bob", "alice"] {
+        audit(&drill, who).await.is(200, format!("{{\"you\":\"{who}\"}}").as_bytes());
+    }
+    audit(&world.drill("all"), "renewed").await.is(200, b"{\"you\":\"bob\"}");
+    assert_eq!(ask(&drill, "POST", AUDIT, &[], b"{}").await.status, 503, "nobody asked without");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,6 +315,46 @@ async fn challenges_and_cookies_reach_who_waits_and_nobody_else() {
     let copy = get(&drill, &format!("https://{WEB}/page")).await;
     assert_eq!((copy.status, copy.header("set-cookie"), copy.header("x-total-count")), (200, "", ""));
     assert_nowhere(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_challenge_is_kept_until_something_better_comes() {
+    let world = World::new();
+    world.upstream.handle(WEB, "/private", |asked| {
+        let is_right = asked.headers.get("authorization").is_some_and(|value| value == "Basic right");
+        let challenge = || Answer::status(401).header("www-authenticate", "Basic realm=\"x\"");
+        Some(if is_right { text("the plan") } else { challenge() })
+    });
+    let negotiated = Answer::status(401).header("www-authenticate", "NTLM");
+    world.upstream.put(WEB, "/negotiated", negotiated);
+    let url = format!("https://{WEB}/private");
+    let with = async |session: &proxy::Session, authorization: &str| {
+        ask(session, "GET", &url, &[("authorization", authorization)], b"").await
+    };
+    let session = world.session();
+    get(&session, &url).await;
+    assert_eq!(with(&session, "Basic wrong").await.status, 401);
+    with(&session, "Basic right").await.is(200, b"the plan");
+    assert_eq!(get(&session, &format!("https://{WEB}/negotiated")).await.status, 401);
+    let drill = world.drill("all");
+    let challenge = get(&drill, &url).await;
+    assert_eq!((challenge.status, challenge.header("www-authenticate")), (401, "Basic realm=\"x\""));
+    with(&drill, "Basic right").await.is(200, b"the plan");
+    assert_eq!(with(&drill, "Basic wrong").await.status, 401, "it was wrong before");
+    assert_eq!(get(&drill, &format!("https://{WEB}/negotiated")).await.status, 503, "of one connection");
+    // What was public and asks for names today is the worse answer, and what became public the better one.
+    let world = World::new();
+    world.upstream.put(WEB, "/page", text("public"));
+    let page = format!("https://{WEB}/page");
+    get(&world.session(), &page).await.is(200, b"public");
+    world.upstream.put(WEB, "/page", Answer::status(401).header("www-authenticate", "Bearer"));
+    get(&world.session(), &page).await.is(200, b"public").state("stale");
+    let opened = format!("https://{WEB}/opened");
+    world.upstream.put(WEB, "/opened", Answer::status(401).header("www-authenticate", "Bearer"));
+    assert_eq!(get(&world.session(), &opened).await.status, 401);
+    world.upstream.put(WEB, "/opened", text("open"));
+    get(&world.session(), &opened).await.is(200, b"open");
+    get(&world.drill("all"), &opened).await.is(200, b"open");
 }
 
 #[tokio::test(flavor = "multi_thread")]

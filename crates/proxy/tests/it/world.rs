@@ -76,6 +76,7 @@ impl World {
         Engine {
             store: self.store.clone(),
             client: self.client.clone(),
+            credential_key: proxy::CredentialKey::new(&[7; 32]),
             clock: self.clock.clone(),
             index_fresh_for: FRESH_FOR,
         }

@@ -1,10 +1,10 @@
 //! What a drill is judged by, from what its run left.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use drill::{Environment, Facts, HostTimeline, Missing, RecordedRun, Scenario};
 use model::{Sha256, Timestamp};
-use proxy::{Ending, Exchange};
+use proxy::{CredentialUse, Ending, Exchange};
 
 use super::{Attempt, Held};
 use crate::tasks::run::Done;
@@ -32,7 +32,12 @@ pub(super) fn facts(
         missing: missing(&done.findings.exchanges),
         unanswered_names: done.unanswered_names.clone(),
         masked: done.masked.iter().map(|mask| mask.path.display().to_string()).collect(),
-        not_tested: before.iter().map(set_aside).chain(done.unhidden.iter().cloned()).collect(),
+        not_tested: before
+            .iter()
+            .map(set_aside)
+            .chain(done.unhidden.iter().cloned())
+            .chain(credentials(scenario, &done.findings.credentials))
+            .collect(),
         environment: environment(),
         previous_sha256,
         now,
@@ -52,6 +57,26 @@ fn timelines(scenario: &Scenario, done: &Done) -> Vec<HostTimeline> {
             bytes_from_upstream: times.n_bytes_from_upstream,
         })
         .collect()
+}
+
+/// Says what copies do not prove about the credentials that were used at hosts that were cut.
+fn credentials(scenario: &Scenario, uses: &BTreeMap<String, CredentialUse>) -> Vec<String> {
+    let cut: Vec<_> = uses.iter().filter(|(host, _)| scenario.fault_of(host).is_some()).collect();
+    let hosts = |is_meant: &dyn Fn(&CredentialUse) -> bool| -> Option<String> {
+        let hosts: Vec<&str> =
+            cut.iter().filter(|(_, used)| is_meant(used)).map(|(host, _)| host.as_str()).collect();
+        (!hosts.is_empty()).then(|| hosts.join(", "))
+    };
+    let used = hosts(&|used| used.n_used > 0).map(|hosts| {
+        format!("whether the credentials that were used are still good, or were: {hosts}")
+    });
+    let lent = hosts(&|used| used.n_lent > 0).map(|hosts| {
+        format!(
+            "what credentials get that were not used in a recording (another token, or one that was renewed): they got \
+             what others had got, from {hosts}"
+        )
+    });
+    used.into_iter().chain(lent).collect()
 }
 
 /// Says of an attempt that does not count that there was one.

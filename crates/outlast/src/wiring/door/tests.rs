@@ -43,7 +43,8 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
     let engine = proxy::Engine {
         store: world.store.clone(),
         client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new() }),
-        clock: clock.clone(),
+        credential_key: proxy::CredentialKey::new(&[7; 32]),
+            clock: clock.clone(),
         index_fresh_for: std::time::Duration::ZERO,
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
