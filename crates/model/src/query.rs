@@ -36,7 +36,7 @@ const BESIDE_SIGNATURES: [&str; 17] = [
 
 /// Query parameters that are somebody's credentials, as forges and registries document them (read 2026-11): they say who asks,
 /// not what for.
-const CREDENTIALS: [&str; 10] = [
+const CREDENTIALS: [&str; 18] = [
     "access_token",
     "api-key",
     "api_key",
@@ -44,9 +44,17 @@ const CREDENTIALS: [&str; 10] = [
     "auth_token",
     "client_secret",
     "job_token",
+    "hmac",
+    "otp",
+    "pass",
+    "passcode",
+    "passphrase",
     "passwd",
     "password",
+    "pat",
+    "psk",
     "private_token",
+    "pwd",
 ];
 
 /// What a parameter is called that may be a credential and may as well say what is asked for, the place in a list or a key of a
@@ -67,6 +75,12 @@ const HIDDEN: [&str; 14] = [
     "code",
     "signature",
 ];
+
+/// The same, as whole names: their letters are parts of too many others.
+const HIDDEN_NAMES: [&str; 4] = ["pin", "sid", "sso", "ticket"];
+
+/// Parameters of a path that name a session, as Java's and other servers write them where there are no cookies.
+const PATH_SESSIONS: [&str; 4] = ["jsessionid", "phpsessid", "sessionid", "sid"];
 
 /// How a hidden value begins; 16 digits of its SHA-256 follow.
 const HIDDEN_PREFIX: &str = "sha256-";
@@ -104,9 +118,48 @@ fn names(pair: &str, parameters: &[&str]) -> bool {
 fn token(pair: &str) -> Option<(&str, &str)> {
     let (name, value) = pair.split_once('=').filter(|(_, value)| !value.is_empty())?;
     let plain = decoded(name).to_ascii_lowercase();
-    let is_other = |list: &[&str]| list.contains(&plain.as_str());
-    let may_be = HIDDEN.iter().any(|part| plain.contains(part));
-    (may_be && !is_other(&SIGNATURES)).then_some((name, value))
+    let is_one_of = |list: &[&str]| list.contains(&plain.as_str());
+    let may_be = HIDDEN.iter().any(|part| plain.contains(part)) || is_one_of(&HIDDEN_NAMES);
+    (!is_one_of(&SIGNATURES) && (may_be || is_address_with_secret(value))).then_some((name, value))
+}
+
+/// Returns whether a value is an address itself, with credentials in it.
+fn is_address_with_secret(value: &str) -> bool {
+    let address = decoded(value);
+    let Some((_, rest)) = address.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let has_secret = |query: &str| without_secrets(query) != query;
+    authority.contains('@') || rest.split_once('?').is_some_and(|(_, query)| has_secret(query))
+}
+
+/// Returns a path without the sessions in it.
+pub(crate) fn without_sessions(path: &str) -> Cow<'_, str> {
+    if !path.contains(';') {
+        return path.into();
+    }
+    let mut kept = String::with_capacity(path.len());
+    for segment in path.split_inclusive('/') {
+        let (segment, slash) = segment.strip_suffix('/').map_or((segment, ""), |segment| (segment, "/"));
+        for (index, part) in segment.split(';').enumerate() {
+            if index > 0 && names(part, &PATH_SESSIONS) {
+                continue;
+            }
+            kept.push_str(if index > 0 { ";" } else { "" });
+            kept.push_str(part);
+        }
+        kept.push_str(slash);
+    }
+    kept.into()
+}
+
+/// Calls back with each session in a path.
+pub(crate) fn each_session(path: &str, mut found: impl FnMut(&str, &str)) {
+    for part in path.split('/').flat_map(|segment| segment.split(';').skip(1)) {
+        if names(part, &PATH_SESSIONS) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            found(name, value);
+        }
+    }
 }
 
 /// Hides the values of parameters that may be credentials; some servers take `;` for `&`.

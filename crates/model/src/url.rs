@@ -1,5 +1,6 @@
 //! Addresses: one that is safe to show, and one that names an object.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,6 +33,9 @@ impl ObjectUrl {
         // Both can only fail for an address without a host, and that was excluded above.
         let _ = url.set_username("");
         let _ = url.set_password(None);
+        if let Cow::Owned(path) = query::without_sessions(url.path()) {
+            url.set_path(&path);
+        }
         if let Some(query) = url.query() {
             let kept = query::without_secrets(query);
             url.set_query((!kept.is_empty()).then_some(&kept));
@@ -147,8 +151,8 @@ impl SafeUrl {
     /// Calls back with the name and the value of each credential in the address. That of a `token`, which the object's name
     /// tells apart, is empty.
     pub fn each_credential(&self, mut found: impl FnMut(&str, &str)) {
-        // Most addresses have neither a user nor a query.
-        if !self.whole.contains(['@', '?']) {
+        // Most addresses have no user, no query and no session.
+        if !self.whole.contains(['@', '?', ';']) {
             return;
         }
         let Ok(url) = Url::parse(&self.whole) else { return };
@@ -156,6 +160,7 @@ impl SafeUrl {
             found("user", url.username());
             found("password", url.password().unwrap_or_default());
         }
+        query::each_session(url.path(), &mut found);
         query::each_credential(url.query().unwrap_or_default(), found);
     }
 
@@ -234,7 +239,8 @@ mod tests {
             "_authToken",
             "subscription-key",
             "auth[token]",
-            "pwd",
+            "pin",
+            "SID",
             "%74oken",
             "jwt",
             "private_token",
@@ -243,6 +249,30 @@ mod tests {
             assert!(!url.as_str().contains("S3CRET") && url.as_str().contains("a=1;"), "{url}");
             assert_eq!(ObjectUrl::parse(url.as_str()), Ok(url), "it stays what it is");
         }
+    }
+
+    #[test]
+    fn secrets_hide_in_more_than_names() {
+        let shown = |text: &str| ObjectUrl::parse(text).unwrap().to_string();
+        for query in ["pwd=S", "otp=S", "PassPhrase=S", "hmac=S", "pat=S"] {
+            assert_eq!(shown(&format!("https://a.example/f?{query}&v=2")), "https://a.example/f?v=2");
+        }
+        for plain in ["inside=1", "path=a", "pattern=b", "url=https%3A%2F%2Fb.example%2F%3Fv%3D1", "next=/a"]
+        {
+            let url = format!("https://a.example/f?{plain}");
+            assert_eq!(shown(&url), url);
+        }
+        for value in
+            ["https://me:S@b.example/", "https%3A%2F%2Fme%3AS%40b.example", "http://b.example/?a=1%26token=S"]
+        {
+            let url = shown(&format!("https://a.example/f?to={value}&v=2"));
+            assert!(!url.contains('S') && url.contains("to=sha256-") && url.ends_with("&v=2"), "{url}");
+        }
+        let session = "https://a.example/x;jsessionid=S/y;v=1;PHPSESSID=S?b=1";
+        assert_eq!(shown(session), "https://a.example/x/y;v=1?b=1");
+        let mut found = Vec::new();
+        SafeUrl::parse(session).unwrap().each_credential(|name, value| found.push(format!("{name} {value}")));
+        assert_eq!(found, ["jsessionid S", "PHPSESSID S"]);
     }
 
     #[test]

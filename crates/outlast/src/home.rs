@@ -104,7 +104,9 @@ impl Home {
                 host::file::create_folder(&self.keys())?;
                 match host::file::create_private(&path, &host::random::bytes::<N_KEY_BYTES>()) {
                     // Another process was faster.
-                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                        return Err(error.into());
+                    }
                     _ => {}
                 }
             }

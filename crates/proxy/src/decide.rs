@@ -255,8 +255,10 @@ mod tests {
         check(302, Kind::Document, Some(&good), Meaning::Answer);
         for status in [401, 403, 429, 451, 500, 502, 503] {
             check(status, Kind::Document, Some(&good), Meaning::Worse);
-            check(status, Kind::Document, None, Meaning::Pass);
+            let expected = if status == 401 { Meaning::Challenge } else { Meaning::Pass };
+            check(status, Kind::Document, None, expected);
         }
+        check(401, Kind::Document, Some(&held(401, false)), Meaning::Challenge);
         for status in [401, 403, 451] {
             check(status, Kind::Document, Some(&absent), Meaning::Pass);
         }

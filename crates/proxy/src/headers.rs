@@ -1,7 +1,7 @@
 //! Which headers travel in which direction.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use model::SavedHeader;
+use model::{SafeUrl, SavedHeader};
 
 use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
 
@@ -109,7 +109,9 @@ const OWN: [&str; 9] = [
 /// whoever waits for the answer, and never written down.
 pub(crate) fn beside(headers: &HeaderMap) -> HeaderMap {
     let mut all = end_to_end(headers);
-    for name in SAVED.iter().chain(&OWN) {
+    let has_secret = |value: &HeaderValue| value.to_str().is_ok_and(|text| shown_links(text) != text);
+    let are_links_secret = all.get_all(header::LINK).iter().any(has_secret);
+    for name in SAVED.iter().chain(&OWN).filter(|name| **name != "link" || !are_links_secret) {
         all.remove(*name);
     }
     let mut n_bytes = 0;
@@ -153,6 +155,33 @@ pub(crate) fn to_save(headers: &HeaderMap) -> Vec<SavedHeader> {
     saved
 }
 
+/// Returns a `Link` header (RFC 8288) whose targets are written as objects are named: without credentials.
+fn shown_links(value: &str) -> String {
+    let mut shown = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, (target, after))) =
+        rest.split_once('<').and_then(|(before, rest)| Some((before, rest.split_once('>')?)))
+    {
+        shown.extend([before, "<", &shown_target(target), ">"]);
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+fn shown_target(target: &str) -> String {
+    let differs = |url: &SafeUrl| url.expose() != url.object().as_str();
+    if let Ok(url) = SafeUrl::parse(target) {
+        return if differs(&url) { url.object().to_string() } else { target.to_owned() };
+    }
+    // A relative one has its secrets in the query.
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    match SafeUrl::parse(&format!("https://relative.invalid/?{query}")) {
+        Ok(url) if differs(&url) => format!("{path}{}", &url.object().path_and_query()[1..]),
+        _ => target.to_owned(),
+    }
+}
+
 /// Returns saved headers for an answer.
 pub(crate) fn from_saved(saved: &[SavedHeader]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -166,6 +195,17 @@ pub(crate) fn from_saved(saved: &[SavedHeader]) -> HeaderMap {
     headers
 }
 
+/// Hides what must not be written down in what is kept with an object.
+pub(crate) fn hide_secrets(saved: &mut [SavedHeader]) {
+    for SavedHeader(name, value) in saved {
+        match name.as_str() {
+            "link" => *value = shown_links(value),
+            "location" => *value = shown_target(value),
+            _ => {}
+        }
+    }
+}
+
 /// Returns one saved header.
 pub(crate) fn saved<'a>(saved: &'a [SavedHeader], name: &str) -> Option<&'a str> {
     saved.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
@@ -174,6 +214,24 @@ pub(crate) fn saved<'a>(saved: &'a [SavedHeader], name: &str) -> Option<&'a str>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_are_kept_without_their_secrets() {
+        let link = |target: &str| format!("<{target}>; rel=\"next\", </first?page=1>; rel=first");
+        let check = |target: &str, expected: &str| {
+            let mut saved = [SavedHeader("link".to_owned(), link(target))];
+            hide_secrets(&mut saved);
+            assert_eq!(saved[0].1, link(expected));
+            let live = HeaderMap::from_iter([(header::LINK, link(target).parse().unwrap())]);
+            assert_eq!(beside(&live).contains_key("link"), target != expected, "who waits gets it as it is");
+        };
+        check("https://a.example/x?page=2", "https://a.example/x?page=2");
+        check("https://a.example/x?page=2&private_token=S", "https://a.example/x?page=2");
+        check("https://me:S@a.example/x", "https://a.example/x");
+        check("/x?page=2", "/x?page=2");
+        check("x?private_token=S&page=2", "x?page=2");
+        check("?private_token=S", "");
+    }
 
     fn map(pairs: &[(&str, &str)]) -> HeaderMap {
         pairs

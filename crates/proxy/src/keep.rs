@@ -41,9 +41,10 @@ impl Inner {
         &self,
         ecosystem: &dyn Ecosystem,
         status: StatusCode,
-        headers: Vec<SavedHeader>,
+        mut headers: Vec<SavedHeader>,
         blob: &Blob,
     ) -> Held {
+        headers::hide_secrets(&mut headers);
         Held {
             status: status.as_u16(),
             headers,

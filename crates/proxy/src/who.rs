@@ -59,8 +59,12 @@ impl Who {
     pub(crate) fn of(variant: &str, kept: &str) -> Option<Self> {
         let rest = kept.strip_prefix(variant)?;
         let rest = if variant.is_empty() { rest } else { rest.strip_prefix(", ")? };
-        let name = rest.strip_prefix(MARK)?.strip_prefix(' ')?;
-        u64::from_str_radix(name, 16).ok().filter(|_| name.len() == 16).map(|name| Self(Some(name)))
+        // The numbers of journals before 2026-11-24, nothing for the first, are names of nobody who asks today.
+        let name = match rest.strip_prefix(MARK)? {
+            "" => "0",
+            rest => rest.strip_prefix(' ')?,
+        };
+        u64::from_str_radix(name, 16).ok().map(|name| Self(Some(name)))
     }
 }
 
@@ -134,8 +138,8 @@ impl Seen {
         let absent: Vec<usize> =
             (0..others.len()).filter(|index| !at_host.used.contains(&others[*index].0)).collect();
         let newest = *absent.first()?;
-        let is_clear = at_host.strangers.len() == 1
-            || absent.iter().all(|index| others[*index].1 == others[newest].1);
+        let is_clear =
+            at_host.strangers.len() == 1 || absent.iter().all(|index| others[*index].1 == others[newest].1);
         if is_clear {
             at_host.n_lent += 1;
         }
@@ -246,8 +250,11 @@ mod tests {
             assert_eq!(Who::of("c", &who.partition(variant)), None, "{variant}");
         }
         let kept = who.partition("a");
-        for other in ["a", "", "a, with credentials", "a, with credentials 2", &format!("{kept}, as sent")] {
+        for other in ["a", "", "b, with credentials", "a, with credentials x", &format!("{kept}, as sent")] {
             assert_eq!(Who::of("a", other), None, "{other}");
+        }
+        for earlier in ["a, with credentials", "a, with credentials 2"] {
+            assert!(Who::of("a", earlier).is_some_and(|other| other != who), "{earlier}");
         }
     }
 

@@ -28,6 +28,7 @@ mod presets;
 mod pypi;
 mod rows;
 mod space;
+mod tokens;
 mod told;
 mod tree;
 mod unrecorded;

@@ -129,6 +129,8 @@ impl Flight {
     /// Adds them to a client's answer. A cookie is for one of them: the server has heard of no more.
     pub(crate) fn add_beside(&self, headers: &mut HeaderMap) {
         let mut beside = lock(&self.beside);
+        // What is kept of these is written otherwise.
+        beside.keys().for_each(|name| _ = headers.remove(name));
         for (name, value) in &*beside {
             headers.append(name, value.clone());
         }

@@ -67,9 +67,8 @@ fn credentials(scenario: &Scenario, uses: &BTreeMap<String, CredentialUse>) -> V
             cut.iter().filter(|(_, used)| is_meant(used)).map(|(host, _)| host.as_str()).collect();
         (!hosts.is_empty()).then(|| hosts.join(", "))
     };
-    let used = hosts(&|used| used.n_used > 0).map(|hosts| {
-        format!("whether the credentials that were used are still good, or were: {hosts}")
-    });
+    let used = hosts(&|used| used.n_used > 0)
+        .map(|hosts| format!("whether the credentials that were used are still good, or were: {hosts}"));
     let lent = hosts(&|used| used.n_lent > 0).map(|hosts| {
         format!(
             "what credentials get that were not used in a recording (another token, or one that was renewed): they got \

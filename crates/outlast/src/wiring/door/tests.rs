@@ -44,7 +44,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         store: world.store.clone(),
         client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new() }),
         credential_key: proxy::CredentialKey::new(&[7; 32]),
-            clock: clock.clone(),
+        clock: clock.clone(),
         index_fresh_for: std::time::Duration::ZERO,
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
