@@ -97,6 +97,15 @@ pub enum Form {
     Archive,
 }
 
+impl Form {
+    /// Returns what a file must be by the end of its name.
+    pub fn of_name(path: &str) -> Self {
+        let is_archive =
+            [".crate", ".egg", ".tar.gz", ".tgz", ".whl", ".zip"].iter().any(|end| path.ends_with(end));
+        if is_archive { Self::Archive } else { Self::Any }
+    }
+}
+
 /// What becomes of a redirect that stands in place of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Redirects {

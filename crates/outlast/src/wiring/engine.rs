@@ -2,19 +2,15 @@
 
 use host::http::{Client, Roots, Settings};
 use intercept::CallerTrust;
-use proxy::{CredentialKey, Engine};
+use proxy::Engine;
 use store::Store;
 
+use crate::failure::Failure;
 use crate::home::Home;
 
 /// Makes the engine: it trusts what the caller trusts, and goes where the configuration says.
-pub(crate) fn engine(
-    home: &Home,
-    store: &Store,
-    trust: &CallerTrust,
-    credential_key: CredentialKey,
-) -> Engine {
-    Engine {
+pub(crate) fn engine(home: &Home, store: &Store, trust: &CallerTrust) -> Result<Engine, Failure> {
+    Ok(Engine {
         store: store.clone(),
         client: Client::new(Settings {
             roots: Roots::from(trust.upstream_roots()),
@@ -22,7 +18,7 @@ pub(crate) fn engine(
             allow: home.config.allow.clone(),
         }),
         clock: home.clock.clone(),
-        credential_key,
+        credential_key: home.credential_key()?,
         index_fresh_for: home.config.limits.index_fresh_for,
-    }
+    })
 }

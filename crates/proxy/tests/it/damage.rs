@@ -65,16 +65,16 @@ async fn other_bytes_do_not_replace_a_damaged_file() {
     let world = World::new();
     let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
     let (path, url) = (package.tarball_path("1.0.0"), tarball(&package, "1.0.0"));
-    world.upstream.put(NPM, &path, Answer::file("first"));
-    get(&world.session(), &url).await.is(200, b"first");
-    world.damage(&Sha256::of(b"first"));
-    world.upstream.put(NPM, &path, Answer::file("other"));
+    world.upstream.put(NPM, &path, file(packed("first")));
+    get(&world.session(), &url).await.is(200, &packed("first"));
+    world.damage(&Sha256::of(&packed("first")));
+    world.upstream.put(NPM, &path, file(packed("other")));
     get(&world.session(), &url).await.is_refused();
     let by_first_bytes = |event: &Event| matches!(event, Event::Quarantined { vouched_by, .. } if vouched_by == "the first bytes seen");
     assert_eq!(world.n_events(by_first_bytes), 1);
-    assert_eq!(world.held(&url).unwrap().sha256, Sha256::of(b"first"));
-    world.upstream.put(NPM, &path, Answer::file("first"));
-    get(&world.session(), &url).await.is(200, b"first");
+    assert_eq!(world.held(&url).unwrap().sha256, Sha256::of(&packed("first")));
+    world.upstream.put(NPM, &path, file(packed("first")));
+    get(&world.session(), &url).await.is(200, &packed("first"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,7 +149,7 @@ async fn of_two_sessions_at_once_the_first_bytes_win() {
     let world = World::new();
     let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
     let (path, url) = (package.tarball_path("1.0.0"), tarball(&package, "1.0.0"));
-    world.upstream.put(NPM, &path, Answer::file("second"));
+    world.upstream.put(NPM, &path, file(packed("second")));
     world.upstream.on_first(1, NPM, &path, Fault::SlowFirstByte(std::time::Duration::from_millis(400)));
     let slow = tokio::spawn({
         let (session, url) = (world.session(), url.clone());
@@ -158,11 +158,11 @@ async fn of_two_sessions_at_once_the_first_bytes_win() {
     while world.upstream.n_asked(NPM, &path) == 0 {
         tokio::task::yield_now().await;
     }
-    world.upstream.put(NPM, &path, Answer::file("first"));
-    get(&world.session(), &url).await.is(200, b"first");
-    slow.await.unwrap().is(200, b"first");
+    world.upstream.put(NPM, &path, file(packed("first")));
+    get(&world.session(), &url).await.is(200, &packed("first"));
+    slow.await.unwrap().is(200, &packed("first"));
     assert_eq!(world.generations(&url).len(), 1);
-    get(&world.session(), &url).await.is(200, b"first");
+    get(&world.session(), &url).await.is(200, &packed("first"));
     assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 1);
 }
 
@@ -171,13 +171,36 @@ async fn an_unknown_file_is_first_seen_and_never_replaced() {
     let world = World::new();
     let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
     // Only the file: its index is a 404, so nobody vouches.
-    world.upstream.put(NPM, &package.tarball_path("1.0.0"), Answer::file("first"));
+    world.upstream.put(NPM, &package.tarball_path("1.0.0"), file(packed("first")));
     let url = tarball(&package, "1.0.0");
-    get(&world.session(), &url).await.is(200, b"first");
+    get(&world.session(), &url).await.is(200, &packed("first"));
     assert_eq!(world.held(&url).unwrap().proof, Proof::FirstSeen);
-    world.upstream.put(NPM, &package.tarball_path("1.0.0"), Answer::file("second"));
-    get(&world.session(), &url).await.is(200, b"first").state("");
+    world.upstream.put(NPM, &package.tarball_path("1.0.0"), file(packed("second")));
+    get(&world.session(), &url).await.is(200, &packed("first")).state("");
     assert_eq!(world.generations(&url).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excuse_is_no_archive_though_nobody_vouches() {
+    let world = World::new();
+    let addresses = [
+        (NPM, "/left-pad/-/left-pad-1.0.0.tgz"),
+        ("static.crates.io", "/crates/itoa/itoa-1.0.15.crate"),
+        ("files.pythonhosted.org", "/packages/aa/six-1.16.0-py2.py3-none-any.whl"),
+    ];
+    for (host, path) in addresses {
+        let url = format!("https://{host}{path}");
+        for excuse in
+            [file("{\"error\": \"busy, come again\"}"), file(packed("cut")[..40].to_vec()), file("")]
+        {
+            world.upstream.put(host, path, excuse);
+            get(&world.session(), &url).await.is_refused();
+            assert!(world.held(&url).is_none_or(|held| held.status != 200), "{url}");
+        }
+        let body = if path.ends_with(".whl") { fakes::zip(&[("six.py", b"six")]) } else { packed("six") };
+        world.upstream.put(host, path, file(body.clone()));
+        get(&world.session(), &url).await.is(200, &body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -289,6 +289,11 @@ pub(crate) fn text(body: &str) -> Answer {
 }
 
 /// The address of a package's file.
+/// A tarball with one file.
+pub(crate) fn packed(text: &str) -> Vec<u8> {
+    fakes::tar_gz("package", &[("index.js", text)])
+}
+
 pub(crate) fn tarball(package: &Package, version: &str) -> String {
     format!("https://{NPM}{}", package.tarball_path(version))
 }

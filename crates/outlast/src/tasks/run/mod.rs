@@ -98,8 +98,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
-    let credential_key = home.credential_key().map_err(own)?;
-    let session = engine(home, store, &trust, credential_key).session(SessionPlan {
+    let session = engine(home, store, &trust).map_err(own)?.session(SessionPlan {
         cuts: task.cuts.clone(),
         pins: project.pins,
         purpose: task.purpose,

@@ -101,7 +101,7 @@ fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {
         coordinate: Some(coordinate),
         index,
         variant: String::new(),
-        form: Form::Any,
+        form: Form::Archive,
         redirects: Redirects::HandedBack,
     })
 }

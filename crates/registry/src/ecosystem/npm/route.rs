@@ -139,7 +139,7 @@ fn tarball(url: &ObjectUrl, segments: &[Segment<'_>], asked: Asked) -> Option<Fi
         coordinate,
         index,
         variant: String::new(),
-        form: class::Form::Any,
+        form: class::Form::of_name(url.path()),
         redirects: Redirects::HandedBack,
     })
 }

@@ -96,7 +96,7 @@ fn file(url: &ObjectUrl, file: &str) -> Option<Class> {
         coordinate: Some(coordinate(&registry, &project, &version, Some(file))),
         index,
         variant: String::new(),
-        form: Form::Any,
+        form: Form::of_name(file),
         redirects: Redirects::HandedBack,
     }))
 }
