@@ -48,6 +48,8 @@ pub(crate) enum Verb {
     Evidence(commands::evidence::Arguments),
     /// Show what would survive, and what needs attention
     Status(commands::status::Arguments),
+    /// Serve the copies to a team: registry addresses for clients that know nothing of Outlast
+    Serve(commands::serve::Arguments),
     /// Look after the copies
     Store(commands::store::Arguments),
     /// Make the index anew from journal and blobs alone

@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectUrl;
-use registry::Ecosystem;
+use registry::{Ecosystem, IndexRequest};
 
 use crate::range::Range;
-use crate::want::Want;
+use crate::want::{Shape, Want};
 
 /// What a client asked of an object.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(crate) struct Ask {
     pub(crate) ecosystem: &'static dyn Ecosystem,
     pub(crate) is_head: bool,
     pub(crate) range: Option<Range>,
+    /// The index that is asked for at the door of a server.
+    pub(crate) index: Option<IndexRequest>,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
 }
@@ -26,6 +28,10 @@ impl Ask {
             number,
             url: want.key.url.clone(),
             ecosystem: want.ecosystem,
+            index: match &want.shape {
+                Shape::Index(index) => Some(index.clone()),
+                _ => None,
+            },
             is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
             range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),

@@ -61,7 +61,7 @@ impl Inner {
         headers: http::HeaderMap,
     ) -> Result<Reply, FetchError> {
         let host = url.object().host().to_owned();
-        self.bounded(&host, Question::bare(method, url, headers, Chooser::Command)).await
+        self.bounded(&host, Question::bare(method, url, headers, self.chooser())).await
     }
 
     /// Asks, and gives up after the time that suits.

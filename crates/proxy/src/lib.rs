@@ -8,6 +8,7 @@ mod body;
 mod breaker;
 mod copy;
 mod decide;
+mod door;
 mod fetch;
 mod flight;
 mod hashers;

@@ -107,6 +107,7 @@ pub(crate) struct Notes {
     hosts: Mutex<BTreeMap<String, HostTimes>>,
     n_exchanges_max: usize,
     n_unlisted: AtomicU64,
+    is_off: bool,
 }
 
 impl Default for Notes {
@@ -116,17 +117,26 @@ impl Default for Notes {
 }
 
 impl Notes {
+    /// Writes nothing down, not even hosts, of which there may be any number.
+    pub(crate) fn none() -> Self {
+        Self { is_off: true, ..Self::bounded(0) }
+    }
+
     fn bounded(n_exchanges_max: usize) -> Self {
         Self {
             exchanges: Mutex::default(),
             hosts: Mutex::default(),
             n_exchanges_max,
             n_unlisted: AtomicU64::new(0),
+            is_off: false,
         }
     }
 
     /// Opens an exchange and returns its number.
     pub(crate) fn open(&self, exchange: Exchange) -> usize {
+        if self.is_off {
+            return usize::MAX;
+        }
         let at = exchange.started_ms;
         lock(&self.hosts)
             .entry(exchange.url.host().to_owned())
@@ -181,11 +191,17 @@ impl Notes {
 
     /// Notes that a host was found wanting.
     pub(crate) fn detected(&self, host: &str, at_ms: u64) {
+        if self.is_off {
+            return;
+        }
         lock(&self.hosts).entry(host.to_owned()).or_default().detected_ms.get_or_insert(at_ms);
     }
 
     /// Counts a request to `target` that followed a redirect of `from`.
     pub(crate) fn asked_inside(&self, from: &ObjectUrl, target: &ObjectUrl, at_ms: u64) {
+        if self.is_off {
+            return;
+        }
         let mut hosts = lock(&self.hosts);
         let times = hosts.entry(target.host().to_owned()).or_default();
         times.first_request_ms.get_or_insert(at_ms);
@@ -196,6 +212,9 @@ impl Notes {
 
     /// Counts bytes that came from a host itself.
     pub(crate) fn count(&self, host: &str, n_bytes: u64) {
+        if self.is_off {
+            return;
+        }
         lock(&self.hosts).entry(host.to_owned()).or_default().n_bytes_from_upstream += n_bytes;
     }
 

@@ -13,7 +13,7 @@ use crate::headers;
 use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE};
 use crate::note::Ending;
 use crate::session::Session;
-use crate::upstream::{Chooser, Question};
+use crate::upstream::Question;
 
 impl Session {
     /// Passes a notice on, for as long as the fifth promise allows; in an outage it is accepted in the registry's place,
@@ -36,7 +36,7 @@ impl Session {
             url,
             headers: headers::for_live(client),
             body: host::http::whole(body),
-            chooser: Chooser::Command,
+            chooser: inner.chooser(),
         };
         let attempt = inner.attempt(&host, Lane::Questions);
         let asking = async {

@@ -23,7 +23,7 @@ use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::serve::object;
 use crate::session::{Inner, Session};
-use crate::upstream::{Chooser, Question};
+use crate::upstream::Question;
 use crate::want::Asker;
 use crate::who::Who;
 
@@ -45,7 +45,7 @@ impl Session {
             url: url.clone(),
             headers: headers::for_live(client),
             body,
-            chooser: Chooser::Command,
+            chooser: inner.chooser(),
         };
         let attempt = inner.attempt(&host, Lane::Questions);
         match inner.bounded(&host, question).await {
@@ -189,7 +189,7 @@ impl Inner {
             url: url.clone(),
             headers: sent,
             body: host::http::whole(body),
-            chooser: Chooser::Command,
+            chooser: self.chooser(),
         };
         let attempt = self.attempt(host, Lane::Questions);
         let reply = self.bounded(host, question).await.map_err(|error| {

@@ -301,6 +301,9 @@ impl Inner {
         let Loaded { held, mut bytes, .. } = loaded;
         let held = &held;
         let mut headers = headers::from_saved(&held.headers);
+        if let Some(relinked) = self.relinked(ask, held, &bytes, &mut headers) {
+            bytes = Verified::Whole(relinked);
+        }
         self.add_state(&mut headers, held, freshness, ask.url.host());
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale

@@ -9,7 +9,7 @@ use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
-use registry::{Class, Head, Pin};
+use registry::{Class, Head, Pin, Site};
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -52,6 +52,20 @@ pub enum Purpose {
     Record,
     /// To prove that it survives.
     Drill,
+    /// To fetch what a project needs, whoever asked for that.
+    Adopt,
+    /// To answer whoever comes, for as long as the server runs: nothing is written down of what they asked.
+    Serve,
+}
+
+impl Purpose {
+    /// Returns who chooses what is asked: only a command asks where it would ask without Outlast.
+    const fn chooser(self) -> Chooser {
+        match self {
+            Self::Record | Self::Drill => Chooser::Command,
+            Self::Adopt | Self::Serve => Chooser::Outlast,
+        }
+    }
 }
 
 /// What a session is made from.
@@ -65,6 +79,8 @@ pub struct SessionPlan {
     pub purpose: Purpose,
     /// Answer with what was held at this moment. What cannot change is served as ever.
     pub at: Option<Timestamp>,
+    /// The server at whose door is asked: what it offers links back to it.
+    pub site: Option<Site>,
 }
 
 /// What a session found.
@@ -98,6 +114,7 @@ pub(crate) struct Inner {
     pub(crate) left: Mutex<Vec<(Arc<Flight>, AbortHandle)>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
+    pub(crate) site: Option<Site>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
@@ -116,12 +133,13 @@ impl Engine {
         let inner = Inner {
             engine: self.clone(),
             line: Line::new(self.client.clone(), plan.cuts),
-            notes: Notes::default(),
+            notes: if plan.purpose == Purpose::Serve { Notes::none() } else { Notes::default() },
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
             left: Mutex::default(),
             purpose: plan.purpose,
             at: plan.at,
+            site: plan.site,
             seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),
             outages: Mutex::default(),
@@ -144,7 +162,7 @@ impl Session {
         let (ecosystem, class) = self.0.classify(&head).await;
         let number = self.0.open(&parts.method, &url, ecosystem.name());
         self.0.probe(url.object().host());
-        let (client, chooser) = (&parts.headers, Chooser::Command);
+        let (client, chooser) = (&parts.headers, self.0.chooser());
         let Some(who) = self.0.who(&url, client) else {
             let reason = "too many credentials are used at this host".to_owned();
             return self.pass(number, url, &parts.method, client, body, reason).await;
@@ -152,6 +170,9 @@ impl Session {
         let asker = Asker { client, who, chooser };
         match class {
             Class::Refuse { status, reason } => self.refuse(number, status, reason),
+            Class::Live { reason } if self.0.purpose == Purpose::Serve => {
+                self.refuse(number, 403, format!("a server passes nothing on that it cannot keep: {reason}"))
+            }
             Class::Live { reason } => {
                 self.pass(number, url, &parts.method, &parts.headers, body, reason).await
             }
@@ -242,6 +263,11 @@ impl Session {
 }
 
 impl Inner {
+    /// Returns who chooses what this session asks.
+    pub(crate) const fn chooser(&self) -> Chooser {
+        self.purpose.chooser()
+    }
+
     /// Milliseconds since the session began.
     pub(crate) fn at_ms(&self) -> u64 {
         let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use model::{Freshness, Held, ObjectUrl, Timestamp};
+use model::{Freshness, Held, ObjectUrl, Sha256, Timestamp};
 use registry::Ecosystem;
 
+use crate::ask::Ask;
+use crate::copy::Verified;
+use crate::limits::INDEX_BYTES_MAX;
 use crate::outage::Stale;
 use crate::session::Inner;
 
@@ -54,6 +57,27 @@ impl Inner {
             headers.insert(header::LAST_MODIFIED, date);
         }
         Some(body.into())
+    }
+
+    /// Returns an index as the server offers it, with a tag of its own: the upstream's is of other bytes.
+    pub(crate) fn relinked(
+        &self,
+        ask: &Ask,
+        held: &Held,
+        bytes: &Verified,
+        headers: &mut HeaderMap,
+    ) -> Option<Bytes> {
+        let (site, index) = (self.site.as_ref()?, ask.index.as_ref().filter(|_| held.status == 200)?);
+        let relinked = match bytes {
+            Verified::Whole(bytes) => ask.ecosystem.relinked(index, bytes, site),
+            Verified::File(_) => {
+                let read = || self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX);
+                ask.ecosystem.relinked(index, &tokio::task::block_in_place(read).ok()?, site)
+            }
+        }?;
+        let tag = Sha256::of(format!("{} {}", held.sha256, site.base()).as_bytes()).to_string();
+        headers.insert(header::ETAG, HeaderValue::try_from(format!("\"{}\"", &tag[..32])).ok()?);
+        Some(relinked.into())
     }
 
     fn standing_of(&self, held: &Held, freshness: Freshness, host: &str) -> Stale {

@@ -117,6 +117,11 @@ impl Vouchers {
         all.filter(|url| *url != own).cloned().collect()
     }
 
+    /// Returns where a file lies by what the indexes say that were read.
+    pub(crate) fn address(&self, coordinate: &Coordinate) -> Option<ObjectUrl> {
+        lock(&self.tables).addresses(coordinate).next().cloned()
+    }
+
     /// Returns the indexes that list a file.
     pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<(ObjectKey, Sha256, Arc<Table>)> {
         lock(&self.tables).listing(coordinate)
@@ -239,6 +244,25 @@ impl Inner {
         let table = Arc::new(Table::new(ecosystem, index.clone(), facts));
         self.vouchers.learn(key.clone(), sha256, table.clone());
         Some(table)
+    }
+
+    /// Returns what an index vouches for, as it is held or, where nothing is, as its upstream has it.
+    pub(crate) async fn held_or_fetched(
+        self: &Arc<Self>,
+        ecosystem: &'static dyn Ecosystem,
+        index: &IndexRequest,
+    ) -> Option<Arc<Table>> {
+        let key =
+            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        let held = self.lookup(&key, Kind::Index).ok().flatten();
+        let is_recent = |held: &Held| {
+            let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
+            age < self.engine.index_fresh_for
+        };
+        if let Some(held) = held.as_ref().filter(|held| decide::is_good(held) && is_recent(held)) {
+            return self.table(ecosystem, index, &key, held);
+        }
+        self.fetch_index(ecosystem, index).await
     }
 
     /// Fetches an index that no client asked for, because a file needs somebody to vouch for it.

@@ -11,6 +11,7 @@ mod index;
 mod lock;
 mod mutation;
 mod path;
+mod site;
 mod splice;
 
 pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
@@ -20,3 +21,4 @@ pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, 
 pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Pin, lock_of, read_locks};
 pub use mutation::no_panic;
 pub use path::{Hostile, check_path};
+pub use site::{ClientSettings, Place, Site, Target};

@@ -7,6 +7,7 @@ pub(crate) mod exec;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod rebuild_index;
+pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod store;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Drill(arguments) => drill::run(&global, arguments),
         Verb::Evidence(arguments) => evidence::run(&global, arguments),
         Verb::Status(arguments) => status::run(&global, &arguments),
+        Verb::Serve(arguments) => serve::run(&global, &arguments),
         Verb::Store(arguments) => store::run(&global, arguments),
         Verb::RebuildIndex(arguments) => rebuild_index::run(&global, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

@@ -3,6 +3,7 @@
 mod exec;
 mod limits;
 mod network;
+mod serve;
 mod upstream;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 pub(crate) use exec::Exec;
 pub(crate) use limits::Limits;
+pub(crate) use serve::Serve;
 
 /// Everything that can be configured; every part has a default.
 #[derive(Debug, Default)]
@@ -20,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) allow: Vec<host::http::Network>,
     pub(crate) exec: Exec,
     pub(crate) limits: Limits,
+    pub(crate) serve: Serve,
 }
 
 /// The file as it is written.
@@ -34,6 +37,8 @@ struct Document {
     exec: exec::Section,
     #[serde(default)]
     limits: limits::Section,
+    #[serde(default)]
+    serve: serve::Section,
 }
 
 /// A mistake in a configuration file, or in the bytes of another: `outlast.toml:LINE: what; hint: …`.
@@ -88,6 +93,7 @@ impl Document {
             allow: self.network.check()?,
             exec: self.exec.check()?,
             limits: self.limits.check()?,
+            serve: self.serve.check()?,
         })
     }
 }
@@ -142,6 +148,9 @@ passthrough = ["mtls.example.com"]
 [limits]
 index_fresh_for = "5m"
 proved_for = "7d"
+[serve]
+url = "https://outlast.example"
+open = true
 "#,
         )
         .unwrap();
@@ -171,6 +180,7 @@ proved_for = "7d"
             "[exec]\npassthrough = [\n\"a.b\",\n\"https://c.d\"]\n",
             "outlast.toml:4: `https://c.d` is not a host name",
         );
+        check("[serve]\nurl = \"outlast.example\"\n", "outlast.toml:2: `outlast.example` is not an address");
         check("[exec\n", "outlast.toml:1: ");
         check(
             "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",

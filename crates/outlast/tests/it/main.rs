@@ -27,6 +27,7 @@ mod passing;
 mod presets;
 mod pypi;
 mod rows;
+mod serve;
 mod space;
 mod tokens;
 mod told;

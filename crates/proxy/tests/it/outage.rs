@@ -10,7 +10,13 @@ use crate::world::*;
 const INDEX: &str = "https://registry.npmjs.org/left-pad";
 
 fn live() -> proxy::SessionPlan {
-    proxy::SessionPlan { cuts: Vec::new(), pins: Vec::new(), purpose: proxy::Purpose::Record, at: None }
+    proxy::SessionPlan {
+        cuts: Vec::new(),
+        pins: Vec::new(),
+        purpose: proxy::Purpose::Record,
+        at: None,
+        site: None,
+    }
 }
 
 /// A world that holds an index which is due.

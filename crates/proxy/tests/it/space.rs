@@ -99,6 +99,7 @@ fn a_full_disk_at_the_journal_is_no_matter_for_clients() {
             pins: vec![],
             purpose: proxy::Purpose::Drill,
             at: None,
+            site: None,
         };
         let session = engine.session(plan);
         get(&session, LARGE).await.is(200, &body);

@@ -90,13 +90,25 @@ impl World {
     /// A session of a project with a lock.
     pub(crate) fn pinned(&self, pins: Vec<Pin>) -> Session {
         let pins = pins.into_iter().map(|pin| ("the.lock".to_owned(), pin)).collect();
-        self.engine().session(SessionPlan { cuts: Vec::new(), pins, purpose: Purpose::Record, at: None })
+        self.engine().session(SessionPlan {
+            cuts: Vec::new(),
+            pins,
+            purpose: Purpose::Record,
+            at: None,
+            site: None,
+        })
     }
 
     /// A drill's session; `cuts` as on the command line, separated by blanks.
     pub(crate) fn drill(&self, cuts: &str) -> Session {
         let cuts = cuts.split_whitespace().map(|cut| cut.parse().unwrap()).collect();
-        self.engine().session(SessionPlan { cuts, pins: Vec::new(), purpose: Purpose::Drill, at: None })
+        self.engine().session(SessionPlan {
+            cuts,
+            pins: Vec::new(),
+            purpose: Purpose::Drill,
+            at: None,
+            site: None,
+        })
     }
 
     /// The newest generation of every form of an address.

@@ -9,6 +9,7 @@ use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
+use crate::site::{ClientSettings, Place, Site, Target};
 
 mod cargo;
 mod composer;
@@ -99,6 +100,32 @@ pub trait Ecosystem: Sync + Debug {
     ///
     /// What comes out reads as an index with the same files.
     fn with_message(&self, _url: &ObjectUrl, _body: &[u8], _message: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns where a server offers this ecosystem's public registry, `None` where it has none.
+    ///
+    /// No place is inside another, and both of its addresses end with a slash.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// Returns the settings that send its clients to a server.
+    ///
+    /// Whoever has a place has settings for it, and each names the server.
+    fn settings(&self) -> &'static [ClientSettings] {
+        &[]
+    }
+
+    /// Returns an index as a server offers it: what it links to lies on the server; `None` where nothing changes.
+    ///
+    /// What comes out reads as an index of the same versions, with the same digests.
+    fn relinked(&self, _request: &IndexRequest, _body: &[u8], _site: &Site) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Returns what a path of a server means that names a file of this ecosystem without saying where it lies.
+    fn named(&self, _path: &str) -> Option<Target> {
         None
     }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::ObjectUrl;
 use registry::{
-    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Redirects, ecosystem,
-    read_locks,
+    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Place, Redirects,
+    Site, Target, ecosystem, read_locks,
 };
 
 use crate::{ask, testdata};
@@ -296,6 +296,68 @@ fn a_document_with_a_message_reads_as_an_index_with_the_same_files() {
         }
     }
     assert!(n_told > 0, "nobody shows a message");
+}
+
+#[test]
+fn no_place_is_inside_another_and_both_addresses_end_with_a_slash() {
+    let places: Vec<_> = ALL.iter().filter_map(|ecosystem| ecosystem.place()).collect();
+    assert!(places.len() > 2, "hardly any ecosystem has a place");
+    for place in &places {
+        assert!(place.path.starts_with('/') && place.path.ends_with('/'), "{place:?}");
+        assert!(place.registry.starts_with("https://") && place.registry.ends_with('/'), "{place:?}");
+        let is_apart = |other: &&_| {
+            let Place { path, registry } = *other;
+            place == *other || !(path.starts_with(place.path) || registry.starts_with(place.registry))
+        };
+        assert!(places.iter().filter(is_apart).count() == places.len(), "{place:?}");
+    }
+}
+
+#[test]
+fn whoever_has_a_place_has_settings_that_name_the_server() {
+    for ecosystem in ALL {
+        assert_eq!(ecosystem.place().is_some(), !ecosystem.settings().is_empty(), "{}", ecosystem.name());
+        for settings in ecosystem.settings() {
+            let path = ecosystem.place().unwrap().path;
+            assert!(
+                settings.set.contains(&format!("{{base}}{}", path.trim_end_matches('/'))),
+                "{settings:?}"
+            );
+            assert!(!settings.undo.is_empty() && !settings.client.is_empty(), "{settings:?}");
+        }
+    }
+}
+
+#[test]
+fn an_index_on_a_server_lists_the_same_and_links_to_the_server() {
+    let site = Site::new(&ObjectUrl::parse("http://127.0.0.1:8080").unwrap());
+    let mut changed = BTreeSet::new();
+    for Recorded { ecosystem, request, body } in recorded() {
+        let Some(relinked) = ecosystem.relinked(&request, &body, &site) else { continue };
+        changed.insert(ecosystem.name());
+        let (before, after) = (
+            ecosystem.read_index(&request, &body).unwrap(),
+            ecosystem.read_index(&request, &relinked).unwrap(),
+        );
+        assert_eq!(before.versions, after.versions, "{}", request.url);
+        let digests =
+            |facts: &IndexFacts| facts.vouched.iter().map(|it| it.digests.clone()).collect::<Vec<_>>();
+        assert_eq!(digests(&before), digests(&after), "{}", request.url);
+        let linked = String::from_utf8(relinked.clone()).unwrap().replace("\\/", "/");
+        assert!(linked.contains("http://127.0.0.1:8080/"), "{}", request.url);
+        for vouched in after.vouched.iter().filter_map(|vouched| vouched.url.as_ref()) {
+            assert_eq!(vouched.host(), "127.0.0.1", "{}: {vouched}", request.url);
+            let target = Site::target(vouched.path_and_query());
+            let is_listed = |target| matches!(target, Target::At(url) if before.vouched.iter().any(|it| it.url.as_ref().is_some_and(|it| it.as_str() == url)));
+            assert!(target.is_some_and(is_listed), "{vouched}");
+        }
+        for broken in [&b""[..], b"{", b"[]", b"\xff"] {
+            assert_eq!(ecosystem.relinked(&request, broken, &site), None, "{}", request.url);
+        }
+    }
+    let places: BTreeSet<_> =
+        ALL.iter().filter(|it| it.place().is_some()).map(|ecosystem| ecosystem.name()).collect();
+    assert_eq!(changed, places);
 }
 
 #[test]

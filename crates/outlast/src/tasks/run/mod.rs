@@ -98,12 +98,9 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
-    let session = engine(home, store, &trust).map_err(own)?.session(SessionPlan {
-        cuts: task.cuts.clone(),
-        pins: project.pins,
-        purpose: task.purpose,
-        at: task.at,
-    });
+    let (cuts, pins) = (task.cuts.clone(), project.pins);
+    let plan_of_session = SessionPlan { cuts, pins, purpose: task.purpose, at: task.at, site: None };
+    let session = engine(home, store, &trust).map_err(own)?.session(plan_of_session);
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),

@@ -48,7 +48,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         index_fresh_for: std::time::Duration::ZERO,
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
-    let plan = proxy::SessionPlan { cuts: cuts.clone(), pins: Vec::new(), purpose, at: None };
+    let plan = proxy::SessionPlan { cuts: cuts.clone(), pins: Vec::new(), purpose, at: None, site: None };
     let door = Door {
         session: engine.session(plan),
         authority: Arc::new(Authority::new(clock.now(), "test", None).unwrap()),

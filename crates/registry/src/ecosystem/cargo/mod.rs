@@ -8,6 +8,7 @@ use crate::class::{Class, Head, IndexRequest};
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
+use crate::site::{ClientSettings, Place, Site, changed};
 
 mod index;
 mod lock;
@@ -25,6 +26,18 @@ const CRATES_IO_HOSTS: [&str; 3] = [CRATES_IO, "index.crates.io", FILES_HOST];
 
 /// Where its files lie.
 const FILES_HOST: &str = "static.crates.io";
+
+/// What to paste, by the documentation of each client (read 2026-11).
+const SETTINGS: &[ClientSettings] = &[ClientSettings {
+    client: "Cargo",
+    set: r#"mkdir -p ~/.cargo && cat >> ~/.cargo/config.toml <<'END'
+[source.crates-io]
+replace-with = "outlast"
+[source.outlast]
+registry = "sparse+{base}/cargo/"
+END"#,
+    undo: "# take the four lines out of ~/.cargo/config.toml again",
+}];
 
 /// Cargo registries.
 #[derive(Debug)]
@@ -59,6 +72,22 @@ impl Ecosystem for Cargo {
         versions: &BTreeSet<&str>,
     ) -> Option<Vec<u8>> {
         index::with_versions(new, held, versions)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { path: "/cargo/", registry: "https://index.crates.io/" })
+    }
+
+    fn settings(&self) -> &'static [ClientSettings] {
+        SETTINGS
+    }
+
+    fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
+        // Only the registry's own settings say where something lies.
+        if !request.subject.is_empty() {
+            return None;
+        }
+        changed(site.relinked(body, &["\"dl\":\"", "\"dl\": \""]))
     }
 
     fn examples(&self) -> Examples {

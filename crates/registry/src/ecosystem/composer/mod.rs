@@ -13,6 +13,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
+use crate::site::{ClientSettings, Place, Site, Target};
 
 mod entry;
 mod index;
@@ -20,6 +21,7 @@ mod lock;
 mod mend;
 mod message;
 mod route;
+mod server;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -31,6 +33,15 @@ const PACKAGIST: &str = "packagist.org";
 
 /// The hosts of Packagist: the site with its APIs, and the documents.
 const PACKAGIST_HOSTS: [&str; 2] = [PACKAGIST, "repo.packagist.org"];
+
+/// What to paste, by the documentation of each client (read 2026-11).
+const SETTINGS: &[ClientSettings] = &[ClientSettings {
+    client: "Composer",
+    set: r#"composer config --global repos.packagist composer {base}/composer
+{http}composer config --global secure-http false"#,
+    undo: r#"composer config --global --unset repos.packagist
+{http}composer config --global --unset secure-http"#,
+}];
 
 /// Composer repositories.
 #[derive(Debug)]
@@ -92,6 +103,22 @@ impl Ecosystem for Composer {
 
     fn refusal_fields(&self, message: &str) -> Vec<(&'static str, Value)> {
         vec![message::field(message)]
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { path: "/composer/", registry: "https://repo.packagist.org/" })
+    }
+
+    fn settings(&self) -> &'static [ClientSettings] {
+        SETTINGS
+    }
+
+    fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
+        server::relinked(request, body, site)
+    }
+
+    fn named(&self, path: &str) -> Option<Target> {
+        server::named(path)
     }
 
     fn examples(&self) -> Examples {

@@ -11,6 +11,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
+use crate::site::{ClientSettings, Place, Site, changed};
 
 mod index;
 mod lock;
@@ -26,6 +27,27 @@ const NPMJS: &str = "registry.npmjs.org";
 
 /// The hosts of the public registry.
 const NPMJS_HOSTS: [&str; 2] = [NPMJS, "registry.yarnpkg.com"];
+
+/// What to paste, by the documentation of each client (read 2026-11).
+const SETTINGS: &[ClientSettings] = &[
+    ClientSettings {
+        client: "npm, pnpm",
+        set: "npm config set registry {base}/npm/",
+        undo: "npm config delete registry",
+    },
+    ClientSettings {
+        client: "Yarn 1",
+        set: "yarn config set registry {base}/npm/",
+        undo: "yarn config delete registry",
+    },
+    ClientSettings {
+        client: "Yarn 2 and later",
+        set: r#"yarn config set --home npmRegistryServer {base}/npm
+{http}yarn config set --home unsafeHttpWhitelist --json '["{host}"]'"#,
+        undo: r#"yarn config unset --home npmRegistryServer
+{http}yarn config unset --home unsafeHttpWhitelist"#,
+    },
+];
 
 /// npm registries.
 #[derive(Debug)]
@@ -60,6 +82,18 @@ impl Ecosystem for Npm {
         versions: &BTreeSet<&str>,
     ) -> Option<Vec<u8>> {
         mend::with_versions(new, held, versions)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { path: "/npm/", registry: "https://registry.npmjs.org/" })
+    }
+
+    fn settings(&self) -> &'static [ClientSettings] {
+        SETTINGS
+    }
+
+    fn relinked(&self, _request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
+        changed(site.relinked(body, &["\"tarball\":\"", "\"tarball\": \""]))
     }
 
     fn examples(&self) -> Examples {

@@ -12,6 +12,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Vouched, Worse, compare};
 use crate::lock::Lock;
+use crate::site::{ClientSettings, Place, Site, changed};
 
 mod html;
 mod index;
@@ -34,6 +35,22 @@ const PUBLIC: [(&str, &str); 4] = [
     ("files.pythonhosted.org", PYPI),
     ("test.pypi.org", "test.pypi.org"),
     ("test-files.pythonhosted.org", "test.pypi.org"),
+];
+
+/// What to paste, by the documentation of each client (read 2026-11).
+const SETTINGS: &[ClientSettings] = &[
+    ClientSettings {
+        client: "pip",
+        set: r#"pip config set global.index-url {base}/pypi/simple/
+{http}pip config set global.trusted-host {host}"#,
+        undo: r#"pip config unset global.index-url
+{http}pip config unset global.trusted-host"#,
+    },
+    ClientSettings {
+        client: "uv",
+        set: "export UV_DEFAULT_INDEX={base}/pypi/simple/",
+        undo: "unset UV_DEFAULT_INDEX",
+    },
 ];
 
 /// Python package indexes.
@@ -83,6 +100,22 @@ impl Ecosystem for Pypi {
         versions: &BTreeSet<&str>,
     ) -> Option<Vec<u8>> {
         mend::with_versions(request, new, held, versions)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place { path: "/pypi/simple/", registry: "https://pypi.org/simple/" })
+    }
+
+    fn settings(&self) -> &'static [ClientSettings] {
+        SETTINGS
+    }
+
+    fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
+        let marks: &[&str] = match request.variant.as_str() {
+            "html" => &["href=\"", "href='"],
+            _ => &["\"url\":\"", "\"url\": \""],
+        };
+        changed(site.relinked(body, marks))
     }
 
     fn examples(&self) -> Examples {

@@ -1,0 +1,92 @@
+//! `outlast serve`: one Outlast for a whole team.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use clap::Args;
+use intercept::{Caller, CallerTrust};
+use model::ObjectUrl;
+use proxy::{Purpose, SessionPlan};
+use registry::Site;
+use server::{Server, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::speak::{self, count, say};
+use crate::wiring;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Address and port to listen on; port 0 takes any that is free
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8642")]
+    listen: SocketAddr,
+}
+
+pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let home = Home::find(global)?;
+    let listen = arguments.listen;
+    if !listen.ip().is_loopback() && !home.config.serve.open {
+        let error = anyhow!("whoever reaches {listen} could read everything that is kept");
+        return Err(Failure::usage(error).hint(
+            "listen on 127.0.0.1 behind a server that knows who asks, or write `open = true` under [serve] in outlast.toml",
+        ));
+    }
+    if listen.ip().is_unspecified() && home.config.serve.url.is_none() {
+        let error = anyhow!("{listen} is no address that a client could be sent to");
+        return Err(Failure::usage(error).hint(
+            "write `url = \"http://NAME:PORT\"` under [serve] in outlast.toml, or listen on one address",
+        ));
+    }
+    super::block_on(serve(global, &home, listen))
+}
+
+/// Whom the server trusts: whom whoever starts it trusts.
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+fn trust() -> Result<CallerTrust, Failure> {
+    let variables = std::env::vars_os().collect();
+    let directory = std::env::current_dir().map_err(Failure::nowhere)?;
+    Ok(CallerTrust::read(&Caller::new(variables, directory, intercept::caller::Disk)))
+}
+
+async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitCode, Failure> {
+    let listener = server::listen(listen)
+        .await
+        .with_context(|| format!("could not listen on {listen}"))
+        .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
+    let address = listener.local_addr()?;
+    let url = match &home.config.serve.url {
+        Some(url) => url.clone(),
+        None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
+    };
+    let site = Site::new(&url);
+    let store = home.store()?;
+    let plan = SessionPlan {
+        cuts: Vec::new(),
+        pins: Vec::new(),
+        purpose: Purpose::Serve,
+        at: None,
+        site: Some(site.clone()),
+    };
+    let session = wiring::engine(home, &store, &trust()?)?.session(plan);
+    let server = Server::new(Settings { site, session: session.clone(), gate: None });
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    speak::data(&format_args!("listening http://{address}"))?;
+    say(global, &format_args!("settings for clients: {}/setup", url.as_str().trim_end_matches('/')));
+    let end = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let n_cut_off = server.serve(listener, end).await;
+    session.finish().await;
+    store.flush()?;
+    if n_cut_off > 0 {
+        say(global, &format_args!("{} had to be cut off", count(n_cut_off as u64, "connection")));
+    }
+    Ok(ExitCode::SUCCESS)
+}

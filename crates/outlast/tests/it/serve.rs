@@ -1,0 +1,146 @@
+//! The server of a team, asked by real clients whose settings come from its own page.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use fakes::{Answer, Fault, Upstream};
+
+use crate::world::{OUTLAST, World, finish};
+
+/// A server that ends with the test.
+struct Served {
+    child: Child,
+    base: String,
+}
+
+impl Served {
+    fn start(world: &World) -> Self {
+        let mut command = world.command(OUTLAST);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("listening ").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, base }
+    }
+
+    /// Asks it with curl; returns status and body.
+    fn get(&self, world: &World, arguments: &[&str], path: &str) -> (String, String) {
+        let mut command = world.command("curl");
+        command.args(["--silent", "--path-as-is", "--noproxy", "*", "--write-out", "\n%{http_code}"]);
+        let done = finish(command.args(arguments).arg(format!("{}{path}", self.base)), b"").expect(0);
+        let (body, status) = done.stdout.rsplit_once('\n').unwrap();
+        (status.to_owned(), body.to_owned())
+    }
+
+    /// Ends it as a service manager does, and asserts that it says that all is well.
+    fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const NPM: &str = "registry.npmjs.org";
+
+/// An upstream with one npm package.
+fn upstream() -> Upstream {
+    let upstream = Upstream::start_blocking();
+    let package = fakes::npm::package("left-pad", &[("1.3.0", &[])]);
+    upstream.serve_npm(NPM, &[package]);
+    upstream
+}
+
+#[test]
+fn npm_installs_from_the_server_while_its_registry_is_down() {
+    let upstream = upstream();
+    let world = World::new();
+    world.place(&upstream, &[NPM]);
+    let served = Served::start(&world);
+    let install = |cache: &str| {
+        let mut command = world.command("npm");
+        let registry = format!("--registry={}/npm/", served.base);
+        command.args([
+            "install",
+            "left-pad@1.3.0",
+            "--no-audit",
+            "--fetch-retries=0",
+            "--no-save",
+            &registry,
+        ]);
+        let _ = std::fs::remove_dir_all(world.project().join("node_modules"));
+        finish(command.arg(format!("--cache={}", world.path().join(cache).display())), b"")
+    };
+    install("first").expect(0);
+    let n_asked = upstream.log().len();
+    upstream.on(NPM, "/left-pad", Fault::Reset);
+    upstream.on(NPM, "/left-pad/-/left-pad-1.3.0.tgz", Fault::Reset);
+    install("second").expect(0);
+    assert!(world.project().join("node_modules/left-pad/package.json").is_file());
+    assert!(upstream.log().len() <= n_asked + 1, "a file that is kept is not asked for again");
+    let (status, body) = served.get(&world, &[], "/npm/left-pad");
+    assert_eq!(status, "200");
+    assert!(body.contains(&format!("{}/npm/left-pad/-/left-pad-1.3.0.tgz", served.base)), "{body}");
+    served.end();
+    // The control: nobody else has it.
+    let mut command = world.command("npm");
+    command.args([
+        "install",
+        "left-pad@1.3.0",
+        "--no-audit",
+        "--fetch-retries=0",
+        "--registry=http://127.0.0.1:9/",
+    ]);
+    assert!(!command.output().unwrap().status.success());
+}
+
+#[test]
+fn the_server_has_pages_of_its_own_and_no_door_elsewhere() {
+    let world = World::new();
+    let served = Served::start(&world);
+    let status = |arguments: &[&str], path: &str| served.get(&world, arguments, path).0;
+    for path in ["/healthz", "/readyz", "/metrics", "/setup"] {
+        assert_eq!(status(&[], path), "200", "{path}");
+    }
+    let (_, setup) = served.get(&world, &[], "/setup");
+    for place in ["npm/", "cargo/", "pypi/simple/", "composer"] {
+        assert!(setup.contains(&format!("{}/{place}", served.base)), "{place} in {setup}");
+    }
+    assert_eq!(status(&["-X", "POST"], "/healthz"), "405");
+    assert_eq!(status(&[], "/nothing"), "404");
+    assert_eq!(status(&[], "/files/127.0.0.1/x"), "404", "an address is no name of the world");
+    assert_eq!(status(&[], "/files/localhost/x"), "404");
+    assert_eq!(status(&[], "/files/a.example/../../etc/passwd"), "400");
+    assert_eq!(status(&[], "/npm/%2e%2e/x"), "400");
+    assert_eq!(status(&["-H", "Host: evil.example"], "/npm/left-pad"), "421");
+    assert_eq!(status(&["-X", "PUT", "-d", "{}"], "/npm/left-pad"), "403", "nothing is published through it");
+}
+
+#[test]
+fn nothing_of_who_asks_goes_on_to_an_upstream() {
+    let upstream = upstream();
+    upstream.put("a.example", "/page", Answer::text("page").header("set-cookie", "theirs=1"));
+    let world = World::new();
+    world.place(&upstream, &["a.example"]);
+    let served = Served::start(&world);
+    let secret = ["-H", "Authorization: Bearer S3CRET", "-H", "Cookie: s=S3CRET", "-H", "X-Api-Key: S3CRET"];
+    assert_eq!(served.get(&world, &secret, "/files/a.example/page"), ("200".to_owned(), "page".to_owned()));
+    let log = upstream.log();
+    assert_eq!(log.len(), 1);
+    assert!(!format!("{log:?}").contains("S3CRET"), "{log:?}");
+}
+
+#[test]
+fn elsewhere_than_on_this_machine_it_is_open_only_if_that_was_said() {
+    let world = World::new();
+    world.outlast(&["serve", "--listen", "0.0.0.0:0"]).expect(2).says("whoever reaches").says("open = true");
+    world.configure("[serve]\nopen = true\n");
+    world.outlast(&["serve", "--listen", "0.0.0.0:0"]).expect(2).says("url = ");
+}

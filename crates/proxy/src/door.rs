@@ -1,0 +1,119 @@
+//! The door of a server: clients ask paths of it, and what they get links back to it.
+//!
+//! Nothing of who asks goes on to an upstream: who may ask the server is the server's business, and its upstreams hear the server.
+
+use std::sync::Arc;
+
+use host::http::Outgoing;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use model::SafeUrl;
+use registry::{Coordinate, IndexRequest, Site, Target};
+
+use crate::refusal::Refusal;
+use crate::session::{Inner, Session};
+
+/// Headers of a request that say what is wanted; all others are between the client and the server.
+const FORWARDED: [HeaderName; 11] = [
+    header::ACCEPT,
+    header::ACCEPT_LANGUAGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_TYPE,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::RANGE,
+    header::USER_AGENT,
+    HeaderName::from_static("npm-command"),
+];
+
+impl Session {
+    /// Answers a request for a path of the server, query included. Whatever goes wrong, there is an answer.
+    pub async fn answer_at_door(&self, path: &str, request: Request<Outgoing>) -> Response<Outgoing> {
+        // Before the address is normalised: `..` would be gone afterwards.
+        if let Err(hostile) = registry::check_path(path.split('?').next().unwrap_or(path)) {
+            return self.refuse_path(&hostile);
+        }
+        let url = match Site::target(path) {
+            Some(Target::At(url)) => url,
+            Some(Target::Named { coordinate, indexes }) => {
+                match self.0.where_lies(&coordinate, &indexes).await {
+                    Ok(url) => url,
+                    Err(refusal) => return refusal.response(),
+                }
+            }
+            None => return no_door().response(),
+        };
+        let Ok(url) = SafeUrl::parse(&url) else { return self.refuse_address() };
+        let (mut parts, body) = request.into_parts();
+        parts.headers = forwarded(&parts.headers);
+        let mut response = self.answer(url.clone(), Request::from_parts(parts, body)).await;
+        if let Some(site) = &self.0.site {
+            relink(response.headers_mut(), &url, site);
+        }
+        response
+    }
+}
+
+impl Inner {
+    /// Returns where a file lies that is asked for by its name alone: where a copy is, or else where its index says.
+    async fn where_lies(
+        self: &Arc<Self>,
+        coordinate: &Coordinate,
+        indexes: &[IndexRequest],
+    ) -> Result<String, Refusal> {
+        let Some(ecosystem) = registry::ecosystem(coordinate.ecosystem) else { return Err(no_door()) };
+        let mut are_read = true;
+        for index in indexes {
+            if let Some(url) = self.vouchers.address(coordinate) {
+                return Ok(url.to_string());
+            }
+            are_read &= self.held_or_fetched(ecosystem, index).await.is_some();
+        }
+        match self.vouchers.address(coordinate) {
+            Some(url) => Ok(url.to_string()),
+            None if are_read => {
+                let reason = format!("no version of `{}` was made from that reference", coordinate.name);
+                Err(Refusal {
+                    status: StatusCode::NOT_FOUND,
+                    error: "absent",
+                    ..Refusal::unavailable(reason)
+                })
+            }
+            // A client that has another address for it goes on at once; after a 5xx it would ask sixteen times.
+            None => {
+                let reason = format!("where `{}` lies cannot be found out now", coordinate.name);
+                Err(Refusal { status: StatusCode::TOO_MANY_REQUESTS, ..Refusal::unavailable(reason) })
+            }
+        }
+    }
+}
+
+fn no_door() -> Refusal {
+    Refusal {
+        hint: "`/setup` lists the addresses of this server",
+        ..Refusal::bad_request(StatusCode::NOT_FOUND, "nothing is offered at this path".to_owned())
+    }
+}
+
+fn forwarded(client: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in FORWARDED {
+        for value in client.get_all(&name) {
+            headers.append(&name, value.clone());
+        }
+    }
+    headers
+}
+
+/// Lets a redirect stay on the server; one that leads nowhere on it is the client's own affair.
+fn relink(headers: &mut HeaderMap, url: &SafeUrl, site: &Site) {
+    let Some(location) = headers.get(header::LOCATION).and_then(|location| location.to_str().ok()) else {
+        return;
+    };
+    let target = url.object().join(location).ok();
+    let address = target.and_then(|target| site.address(target.expose()));
+    if let Some(value) = address.and_then(|address| HeaderValue::try_from(address).ok()) {
+        headers.insert(header::LOCATION, value);
+    }
+}

@@ -1,0 +1,15 @@
+//! The server of a team: registry addresses for clients that know nothing of Outlast, and pages about the server itself.
+//!
+//! It listens, bounds what clients may do, and says who may ask; what is answered, `proxy` decides.
+
+mod answer;
+mod connection;
+mod hosts;
+mod limits;
+mod metrics;
+mod pages;
+mod server;
+mod setup;
+
+pub use connection::listen;
+pub use server::{Gate, Server, Settings};

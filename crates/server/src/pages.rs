@@ -1,0 +1,29 @@
+//! Pages about the server itself.
+
+use host::http::Outgoing;
+use http::{Method, Response, StatusCode};
+
+use crate::answer::{answer, refusal, text};
+use crate::server::Server;
+use crate::setup;
+
+/// Returns the page of a path, `None` where it is none of the server's own.
+pub(crate) fn page(server: &Server, method: &Method, path: &str) -> Option<Response<Outgoing>> {
+    let page = match path {
+        "/healthz" => text(StatusCode::OK, "ok\n"),
+        "/readyz" if server.is_ending() => text(StatusCode::SERVICE_UNAVAILABLE, "ending\n"),
+        "/readyz" => text(StatusCode::OK, "ready\n"),
+        "/metrics" => {
+            answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", server.metrics.text().into())
+        }
+        "/" | "/setup" => text(StatusCode::OK, setup::page(&server.settings.site)),
+        _ => return None,
+    };
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    Some(if is_read {
+        page
+    } else {
+        let hint = "ask with GET";
+        refusal(StatusCode::METHOD_NOT_ALLOWED, "refused", "this page can only be read", hint)
+    })
+}

@@ -1,0 +1,129 @@
+//! One server: what it serves, who may ask, and how it ends.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host::http::Outgoing;
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use proxy::Session;
+use registry::Site;
+use tokio::sync::watch;
+
+use crate::answer::refusal;
+use crate::hosts;
+use crate::metrics::Metrics;
+use crate::pages;
+
+/// Who may ask.
+pub trait Gate: Send + Sync + std::fmt::Debug {
+    /// Returns whether a request with these headers may read what is kept.
+    fn may_read(&self, headers: &HeaderMap) -> bool;
+}
+
+/// What a server is made from.
+#[derive(Debug)]
+pub struct Settings {
+    /// Its own address.
+    pub site: Site,
+    /// What answers; its site is the same.
+    pub session: Session,
+    /// Who may ask; nobody is asked for anything where there is none.
+    pub gate: Option<Arc<dyn Gate>>,
+}
+
+/// A server.
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    pub(crate) ending: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Makes a server that does not listen yet.
+    pub fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self { settings, metrics: Metrics::default(), ending: watch::Sender::new(false) })
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Outgoing> {
+        let response = self.answer_uncounted(request, peer.ip()).await;
+        let state = response.headers().get("outlast-state").and_then(|state| state.to_str().ok());
+        self.metrics.count(response.status(), state);
+        response
+    }
+
+    async fn answer_uncounted(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
+        // An absolute address in the first line is how proxies are asked, and CONNECT has no path at all.
+        let Some(path) = request.uri().path_and_query().filter(|_| request.uri().authority().is_none())
+        else {
+            return refusal(
+                StatusCode::NOT_IMPLEMENTED,
+                "no_proxy",
+                "this is not a proxy",
+                "remove the proxy from the client's settings; `/setup` lists the addresses of this server",
+            );
+        };
+        let path = path.as_str().to_owned();
+        if !self.is_named(request.headers()) {
+            self.metrics.n_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            return refusal(
+                StatusCode::MISDIRECTED_REQUEST,
+                "bad_host",
+                "this server does not go by that name",
+                "use its address, or give it the name: `url` in [serve] of outlast.toml",
+            );
+        }
+        let own = path.split('?').next().unwrap_or(&path);
+        if let Some(page) = pages::page(self, request.method(), own) {
+            return page;
+        }
+        if self.settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
+            self.metrics.n_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tracing::info!("a request of {peer} without a valid token was refused");
+            return unauthorized();
+        }
+        let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
+        self.settings.session.answer_at_door(&path, request).await
+    }
+
+    fn is_named(&self, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        host.is_some_and(|host| hosts.next().is_none() && hosts::is_ours(host, self.settings.site.base()))
+    }
+}
+
+fn unauthorized() -> Response<Outgoing> {
+    let mut response = refusal(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "this server wants a token",
+        "ask whoever runs it for one (`outlast token add NAME --scope read`), and send it as a password or a bearer token",
+    );
+    let challenge = http::HeaderValue::from_static("Basic realm=\"outlast\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// Counts the bytes of a body as they leave.
+pub(crate) fn counted(server: &Arc<Server>, response: Response<Outgoing>) -> Response<Outgoing> {
+    let server = server.clone();
+    response.map(|body| {
+        body.map_frame(move |frame| {
+            if let Some(bytes) = frame.data_ref() {
+                let n_bytes = Bytes::len(bytes) as u64;
+                server.metrics.n_bytes.fetch_add(n_bytes, std::sync::atomic::Ordering::Relaxed);
+            }
+            frame
+        })
+        .boxed_unsync()
+    })
+}

@@ -1,0 +1,18 @@
+//! The settings that send each client here, ready to paste, each with its undo.
+
+use registry::{ALL, Site};
+
+/// Returns the page.
+pub(crate) fn page(site: &Site) -> String {
+    let mut page = format!(
+        "This is Outlast at {}\n\nPaste what belongs to your client; its undo is below it. No file of a project changes.\n\
+         Or change nothing, and run a command with: outlast exec --via {} -- COMMAND\n",
+        site.base(),
+        site.base()
+    );
+    for client in ALL.iter().flat_map(|ecosystem| ecosystem.settings()) {
+        let (set, unset) = (site.filled_in(client.set), site.filled_in(client.undo));
+        page.push_str(&format!("\n## {}\n{set}\n# undo\n{unset}\n", client.client));
+    }
+    page
+}
