@@ -20,6 +20,10 @@ impl Inner {
     /// Adds `Outlast-State` and `Age` to a copy that is not fresh: RFC 9111 §5.1 for the latter.
     pub(crate) fn add_state(&self, headers: &mut HeaderMap, held: &Held, freshness: Freshness, host: &str) {
         if freshness == Freshness::Fresh {
+            // In a room nothing is added to what is as the upstream has it; whoever asks a server knows that it is one.
+            if self.site.is_some() {
+                headers.insert("outlast-state", HeaderValue::from_static("fresh"));
+            }
             return;
         }
         let Stale { since, reason } = self.standing_of(held, freshness, host);

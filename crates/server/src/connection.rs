@@ -13,10 +13,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::counted::Counted;
 use crate::limits::{
     ACCEPT_PAUSE, DRAIN, HEAD, HEAD_BYTES_MAX, N_CONNECTIONS_EACH_MAX, N_CONNECTIONS_MAX, N_HEADERS_MAX,
 };
-use crate::server::{Server, counted};
+use crate::server::Server;
 
 /// How many connections each address has.
 type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
@@ -70,7 +71,7 @@ impl Server {
             let server = server.clone();
             async move {
                 let response = server.answer(request, peer).await;
-                Ok::<_, Infallible>(counted(&server, response))
+                Ok::<_, Infallible>(response.map(|body| Counted { body, server }))
             }
         });
         let connection = http1::Builder::new()

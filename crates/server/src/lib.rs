@@ -4,6 +4,7 @@
 
 mod answer;
 mod connection;
+mod counted;
 mod hosts;
 mod limits;
 mod metrics;

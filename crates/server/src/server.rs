@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -73,7 +73,7 @@ impl Server {
         };
         let path = path.as_str().to_owned();
         if !self.is_named(request.headers()) {
-            self.metrics.n_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             return refusal(
                 StatusCode::MISDIRECTED_REQUEST,
                 "bad_host",
@@ -86,7 +86,7 @@ impl Server {
             return page;
         }
         if self.settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
-            self.metrics.n_refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!("a request of {peer} without a valid token was refused");
             return unauthorized();
         }
@@ -111,19 +111,4 @@ fn unauthorized() -> Response<Outgoing> {
     let challenge = http::HeaderValue::from_static("Basic realm=\"outlast\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
-}
-
-/// Counts the bytes of a body as they leave.
-pub(crate) fn counted(server: &Arc<Server>, response: Response<Outgoing>) -> Response<Outgoing> {
-    let server = server.clone();
-    response.map(|body| {
-        body.map_frame(move |frame| {
-            if let Some(bytes) = frame.data_ref() {
-                let n_bytes = Bytes::len(bytes) as u64;
-                server.metrics.n_bytes.fetch_add(n_bytes, std::sync::atomic::Ordering::Relaxed);
-            }
-            frame
-        })
-        .boxed_unsync()
-    })
 }

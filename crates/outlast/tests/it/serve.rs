@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use fakes::{Answer, Fault, Upstream};
 
-use crate::world::{OUTLAST, World, finish};
+use crate::world::{Done, OUTLAST, World, finish, places};
 
 /// A server that ends with the test.
 struct Served {
@@ -99,6 +99,70 @@ fn npm_installs_from_the_server_while_its_registry_is_down() {
         "--registry=http://127.0.0.1:9/",
     ]);
     assert!(!command.output().unwrap().status.success());
+}
+
+const CARGO: [&str; 2] = ["index.crates.io", "static.crates.io"];
+const PYPI: [&str; 2] = ["pypi.org", "files.pythonhosted.org"];
+
+/// Builds a project that needs `hello`, with a Cargo that knows nothing but the server.
+fn cargo_build(world: &World, served: &Served, cargo_home: &str) -> Done {
+    let manifest =
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nhello = \"1\"\n";
+    world.write(&world.project().join("Cargo.toml"), manifest);
+    world.write(&world.project().join("src/main.rs"), "fn main() { println!(\"{}\", hello::hello()); }\n");
+    let settings = format!(
+        "[source.crates-io]\nreplace-with = \"outlast\"\n[source.outlast]\nregistry = \"sparse+{}/cargo/\"\n",
+        served.base
+    );
+    world.write(&world.path().join(cargo_home).join("config.toml"), settings);
+    let mut command = world.command("cargo");
+    command.args(["run", "--quiet", "--config", "net.retry=0"]).env_remove("CARGO_TARGET_DIR");
+    finish(command.env("CARGO_HOME", world.path().join(cargo_home)), b"")
+}
+
+/// Downloads `six` with a pip that knows nothing but the server.
+fn pip_download(world: &World, served: &Served, folder: &str) -> Done {
+    let mut command = world.command("pip");
+    command.args(["download", "--no-cache-dir", "--retries=0", "--dest"]).arg(world.path().join(folder));
+    finish(command.arg(format!("--index-url={}/pypi/simple/", served.base)).arg("six"), b"")
+}
+
+#[test]
+fn cargo_and_pip_get_from_a_new_server_process_what_an_earlier_one_kept() {
+    let upstream = Upstream::start_blocking();
+    upstream.serve_cargo(CARGO[0], CARGO[1], &[fakes::cargo::crate_("hello", "1.0.0")]);
+    upstream.serve_pypi(&[fakes::pypi::project("six").release("1.16.0", &[])]);
+    let world = World::new();
+    let hosts = [CARGO, PYPI].concat();
+    world.place(&upstream, &hosts);
+    let served = Served::start(&world);
+    cargo_build(&world, &served, "cargo-1").expect(0);
+    pip_download(&world, &served, "wheels-1").expect(0);
+    served.end();
+
+    // Everything is cut, and every client is a new one.
+    let at_once = "[limits]\nindex_fresh_for = \"0s\"\n";
+    world.configure(&format!("{}{at_once}", places(&hosts, &[("connect", "127.0.0.1:9")])));
+    let _ = std::fs::remove_dir_all(world.project().join("target"));
+    let _ = std::fs::remove_file(world.project().join("Cargo.lock"));
+    let served = Served::start(&world);
+    let built = cargo_build(&world, &served, "cargo-2").expect(0);
+    assert_eq!(built.stdout.trim(), "hello 1.0.0");
+    pip_download(&world, &served, "wheels-2").expect(0);
+    let headers = served
+        .get(&world, &["-i", "-H", "Accept: application/vnd.pypi.simple.v1+json"], "/pypi/simple/six/")
+        .1;
+    assert!(headers.contains("outlast-state: stale; since="), "{headers}");
+    let headers = served.get(&world, &["-I"], "/files/static.crates.io/crates/hello/1.0.0/download").1;
+    assert!(headers.contains("outlast-state: fresh\r\n"), "{headers}");
+
+    // The control: another home has nothing, and says so.
+    let other = World::new();
+    other.configure(&places(&hosts, &[("connect", "127.0.0.1:9")]));
+    let served = Served::start(&other);
+    assert_ne!(cargo_build(&other, &served, "cargo-3").code, 0);
+    assert_ne!(pip_download(&other, &served, "wheels-3").code, 0);
+    assert_eq!(served.get(&other, &[], "/pypi/simple/six/").0, "503", "an outage is no absence");
 }
 
 #[test]
