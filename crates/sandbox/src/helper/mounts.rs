@@ -194,17 +194,22 @@ fn replace_run(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Hides a folder behind an empty one that nobody can write to, anything else behind `/dev/null`.
+/// Hides a folder behind an empty one that nobody can write to, anything else behind `/dev/null`. Returns whether there
+/// was anything to hide.
 pub(super) fn mask(path: &Path) -> Result<bool, Failure> {
     let Ok(metadata) = path.symlink_metadata() else { return Ok(false) };
-    if !metadata.is_dir() {
-        bind(Path::new("/dev/null"), path)?;
-        return Ok(true);
+    let hiding = if metadata.is_dir() {
+        let flags = PLAIN | MsFlags::MS_NOEXEC;
+        mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=555,size=64k,nr_inodes=64"))
+            .map_err(refused("hiding a folder"))
+    } else {
+        bind(Path::new("/dev/null"), path)
+    };
+    match hiding {
+        // A service may end, and take its socket with it, between the look and the mount.
+        Err(_) if path.symlink_metadata().is_err() => Ok(false),
+        hiding => hiding.map(|()| true),
     }
-    let flags = PLAIN | MsFlags::MS_NOEXEC;
-    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=555,size=64k,nr_inodes=64"))
-        .map_err(refused("hiding a folder"))?;
-    Ok(true)
 }
 
 /// Returns where a placed file goes: the file that a link leads to, or a path in `/run`, which is empty by then.

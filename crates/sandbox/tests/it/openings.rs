@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::probe::{Folder, Outcome, Probe, User, await_that, outside};
 
@@ -213,4 +214,23 @@ fn one_in_a_folder_that_shows_under_another_name_too_is_told() {
     let output = child.unwrap().wait_with_output().unwrap();
     assert_eq!(output.stdout, b"connected\n", "the reason why: {}", log());
     assert!(log().contains(&line(&late)), "{}", log());
+}
+
+#[test]
+fn services_that_end_while_the_room_is_made_are_no_error() {
+    let folder = Folder::new();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                let paths: Vec<_> = (0..200).map(|number| folder.join(&number.to_string())).collect();
+                let services: Vec<_> = paths.iter().map(|path| bind(path)).collect();
+                paths.iter().for_each(|path| fs::remove_file(path).unwrap());
+                drop(services);
+            }
+        });
+        let outcomes: Vec<_> = (0..20).map(|_| Probe::new(User::Caller, "").script("true").run()).collect();
+        is_over.store(true, Ordering::Relaxed);
+        outcomes.into_iter().for_each(|outcome| drop(outcome.good()));
+    });
 }
