@@ -11,17 +11,20 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use fakes::composer::{self, HOSTS, Package};
-use fakes::{Fault, Upstream};
+use fakes::{Answer, Fault, Upstream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::machines::{Debian, version};
 use crate::world::{Done, World, finish, need, places, texts};
 
-const N_PACKAGES: usize = 30;
+pub(crate) const N_PACKAGES: usize = 30;
 /// Far more than a busy machine costs, and far less than a client waits for a host that hangs: 300 s.
 const EXTRA_MAX: Duration = Duration::from_secs(30);
-const INSTALL: [&str; 4] = ["composer", "install", "--no-interaction", "--no-progress"];
+pub(crate) const UPDATE: [&str; 5] =
+    ["composer", "update", "--no-interaction", "--no-progress", "--no-install"];
+pub(crate) const AUDIT: [&str; 4] = ["composer", "audit", "--no-interaction", "--locked"];
+pub(crate) const INSTALL: [&str; 4] = ["composer", "install", "--no-interaction", "--no-progress"];
 
 /// Packages as they are made once for all tests.
 fn packages() -> &'static [Package] {
@@ -140,13 +143,25 @@ impl Scene {
         fs::create_dir(self.world.home()).unwrap();
     }
 
-    fn n_installed(&self) -> usize {
+    pub(crate) fn n_installed(&self) -> usize {
         let count = |folder: &Path| fs::read_dir(folder).map_or(0, Iterator::count);
         count(&self.world.project().join("vendor/acme"))
     }
 
+    /// Publishes an advisory about one of the packages: CVE-2026-0001.
+    pub(crate) fn advise(&self) {
+        let advisories = json!({ "acme/lib-1": [{
+            "advisoryId": "PKSA-test-0001", "packageName": "acme/lib-1", "remoteId": "T-1", "title": "A hole",
+            "link": "https://example.com/a-hole", "cve": "CVE-2026-0001", "affectedVersions": "<2.0",
+            "source": "test", "reportedAt": "2026-01-02 00:00:00", "composerRepository": "https://packagist.org",
+            "sources": [{ "name": "test", "remoteId": "T-1" }],
+        }] });
+        let body = json!({ "advisories": advisories }).to_string();
+        self.upstream.put("packagist.org", "/api/security-advisories/", Answer::json(body));
+    }
+
     /// Plays a fault on all four hosts.
-    fn fail(&self, fault: &Fault) {
+    pub(crate) fn fail(&self, fault: &Fault) {
         for host in HOSTS {
             self.upstream.on(host, "*", fault.clone());
         }

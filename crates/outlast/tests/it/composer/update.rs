@@ -2,28 +2,11 @@
 
 use std::fs;
 
-use fakes::Fault;
-use fakes::{Answer, composer::HOSTS};
+use fakes::composer::HOSTS;
+use fakes::{Answer, Fault};
 use serde_json::json;
 
-use super::Scene;
-
-const UPDATE: [&str; 5] = ["composer", "update", "--no-interaction", "--no-progress", "--no-install"];
-const AUDIT: [&str; 4] = ["composer", "audit", "--no-interaction", "--locked"];
-
-fn advise(scene: &Scene, advisories: &serde_json::Value) {
-    let body = json!({ "advisories": advisories }).to_string();
-    scene.upstream.put("packagist.org", "/api/security-advisories/", Answer::json(body));
-}
-
-fn advisory() -> serde_json::Value {
-    json!({ "acme/lib-1": [{
-        "advisoryId": "PKSA-test-0001", "packageName": "acme/lib-1", "remoteId": "T-1", "title": "A hole",
-        "link": "https://example.com/a-hole", "cve": "CVE-2026-0001", "affectedVersions": "<2.0",
-        "source": "test", "reportedAt": "2026-01-02 00:00:00", "composerRepository": "https://packagist.org",
-        "sources": [{ "name": "test", "remoteId": "T-1" }],
-    }] })
-}
+use super::{AUDIT, Scene, UPDATE};
 
 #[test]
 fn an_update_goes_on_with_the_copy_and_says_so() {
@@ -74,7 +57,7 @@ fn what_is_not_held_is_unavailable_and_composer_says_why() {
 #[test]
 fn an_audit_is_never_a_false_all_clear() {
     let scene = Scene::new();
-    advise(&scene, &advisory());
+    scene.advise();
     let found = scene.exec(&AUDIT);
     assert!(found.code != 0 && found.stdout.contains("CVE-2026-0001"), "{}{}", found.stdout, found.stderr);
     for host in ["packagist.org", "repo.packagist.org"] {

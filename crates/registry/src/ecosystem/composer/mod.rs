@@ -35,11 +35,15 @@ const PACKAGIST: &str = "packagist.org";
 const PACKAGIST_HOSTS: [&str; 2] = [PACKAGIST, "repo.packagist.org"];
 
 /// What to paste, by the documentation of each client (read 2026-11).
+///
+/// Composer 2.9 and later add a repository to a list, where a name of Packagist's own replaces nothing: it has to be turned off.
 const SETTINGS: &[ClientSettings] = &[ClientSettings {
     client: "Composer",
-    set: r#"composer config --global repos.packagist composer {base}/composer
+    set: r#"composer config --global repos.outlast composer {base}/composer
+composer config --global repos.packagist.org false
 {http}composer config --global secure-http false"#,
-    undo: r#"composer config --global --unset repos.packagist
+    undo: r#"composer config --global --unset repos.outlast
+composer config --global --unset repos.packagist.org
 {http}composer config --global --unset secure-http"#,
 }];
 

@@ -1,5 +1,7 @@
 //! The server of a team, asked by real clients whose settings come from its own page.
 
+mod composer;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
@@ -24,13 +26,43 @@ impl Served {
         Self { child, base }
     }
 
-    /// Asks it with curl; returns status and body.
-    fn get(&self, world: &World, arguments: &[&str], path: &str) -> (String, String) {
-        let mut command = world.command("curl");
-        command.args(["--silent", "--path-as-is", "--noproxy", "*", "--write-out", "\n%{http_code}"]);
+    /// Asks it with this machine's curl; returns status and body.
+    fn get(&self, arguments: &[&str], path: &str) -> (String, String) {
+        let mut command = std::process::Command::new("curl");
+        command.env_clear().args([
+            "--silent",
+            "--path-as-is",
+            "--noproxy",
+            "*",
+            "--write-out",
+            "\n%{http_code}",
+        ]);
         let done = finish(command.args(arguments).arg(format!("{}{path}", self.base)), b"").expect(0);
         let (body, status) = done.stdout.rsplit_once('\n').unwrap();
         (status.to_owned(), body.to_owned())
+    }
+
+    /// Returns what the server's page says to paste for a client, and what undoes it.
+    fn settings(&self, client: &str) -> (String, String) {
+        let (status, page) = self.get(&[], "/setup");
+        assert_eq!(status, "200");
+        let mut sections = page.split("\n## ").filter_map(|section| section.split_once('\n'));
+        let (_, lines) =
+            sections.find(|(name, _)| *name == client).unwrap_or_else(|| panic!("{client} in {page}"));
+        let (set, undo) = lines.split_once("\n# undo\n").unwrap();
+        (set.to_owned(), undo.to_owned())
+    }
+
+    /// Does what the server's page says for a client, as a person who pastes it.
+    fn paste(&self, world: &World, client: &str) {
+        let (set, _) = self.settings(client);
+        finish(world.command("sh").args(["-ec", &set]), b"").expect(0);
+    }
+
+    /// Undoes it.
+    fn undo(&self, world: &World, client: &str) {
+        let (_, undo) = self.settings(client);
+        finish(world.command("sh").args(["-ec", &undo]), b"").expect(0);
     }
 
     /// Ends it as a service manager does, and asserts that it says that all is well.
@@ -64,67 +96,64 @@ fn npm_installs_from_the_server_while_its_registry_is_down() {
     let world = World::new();
     world.place(&upstream, &[NPM]);
     let served = Served::start(&world);
-    let install = |cache: &str| {
-        let mut command = world.command("npm");
-        let registry = format!("--registry={}/npm/", served.base);
-        command.args([
-            "install",
-            "left-pad@1.3.0",
-            "--no-audit",
-            "--fetch-retries=0",
-            "--no-save",
-            &registry,
-        ]);
-        let _ = std::fs::remove_dir_all(world.project().join("node_modules"));
-        finish(command.arg(format!("--cache={}", world.path().join(cache).display())), b"")
+    let install = || {
+        as_new(&world);
+        served.paste(&world, "npm, pnpm");
+        npm_install(&world)
     };
-    install("first").expect(0);
+    install().expect(0);
     let n_asked = upstream.log().len();
     upstream.on(NPM, "/left-pad", Fault::Reset);
     upstream.on(NPM, "/left-pad/-/left-pad-1.3.0.tgz", Fault::Reset);
-    install("second").expect(0);
+    install().expect(0);
     assert!(world.project().join("node_modules/left-pad/package.json").is_file());
     assert!(upstream.log().len() <= n_asked + 1, "a file that is kept is not asked for again");
-    let (status, body) = served.get(&world, &[], "/npm/left-pad");
+    let (status, body) = served.get(&[], "/npm/left-pad");
     assert_eq!(status, "200");
     assert!(body.contains(&format!("{}/npm/left-pad/-/left-pad-1.3.0.tgz", served.base)), "{body}");
     served.end();
     // The control: nobody else has it.
+    as_new(&world);
+    world.write(&world.home().join(".npmrc"), "registry=http://127.0.0.1:9/\n");
+    assert_ne!(npm_install(&world).code, 0);
+}
+
+/// Makes the machine of a world one on which nothing was ever installed or set.
+fn as_new(world: &World) {
+    for folder in [world.home(), world.project()] {
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+    }
+}
+
+fn npm_install(world: &World) -> Done {
     let mut command = world.command("npm");
-    command.args([
-        "install",
-        "left-pad@1.3.0",
-        "--no-audit",
-        "--fetch-retries=0",
-        "--registry=http://127.0.0.1:9/",
-    ]);
-    assert!(!command.output().unwrap().status.success());
+    command.args(["install", "left-pad@1.3.0", "--no-audit", "--fetch-retries=0", "--no-save"]);
+    finish(&mut command, b"")
 }
 
 const CARGO: [&str; 2] = ["index.crates.io", "static.crates.io"];
 const PYPI: [&str; 2] = ["pypi.org", "files.pythonhosted.org"];
 
 /// Builds a project that needs `hello`, with a Cargo that knows nothing but the server.
-fn cargo_build(world: &World, served: &Served, cargo_home: &str) -> Done {
+fn cargo_build(world: &World, served: &Served) -> Done {
+    as_new(world);
+    served.paste(world, "Cargo");
     let manifest =
         "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nhello = \"1\"\n";
     world.write(&world.project().join("Cargo.toml"), manifest);
     world.write(&world.project().join("src/main.rs"), "fn main() { println!(\"{}\", hello::hello()); }\n");
-    let settings = format!(
-        "[source.crates-io]\nreplace-with = \"outlast\"\n[source.outlast]\nregistry = \"sparse+{}/cargo/\"\n",
-        served.base
-    );
-    world.write(&world.path().join(cargo_home).join("config.toml"), settings);
     let mut command = world.command("cargo");
     command.args(["run", "--quiet", "--config", "net.retry=0"]).env_remove("CARGO_TARGET_DIR");
-    finish(command.env("CARGO_HOME", world.path().join(cargo_home)), b"")
+    finish(&mut command, b"")
 }
 
 /// Downloads `six` with a pip that knows nothing but the server.
-fn pip_download(world: &World, served: &Served, folder: &str) -> Done {
+fn pip_download(world: &World, served: &Served) -> Done {
+    as_new(world);
+    served.paste(world, "pip");
     let mut command = world.command("pip");
-    command.args(["download", "--no-cache-dir", "--retries=0", "--dest"]).arg(world.path().join(folder));
-    finish(command.arg(format!("--index-url={}/pypi/simple/", served.base)).arg("six"), b"")
+    finish(command.args(["download", "--no-cache-dir", "--retries=0", "six"]), b"")
 }
 
 #[test]
@@ -136,44 +165,41 @@ fn cargo_and_pip_get_from_a_new_server_process_what_an_earlier_one_kept() {
     let hosts = [CARGO, PYPI].concat();
     world.place(&upstream, &hosts);
     let served = Served::start(&world);
-    cargo_build(&world, &served, "cargo-1").expect(0);
-    pip_download(&world, &served, "wheels-1").expect(0);
+    cargo_build(&world, &served).expect(0);
+    pip_download(&world, &served).expect(0);
     served.end();
 
     // Everything is cut, and every client is a new one.
     let at_once = "[limits]\nindex_fresh_for = \"0s\"\n";
     world.configure(&format!("{}{at_once}", places(&hosts, &[("connect", "127.0.0.1:9")])));
-    let _ = std::fs::remove_dir_all(world.project().join("target"));
-    let _ = std::fs::remove_file(world.project().join("Cargo.lock"));
     let served = Served::start(&world);
-    let built = cargo_build(&world, &served, "cargo-2").expect(0);
+    let built = cargo_build(&world, &served).expect(0);
     assert_eq!(built.stdout.trim(), "hello 1.0.0");
-    pip_download(&world, &served, "wheels-2").expect(0);
-    let headers = served
-        .get(&world, &["-i", "-H", "Accept: application/vnd.pypi.simple.v1+json"], "/pypi/simple/six/")
-        .1;
+    pip_download(&world, &served).expect(0);
+    let headers =
+        served.get(&["-i", "-H", "Accept: application/vnd.pypi.simple.v1+json"], "/pypi/simple/six/").1;
     assert!(headers.contains("outlast-state: stale; since="), "{headers}");
-    let headers = served.get(&world, &["-I"], "/files/static.crates.io/crates/hello/1.0.0/download").1;
+    let headers = served.get(&["-I"], "/files/static.crates.io/crates/hello/1.0.0/download").1;
     assert!(headers.contains("outlast-state: fresh\r\n"), "{headers}");
 
     // The control: another home has nothing, and says so.
     let other = World::new();
     other.configure(&places(&hosts, &[("connect", "127.0.0.1:9")]));
     let served = Served::start(&other);
-    assert_ne!(cargo_build(&other, &served, "cargo-3").code, 0);
-    assert_ne!(pip_download(&other, &served, "wheels-3").code, 0);
-    assert_eq!(served.get(&other, &[], "/pypi/simple/six/").0, "503", "an outage is no absence");
+    assert_ne!(cargo_build(&other, &served).code, 0);
+    assert_ne!(pip_download(&other, &served).code, 0);
+    assert_eq!(served.get(&[], "/pypi/simple/six/").0, "503", "an outage is no absence");
 }
 
 #[test]
 fn the_server_has_pages_of_its_own_and_no_door_elsewhere() {
     let world = World::new();
     let served = Served::start(&world);
-    let status = |arguments: &[&str], path: &str| served.get(&world, arguments, path).0;
+    let status = |arguments: &[&str], path: &str| served.get(arguments, path).0;
     for path in ["/healthz", "/readyz", "/metrics", "/setup"] {
         assert_eq!(status(&[], path), "200", "{path}");
     }
-    let (_, setup) = served.get(&world, &[], "/setup");
+    let (_, setup) = served.get(&[], "/setup");
     for place in ["npm/", "cargo/", "pypi/simple/", "composer"] {
         assert!(setup.contains(&format!("{}/{place}", served.base)), "{place} in {setup}");
     }
@@ -195,7 +221,7 @@ fn nothing_of_who_asks_goes_on_to_an_upstream() {
     world.place(&upstream, &["a.example"]);
     let served = Served::start(&world);
     let secret = ["-H", "Authorization: Bearer S3CRET", "-H", "Cookie: s=S3CRET", "-H", "X-Api-Key: S3CRET"];
-    assert_eq!(served.get(&world, &secret, "/files/a.example/page"), ("200".to_owned(), "page".to_owned()));
+    assert_eq!(served.get(&secret, "/files/a.example/page"), ("200".to_owned(), "page".to_owned()));
     let log = upstream.log();
     assert_eq!(log.len(), 1);
     assert!(!format!("{log:?}").contains("S3CRET"), "{log:?}");
