@@ -48,6 +48,8 @@ pub(crate) enum Verb {
     Evidence(commands::evidence::Arguments),
     /// Show what would survive, and what needs attention
     Status(commands::status::Arguments),
+    /// Fetch and keep everything that a project's locks pin, before anybody asks for it
+    Adopt(commands::adopt::Arguments),
     /// Serve the copies to a team: registry addresses for clients that know nothing of Outlast
     Serve(commands::serve::Arguments),
     /// Look after the copies

@@ -24,31 +24,53 @@ pub(crate) fn root(directory: &Path) -> PathBuf {
     directory.ancestors().find(is_root).unwrap_or(directory).to_owned()
 }
 
-/// Returns what the lock files in and below `directory` vouch for, each with the lock's name, and the locks that could
-/// not be read, each with the reason.
-pub(crate) fn pins(directory: &Path) -> (Vec<(String, Pin)>, Vec<String>) {
+/// What lock files say.
+#[derive(Debug, Default)]
+pub(crate) struct Locks {
+    /// The locks that were read.
+    pub(crate) names: Vec<String>,
+    /// What they vouch for, each with the lock's name.
+    pub(crate) pins: Vec<(String, Pin)>,
+    /// The locks that could not be read, each with the reason.
+    pub(crate) unread: Vec<String>,
+}
+
+impl Locks {
+    /// Adds the lock at `path`, which a person knows as `shown`.
+    pub(crate) fn add(&mut self, path: &Path, shown: String) {
+        match read_lock(path) {
+            Ok(found) => {
+                self.pins.extend(found.into_iter().map(|pin| (shown.clone(), pin)));
+                self.names.push(shown);
+            }
+            Err(reason) => self.unread.push(format!("`{shown}`: {reason}")),
+        }
+    }
+}
+
+/// Returns what the lock files in and below `directory` say.
+pub(crate) fn locks(directory: &Path) -> Locks {
     let walk = ignore::WalkBuilder::new(directory)
         .max_depth(Some(LOCK_DEPTH_MAX))
         .standard_filters(false)
         .filter_entry(|entry| !is_built(entry.file_name()) && entry.file_name() != ".git")
         .build();
-    let (mut pins, mut unread, mut n_locks) = (Vec::new(), Vec::new(), 0);
-    for entry in walk.filter_map(Result::ok) {
-        let Some(name) = entry.path().to_str().filter(|path| registry::lock_of(path).is_some()) else {
-            continue;
-        };
+    let (mut locks, mut n_locks) = (Locks::default(), 0);
+    for entry in walk.filter_map(Result::ok).filter(|entry| is_lock(entry.path())) {
         n_locks += 1;
         if n_locks > N_LOCKS_MAX {
-            unread.push(format!("more than {N_LOCKS_MAX} lock files"));
+            locks.unread.push(format!("more than {N_LOCKS_MAX} lock files"));
             break;
         }
         let shown = entry.path().strip_prefix(directory).unwrap_or(entry.path()).display().to_string();
-        match read_lock(entry.path(), name) {
-            Ok(found) => pins.extend(found.into_iter().map(|pin| (shown.clone(), pin))),
-            Err(reason) => unread.push(format!("`{shown}`: {reason}")),
-        }
+        locks.add(entry.path(), shown);
     }
-    (pins, unread)
+    locks
+}
+
+/// Returns whether a file is a lock by its name, and is there.
+pub(crate) fn is_lock(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| registry::lock_of(path).is_some()) && path.is_file()
 }
 
 /// Returns the paths, relative to `root`, of the project's tracked and unignored files, and its repository's folder if
@@ -177,16 +199,13 @@ fn hash(path: &Path) -> std::io::Result<Sha256> {
     }
 }
 
-fn read_lock(path: &Path, name: &str) -> Result<Vec<Pin>, String> {
+fn read_lock(path: &Path) -> Result<Vec<Pin>, String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Ok(Vec::new());
-    }
     if metadata.len() > registry::LOCK_BYTES_MAX as u64 {
         return Err("too large".to_owned());
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    match registry::read_locks(name, &bytes) {
+    match registry::read_locks(&path.to_string_lossy(), &bytes) {
         None => Ok(Vec::new()),
         Some(Ok(pins)) => Ok(pins),
         Some(Err(error)) => Err(error.to_string()),
@@ -275,7 +294,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &line).unwrap();
         }
-        let (pins, unread) = pins(&folder);
+        let Locks { pins, unread, .. } = locks(&folder);
         let mut names: Vec<&str> = pins.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["a/requirements.txt", "requirements/base.txt"]);

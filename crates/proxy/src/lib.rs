@@ -3,6 +3,7 @@
 //! classify → coalesce → fetch → verify → store → serve. A door hands each request to a [`Session`]; what the session
 //! found is what the run's record is made from. No web framework, no listening, no ecosystem known by name.
 
+mod adopt;
 mod ask;
 mod body;
 mod breaker;
@@ -39,6 +40,7 @@ mod vouch;
 mod want;
 mod who;
 
+pub use adopt::{Adopted, Outcome, Progress, Wanted};
 pub use note::{Ending, Exchange, HostTimes};
 pub use session::{Engine, Findings, Purpose, Session, SessionPlan};
 pub use who::{CredentialKey, CredentialUse};

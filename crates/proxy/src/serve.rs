@@ -80,7 +80,7 @@ impl Inner {
     }
 
     /// Decides what to do first.
-    fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
+    pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
         let insists = |value: &HeaderValue| {
             value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim() == "no-cache"))

@@ -66,6 +66,11 @@ impl Purpose {
             Self::Adopt | Self::Serve => Chooser::Outlast,
         }
     }
+
+    /// Returns whether there is a run, whose record says what was asked.
+    const fn is_written_down(self) -> bool {
+        matches!(self, Self::Record | Self::Drill)
+    }
 }
 
 /// What a session is made from.
@@ -133,7 +138,7 @@ impl Engine {
         let inner = Inner {
             engine: self.clone(),
             line: Line::new(self.client.clone(), plan.cuts),
-            notes: if plan.purpose == Purpose::Serve { Notes::none() } else { Notes::default() },
+            notes: if plan.purpose.is_written_down() { Notes::default() } else { Notes::none() },
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
             left: Mutex::default(),

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod adopt;
 pub(crate) mod completions;
 pub(crate) mod drill;
 pub(crate) mod evidence;
@@ -28,6 +29,7 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Drill(arguments) => drill::run(&global, arguments),
         Verb::Evidence(arguments) => evidence::run(&global, arguments),
         Verb::Status(arguments) => status::run(&global, &arguments),
+        Verb::Adopt(arguments) => adopt::run(&global, &arguments),
         Verb::Serve(arguments) => serve::run(&global, &arguments),
         Verb::Store(arguments) => store::run(&global, arguments),
         Verb::RebuildIndex(arguments) => rebuild_index::run(&global, &arguments),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
-use intercept::{Caller, CallerTrust};
 use model::ObjectUrl;
 use proxy::{Purpose, SessionPlan};
 use registry::Site;
@@ -43,14 +42,6 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Fa
     super::block_on(serve(global, &home, listen))
 }
 
-/// Whom the server trusts: whom whoever starts it trusts.
-#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
-fn trust() -> Result<CallerTrust, Failure> {
-    let variables = std::env::vars_os().collect();
-    let directory = std::env::current_dir().map_err(Failure::nowhere)?;
-    Ok(CallerTrust::read(&Caller::new(variables, directory, intercept::caller::Disk)))
-}
-
 async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitCode, Failure> {
     let listener = server::listen(listen)
         .await
@@ -70,7 +61,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         at: None,
         site: Some(site.clone()),
     };
-    let session = wiring::engine(home, &store, &trust()?)?.session(plan);
+    let session = wiring::engine(home, &store, &wiring::trust()?)?.session(plan);
     let server = Server::new(Settings { site, session: session.clone(), gate: None });
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,5 +1,6 @@
 //! What commands have in common.
 
+pub(crate) mod adopt;
 pub(crate) mod attention;
 pub(crate) mod drill;
 pub(crate) mod record;

@@ -1,12 +1,20 @@
 //! The proxy engine of one process.
 
 use host::http::{Client, Roots, Settings};
-use intercept::CallerTrust;
+use intercept::{Caller, CallerTrust};
 use proxy::Engine;
 use store::Store;
 
 use crate::failure::Failure;
 use crate::home::Home;
+
+/// Returns whom to trust where no command is run: whom whoever started Outlast trusts.
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+pub(crate) fn trust() -> Result<CallerTrust, Failure> {
+    let variables = std::env::vars_os().collect();
+    let directory = std::env::current_dir().map_err(Failure::nowhere)?;
+    Ok(CallerTrust::read(&Caller::new(variables, directory, intercept::caller::Disk)))
+}
 
 /// Makes the engine: it trusts what the caller trusts, and goes where the configuration says.
 pub(crate) fn engine(home: &Home, store: &Store, trust: &CallerTrust) -> Result<Engine, Failure> {

@@ -9,6 +9,7 @@ use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
+use crate::needs::Needs;
 use crate::site::{ClientSettings, Place, Site, Target};
 
 mod cargo;
@@ -59,6 +60,14 @@ pub trait Ecosystem: Sync + Debug {
 
     /// Returns the lock files of this ecosystem; no other ecosystem has one of the same name.
     fn locks(&self) -> &'static [Lock];
+
+    /// Returns what its clients ask for that install what a lock pins: nothing where no public registry has it.
+    ///
+    /// Each index is classified as one about this package, each file as the file of this coordinate.
+    /// Whoever has locks and a place knows at least an index of each of its packages.
+    fn needs(&self, _coordinate: &Coordinate) -> Needs {
+        Needs::default()
+    }
 
     /// Returns whether files of this ecosystem may lie at addresses that say nothing about them, so that only a lock or an
     /// index knows which file an address gives.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::ObjectUrl;
 use registry::{
-    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Place, Redirects,
-    Site, Target, ecosystem, read_locks,
+    ALL, Class, Coordinate, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Place,
+    Redirects, Site, Target, classify, ecosystem, read_locks,
 };
 
 use crate::{ask, testdata};
@@ -212,6 +212,39 @@ fn the_address_in_an_index_is_the_file_it_vouches_for() {
         }
     }
     assert!(n_addresses > 30, "only {n_addresses} addresses");
+}
+
+#[test]
+fn what_clients_need_of_a_version_is_its_index_and_its_file() {
+    let (mut n_indexes, mut n_files) = (0, 0);
+    let recorded = recorded();
+    let known: BTreeSet<&str> = recorded.iter().map(|it| it.request.url.as_str()).collect();
+    for Recorded { ecosystem, request, body } in &recorded {
+        for vouched in ecosystem.read_index(request, body).unwrap().vouched {
+            let Some(coordinate) = &vouched.coordinate else { continue };
+            let needs = ecosystem.needs(coordinate);
+            let mut is_listed = false;
+            for ask in &needs.indexes {
+                let (method, headers) = (&Method::GET, &ask.headers());
+                let (got, class) = classify(&Head { method, url: &ask.url, headers });
+                let Class::Index(index) = class else { panic!("{} is {class:?}", ask.url) };
+                assert_eq!(got.name(), ecosystem.name(), "{}", ask.url);
+                is_listed |= known.contains(index.url.as_str());
+                n_indexes += 1;
+            }
+            assert!(is_listed, "no index of {coordinate} is among what is needed");
+            for url in &needs.files {
+                let (_, Class::File(file)) = ask(&Method::GET, url.as_str()) else { panic!("{url}") };
+                assert_eq!(file.coordinate.as_ref(), Some(coordinate), "{url}");
+                n_files += 1;
+            }
+            // A registry that is not public may be anywhere.
+            let elsewhere = Coordinate { registry: "registry.example".to_owned(), ..coordinate.clone() };
+            let needs = ecosystem.needs(&elsewhere);
+            assert!(needs.indexes.is_empty() && needs.files.is_empty(), "{elsewhere}");
+        }
+    }
+    assert!(n_indexes > 100 && n_files > 50, "only {n_indexes} indexes and {n_files} files");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) use keep::ended;
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::project;
+use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
@@ -176,7 +176,7 @@ fn read_project(order: &Order, copies: Copies) -> Result<Project, Failure> {
         }
         Copies::Own => (None, Vec::new(), Vec::new()),
     };
-    let (pins, unread_locks) = project::pins(&order.directory);
+    let Locks { pins, unread: unread_locks, .. } = project::locks(&order.directory);
     Ok(Project { fresh, masks, unhidden, pins, unread_locks })
 }
 

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 
 use crate::class::{Class, Head, IndexRequest};
+use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
+use crate::needs::Needs;
 use crate::site::{ClientSettings, Place, Site, changed};
 
 mod index;
@@ -62,6 +64,10 @@ impl Ecosystem for Cargo {
 
     fn locks(&self) -> &'static [Lock] {
         &[Lock { file_name: "Cargo.lock", read: lock::read }]
+    }
+
+    fn needs(&self, coordinate: &Coordinate) -> Needs {
+        route::needs(coordinate)
     }
 
     fn with_versions(

@@ -3,9 +3,10 @@
 use http::header;
 use model::ObjectUrl;
 
-use super::{CRATES_IO, CRATES_IO_HOSTS, NAME, registry_of};
+use super::{CRATES_IO, CRATES_IO_HOSTS, FILES_HOST, NAME, registry_of};
 use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::coordinate::{Coordinate, is_version};
+use crate::needs::Needs;
 use crate::path::{self, Hostile, Segment};
 
 /// The longest name of a crate, by the rules of crates.io.
@@ -84,6 +85,21 @@ fn crate_file(file: &str) -> Option<(&str, &str)> {
     stem.match_indices('-')
         .map(|(dash, _)| (&stem[..dash], &stem[dash + 1..]))
         .find(|(_, version)| is_version(version))
+}
+
+/// Returns what Cargo asks for that builds with a crate. Where another registry has its index, no lock says.
+///
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11): the archive lies at `dl` of config.json, which is
+/// `https://static.crates.io/crates` for crates.io, with `/{crate}/{version}/download` where it has no placeholders.
+pub(super) fn needs(coordinate: &Coordinate) -> Needs {
+    let Coordinate { registry, name, version, .. } = coordinate;
+    if registry != CRATES_IO || !is_name(name) || !is_version(version) {
+        return Needs::default();
+    }
+    Needs::default()
+        .index(&format!("https://{INDEX_HOST}/config.json"), None)
+        .index(&format!("https://{INDEX_HOST}/{}", entry_path(&name.to_ascii_lowercase())), None)
+        .file(&format!("https://{FILES_HOST}/crates/{name}/{version}/download"))
 }
 
 fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {

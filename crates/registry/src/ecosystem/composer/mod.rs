@@ -13,6 +13,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
+use crate::needs::Needs;
 use crate::site::{ClientSettings, Place, Site, Target};
 
 mod entry;
@@ -70,6 +71,10 @@ impl Ecosystem for Composer {
 
     fn locks(&self) -> &'static [Lock] {
         &[Lock { file_name: "composer.lock", read: lock::read }]
+    }
+
+    fn needs(&self, coordinate: &Coordinate) -> Needs {
+        route::needs(coordinate)
     }
 
     /// A repository's archives may be on any server, and Satis may write each build of a branch over the one before.

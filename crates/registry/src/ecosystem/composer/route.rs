@@ -3,8 +3,10 @@
 use http::{Method, header};
 use model::{Algorithm, Digest, ObjectUrl};
 
-use super::PACKAGIST_HOSTS;
+use super::{PACKAGIST, PACKAGIST_HOSTS};
 use crate::class::{Class, Head, IndexRequest};
+use crate::coordinate::{ANY_REGISTRY, Coordinate};
+use crate::needs::Needs;
 use crate::path::{self, Segment};
 
 /// The longest name of a package; Packagist allows far less.
@@ -66,6 +68,22 @@ pub(super) fn document_of(url: &ObjectUrl) -> Option<(Document, String)> {
         return Some((ADVISORIES, String::new()));
     }
     document(&segments)
+}
+
+/// Returns what Composer asks for that installs a package of Packagist; only the documents say where archives lie.
+pub(super) fn needs(coordinate: &Coordinate) -> Needs {
+    let Coordinate { registry, name, .. } = coordinate;
+    if ![ANY_REGISTRY, PACKAGIST].contains(&&**registry) || !is_name(name) {
+        return Needs::default();
+    }
+    let [tags, branches] = documents(name);
+    let root = "https://repo.packagist.org/packages.json";
+    Needs::default().index(root, None).index(&tags, None).index(&branches, None)
+}
+
+/// Returns where Packagist has the documents of a package: one for its tags, one for its branches.
+pub(super) fn documents(name: &str) -> [String; 2] {
+    ["", "~dev"].map(|branches| format!("https://repo.packagist.org/p2/{name}{branches}.json"))
 }
 
 /// Returns whether an address is the API for security advisories.

@@ -77,11 +77,11 @@ pub(super) fn named(path: &str) -> Option<Target> {
     if !route::is_name(&name) || !entry::is_reference(reference) {
         return None;
     }
-    let document = |suffix: &str| {
-        let url = ObjectUrl::parse(&format!("https://repo.packagist.org/p2/{name}{suffix}.json")).ok()?;
+    let document = |address: String| {
+        let url = ObjectUrl::parse(&address).ok()?;
         Some(IndexRequest { url, variant: String::new(), accept: None, subject: name.clone() })
     };
-    let indexes = ["", "~dev"].into_iter().filter_map(document).collect();
+    let indexes = route::documents(&name).into_iter().filter_map(document).collect();
     let coordinate = Coordinate {
         ecosystem: NAME,
         registry: PACKAGIST.to_owned(),

@@ -11,6 +11,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
+use crate::needs::Needs;
 use crate::site::{ClientSettings, Place, Site, changed};
 
 mod index;
@@ -72,6 +73,10 @@ impl Ecosystem for Npm {
 
     fn locks(&self) -> &'static [Lock] {
         lock::LOCKS
+    }
+
+    fn needs(&self, coordinate: &Coordinate) -> Needs {
+        route::needs(coordinate)
     }
 
     fn with_versions(

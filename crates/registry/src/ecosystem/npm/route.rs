@@ -5,10 +5,11 @@
 use http::{Method, header};
 use model::ObjectUrl;
 
-use super::{NPMJS_HOSTS, coordinate, registry_of};
+use super::{NPMJS, NPMJS_HOSTS, coordinate, registry_of};
 use crate::class;
 use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
-use crate::coordinate::{Coordinate, is_version};
+use crate::coordinate::{ANY_REGISTRY, Coordinate, is_version};
+use crate::needs::Needs;
 use crate::path::{self, Hostile, Segment};
 
 /// The longest name of a package, scope included, by the rules of npm.
@@ -85,6 +86,18 @@ pub(super) fn read_tarball(segments: &[Segment<'_>]) -> Option<Tarball> {
 pub(super) fn tarball_coordinate(url: &ObjectUrl) -> Option<Coordinate> {
     let tarball = read_tarball(&path::segments(url.path())?)?;
     Some(coordinate(&registry_of(url, &tarball.base), &tarball.name, &tarball.version?))
+}
+
+/// Returns what npm's clients ask for that install a package of the public registry.
+pub(super) fn needs(coordinate: &Coordinate) -> Needs {
+    let Coordinate { registry, name, version, .. } = coordinate;
+    if ![ANY_REGISTRY, NPMJS].contains(&&**registry) || !is_name(name) || !is_version(version) {
+        return Needs::default();
+    }
+    let bare = name.rsplit('/').next().unwrap_or(name);
+    Needs::default()
+        .index(&format!("https://{NPMJS}/{}", escape(name)), Some(ABBREVIATED))
+        .file(&format!("https://{NPMJS}/{name}/-/{bare}-{version}.tgz"))
 }
 
 /// Returns the base path of a packument's canonical address.

@@ -12,6 +12,7 @@ use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Vouched, Worse, compare};
 use crate::lock::Lock;
+use crate::needs::Needs;
 use crate::site::{ClientSettings, Place, Site, changed};
 
 mod html;
@@ -90,6 +91,10 @@ impl Ecosystem for Pypi {
 
     fn locks(&self) -> &'static [Lock] {
         lock::LOCKS
+    }
+
+    fn needs(&self, coordinate: &Coordinate) -> Needs {
+        route::needs(coordinate)
     }
 
     fn with_versions(

@@ -4,8 +4,10 @@ use http::header;
 use model::ObjectUrl;
 
 use super::name::{self, METADATA};
-use super::{PUBLIC, coordinate, registry_of};
+use super::{PUBLIC, PYPI, coordinate, registry_of};
 use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
+use crate::coordinate::{ANY_REGISTRY, Coordinate};
+use crate::needs::Needs;
 use crate::path::{self, Hostile};
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
@@ -43,6 +45,15 @@ pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
         [.., file] => self::file(head.url, file),
         [] => None,
     }
+}
+
+/// Returns what installers ask for that install a version from PyPI; only the page says where its files lie.
+pub(super) fn needs(coordinate: &Coordinate) -> Needs {
+    let Coordinate { registry, name, .. } = coordinate;
+    if ![ANY_REGISTRY, PYPI].contains(&&**registry) || name::normalized(name).as_ref() != Some(name) {
+        return Needs::default();
+    }
+    Needs::default().index(&format!("https://{PYPI}/simple/{name}/"), Some(JSON))
 }
 
 /// A name that two servers could read differently, or that no project can have.

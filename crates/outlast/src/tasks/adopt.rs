@@ -1,0 +1,186 @@
+//! Keeps what projects need before anybody asks for it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
+use model::{ObjectUrl, Proof, Source};
+use proxy::{Adopted, Outcome, Session, Wanted};
+use serde::Serialize;
+
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::project::{self, Locks};
+use crate::speak::{self, count, say, size};
+
+/// What a person names to have it kept.
+#[derive(Debug, Default)]
+pub(crate) struct Things {
+    pub(crate) locks: Locks,
+    urls: Vec<ObjectUrl>,
+}
+
+impl Things {
+    /// Finds what is named: a lock, a folder with locks, or an address.
+    pub(crate) fn find(names: &[String]) -> Result<Self, Failure> {
+        let mut things = Self::default();
+        for name in names {
+            things.add(name)?;
+        }
+        Ok(things)
+    }
+
+    fn add(&mut self, name: &str) -> Result<(), Failure> {
+        if name.starts_with("https://") || name.starts_with("http://") {
+            let url = ObjectUrl::parse(name)
+                .map_err(|error| Failure::usage(anyhow!(error).context(format!("`{name}` is no address"))))?;
+            self.urls.push(url);
+            return Ok(());
+        }
+        let path = Path::new(name);
+        if path.is_dir() {
+            let found = project::locks(path);
+            if found.names.is_empty() && found.unread.is_empty() {
+                let error = anyhow!("no lock file is in `{name}`");
+                return Err(Failure::usage(error).hint(format!("known locks are {}", known_locks())));
+            }
+            let shown = |inner: &str| path.join(inner).display().to_string();
+            self.locks.names.extend(found.names.iter().map(|inner| shown(inner)));
+            self.locks.pins.extend(found.pins.into_iter().map(|(inner, pin)| (shown(&inner), pin)));
+            self.locks.unread.extend(found.unread.into_iter().map(|reason| format!("{name}: {reason}")));
+        } else if project::is_lock(path) {
+            self.locks.add(path, name.to_owned());
+        } else if path.exists() {
+            let error = anyhow!("`{name}` is no lock file that Outlast knows");
+            return Err(Failure::usage(error).hint(format!("known locks are {}", known_locks())));
+        } else {
+            let error = anyhow!("there is no `{name}`");
+            return Err(Failure::usage(error)
+                .hint("name a lock file, a folder with locks, or an address with `https://`"));
+        }
+        Ok(())
+    }
+
+    fn wanted(&self) -> Vec<Wanted> {
+        let pinned = self.locks.pins.iter().map(|(_, pin)| Wanted::Pinned(pin.clone()));
+        pinned.chain(self.urls.iter().cloned().map(Wanted::At)).collect()
+    }
+}
+
+fn known_locks() -> String {
+    let locks = registry::ALL.iter().flat_map(|ecosystem| ecosystem.locks());
+    locks.map(|lock| lock.file_name).collect::<Vec<_>>().join(", ")
+}
+
+/// Fetches what is wanted and not here yet, and shows how far it is.
+pub(crate) async fn fetch(global: &Global, session: &Session, things: &Things) -> Vec<Adopted> {
+    let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    if let Ok(style) =
+        ProgressStyle::with_template("adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    let adopted = session
+        .adopt(things.wanted(), |progress| {
+            bar.set_length(progress.n_wanted as u64);
+            bar.set_position(progress.n_done as u64);
+            bar.set_message(size(progress.n_bytes));
+        })
+        .await;
+    bar.finish_and_clear();
+    adopted
+}
+
+/// What became of everything that was named. Its JSON is what `outlast adopt --json` prints.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The locks that were read.
+    locks: Vec<String>,
+    /// Files that are kept.
+    n_kept: u64,
+    /// Bytes of them.
+    size_bytes: u64,
+    /// Those of them that were not here before.
+    n_fetched: u64,
+    /// Those of them for which nobody vouches: no lock and no index has a checksum.
+    first_seen: Vec<Named>,
+    /// What is not kept.
+    missing: Vec<Missing>,
+    /// Locks that could not be read, each with the reason.
+    unread: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Named {
+    name: String,
+    url: Option<ObjectUrl>,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    #[serde(flatten)]
+    named: Named,
+    reason: String,
+}
+
+impl Report {
+    pub(crate) fn new(things: Things, adopted: Vec<Adopted>) -> Self {
+        let mut report = Self {
+            locks: things.locks.names,
+            n_kept: 0,
+            size_bytes: 0,
+            n_fetched: 0,
+            first_seen: Vec::new(),
+            missing: Vec::new(),
+            unread: things.locks.unread,
+        };
+        for Adopted { name, url, outcome } in adopted {
+            let named = Named { name, url };
+            match outcome {
+                Outcome::Missing { reason } => report.missing.push(Missing { named, reason }),
+                Outcome::Kept { size_bytes, proof, source } => {
+                    report.n_kept += 1;
+                    report.size_bytes += size_bytes;
+                    report.n_fetched += u64::from(source == Source::Upstream);
+                    if proof == Proof::FirstSeen {
+                        report.first_seen.push(named);
+                    }
+                }
+            }
+        }
+        report
+    }
+
+    /// Says what is kept and what is not, and returns the exit code.
+    pub(crate) fn tell(&self, global: &Global) -> Result<ExitCode, Failure> {
+        if global.json {
+            speak::json(self)?;
+        } else {
+            for Missing { named, reason } in &self.missing {
+                speak::data(&format_args!("missing {}: {reason}", named.name))?;
+            }
+            for reason in &self.unread {
+                speak::data(&format_args!("unread {reason}"))?;
+            }
+        }
+        let n_first_seen = self.first_seen.len() as u64;
+        say(
+            global,
+            &format_args!(
+                "outlast: {} kept, {} ({} fetched now): {} verified, {n_first_seen} first seen; {} missing",
+                count(self.n_kept, "file"),
+                size(self.size_bytes),
+                self.n_fetched,
+                self.n_kept - n_first_seen,
+                self.missing.len()
+            ),
+        );
+        if self.missing.is_empty() && self.unread.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let n = (self.missing.len() + self.unread.len()) as u64;
+        Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing")))
+            .hint("run it again when the upstream answers: what is kept is not fetched twice"))
+    }
+}
