@@ -32,6 +32,9 @@ pub struct Record {
     /// The moment whose state was asked for, if not the newest: `--at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
+    /// The team's server, if one was asked before the hosts: `--via`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// The command's exit code, 128+N after signal N.
     pub exit_code: i32,
     /// From the command's start to its end.

@@ -11,6 +11,7 @@ mod project;
 mod speak;
 mod tasks;
 mod usage;
+mod via;
 mod wiring;
 
 use std::ffi::OsString;

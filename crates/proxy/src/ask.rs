@@ -5,6 +5,7 @@ use model::ObjectUrl;
 use registry::{Ecosystem, IndexRequest};
 
 use crate::range::Range;
+use crate::via::AS_SENT;
 use crate::want::{Shape, Want};
 
 /// What a client asked of an object.
@@ -15,23 +16,27 @@ pub(crate) struct Ask {
     pub(crate) ecosystem: &'static dyn Ecosystem,
     pub(crate) is_head: bool,
     pub(crate) range: Option<Range>,
-    /// The index that is asked for at the door of a server.
+    /// The index that is asked for, by whoever wants it as its door dresses it.
     pub(crate) index: Option<IndexRequest>,
+    /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
+    pub(crate) is_as_sent: bool,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
 }
 
 impl Ask {
     pub(crate) fn new(number: usize, want: &Want, method: &Method, client: &HeaderMap) -> Self {
+        let is_as_sent = client.contains_key(AS_SENT);
         let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
         Self {
             number,
             url: want.key.url.clone(),
             ecosystem: want.ecosystem,
             index: match &want.shape {
-                Shape::Index(index) => Some(index.clone()),
+                Shape::Index(index) if !is_as_sent => Some(index.clone()),
                 _ => None,
             },
+            is_as_sent,
             is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
             range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),

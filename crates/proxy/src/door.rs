@@ -11,9 +11,10 @@ use registry::{Coordinate, IndexRequest, Site, Target};
 
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
+use crate::via::AS_SENT;
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.
-const FORWARDED: [HeaderName; 11] = [
+const FORWARDED: [HeaderName; 12] = [
     header::ACCEPT,
     header::ACCEPT_LANGUAGE,
     header::CACHE_CONTROL,
@@ -25,6 +26,7 @@ const FORWARDED: [HeaderName; 11] = [
     header::RANGE,
     header::USER_AGENT,
     HeaderName::from_static("npm-command"),
+    AS_SENT,
 ];
 
 impl Session {
@@ -47,8 +49,9 @@ impl Session {
         let Ok(url) = SafeUrl::parse(&url) else { return self.refuse_address() };
         let (mut parts, body) = request.into_parts();
         parts.headers = forwarded(&parts.headers);
+        let is_as_sent = parts.headers.contains_key(AS_SENT);
         let mut response = self.answer(url.clone(), Request::from_parts(parts, body)).await;
-        if let Some(site) = &self.0.site {
+        if let Some(site) = self.0.site.as_ref().filter(|_| !is_as_sent) {
             relink(response.headers_mut(), &url, site);
         }
         response

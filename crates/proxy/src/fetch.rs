@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use host::http::{FetchError, Outgoing};
-use http::{HeaderValue, Method, StatusCode, header};
-use model::{Event, Freshness, Held, SafeUrl, SavedHeader, Source};
+use host::http::Outgoing;
+use http::{HeaderValue, StatusCode, header};
+use model::{Event, Freshness, Held, SavedHeader, Source};
 
 use crate::breaker::Attempt;
 use crate::copy::Prior;
@@ -15,11 +15,11 @@ use crate::flight::{End, Flight};
 use crate::headers;
 use crate::incoming::Paced;
 use crate::keep::NotKept;
-use crate::limits::{ERROR_BYTES_MAX, FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
-use crate::redirect::Trouble;
+use crate::limits::ERROR_BYTES_MAX;
+use crate::origin::NoReply;
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
-use crate::upstream::{Chooser, Question, Reply};
+use crate::upstream::{Chooser, Giver, Reply};
 use crate::want::{Shape, Want, as_sent};
 use crate::who::Who;
 
@@ -53,54 +53,38 @@ impl Inner {
         }
     }
 
-    /// Asks without a body, and gives up after the time that suits: soon where the host was cut.
-    pub(crate) async fn ask_bounded(
-        &self,
-        url: SafeUrl,
-        method: Method,
-        headers: http::HeaderMap,
-    ) -> Result<Reply, FetchError> {
-        let host = url.object().host().to_owned();
-        self.bounded(&host, Question::bare(method, url, headers, self.chooser())).await
-    }
-
-    /// Asks, and gives up after the time that suits.
-    pub(crate) async fn bounded(&self, host: &str, question: Question) -> Result<Reply, FetchError> {
-        let after = self.patience(host);
-        match tokio::time::timeout(after, self.line.ask(question)).await {
-            Ok(reply) => reply,
-            Err(_) => Err(FetchError::Timeout { host: host.to_owned(), after }),
-        }
-    }
-
-    fn patience(&self, host: &str) -> Duration {
-        if self.line.fault(host).is_some() { SOFT_DEADLINE } else { FIRST_BYTE_TIMEOUT }
-    }
-
     async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
         let held = prior.good();
         let sent = held.and_then(|_| self.as_sent(want));
         let headers = with_validators(want, sent.as_ref().or(held));
-        let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
-        if let Err(error) = host::failpoint::pass("proxy.asking") {
-            return self.stand_in(want, prior, &error.to_string());
-        }
-        if let Some(left) = self.deferred(want.host(), want.lane()) {
-            return self.wait_for(want, prior, left);
-        }
-        let attempt = self.attempt(want.host(), want.lane());
-        let reply = match self.ask_following(want, question, Some(flight)).await {
-            Ok(reply) => reply,
-            Err(Trouble { host, error }) => {
-                let attempt = Attempt { host, ..attempt };
-                self.note_error(&attempt, &error);
-                return self.stand_in_for(&attempt.host, want, prior, &said(&error));
+        let origin = self.ask_origin(want, headers.clone(), flight);
+        match self.ask_either(want, &headers, origin).await {
+            Ok((reply, attempt)) => {
+                let is_upstreams = !matches!(reply.giver, Giver::Server(_));
+                let end = self.take(want, reply, prior, flight, attempt).await;
+                if is_upstreams && matches!(end, End::Landed { freshness: Freshness::Fresh, .. }) {
+                    self.note_recovery(&want.key, want.lane());
+                }
+                end
             }
-        };
-        let attempt = Attempt { host: reply.host.clone(), ..attempt };
+            Err(NoReply::NotAsked(reason)) => self.stand_in(want, prior, &reason),
+            Err(NoReply::Deferred(left)) => self.wait_for(want, prior, left),
+            Err(NoReply::Trouble { host, reason }) => self.stand_in_for(&host, want, prior, &reason),
+        }
+    }
+
+    /// Decides what an answer is worth, and takes it or what is better.
+    async fn take(
+        self: &Arc<Self>,
+        want: &Want,
+        reply: Reply,
+        prior: Prior,
+        flight: &Flight,
+        attempt: Attempt,
+    ) -> End {
         let status = reply.status;
         // Where a redirect was followed inside, another host speaks.
-        if reply.host == want.host() && !reply.is_played {
+        if reply.host == want.host() && !reply.is_played() {
             for cookie in reply.headers.get_all(http::header::SET_COOKIE) {
                 self.note_cookie(want.host(), cookie.as_bytes(), want.who);
             }
@@ -112,7 +96,7 @@ impl Inner {
             self.note_status(&attempt, status, &reply.headers);
         }
         match decide::meaning(status, want.kind(), prior.known()) {
-            Meaning::Confirmed => self.confirm(want, prior, Source::Copy),
+            Meaning::Confirmed => self.confirm(want, prior, Source::Copy, reply.giver),
             Meaning::Gone => self.gone(want, prior, status),
             Meaning::Worse if decide::is_redirect(status) => {
                 let reason = format!("`{}` redirects away from an index", want.host());
@@ -125,7 +109,7 @@ impl Inner {
             Meaning::Absence => self.take_small(want, reply, prior).await,
             // What the room plays is the outage's; what belongs to one connection says nothing later.
             Meaning::Challenge
-                if !reply.is_played
+                if !reply.is_played()
                     && (want.who != Who::NOBODY || !headers::challenges(&reply.headers).is_empty()) =>
             {
                 self.take_small(want, reply, prior).await
@@ -195,11 +179,14 @@ impl Inner {
     }
 
     /// Notes that the upstream gave what is held once more.
-    pub(crate) fn confirm(&self, want: &Want, prior: Prior, source: Source) -> End {
+    pub(crate) fn confirm(&self, want: &Want, prior: Prior, source: Source, giver: Giver) -> End {
         let Prior::Good(mut held) = prior else {
             return self.stand_in(want, prior, "the upstream confirmed what cannot be served");
         };
-        held.confirmed_at = self.engine.clock.now();
+        if giver.freshness() != Freshness::Fresh {
+            return End::landed(*held, source, giver.freshness());
+        }
+        held.confirmed_at = giver.confirmed_at(self.engine.clock.now());
         held.gone_since = None;
         let confirmed = |key, sha256| Event::Confirmed { key, sha256, at: held.confirmed_at };
         if let Some(sent) = self.as_sent(want) {
@@ -236,7 +223,7 @@ impl Inner {
 
     /// Keeps a redirect, a proved absence or a challenge, of which the headers matter more than the body.
     async fn take_small(&self, want: &Want, reply: Reply, prior: Prior) -> End {
-        let (status, live, is_played) = (reply.status, headers::to_save(&reply.headers), reply.is_played);
+        let (status, live, giver) = (reply.status, headers::to_save(&reply.headers), reply.giver);
         let challenges = match status {
             StatusCode::UNAUTHORIZED => headers::challenges(&reply.headers),
             _ => Vec::new(),
@@ -245,16 +232,16 @@ impl Inner {
             Ok(body) => body,
             Err(reason) => return self.stand_in_for(&reply.host, want, prior, &reason),
         };
-        self.notes.count(&reply.host, if is_played { 0 } else { body.len() as u64 });
+        self.count(&reply.host, giver, body.len() as u64);
         let (mut saved, has_signature) = without_signatures(want, &live);
         saved.extend(challenges);
         // A page that says where to go repeats the address, signature included.
         let kept_body = if has_signature { Bytes::new() } else { body.clone() };
-        match self.keep_bytes(want, status, saved, &kept_body) {
+        match self.keep_bytes(want, status, saved, &kept_body, giver) {
             Ok(held) => End::Landed {
                 held: Arc::new(held),
-                source: Source::Upstream,
-                freshness: Freshness::Fresh,
+                source: giver.source(),
+                freshness: giver.freshness(),
                 live_headers: Some(Arc::new(live)),
             },
             // It is said to be absent, and an answer came meanwhile.
@@ -266,15 +253,15 @@ impl Inner {
     }
 
     async fn pass_on(&self, want: &Want, reply: Reply) -> End {
-        let (status, is_played) = (reply.status, reply.is_played);
+        let (status, giver) = (reply.status, reply.giver);
         let headers = headers::to_save(&reply.headers);
-        if is_played {
+        if reply.is_played() {
             let reason = format!("`{}` answered with status {}", reply.host, status.as_u16());
             return self.stand_in_for(&reply.host, want, Prior::None, &reason);
         }
         match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => {
-                self.notes.count(&reply.host, body.len() as u64);
+                self.count(&reply.host, giver, body.len() as u64);
                 passed(
                     status,
                     headers,
@@ -296,11 +283,7 @@ struct Landing {
 
 impl Landing {
     async fn fly(mut self, want: Arc<Want>, prior: Prior) {
-        let end = self.inner.fetch(&want, prior, &self.flight).await;
-        if matches!(end, End::Landed { freshness: Freshness::Fresh, .. }) {
-            self.inner.note_recovery(&want.key, want.lane());
-        }
-        self.end = Some(end);
+        self.end = Some(self.inner.fetch(&want, prior, &self.flight).await);
     }
 }
 

@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::{SafeUrl, SavedHeader};
 
+use crate::via::AS_SENT;
+
 use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
 
 /// What says who asks: answers to it are kept apart, and another host must not hear it.
@@ -72,6 +74,8 @@ pub(crate) fn for_whole(headers: &HeaderMap) -> HeaderMap {
 /// Returns the request's headers as they are sent upstream when the answer is only passed on.
 pub(crate) fn for_live(headers: &HeaderMap) -> HeaderMap {
     let mut sent = end_to_end(headers);
+    // For the server that was asked, and nobody behind it.
+    sent.remove(AS_SENT);
     // hyper writes the upstream's own.
     sent.remove(header::HOST);
     sent.remove(header::CONTENT_LENGTH);

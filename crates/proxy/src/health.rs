@@ -106,7 +106,7 @@ impl Inner {
     /// Notes how a request to an upstream went, and why it went badly.
     pub(crate) fn note_outcome(&self, attempt: &Attempt, outcome: Outcome, reason: &str) {
         let change = lock(&self.breaker).note(attempt, outcome, self.engine.clock.elapsed());
-        if outcome != Outcome::Answered {
+        if outcome != Outcome::Answered && !self.is_server(&attempt.host) {
             self.notes.detected(&attempt.host, self.at_ms());
         }
         let Attempt { host, lane, .. } = attempt;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::limits::{BODY_PAUSE_MAX, N_RESUMES_MAX, PACE_BYTES_MIN, PACE_WINDOW};
 use crate::session::Inner;
-use crate::upstream::{Question, Reply};
+use crate::upstream::{Giver, Question, Reply};
 use crate::want::Want;
 
 /// Why a body did not come to its end.
@@ -90,7 +91,7 @@ pub(crate) struct Incoming {
     validator: Option<HeaderValue>,
     n_received: u64,
     n_resumes: u32,
-    is_played: bool,
+    pub(crate) giver: Giver,
     /// Bytes that come once more, and must be those that came before.
     n_repeated: u64,
 }
@@ -106,7 +107,7 @@ impl Incoming {
             validator,
             n_received: 0,
             n_resumes: 0,
-            is_played: reply.is_played,
+            giver: reply.giver,
             n_repeated: 0,
         }
     }
@@ -114,7 +115,7 @@ impl Incoming {
     /// Returns the next bytes that did not come before; `file` has those that did.
     pub(crate) async fn next(
         &mut self,
-        inner: &Inner,
+        inner: &Arc<Inner>,
         want: &Want,
         file: Option<&File>,
     ) -> Result<Option<Bytes>, String> {
@@ -134,9 +135,9 @@ impl Incoming {
     }
 
     /// Asks for the rest.
-    async fn resume(&mut self, inner: &Inner, want: &Want, stop: Stop) -> Result<(), String> {
+    async fn resume(&mut self, inner: &Arc<Inner>, want: &Want, stop: Stop) -> Result<(), String> {
         let mut reason = stop.reason;
-        if self.is_played || !stop.may_resume {
+        if self.giver == Giver::Drill || !stop.may_resume {
             return Err(reason);
         }
         while self.n_resumes < N_RESUMES_MAX {
@@ -153,24 +154,33 @@ impl Incoming {
         Err(reason)
     }
 
-    async fn ask_rest(&mut self, inner: &Inner, want: &Want) -> Result<Outgoing, String> {
+    async fn ask_rest(&mut self, inner: &Arc<Inner>, want: &Want) -> Result<Outgoing, String> {
         let mut headers = want.headers.clone();
         if let Some(validator) = self.validator.as_ref().filter(|_| self.n_received > 0) {
             let range = format!("bytes={}-", self.n_received);
             headers.insert(header::RANGE, HeaderValue::try_from(range).map_err(|error| error.to_string())?);
             headers.insert(header::IF_RANGE, validator.clone());
         }
-        let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
-        let reply = inner
-            .ask_following(want, question, None)
-            .await
-            .map_err(|trouble| crate::fetch::said(&trouble.error))?;
+        // Not whoever broke off last, while there is another.
+        let is_servers_turn = !matches!(self.giver, Giver::Server(_)) || self.n_resumes.is_multiple_of(2);
+        let servers = match is_servers_turn {
+            true => inner.ask_server_for_rest(want, &headers).await,
+            false => None,
+        };
+        let reply = match servers {
+            Some(reply) => reply,
+            None => {
+                let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
+                let asked = inner.ask_following(want, question, None).await;
+                asked.map_err(|trouble| crate::fetch::said(&trouble.error))?
+            }
+        };
         match reply.status {
             StatusCode::PARTIAL_CONTENT if self.is_the_rest(&reply.headers) => self.n_repeated = 0,
             StatusCode::OK => self.n_repeated = self.n_received,
             status => return Err(format!("asked for the rest, it answered with status {}", status.as_u16())),
         }
-        self.host = reply.host;
+        (self.host, self.giver) = (reply.host, reply.giver);
         Ok(reply.body)
     }
 
@@ -223,7 +233,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: host::http::whole(Bytes::new()),
             is_delimited: true,
-            is_played: false,
+            giver: Giver::Upstream,
         };
         Incoming { n_received, ..Incoming::new(reply, size_bytes) }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use model::{Freshness, Held, SavedHeader, Sha256, Source};
+use model::{Held, SavedHeader, Sha256};
 use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
 use crate::breaker::{Attempt, Outcome};
@@ -18,7 +18,7 @@ use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::from_http_date;
 use crate::tables::Table;
-use crate::upstream::Reply;
+use crate::upstream::{Giver, Reply};
 use crate::want::{Shape, Want};
 
 /// An index that was read.
@@ -26,6 +26,7 @@ pub(crate) struct Arrived {
     pub(crate) headers: Vec<SavedHeader>,
     pub(crate) body: Bytes,
     pub(crate) facts: IndexFacts,
+    pub(crate) giver: Giver,
 }
 
 impl Inner {
@@ -38,7 +39,7 @@ impl Inner {
         prior: Prior,
         attempt: &Attempt,
     ) -> End {
-        let (is_played, reply_headers) = (reply.is_played, reply.headers.clone());
+        let (giver, reply_headers) = (reply.giver, reply.headers.clone());
         let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
             Ok(body) => body,
             Err(reason) => {
@@ -46,10 +47,10 @@ impl Inner {
                 return self.stand_in(want, prior, &reason);
             }
         };
-        if !is_played {
+        if giver != Giver::Drill {
             self.note_outcome(attempt, Outcome::Answered, "");
         }
-        self.notes.count(&attempt.host, if is_played { 0 } else { encoded.len() as u64 });
+        self.count(&attempt.host, giver, encoded.len() as u64);
         let understood = {
             let (ecosystem, index) = (want.ecosystem, index.clone());
             tokio::task::spawn_blocking(move || {
@@ -66,7 +67,7 @@ impl Inner {
         };
         // Others may have kept a newer one while this one came.
         let prior = self.newest(want, prior);
-        let arrived = Arrived { headers: saved_headers(&reply_headers), body, facts };
+        let arrived = Arrived { headers: saved_headers(&reply_headers), body, facts, giver };
         let Some(held) = prior.good().cloned() else {
             return self.accept(want, arrived);
         };
@@ -76,7 +77,7 @@ impl Inner {
             if sent.is_none() {
                 self.learn(want, held.sha256, arrived.facts);
             }
-            return self.confirm(want, prior, Source::Upstream);
+            return self.confirm(want, prior, giver.source(), giver);
         }
         let worse = tokio::task::block_in_place(|| self.worse(want, index, &held, newest, &arrived));
         let Some(worse) = worse else {
@@ -96,11 +97,12 @@ impl Inner {
     }
 
     /// Keeps an index, and serves it.
-    pub(crate) fn accept(&self, want: &Want, Arrived { headers, body, facts }: Arrived) -> End {
-        match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body) {
+    pub(crate) fn accept(&self, want: &Want, arrived: Arrived) -> End {
+        let Arrived { headers, body, facts, giver } = arrived;
+        match self.keep_bytes(want, StatusCode::OK, headers.clone(), &body, giver) {
             Ok(new) => {
                 self.learn(want, new.sha256, facts);
-                End::landed(new, Source::Upstream, Freshness::Fresh)
+                End::landed(new, giver.source(), giver.freshness())
             }
             Err(reason) => passed(StatusCode::OK, headers, body, &reason.reason()),
         }

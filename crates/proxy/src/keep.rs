@@ -12,6 +12,7 @@ use crate::decide;
 use crate::fetch::not_stored;
 use crate::headers;
 use crate::session::{Inner, lock};
+use crate::upstream::Giver;
 use crate::want::Want;
 
 /// Held while the journal's next line about an object is chosen: sessions of one process share a store.
@@ -43,6 +44,7 @@ impl Inner {
         status: StatusCode,
         mut headers: Vec<SavedHeader>,
         blob: &Blob,
+        giver: Giver,
     ) -> Held {
         headers::hide_secrets(&mut headers);
         Held {
@@ -53,8 +55,8 @@ impl Inner {
             ecosystem: ecosystem.name().to_owned(),
             proof: Proof::FirstSeen,
             immutable: false,
-            confirmed_at: self.engine.clock.now(),
-            gone_since: None,
+            confirmed_at: giver.confirmed_at(self.engine.clock.now()),
+            gone_since: giver.gone_since(),
         }
     }
 
@@ -74,8 +76,9 @@ impl Inner {
         status: StatusCode,
         headers: Vec<SavedHeader>,
         body: &[u8],
+        giver: Giver,
     ) -> Result<Held, NotKept> {
-        self.keep_bytes_as(&want.key, want, status, headers, body)
+        self.keep_bytes_as(&want.key, want, status, headers, body, giver)
     }
 
     /// Puts bytes that are here as a whole into the store.
@@ -86,9 +89,10 @@ impl Inner {
         status: StatusCode,
         headers: Vec<SavedHeader>,
         body: &[u8],
+        giver: Giver,
     ) -> Result<Held, NotKept> {
         let blob = self.engine.store.put(body).map_err(|error| NotKept::Because(not_stored(&error)))?;
-        let held = self.held(want.ecosystem, status, headers, &blob);
+        let held = self.held(want.ecosystem, status, headers, &blob, giver);
         self.keep_as(key, want.host(), held.clone())?;
         Ok(held)
     }

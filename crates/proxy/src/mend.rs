@@ -41,7 +41,7 @@ impl Inner {
     /// Keeps the upstream's own document beside the one that is served.
     pub(crate) fn keep_sent(&self, want: &Want, arrived: &Arrived) -> Result<Held, NotKept> {
         let key = as_sent(&want.key);
-        self.keep_bytes_as(&key, want, StatusCode::OK, arrived.headers.clone(), &arrived.body)
+        self.keep_bytes_as(&key, want, StatusCode::OK, arrived.headers.clone(), &arrived.body, arrived.giver)
     }
 
     /// Returns the new document in which what got worse stands as it stood; nothing where that cannot be done, or would
@@ -85,7 +85,8 @@ impl Inner {
         if let Err(reason) = self.keep_sent(want, &arrived) {
             return passed(StatusCode::OK, saved, mended.body, &reason.reason());
         }
-        self.accept(want, Arrived { headers: saved, body: mended.body, facts: mended.facts })
+        let Mended { body, facts, .. } = mended;
+        self.accept(want, Arrived { headers: saved, body, facts, giver: arrived.giver })
     }
 
     /// Returns the date of a mended document: it moves when the bytes do, and only then.

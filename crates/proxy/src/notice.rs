@@ -43,7 +43,7 @@ impl Session {
             let reply = inner.bounded(&host, question).await;
             let reply = reply.map_err(|error| inner.note_error(&attempt, &error)).ok()?;
             inner.note_status(&attempt, reply.status, &reply.headers);
-            if reply.is_played || decide::is_trouble(reply.status) {
+            if reply.is_played() || decide::is_trouble(reply.status) {
                 return None;
             }
             let body = read(reply.body, ERROR_BYTES_MAX).await.ok()?;

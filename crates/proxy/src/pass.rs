@@ -23,7 +23,7 @@ use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::serve::object;
 use crate::session::{Inner, Session};
-use crate::upstream::Question;
+use crate::upstream::{Giver, Question};
 use crate::want::Asker;
 use crate::who::Who;
 
@@ -49,7 +49,7 @@ impl Session {
         };
         let attempt = inner.attempt(&host, Lane::Questions);
         match inner.bounded(&host, question).await {
-            Ok(reply) if !reply.is_played => {
+            Ok(reply) if !reply.is_played() => {
                 inner.note_outcome(&attempt, Outcome::Answered, "");
                 if !decide::is_trouble(reply.status) {
                     inner.note_recovery(&ObjectKey::get(url.object().clone()), Lane::Questions);
@@ -197,7 +197,7 @@ impl Inner {
             said(&error)
         })?;
         self.note_status(&attempt, reply.status, &reply.headers);
-        if reply.is_played {
+        if reply.is_played() {
             return Err(format!("`{host}` answered with status {}", reply.status.as_u16()));
         }
         let (status, saved) = (reply.status, headers::to_save(&reply.headers));
@@ -228,7 +228,7 @@ impl Inner {
         ecosystem: &'static dyn Ecosystem,
     ) -> Result<Held, String> {
         let blob = self.engine.store.put(bytes).map_err(|error| not_stored(&error))?;
-        let held = self.held(ecosystem, status, saved.to_vec(), &blob);
+        let held = self.held(ecosystem, status, saved.to_vec(), &blob, Giver::Upstream);
         self.keep_as(key, key.url.host(), held.clone()).map_err(NotKept::reason)?;
         Ok(held)
     }

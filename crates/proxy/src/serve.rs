@@ -250,6 +250,7 @@ impl Inner {
         }
         let size = head.size_bytes;
         let mut headers = headers::from_saved(&head.headers);
+        self.add_fresh(&mut headers);
         let (status, start, end) = match (ask.range, size) {
             (Some(range), Some(size)) => match range.within(size) {
                 Some((start, end)) => {
@@ -308,6 +309,7 @@ impl Inner {
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
+            && !ask.is_as_sent
             && let Some(body) = self.with_message(ask.ecosystem, &ask.url, held, whole, &mut headers)
         {
             bytes = Verified::Whole(body);

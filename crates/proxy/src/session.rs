@@ -19,7 +19,8 @@ use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::refusal::Refusal;
 use crate::unpack::Unpacking;
-use crate::upstream::{Chooser, Line};
+use crate::upstream::{Chooser, Giver, Line};
+use crate::via::Via;
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
 use crate::who::{CredentialKey, CredentialUse, Seen, Who};
@@ -86,6 +87,15 @@ pub struct SessionPlan {
     pub at: Option<Timestamp>,
     /// The server at whose door is asked: what it offers links back to it.
     pub site: Option<Site>,
+    /// The team's server, to be asked before any upstream.
+    pub via: Option<Site>,
+}
+
+impl SessionPlan {
+    /// Plans a session without cuts, pins and servers.
+    pub const fn new(purpose: Purpose) -> Self {
+        Self { cuts: Vec::new(), pins: Vec::new(), purpose, at: None, site: None, via: None }
+    }
 }
 
 /// What a session found.
@@ -120,6 +130,7 @@ pub(crate) struct Inner {
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
+    pub(crate) via: Option<Via>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
@@ -145,6 +156,7 @@ impl Engine {
             purpose: plan.purpose,
             at: plan.at,
             site: plan.site,
+            via: plan.via.map(Via::new),
             seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),
             outages: Mutex::default(),
@@ -289,6 +301,13 @@ impl Inner {
         lock(&self.seen).note_cookie(host, set_cookie, who);
     }
 
+    /// Counts bytes that came from an upstream itself.
+    pub(crate) fn count(&self, host: &str, giver: Giver, n_bytes: u64) {
+        if giver == Giver::Upstream {
+            self.notes.count(host, n_bytes);
+        }
+    }
+
     fn open(&self, method: &Method, url: &SafeUrl, ecosystem: &'static str) -> usize {
         self.notes.open(Exchange {
             method: method.to_string(),
@@ -333,7 +352,7 @@ impl Inner {
         self.go_on_beside(async move {
             let Ok(url) = SafeUrl::parse(&format!("https://{host}/")) else { return };
             let is_unavailable = match inner.ask_bounded(url, Method::HEAD, HeaderMap::new()).await {
-                Ok(reply) => reply.is_played,
+                Ok(reply) => reply.is_played(),
                 Err(error) => !matches!(error, FetchError::BadAddress { .. }),
             };
             if is_unavailable {

@@ -20,11 +20,7 @@ impl Inner {
     /// Adds `Outlast-State` and `Age` to a copy that is not fresh: RFC 9111 §5.1 for the latter.
     pub(crate) fn add_state(&self, headers: &mut HeaderMap, held: &Held, freshness: Freshness, host: &str) {
         if freshness == Freshness::Fresh {
-            // In a room nothing is added to what is as the upstream has it; whoever asks a server knows that it is one.
-            if self.site.is_some() {
-                headers.insert("outlast-state", HeaderValue::from_static("fresh"));
-            }
-            return;
+            return self.add_fresh(headers);
         }
         let Stale { since, reason } = self.standing_of(held, freshness, host);
         let text = format!("{freshness}; since={since}; reason={}", printable(&reason));
@@ -33,6 +29,14 @@ impl Inner {
         }
         let age = self.engine.clock.now().duration_since(held.confirmed_at).as_secs().max(0);
         headers.insert(header::AGE, HeaderValue::from(age));
+    }
+
+    /// Says that an answer is as the upstream has it. In a room nothing is added to that; whoever asks a server knows that it
+    /// is one.
+    pub(crate) fn add_fresh(&self, headers: &mut HeaderMap) {
+        if self.site.is_some() {
+            headers.insert("outlast-state", HeaderValue::from_static("fresh"));
+        }
     }
 
     /// Returns a stale document with a message that the client shows, and makes its headers say that it is another one.

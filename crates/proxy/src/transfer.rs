@@ -23,7 +23,7 @@ use crate::keep::NotKept;
 use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
-use crate::upstream::Reply;
+use crate::upstream::{Giver, Reply};
 use crate::vouch::Expectation;
 use crate::want::Want;
 
@@ -39,6 +39,7 @@ struct Arrival {
     held_back: Option<Bytes>,
     /// The first bytes of the same content, which are lost.
     repacked: Option<Sha256>,
+    giver: Giver,
 }
 
 impl Inner {
@@ -54,7 +55,7 @@ impl Inner {
     ) -> End {
         let saved = headers::to_save(&reply.headers);
         // What a digest is known of is told by its bytes.
-        if (expectation.is_none() || reply.is_played)
+        if (expectation.is_none() || reply.is_played())
             && let Some(reason) = impossible(want, &reply, &saved, prior.known())
         {
             return self.refuse_answer(&attempt.host, want, prior, reason);
@@ -74,7 +75,7 @@ impl Inner {
             None
         };
         let broken_off = |prior, reason: &str| self.broken_off(&attempt.host, want, prior, flight, reason);
-        let (is_played, is_delimited) = (reply.is_played, reply.is_delimited);
+        let (giver, is_delimited) = (reply.giver, reply.is_delimited);
         let arrival = match self.receive(want, reply, length, expectation.as_ref(), flight, unshown).await {
             Ok(arrival) => arrival,
             Err(reason) => {
@@ -105,7 +106,7 @@ impl Inner {
         if want.form() == Form::Archive && completeness == Completeness::Unknown {
             return self.no_archive(&attempt.host, want, prior, flight);
         }
-        if is_played || completeness == Completeness::Unknown {
+        if giver == Giver::Drill || completeness == Completeness::Unknown {
             let reason = "nobody vouches for it, and its end could not be told from a broken connection";
             return self.hand_over(saved, arrival, flight, reason).await;
         }
@@ -131,7 +132,7 @@ impl Inner {
     }
 
     async fn receive(
-        &self,
+        self: &Arc<Self>,
         want: &Want,
         reply: Reply,
         size_bytes: Option<u64>,
@@ -139,7 +140,7 @@ impl Inner {
         flight: &Flight,
         mut unshown: Option<Head>,
     ) -> Result<Arrival, String> {
-        let mut arrival = Arrival::new(expectation);
+        let mut arrival = Arrival::new(expectation, reply.giver);
         match self.engine.store.writer() {
             Ok(writer) => match writer.reader() {
                 Ok(file) => {
@@ -151,12 +152,9 @@ impl Inner {
             },
             Err(error) => arrival.trouble = Some(not_stored(&error)),
         }
-        let is_played = reply.is_played;
         let mut body = Incoming::new(reply, size_bytes);
         while let Some(chunk) = body.next(self, want, arrival.file.as_ref()).await? {
-            if !is_played {
-                self.notes.count(&body.host, chunk.len() as u64);
-            }
+            self.count(&body.host, body.giver, chunk.len() as u64);
             arrival.size_bytes += chunk.len() as u64;
             if arrival.size_bytes > FILE_BYTES_MAX {
                 return Err(format!("the answer is larger than {FILE_BYTES_MAX} bytes"));
@@ -231,7 +229,7 @@ impl Inner {
         let landed = Held {
             proof,
             immutable: want.kind() == Kind::File,
-            ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob)
+            ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob, arrival.giver)
         };
         let written = match arrival.repacked {
             Some(before) => self.write_repacked(want, before, &landed),
@@ -248,7 +246,7 @@ impl Inner {
         if proof == Proof::FirstSeen {
             self.note_tree(want, landed.sha256, landed.size_bytes);
         }
-        End::landed(landed, Source::Upstream, Freshness::Fresh)
+        End::landed(landed, arrival.giver.source(), arrival.giver.freshness())
     }
 
     fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), NotKept> {
@@ -323,12 +321,12 @@ fn impossible(want: &Want, reply: &Reply, saved: &[SavedHeader], held: Option<&H
     }
     let was_something_else = held.is_some_and(|held| held.status == 200 && !is_page(&held.headers));
     // A played page is never taken, whatever was held: the drill knows that it is wrong.
-    (was_something_else || reply.is_played)
+    (was_something_else || reply.is_played())
         .then(|| format!("`{host}` answered with a web page in place of what it gave before"))
 }
 
 impl Arrival {
-    fn new(expectation: Option<&Expectation>) -> Self {
+    fn new(expectation: Option<&Expectation>, giver: Giver) -> Self {
         Self {
             writer: None,
             file: None,
@@ -337,6 +335,7 @@ impl Arrival {
             size_bytes: 0,
             held_back: None,
             repacked: None,
+            giver,
         }
     }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host::http::{Client, FetchError, Outgoing};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use host::http::{Client, FetchError, Incoming, Outgoing};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::BodyExt as _;
-use model::{Cut, Fault, SafeUrl};
+use model::{Cut, Fault, Freshness, SafeUrl, Source, Timestamp};
 
 /// Who chose to make a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,8 +44,64 @@ pub(crate) struct Reply {
     pub(crate) body: Outgoing,
     /// Whether the end of the body can be told from a broken connection.
     pub(crate) is_delimited: bool,
-    /// Whether a drill made it up; such an answer is never stored.
-    pub(crate) is_played: bool,
+    pub(crate) giver: Giver,
+}
+
+/// Who gave an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Giver {
+    /// The upstream itself.
+    Upstream,
+    /// The team's server, from its copies or from the upstream.
+    Server(Standing),
+    /// The drill, which made it up; such an answer is never stored.
+    Drill,
+}
+
+/// How an answer of the team's server stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) freshness: Freshness,
+    /// When the upstream confirmed it to the server.
+    pub(crate) confirmed_at: Timestamp,
+    pub(crate) gone_since: Option<Timestamp>,
+}
+
+impl Giver {
+    /// Returns how the answer relates to what the upstream says now.
+    pub(crate) const fn freshness(self) -> Freshness {
+        if let Self::Server(standing) = self { standing.freshness } else { Freshness::Fresh }
+    }
+
+    /// Returns where its bytes come from: a server's are a copy, whoever fetched it.
+    pub(crate) const fn source(self) -> Source {
+        if let Self::Server(_) = self { Source::Copy } else { Source::Upstream }
+    }
+
+    /// Returns when the upstream confirmed it.
+    pub(crate) const fn confirmed_at(self, now: Timestamp) -> Timestamp {
+        if let Self::Server(standing) = self { standing.confirmed_at } else { now }
+    }
+
+    /// Returns since when the upstream says that it does not exist.
+    pub(crate) const fn gone_since(self) -> Option<Timestamp> {
+        if let Self::Server(standing) = self { standing.gone_since } else { None }
+    }
+}
+
+impl Reply {
+    pub(crate) const fn is_played(&self) -> bool {
+        matches!(self.giver, Giver::Drill)
+    }
+
+    fn new(host: String, response: Response<Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        let has_length = head.headers.contains_key(header::CONTENT_LENGTH)
+            || head.headers.contains_key(header::TRANSFER_ENCODING);
+        let is_delimited = head.version == Version::HTTP_2 || has_length || !has_body(head.status);
+        let body = body.map_err(|error| error.into()).boxed_unsync();
+        Self { host, status: head.status, headers: head.headers, body, is_delimited, giver: Giver::Upstream }
+    }
 }
 
 /// The way to every upstream.
@@ -76,12 +132,13 @@ impl Line {
             Chooser::Command => self.client.send_for_command(request).await?,
             Chooser::Outlast => self.client.send_for_outlast(request).await?,
         };
-        let (head, body) = response.into_parts();
-        let has_length = head.headers.contains_key(header::CONTENT_LENGTH)
-            || head.headers.contains_key(header::TRANSFER_ENCODING);
-        let is_delimited = head.version == Version::HTTP_2 || has_length || !has_body(head.status);
-        let body = body.map_err(|error| error.into()).boxed_unsync();
-        Ok(Reply { host, status: head.status, headers: head.headers, body, is_delimited, is_played: false })
+        Ok(Reply::new(host, response))
+    }
+
+    /// Asks the team's server, known as `host`, which no drill cuts.
+    pub(crate) async fn ask_server(&self, question: Question, host: &str) -> Result<Reply, FetchError> {
+        let request = host::http::request(question.method, &question.url, question.headers, question.body)?;
+        Ok(Reply::new(host.to_owned(), self.client.send_for_command(request).await?))
     }
 }
 
@@ -120,6 +177,6 @@ fn played(host: String, status: StatusCode, page: &'static str) -> Reply {
         headers,
         body: host::http::whole(Bytes::from_static(page.as_bytes())),
         is_delimited: true,
-        is_played: true,
+        giver: Giver::Drill,
     }
 }

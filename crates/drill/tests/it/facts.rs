@@ -64,6 +64,7 @@ fn record() -> Record {
         command: vec!["npm".to_owned(), "ci".to_owned()],
         directory: "/srv/shop".to_owned(),
         as_of: None,
+        via: None,
         exit_code: 0,
         duration_ms: 8_400,
         copies_bytes: None,

@@ -49,6 +49,8 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// Addresses besides public ones that hosts chosen by Outlast may resolve to.
     pub allow: Vec<Network>,
+    /// The team's own server, wherever it is.
+    pub server: Option<ObjectUrl>,
 }
 
 /// Sends requests to upstreams; cheap to clone.
@@ -74,6 +76,7 @@ impl Client {
         let line = Arc::new(Line {
             bases: bases
                 .values()
+                .chain(&settings.server)
                 .map(|base| (base.host().trim_matches(['[', ']']).to_owned(), base.port()))
                 .collect(),
             places,

@@ -8,7 +8,7 @@ use model::{ObjectUrl, SafeUrl};
 
 fn client(places: Vec<host::http::Upstream>, allow: &[&str], roots: Roots) -> Client {
     let allow = allow.iter().map(|text| text.parse().expect("a network")).collect();
-    Client::new(Settings { roots, upstreams: places, allow })
+    Client::new(Settings { roots, upstreams: places, allow, server: None })
 }
 
 fn place(host: &str, connect: &str) -> host::http::Upstream {

@@ -23,14 +23,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Fa
     let home = Home::find(global)?;
     let store = home.store()?;
     let report = super::block_on(async {
-        let plan = SessionPlan {
-            cuts: Vec::new(),
-            pins: things.locks.pins.clone(),
-            purpose: Purpose::Adopt,
-            at: None,
-            site: None,
-        };
-        let session = wiring::engine(&home, &store, &wiring::trust()?)?.session(plan);
+        let plan = SessionPlan { pins: things.locks.pins.clone(), ..SessionPlan::new(Purpose::Adopt) };
+        let session = wiring::engine(&home, &store, &wiring::trust()?, None)?.session(plan);
         let adopted = adopt::fetch(global, &session, &things).await;
         session.finish().await;
         Ok(Report::new(things, adopted))

@@ -19,6 +19,7 @@ use crate::home::Home;
 use crate::log;
 use crate::project::parse_output;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
+use crate::via::Via;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -40,6 +41,8 @@ pub(crate) struct Arguments {
     /// Compare this file or folder with what the recorded run made
     #[arg(long, value_name = "PATH", value_parser = parse_output)]
     output: Vec<PathBuf>,
+    #[command(flatten)]
+    via: Via,
     /// Write the evidence into this folder too
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
@@ -84,6 +87,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
 }
 
 fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
+    let via = arguments.via.site()?;
     let evidence = |scenario: &Scenario, n: usize| match &arguments.evidence {
         None => Evidence::Home,
         Some(folder) if n == 1 => Evidence::Also(folder.clone()),
@@ -104,6 +108,7 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
             command: arguments.command,
             run: arguments.run,
             at: arguments.at,
+            via,
             evidence,
         }]);
     }
@@ -127,7 +132,8 @@ fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
         scenario.output.extend(arguments.output.iter().cloned());
         let command = scenario.run.iter().map(OsString::from).collect();
         let evidence = evidence(&scenario, arguments.scenarios.len());
-        requests.push(Request { scenario, command, run: arguments.run.clone(), at: arguments.at, evidence });
+        let (run, at, via) = (arguments.run.clone(), arguments.at, via.clone());
+        requests.push(Request { scenario, command, run, at, via, evidence });
     }
     Ok(requests)
 }

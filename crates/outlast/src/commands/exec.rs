@@ -19,15 +19,15 @@ use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
 use crate::tasks::space::Space;
 use crate::tasks::summary;
+use crate::via::Via;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Use a copy of the project and empty caches, with a live network
     #[arg(long)]
     fresh: bool,
-    /// Ask this Outlast server first
-    #[arg(long, value_name = "URL", env = "OUTLAST_SERVER", hide = true)]
-    via: Option<String>,
+    #[command(flatten)]
+    via: Via,
     /// Fail rather than run the command with its environment alone
     #[arg(long)]
     require_sealed: bool,
@@ -52,13 +52,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     if arguments.command.is_empty() {
         return Err(no_command());
     }
-    // An empty variable is how some shells and pipelines unset it.
-    if arguments.via.is_some_and(|via| !via.is_empty()) {
-        return Err(Failure::usage(anyhow!(
-            "--via and OUTLAST_SERVER need a server, which this version has not"
-        ))
-        .hint("run without them"));
-    }
+    let via = arguments.via.site()?;
     let home = Home::find(global)?;
     let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
     if let Some(file) = &arguments.record {
@@ -78,6 +72,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
         cuts: arguments.cut,
         purpose: Purpose::Record,
         at: arguments.at,
+        via,
         outputs: arguments.output,
         copies,
         fallback: if arguments.require_sealed { Fallback::Never } else { Fallback::Observe },

@@ -54,14 +54,8 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
     };
     let site = Site::new(&url);
     let store = home.store()?;
-    let plan = SessionPlan {
-        cuts: Vec::new(),
-        pins: Vec::new(),
-        purpose: Purpose::Serve,
-        at: None,
-        site: Some(site.clone()),
-    };
-    let session = wiring::engine(home, &store, &wiring::trust()?)?.session(plan);
+    let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
+    let session = wiring::engine(home, &store, &wiring::trust()?, None)?.session(plan);
     let server = Server::new(Settings { site, session: session.clone(), gate: None });
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -2,7 +2,9 @@
 
 use host::http::{Client, Roots, Settings};
 use intercept::{Caller, CallerTrust};
+use model::ObjectUrl;
 use proxy::Engine;
+use registry::Site;
 use store::Store;
 
 use crate::failure::Failure;
@@ -16,14 +18,20 @@ pub(crate) fn trust() -> Result<CallerTrust, Failure> {
     Ok(CallerTrust::read(&Caller::new(variables, directory, intercept::caller::Disk)))
 }
 
-/// Makes the engine: it trusts what the caller trusts, and goes where the configuration says.
-pub(crate) fn engine(home: &Home, store: &Store, trust: &CallerTrust) -> Result<Engine, Failure> {
+/// Makes the engine: it trusts what the caller trusts, and goes where the configuration says, or to the team's server.
+pub(crate) fn engine(
+    home: &Home,
+    store: &Store,
+    trust: &CallerTrust,
+    server: Option<&Site>,
+) -> Result<Engine, Failure> {
     Ok(Engine {
         store: store.clone(),
         client: Client::new(Settings {
             roots: Roots::from(trust.upstream_roots()),
             upstreams: home.config.upstreams.clone(),
             allow: home.config.allow.clone(),
+            server: server.and_then(|site| ObjectUrl::parse(site.base()).ok()),
         }),
         clock: home.clock.clone(),
         credential_key: home.credential_key()?,

@@ -10,14 +10,7 @@ const INDEX: &str = "https://registry.npmjs.org/left-pad";
 const AUDIT: &str = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
 
 fn session_at(world: &World, at: model::Timestamp) -> Session {
-    let plan = SessionPlan {
-        cuts: Vec::new(),
-        pins: Vec::new(),
-        purpose: Purpose::Record,
-        at: Some(at),
-        site: None,
-    };
-    world.engine().session(plan)
+    world.engine().session(SessionPlan { at: Some(at), ..SessionPlan::new(Purpose::Record) })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,13 +10,7 @@ use crate::world::*;
 const INDEX: &str = "https://registry.npmjs.org/left-pad";
 
 fn live() -> proxy::SessionPlan {
-    proxy::SessionPlan {
-        cuts: Vec::new(),
-        pins: Vec::new(),
-        purpose: proxy::Purpose::Record,
-        at: None,
-        site: None,
-    }
+    proxy::SessionPlan::new(proxy::Purpose::Record)
 }
 
 /// A world that holds an index which is due.

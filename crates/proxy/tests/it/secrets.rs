@@ -232,8 +232,7 @@ async fn a_drill_gives_everybody_what_they_got() {
     let mut engine = world.engine();
     engine.credential_key = proxy::CredentialKey::new(&[8; 32]);
     let cuts = vec!["all".parse().unwrap()];
-    let drill =
-        engine.session(SessionPlan { cuts, pins: Vec::new(), purpose: Purpose::Drill, at: None, site: None });
+    let drill = engine.session(SessionPlan { cuts, ..SessionPlan::new(Purpose::Drill) });
     let n_answered = futures_util::future::join_all(everybody[..8].iter().map(|who| as_(&drill, who)))
         .await
         .iter()

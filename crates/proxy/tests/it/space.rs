@@ -96,10 +96,7 @@ fn a_full_disk_at_the_journal_is_no_matter_for_clients() {
         let engine = proxy::Engine { store: again, ..world.engine() };
         let plan = proxy::SessionPlan {
             cuts: vec!["all".parse().unwrap()],
-            pins: vec![],
-            purpose: proxy::Purpose::Drill,
-            at: None,
-            site: None,
+            ..proxy::SessionPlan::new(proxy::Purpose::Drill)
         };
         let session = engine.session(plan);
         get(&session, LARGE).await.is(200, &body);

@@ -90,25 +90,13 @@ impl World {
     /// A session of a project with a lock.
     pub(crate) fn pinned(&self, pins: Vec<Pin>) -> Session {
         let pins = pins.into_iter().map(|pin| ("the.lock".to_owned(), pin)).collect();
-        self.engine().session(SessionPlan {
-            cuts: Vec::new(),
-            pins,
-            purpose: Purpose::Record,
-            at: None,
-            site: None,
-        })
+        self.engine().session(SessionPlan { pins, ..SessionPlan::new(Purpose::Record) })
     }
 
     /// A drill's session; `cuts` as on the command line, separated by blanks.
     pub(crate) fn drill(&self, cuts: &str) -> Session {
         let cuts = cuts.split_whitespace().map(|cut| cut.parse().unwrap()).collect();
-        self.engine().session(SessionPlan {
-            cuts,
-            pins: Vec::new(),
-            purpose: Purpose::Drill,
-            at: None,
-            site: None,
-        })
+        self.engine().session(SessionPlan { cuts, ..SessionPlan::new(Purpose::Drill) })
     }
 
     /// The newest generation of every form of an address.
@@ -191,7 +179,7 @@ pub(crate) fn client(upstream: &Upstream, upstreams: Vec<host::http::Upstream>, 
     let mut roots = Roots::empty();
     roots.add_pem(upstream.ca_pem().as_bytes()).unwrap();
     let allow = allow.iter().map(|network| network.parse().unwrap()).collect();
-    Client::new(Settings { roots, upstreams, allow })
+    Client::new(Settings { roots, upstreams, allow, server: None })
 }
 
 /// An answer as a client has it.

@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use drill::{Action, Actor, Deed, Facts, RecordedRun, Report, Scenario};
 use model::{Event, Record, RunId, Timestamp, Verdict};
 use proxy::{Ending, Exchange, Purpose};
+use registry::Site;
 use sandbox::Stdout;
 use store::{Entry, Store};
 
@@ -30,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) run: Option<RunId>,
     /// Answer with what was held at this moment.
     pub(crate) at: Option<Timestamp>,
+    /// Have nothing but what this server gives: a machine on which nothing was ever run.
+    pub(crate) via: Option<Site>,
     pub(crate) evidence: Evidence,
 }
 
@@ -110,6 +113,7 @@ async fn hold(
         cuts: request.scenario.cut.clone(),
         purpose: Purpose::Drill,
         at: request.at,
+        via: request.via.clone(),
         outputs: request.scenario.output.clone(),
         copies: Copies::Fresh(space),
         fallback: Fallback::Observe,

@@ -11,8 +11,10 @@ use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
 use model::{Containment, Cut, Output, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan};
+use registry::Site;
 use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
+use tempfile::TempDir;
 
 pub(crate) use keep::ended;
 
@@ -35,6 +37,8 @@ pub(crate) struct Task {
     pub(crate) purpose: Purpose,
     /// Answer with what was held at this moment.
     pub(crate) at: Option<Timestamp>,
+    /// The team's server, which is asked first.
+    pub(crate) via: Option<Site>,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) copies: Copies,
     pub(crate) fallback: Fallback,
@@ -99,14 +103,18 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
     let (cuts, pins) = (task.cuts.clone(), project.pins);
-    let plan_of_session = SessionPlan { cuts, pins, purpose: task.purpose, at: task.at, site: None };
-    let session = engine(home, store, &trust).map_err(own)?.session(plan_of_session);
+    let plan_of_session =
+        SessionPlan { cuts, pins, at: task.at, via: task.via.clone(), ..SessionPlan::new(task.purpose) };
+    let scratch = Scratch::of(home, &task).map_err(own)?;
+    let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
+    let session = engine(home, copies, &trust, task.via.as_ref()).map_err(own)?.session(plan_of_session);
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
         authority,
-        store: store.clone(),
+        store: copies.clone(),
         purpose: task.purpose,
+        has_server: task.via.is_some(),
         passthrough: home.config.exec.passthrough.clone(),
         cuts: task.cuts.clone(),
         placed: home.config.upstreams.iter().map(|upstream| upstream.host.clone()).collect(),
@@ -117,20 +125,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let copies_bytes = lived.copies_bytes(&task);
     lived.let_go();
     let findings = session.finish().await;
-    let run = Run {
-        run_id: RunId::new(started_at, host::random::bytes()),
-        started_at,
-        containment: containment(home, &lived),
-        containment_reasons: containment_reasons(home, &lived),
-        command: task.order.words(),
-        directory: task.order.place(),
-        as_of: task.at,
-        exit_code: lived.exit_code,
-        duration_ms: lived.duration_ms,
-        copies_bytes,
-        outputs,
-    };
-    let record = record::record(run, &findings, &heard);
+    let record =
+        record::record(described(home, &task, &lived, started_at, outputs, copies_bytes), &findings, &heard);
     let unwritten = keep::keep(home, store, &record, task.purpose)
         .map_err(|failure| own(keep::unrecorded(failure, &record)))?;
     Ok(Done {
@@ -147,6 +143,48 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         was_short: lived.was_short,
         _lived: lived,
     })
+}
+
+/// Returns what is known of a run besides its requests.
+fn described(
+    home: &Home,
+    task: &Task,
+    lived: &Lived,
+    started_at: Timestamp,
+    outputs: Vec<Output>,
+    copies_bytes: Option<u64>,
+) -> Run {
+    Run {
+        run_id: RunId::new(started_at, host::random::bytes()),
+        started_at,
+        containment: containment(home, lived),
+        containment_reasons: containment_reasons(home, lived),
+        command: task.order.words(),
+        directory: task.order.place(),
+        as_of: task.at,
+        via: task.via.as_ref().map(|site| site.base().to_owned()),
+        exit_code: lived.exit_code,
+        duration_ms: lived.duration_ms,
+        copies_bytes,
+        outputs,
+    }
+}
+
+/// A store of one drill that asks a server: it begins empty, as on a machine on which nothing was ever run, and goes with the
+/// drill. It lies in the home, which no room shows.
+struct Scratch {
+    store: Store,
+    _folder: TempDir,
+}
+
+impl Scratch {
+    fn of(home: &Home, task: &Task) -> Result<Option<Self>, Failure> {
+        if task.purpose != Purpose::Drill || task.via.is_none() {
+            return Ok(None);
+        }
+        let folder = tempfile::Builder::new().prefix("scratch-").tempdir_in(&home.path)?;
+        Ok(Some(Self { store: Store::open(folder.path(), home.clock.clone())?, _folder: folder }))
+    }
 }
 
 /// Returns the outputs that the command made, and the names of those that it did not make.

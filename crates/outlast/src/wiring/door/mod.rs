@@ -28,6 +28,8 @@ pub(crate) struct Door {
     pub(crate) authority: Arc<Authority>,
     pub(crate) store: Store,
     pub(crate) purpose: Purpose,
+    /// Whether a server is asked first, which may have what nobody here has heard of.
+    pub(crate) has_server: bool,
     /// Hosts that the configuration places somewhere: they exist, whatever the name service says.
     pub(crate) placed: BTreeSet<String>,
     /// Hosts that are not looked into.
@@ -58,7 +60,7 @@ impl Door {
     }
 
     async fn exists(&self, name: &str) -> Resolution {
-        if self.placed.contains(name) {
+        if self.has_server || self.placed.contains(name) {
             return Resolution::Answer;
         }
         let is_kept = self.store.knows_host(name);

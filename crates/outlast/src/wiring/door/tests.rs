@@ -42,18 +42,19 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
     let roots = Roots::empty();
     let engine = proxy::Engine {
         store: world.store.clone(),
-        client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new() }),
+        client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new(), server: None }),
         credential_key: proxy::CredentialKey::new(&[7; 32]),
         clock: clock.clone(),
         index_fresh_for: std::time::Duration::ZERO,
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
-    let plan = proxy::SessionPlan { cuts: cuts.clone(), pins: Vec::new(), purpose, at: None, site: None };
+    let plan = proxy::SessionPlan { cuts: cuts.clone(), ..proxy::SessionPlan::new(purpose) };
     let door = Door {
         session: engine.session(plan),
         authority: Arc::new(Authority::new(clock.now(), "test", None).unwrap()),
         store: world.store.clone(),
         purpose,
+        has_server: false,
         placed: BTreeSet::from(["placed.example".to_owned()]),
         passthrough: Vec::new(),
         cuts,

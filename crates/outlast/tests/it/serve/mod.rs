@@ -1,6 +1,7 @@
 //! The server of a team, asked by real clients whose settings come from its own page.
 
 mod composer;
+mod via;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
@@ -85,9 +86,12 @@ const NPM: &str = "registry.npmjs.org";
 /// An upstream with one npm package.
 fn upstream() -> Upstream {
     let upstream = Upstream::start_blocking();
-    let package = fakes::npm::package("left-pad", &[("1.3.0", &[])]);
-    upstream.serve_npm(NPM, &[package]);
+    upstream.serve_npm(NPM, &[package()]);
     upstream
+}
+
+fn package() -> fakes::npm::Package {
+    fakes::npm::package("left-pad", &[("1.3.0", &[])])
 }
 
 #[test]

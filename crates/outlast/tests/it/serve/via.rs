@@ -1,0 +1,149 @@
+//! A machine that has never seen a project, and a team's server that has adopted it.
+
+use std::fs;
+use std::time::Duration;
+
+use fakes::{Answer, Fault, Upstream, composer::HOSTS};
+use serde_json::json;
+
+use super::{NPM, Served, package, upstream};
+use crate::composer::{INSTALL, N_PACKAGES, Scene};
+use crate::world::{World, places, texts};
+
+/// Where nothing listens.
+const NOWHERE: &str = "127.0.0.1:9";
+
+/// Returns a new machine with some files of a project, for which hosts are nowhere.
+fn cut_off(project: &World, files: &[&str], hosts: &[&str]) -> World {
+    let world = World::new().with("COMPOSER_ALLOW_SUPERUSER", "1");
+    for file in files {
+        world.write(&world.project().join(file), fs::read(project.project().join(file)).unwrap());
+    }
+    world.configure(&places(hosts, &[("connect", NOWHERE)]));
+    world
+}
+
+#[test]
+fn a_new_machine_installs_what_the_server_adopted_while_all_hosts_are_gone() {
+    let scene = Scene::new();
+    let adopted = scene.world.outlast(&["adopt", "--json", "."]).expect(0).json();
+    assert_eq!(adopted["n_kept"], N_PACKAGES, "{adopted:#}");
+    assert_eq!(
+        adopted["first_seen"].as_array().unwrap().len(),
+        N_PACKAGES,
+        "no archive of GitHub has a checksum"
+    );
+    assert_eq!((&adopted["missing"], &adopted["locks"]), (&json!([]), &json!(["./composer.lock"])));
+    scene.connect(NOWHERE);
+    let served = Served::start(&scene.world);
+
+    let world = cut_off(&scene.world, &["composer.json", "composer.lock"], &HOSTS);
+    let impatient = ["exec", "--", "timeout", "-s", "KILL", "10"];
+    assert_ne!(world.outlast(&[&impatient, &INSTALL[..]].concat()).code, 0, "the control: no server");
+    let done = world.outlast(&[&["exec", "--via", &served.base, "--"], &INSTALL[..]].concat()).expect(0);
+    let vendor = fs::read_dir(world.project().join("vendor/acme")).unwrap().count();
+    assert_eq!(vendor, N_PACKAGES, "{}", done.stderr);
+    let lock = |world: &World| fs::read(world.project().join("composer.lock")).unwrap();
+    assert_eq!(lock(&world), lock(&scene.world), "nobody touched it");
+    let record = world.newest_record();
+    assert_eq!(record["via"], served.base.as_str());
+    assert!(texts(&record["objects"], "source").iter().all(|source| *source == "copy"), "{record:#}");
+    served.end();
+
+    // What passed is kept here too.
+    fs::remove_dir_all(world.project().join("vendor")).unwrap();
+    fs::remove_dir_all(world.home()).unwrap();
+    fs::create_dir(world.home()).unwrap();
+    world.outlast(&[&["exec", "--"], &INSTALL[..]].concat()).expect(0);
+    world.outlast(&["store", "verify"]).expect(0);
+}
+
+/// A server's host as it is asked for, and where it has the file of the lock.
+const ITSELF: &str = "127.0.0.1";
+const TARBALL: &str = "/npm/left-pad/-/left-pad-1.3.0.tgz";
+const CI: [&str; 4] = ["npm", "ci", "--no-audit", "--fetch-retries=0"];
+
+/// An upstream, and a project whose lock npm itself has made.
+fn locked() -> (Upstream, World) {
+    let upstream = upstream();
+    let manifest = r#"{"name":"small","version":"1.0.0","dependencies":{"left-pad":"1.3.0"}}"#;
+    let world = World::new().file("package.json", manifest);
+    world.place(&upstream, &[NPM]);
+    world.outlast(&["exec", "--", "npm", "install", "--package-lock-only", "--no-audit"]).expect(0);
+    (upstream, world)
+}
+
+fn exec_via(world: &World, url: &str) -> crate::world::Done {
+    let _ = fs::remove_dir_all(world.home());
+    fs::create_dir(world.home()).unwrap();
+    world.outlast(&[&["exec", "--via", url, "--"], &CI[..]].concat())
+}
+
+#[test]
+fn a_server_that_is_gone_hangs_or_has_nothing_holds_nobody_up() {
+    let (upstream, project) = locked();
+    let other = |name: &str| {
+        let world = cut_off(&project, &["package.json", "package-lock.json"], &[]);
+        world.place(&upstream, &[NPM]);
+        (world, name.to_owned())
+    };
+    let (direct, _) = other("no server");
+    let normal = direct.outlast(&[&["exec", "--"], &CI[..]].concat()).expect(0).took;
+    // One that never answers.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // One that answers everything with a page.
+    let page = Upstream::start_blocking();
+    page.put(ITSELF, TARBALL, Answer::text("<html>welcome</html>"));
+    // One whose store is empty, and whose upstreams are nowhere.
+    let empty = World::new();
+    empty.configure(&places(&[NPM], &[("connect", NOWHERE)]));
+    let served = Served::start(&empty);
+    for (what, url) in [
+        ("gone", format!("http://{NOWHERE}")),
+        ("deaf", format!("http://{}", deaf.local_addr().unwrap())),
+        ("a page", format!("http://{}", page.plain_address())),
+        ("empty", served.base.clone()),
+    ] {
+        let (world, _) = other(what);
+        let done = exec_via(&world, &url).expect(0);
+        assert!(world.project().join("node_modules/left-pad").is_dir(), "{what}");
+        let extra = done.took.saturating_sub(normal);
+        assert!(extra < Duration::from_secs(3), "{what}: {extra:?} more than {normal:?}: {}", done.stderr);
+        assert!(texts(&world.newest_record()["objects"], "source").contains(&"upstream"), "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_breaks_off_does_not_break_the_build() {
+    let (upstream, project) = locked();
+    project.outlast(&["adopt", "package-lock.json"]).expect(0);
+    let n_asked = upstream.log().len();
+    // A server that gives the first half of everything, and closes.
+    let server = Upstream::start_blocking();
+    let file = package().tarball("1.3.0").clone();
+    server.put(ITSELF, TARBALL, Answer::file(file).header("outlast-state", "fresh"));
+    server.on(ITSELF, TARBALL, Fault::Short);
+    let world = cut_off(&project, &["package.json", "package-lock.json"], &[]);
+    world.place(&upstream, &[NPM]);
+    exec_via(&world, &format!("http://{}", server.plain_address())).expect(0);
+    assert!(world.project().join("node_modules/left-pad").is_dir());
+    assert!(server.n_asked(ITSELF, TARBALL) > 0, "{:?}", server.log());
+    assert!(upstream.log().len() > n_asked, "the origin gave the rest");
+}
+
+#[test]
+fn a_drill_proves_what_a_new_machine_gets_from_the_server() {
+    let (_upstream, project) = locked();
+    project.outlast(&["adopt", "."]).expect(0);
+    let served = Served::start(&project);
+    let drill = |via: &str| project.outlast(&[&["drill", "--via", via, "--"], &CI[..]].concat());
+    drill(&served.base).expect(3).says("record one first");
+    project.record(&CI).expect(0);
+    drill(&served.base).expect(0);
+    let report = project.newest_report();
+    assert_eq!((&report["verdict"], &report["via"]), (&json!("pass"), &json!(served.base)), "{report:#}");
+    assert_eq!(report["bytes_from_cut_hosts"], 0);
+    // The control: what this home has itself is no help.
+    drill(&format!("http://{NOWHERE}")).expect(1);
+    project.outlast(&[&["drill", "--"], &CI[..]].concat()).expect(0);
+}

@@ -1,0 +1,78 @@
+//! Asks the upstream itself, and gives up after the time that suits.
+
+use std::time::Duration;
+
+use host::http::FetchError;
+use http::{HeaderMap, Method};
+use model::SafeUrl;
+
+use crate::breaker::Attempt;
+use crate::fetch::said;
+use crate::flight::Flight;
+use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
+use crate::redirect::Trouble;
+use crate::session::Inner;
+use crate::upstream::{Question, Reply};
+use crate::want::Want;
+
+/// Why no answer came.
+#[derive(Debug)]
+pub(crate) enum NoReply {
+    /// Nobody was asked.
+    NotAsked(String),
+    /// The upstream asked to be left alone, for so long.
+    Deferred(Duration),
+    /// This host gave none.
+    Trouble { host: String, reason: String },
+}
+
+impl Inner {
+    /// Asks the upstream for an object.
+    pub(crate) async fn ask_origin(
+        &self,
+        want: &Want,
+        headers: HeaderMap,
+        flight: &Flight,
+    ) -> Result<(Reply, Attempt), NoReply> {
+        let question = Question::bare(Method::GET, want.url.clone(), headers, want.chooser);
+        host::failpoint::pass("proxy.asking").map_err(|error| NoReply::NotAsked(error.to_string()))?;
+        if let Some(left) = self.deferred(want.host(), want.lane()) {
+            return Err(NoReply::Deferred(left));
+        }
+        let attempt = self.attempt(want.host(), want.lane());
+        match self.ask_following(want, question, Some(flight)).await {
+            Ok(reply) => {
+                let attempt = Attempt { host: reply.host.clone(), ..attempt };
+                Ok((reply, attempt))
+            }
+            Err(Trouble { host, error }) => {
+                self.note_error(&Attempt { host: host.clone(), ..attempt }, &error);
+                Err(NoReply::Trouble { host, reason: said(&error) })
+            }
+        }
+    }
+
+    /// Asks without a body, and gives up after the time that suits: soon where the host was cut.
+    pub(crate) async fn ask_bounded(
+        &self,
+        url: SafeUrl,
+        method: Method,
+        headers: HeaderMap,
+    ) -> Result<Reply, FetchError> {
+        let host = url.object().host().to_owned();
+        self.bounded(&host, Question::bare(method, url, headers, self.chooser())).await
+    }
+
+    /// Asks, and gives up after the time that suits.
+    pub(crate) async fn bounded(&self, host: &str, question: Question) -> Result<Reply, FetchError> {
+        let after = self.patience(host);
+        match tokio::time::timeout(after, self.line.ask(question)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(FetchError::Timeout { host: host.to_owned(), after }),
+        }
+    }
+
+    fn patience(&self, host: &str) -> Duration {
+        if self.line.fault(host).is_some() { SOFT_DEADLINE } else { FIRST_BYTE_TIMEOUT }
+    }
+}

@@ -1,0 +1,215 @@
+//! The team's server, which is asked before the origin. When it is gone, slow or has nothing, the origin is asked as ever.
+//!
+//! What it gives is judged as an upstream's answer is, and kept with the age that it has there: an answer that it could not have
+//! confirmed is no fresher here.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use model::{Freshness, ObjectUrl, SafeUrl, Timestamp};
+use registry::Site;
+
+use crate::breaker::{Attempt, Gate, Lane, Outcome};
+use crate::decide;
+use crate::headers::CREDENTIALS;
+use crate::origin::NoReply;
+use crate::session::Inner;
+use crate::upstream::{Giver, Question, Reply, Standing};
+use crate::want::Want;
+use crate::who::Who;
+
+/// Says to a server that whoever asks is an Outlast: documents are given as their upstreams have them.
+pub(crate) const AS_SENT: HeaderName = HeaderName::from_static("outlast-via");
+/// How long the origin waits for the server: what it has comes in a millisecond, what it has to fetch may come later.
+const PATIENCE: Duration = Duration::from_millis(400);
+/// How long a server that is there may take to say so.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
+
+/// A team's server.
+#[derive(Debug, Clone)]
+pub(crate) struct Via {
+    site: Site,
+    /// Its name and port, by which its health is known.
+    host: String,
+}
+
+type Asking = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
+
+impl Via {
+    pub(crate) fn new(site: Site) -> Self {
+        let host = ObjectUrl::parse(site.base())
+            .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
+        Self { site, host }
+    }
+
+    /// Returns where the server has what lies at an address, unless the address has secrets: they are the origin's alone.
+    fn place(&self, url: &SafeUrl) -> Option<SafeUrl> {
+        let has_secrets = url.expose() != url.object().as_str();
+        let address = self.site.address(url.object().as_str()).filter(|_| !has_secrets)?;
+        SafeUrl::parse(&address).ok()
+    }
+}
+
+impl Inner {
+    /// Returns whether a name is the team's server's.
+    pub(crate) fn is_server(&self, host: &str) -> bool {
+        self.via.as_ref().is_some_and(|via| via.host == host)
+    }
+
+    /// Asks the server, then the origin; both, once the server takes long. The first answer that can be used is taken.
+    pub(crate) async fn ask_either(
+        self: &Arc<Self>,
+        want: &Want,
+        headers: &HeaderMap,
+        origin: impl Future<Output = Result<(Reply, Attempt), NoReply>>,
+    ) -> Result<(Reply, Attempt), NoReply> {
+        let Some((mut asking, attempt)) = self.ask_server(want, headers) else { return origin.await };
+        match tokio::time::timeout(PATIENCE, &mut asking).await {
+            Ok(Some(reply)) => return Ok((reply, attempt)),
+            Ok(None) => return origin.await,
+            Err(_) => self.look_after_server(want.lane()),
+        }
+        let mut origin = std::pin::pin!(origin);
+        tokio::select! {
+            reply = &mut asking => match reply {
+                Some(reply) => Ok((reply, attempt)),
+                None => origin.await,
+            },
+            asked = &mut origin => match asked {
+                Ok((reply, of)) if !reply.is_played() && !decide::is_trouble(reply.status) => Ok((reply, of)),
+                // Whatever the server says is better than nothing.
+                asked => match asking.await {
+                    Some(reply) => Ok((reply, attempt)),
+                    None => asked,
+                },
+            },
+        }
+    }
+
+    /// Asks the server for the rest of what broke off, if it may have it.
+    pub(crate) async fn ask_server_for_rest(
+        self: &Arc<Self>,
+        want: &Want,
+        headers: &HeaderMap,
+    ) -> Option<Reply> {
+        let (asking, _) = self.ask_server(want, headers)?;
+        tokio::time::timeout(PATIENCE, asking).await.ok().flatten()
+    }
+
+    /// Begins to ask the server, unless it was found down a moment ago.
+    fn ask_server(self: &Arc<Self>, want: &Want, headers: &HeaderMap) -> Option<(Asking, Attempt)> {
+        let via = self.via.as_ref()?;
+        let url = via.place(&want.url)?;
+        if self.take_turn(&via.host, want.lane()) == Gate::Shut {
+            return None;
+        }
+        let mut headers = headers.clone();
+        for name in &CREDENTIALS {
+            headers.remove(name);
+        }
+        headers.insert(AS_SENT, HeaderValue::from_static("1"));
+        let attempt = self.attempt(&via.host, want.lane());
+        let (inner, who, of) = (self.clone(), want.who, attempt.clone());
+        let asking = async move {
+            let question = Question::bare(Method::GET, url, headers, crate::upstream::Chooser::Command);
+            match inner.line.ask_server(question, &of.host).await {
+                Ok(reply) => {
+                    inner.note_outcome(&of, Outcome::Answered, "");
+                    inner.usable(reply, who)
+                }
+                Err(error) => {
+                    inner.note_error(&of, &error);
+                    None
+                }
+            }
+        };
+        Some((Box::pin(asking), attempt))
+    }
+
+    /// Returns an answer of the server's that says how it stands; any other is a page of something before it, or none.
+    fn usable(&self, reply: Reply, who: Who) -> Option<Reply> {
+        let standing = standing(&reply.headers, self.engine.clock.now())?;
+        let is_one = match reply.status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => true,
+            // The server asks for everybody: what is not there for everybody may be there for this one.
+            StatusCode::NOT_FOUND | StatusCode::GONE => who == Who::NOBODY,
+            status => decide::is_redirect(status),
+        };
+        let mut headers = reply.headers;
+        headers.remove("outlast-state");
+        is_one.then_some(Reply { giver: Giver::Server(standing), headers, ..reply })
+    }
+
+    /// Finds out beside whether the server is there at all: one that only has to fetch something says so at once.
+    fn look_after_server(self: &Arc<Self>, lane: Lane) {
+        let Some(via) = self.via.clone() else { return };
+        let inner = self.clone();
+        self.go_on_beside(async move {
+            let attempt = inner.attempt(&via.host, lane);
+            let Ok(url) = SafeUrl::parse(&format!("{}/healthz", via.site.base())) else { return };
+            let question =
+                Question::bare(Method::GET, url, HeaderMap::new(), crate::upstream::Chooser::Command);
+            let sign = tokio::time::timeout(SIGN_OF_LIFE, inner.line.ask_server(question, &via.host)).await;
+            if sign.is_err() {
+                inner.note_outcome(&attempt, Outcome::Hung, "the team's server gives no sign of life");
+            }
+        });
+    }
+}
+
+/// Reads how an answer stands: `fresh`, or `stale; since=…; reason=…`, and how long ago the upstream confirmed it.
+fn standing(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
+    let state = headers.get("outlast-state")?.to_str().ok()?;
+    let mut parts = state.split(';').map(str::trim);
+    let freshness = match parts.next()? {
+        "fresh" => Freshness::Fresh,
+        "stale" => Freshness::Stale,
+        "gone" => Freshness::Gone,
+        _ => return None,
+    };
+    let since = parts.find_map(|part| part.strip_prefix("since=")?.parse::<Timestamp>().ok());
+    let age = headers.get(http::header::AGE).and_then(|age| age.to_str().ok()?.parse::<u64>().ok());
+    let confirmed_at = now.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(now);
+    let gone_since = since.filter(|_| freshness == Freshness::Gone);
+    Some(Standing { freshness, confirmed_at, gone_since })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_an_answer_stands_is_read_from_its_headers() {
+        let now: Timestamp = "2026-05-21T10:00:00Z".parse().unwrap();
+        let read = |state: Option<&str>, age: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("age", age.parse().unwrap());
+            if let Some(state) = state {
+                headers.insert("outlast-state", state.parse().unwrap());
+            }
+            standing(&headers, now)
+        };
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let fresh = read(Some("fresh"), "0").unwrap();
+        assert_eq!((fresh.freshness, fresh.confirmed_at, fresh.gone_since), (Freshness::Fresh, now, None));
+        let stale = read(Some("stale; since=2026-05-21T09:00:00Z; reason=x"), "7200").unwrap();
+        assert_eq!((stale.freshness, stale.confirmed_at), (Freshness::Stale, at("2026-05-21T08:00:00Z")));
+        let gone = read(Some("gone; since=2026-05-21T09:00:00Z; reason=x"), "1").unwrap();
+        assert_eq!(gone.gone_since, Some(at("2026-05-21T09:00:00Z")));
+        assert!(read(None, "0").is_none() && read(Some("well"), "0").is_none());
+        assert_eq!(read(Some("fresh"), "99999999999999999999").unwrap().confirmed_at, now);
+    }
+
+    #[test]
+    fn an_address_with_secrets_is_no_affair_of_the_servers() {
+        let via = Via::new(Site::new(&ObjectUrl::parse("http://10.0.0.1:8642").unwrap()));
+        let place = |url: &str| via.place(&SafeUrl::parse(url).unwrap()).map(|url| url.object().to_string());
+        assert_eq!(via.host, "10.0.0.1:8642");
+        assert_eq!(place("https://pypi.org/simple/six/").unwrap(), "http://10.0.0.1:8642/pypi/simple/six/");
+        assert_eq!(place("https://a.example/x?token=secret"), None);
+        assert_eq!(place("https://me:secret@a.example/x"), None);
+        assert_eq!(place("http://a.example/x"), None);
+    }
+}
