@@ -52,6 +52,8 @@ pub(crate) enum Verb {
     Adopt(commands::adopt::Arguments),
     /// Serve the copies to a team: registry addresses for clients that know nothing of Outlast
     Serve(commands::serve::Arguments),
+    /// Say who may ask the server
+    Token(commands::token::Arguments),
     /// Look after the copies
     Store(commands::store::Arguments),
     /// Make the index anew from journal and blobs alone

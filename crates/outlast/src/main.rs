@@ -10,6 +10,7 @@ mod mend;
 mod project;
 mod speak;
 mod tasks;
+mod tokens;
 mod usage;
 mod via;
 mod wiring;

@@ -26,6 +26,9 @@ pub(crate) struct Writing {
     _lock: File,
 }
 
+/// What the names of folders begin with that go with the process that made them.
+pub(crate) const SCRATCH: &str = "scratch-";
+
 /// Waits while somebody mends, and keeps everybody else from mending.
 pub(crate) fn writing(home: &Path) -> io::Result<Writing> {
     let lock = File::open(home)?;
@@ -78,7 +81,7 @@ fn mend_run(home: &Home, store: &Store, run_id: &RunId, record: &Sha256) -> anyh
     Ok(())
 }
 
-/// Removes temporary files of a folder, which does not have to be there.
+/// Removes temporary files and scratch folders of a folder, which does not have to be there.
 fn sweep(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -89,6 +92,8 @@ fn sweep(folder: &Path) -> io::Result<()> {
         let is_temporary = Path::new(&entry.file_name()).extension().is_some_and(|kind| kind == "tmp");
         if is_temporary && entry.file_type()?.is_file() {
             fs::remove_file(entry.path())?;
+        } else if entry.file_name().as_encoded_bytes().starts_with(SCRATCH.as_bytes()) {
+            fs::remove_dir_all(entry.path())?;
         }
     }
     Ok(())

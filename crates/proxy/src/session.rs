@@ -20,7 +20,7 @@ use crate::outage::Outages;
 use crate::refusal::Refusal;
 use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Giver, Line};
-use crate::via::Via;
+use crate::via::{TeamServer, Via};
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
 use crate::who::{CredentialKey, CredentialUse, Seen, Who};
@@ -88,7 +88,7 @@ pub struct SessionPlan {
     /// The server at whose door is asked: what it offers links back to it.
     pub site: Option<Site>,
     /// The team's server, to be asked before any upstream.
-    pub via: Option<Site>,
+    pub via: Option<TeamServer>,
 }
 
 impl SessionPlan {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use model::{Freshness, ObjectUrl, SafeUrl, Timestamp};
+use model::{Freshness, ObjectUrl, SafeUrl, Secret, Timestamp};
 use registry::Site;
 
 use crate::breaker::{Attempt, Gate, Lane, Outcome};
@@ -27,10 +27,20 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// How long a server that is there may take to say so.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
 
-/// A team's server.
+/// A team's server, as a run is told of it.
+#[derive(Debug, Clone)]
+pub struct TeamServer {
+    /// Its addresses.
+    pub site: Site,
+    /// What it lets in by.
+    pub token: Option<Secret<String>>,
+}
+
+/// A team's server, and how it is known here.
 #[derive(Debug, Clone)]
 pub(crate) struct Via {
     site: Site,
+    authorization: Option<HeaderValue>,
     /// Its name and port, by which its health is known.
     host: String,
 }
@@ -38,10 +48,16 @@ pub(crate) struct Via {
 type Asking = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
 
 impl Via {
-    pub(crate) fn new(site: Site) -> Self {
+    pub(crate) fn new(server: TeamServer) -> Self {
+        let TeamServer { site, token } = server;
+        let authorization = token.and_then(|token| {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
+            value.set_sensitive(true);
+            Some(value)
+        });
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
-        Self { site, host }
+        Self { site, authorization, host }
     }
 
     /// Returns where the server has what lies at an address, unless the address has secrets: they are the origin's alone.
@@ -110,6 +126,9 @@ impl Inner {
             headers.remove(name);
         }
         headers.insert(AS_SENT, HeaderValue::from_static("1"));
+        if let Some(authorization) = &via.authorization {
+            headers.insert(http::header::AUTHORIZATION, authorization.clone());
+        }
         let attempt = self.attempt(&via.host, want.lane());
         let (inner, who, of) = (self.clone(), want.who, attempt.clone());
         let asking = async move {
@@ -204,7 +223,10 @@ mod tests {
 
     #[test]
     fn an_address_with_secrets_is_no_affair_of_the_servers() {
-        let via = Via::new(Site::new(&ObjectUrl::parse("http://10.0.0.1:8642").unwrap()));
+        let via = Via::new(TeamServer {
+            site: Site::new(&ObjectUrl::parse("http://10.0.0.1:8642").unwrap()),
+            token: None,
+        });
         let place = |url: &str| via.place(&SafeUrl::parse(url).unwrap()).map(|url| url.object().to_string());
         assert_eq!(via.host, "10.0.0.1:8642");
         assert_eq!(place("https://pypi.org/simple/six/").unwrap(), "http://10.0.0.1:8642/pypi/simple/six/");

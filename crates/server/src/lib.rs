@@ -11,6 +11,8 @@ mod metrics;
 mod pages;
 mod server;
 mod setup;
+mod tokens;
 
 pub use connection::listen;
 pub use server::{Gate, Server, Settings};
+pub use tokens::{Scope, Token, TokenError, Tokens};

@@ -19,7 +19,7 @@ use crate::home::Home;
 use crate::log;
 use crate::project::parse_output;
 use crate::tasks::drill::{Evidence, Request, run as run_drill};
-use crate::via::Via;
+use crate::via;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -41,8 +41,9 @@ pub(crate) struct Arguments {
     /// Compare this file or folder with what the recorded run made
     #[arg(long, value_name = "PATH", value_parser = parse_output)]
     output: Vec<PathBuf>,
-    #[command(flatten)]
-    via: Via,
+    /// Have nothing but what this Outlast server gives, as a new machine
+    #[arg(long, value_name = "URL")]
+    via: Option<String>,
     /// Write the evidence into this folder too
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
@@ -87,7 +88,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
 }
 
 fn requests(arguments: Arguments) -> Result<Vec<Request>, Failure> {
-    let via = arguments.via.site()?;
+    let via = via::server(arguments.via.as_deref())?;
     let evidence = |scenario: &Scenario, n: usize| match &arguments.evidence {
         None => Evidence::Home,
         Some(folder) if n == 1 => Evidence::Also(folder.clone()),

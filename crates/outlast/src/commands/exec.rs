@@ -19,15 +19,16 @@ use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
 use crate::tasks::space::Space;
 use crate::tasks::summary;
-use crate::via::Via;
+use crate::via;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Use a copy of the project and empty caches, with a live network
     #[arg(long)]
     fresh: bool,
-    #[command(flatten)]
-    via: Via,
+    /// Ask this Outlast server before the hosts themselves
+    #[arg(long, value_name = "URL", env = "OUTLAST_SERVER")]
+    via: Option<String>,
     /// Fail rather than run the command with its environment alone
     #[arg(long)]
     require_sealed: bool,
@@ -52,7 +53,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     if arguments.command.is_empty() {
         return Err(no_command());
     }
-    let via = arguments.via.site()?;
+    let via = via::server(arguments.via.as_deref())?;
     let home = Home::find(global)?;
     let own = |failure: Failure| failure.exit_code(OUTLAST_ITSELF);
     if let Some(file) = &arguments.record {

@@ -11,6 +11,7 @@ pub(crate) mod rebuild_index;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod token;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Status(arguments) => status::run(&global, &arguments),
         Verb::Adopt(arguments) => adopt::run(&global, &arguments),
         Verb::Serve(arguments) => serve::run(&global, &arguments),
+        Verb::Token(arguments) => token::run(&global, arguments),
         Verb::Store(arguments) => store::run(&global, arguments),
         Verb::RebuildIndex(arguments) => rebuild_index::run(&global, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

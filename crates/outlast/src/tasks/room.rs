@@ -1,7 +1,7 @@
 //! The plan of a room: what a command must find in it so that it runs as it would outside.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::project;
 use crate::tasks::space::Space;
+use crate::via;
 
 /// Certificates are for everybody in the room to read; files that repeat the caller's settings are not.
 pub(crate) const PUBLIC: u32 = 0o644;
@@ -123,6 +124,7 @@ pub(crate) fn environment(order: &Order, settings: &intercept::Settings) -> Vec<
     for name in &settings.removed {
         environment.remove(name);
     }
+    environment.remove(OsStr::new(via::TOKEN));
     environment.extend(settings.variables.iter().cloned());
     environment.into_iter().collect()
 }

@@ -115,7 +115,8 @@ fn every_error_has_a_hint() {
     check(&["exec", "--", "./nowhere"], 127);
     check(&["exec", "--", "/etc/passwd"], 126);
     check(&["exec", "--", ""], 127);
-    check(&["exec", "--via", "http://127.0.0.1:9", "--", "true"], 2);
+    check(&["exec", "--via", "127.0.0.1:9", "--", "true"], 2);
+    check(&["adopt", "nowhere"], 2);
     check(&["exec", "--home", "/proc/nowhere", "--", "true"], 125);
     check(&["init", "--home", "/proc/nowhere"], 1);
     check(&["man", "/proc/nowhere"], 1);
@@ -150,13 +151,16 @@ fn a_home_that_cannot_be_found_is_told_as_it_is() {
 }
 
 #[test]
-fn a_server_is_refused_by_the_command_that_would_ask_it() {
+fn the_server_in_the_environment_is_asked_by_exec_alone() {
     let world = World::new().with("OUTLAST_SERVER", "http://127.0.0.1:9");
-    world.outlast(&["init", "-q"]).expect(0);
-    world.outlast(&["exec", "--", "true"]).expect(2).says("this version has not").says("hint: ");
+    world.outlast(&["exec", "-q", "--fresh", "--", "true"]).expect(0);
+    assert_eq!(world.newest_record()["via"], "http://127.0.0.1:9");
     // The others speak of this home alone, with a server or without.
     world.outlast(&["status"]).expect(0);
-    world.outlast(&["drill", "--", "true"]).expect(3).says("no run of this command");
+    world.outlast(&["drill", "--", "true"]);
+    assert_eq!(world.newest_report()["via"], serde_json::Value::Null);
+    let world = World::new().with("OUTLAST_SERVER", "nowhere");
+    world.outlast(&["exec", "--", "true"]).expect(2).says("no address of a server").says("hint: ");
     // As a shell unsets it.
     let world = World::new().with("OUTLAST_SERVER", "");
     world.outlast(&["exec", "-q", "--", "true"]).expect(0);

@@ -6,10 +6,13 @@ use crate::world::{World, texts, tools};
 const WHEEL: &str = "946d195a0d259cbba61165e88e65941f16e9b36ea6ddb97f00452bae8b1287d3";
 const SOURCE: &str = "12f65c9b470abda6dc35cf8e63cc574b1c52b11df2c86030af0ac09b01b13ea9";
 
+/// The digests that the files have.
+pub(crate) const RIGHT: [&str; 2] = [WHEEL, SOURCE];
+
 /// What each client is told: the same package, by a lock that the client itself has written.
-struct Client {
+pub(crate) struct Client {
     command: Vec<String>,
-    files: [(&'static str, String); 2],
+    pub(crate) files: [(&'static str, String); 2],
     /// How it ends when no file has the digest of its lock.
     fails_with: i32,
 }
@@ -24,18 +27,18 @@ impl Client {
         self.files.iter().fold(World::new(), |world, (path, text)| world.file(path, text))
     }
 
-    fn command(&self) -> Vec<&str> {
+    pub(crate) fn command(&self) -> Vec<&str> {
         self.command.iter().map(String::as_str).collect()
     }
 }
 
-fn pip([wheel, source]: [&str; 2]) -> Client {
+pub(crate) fn pip([wheel, source]: [&str; 2]) -> Client {
     let command = ["pip", "install", "--require-hashes", "--target", "made", "-r", "requirements.txt"];
     let lock = format!("idna==3.10 \\\n    --hash=sha256:{source} \\\n    --hash=sha256:{wheel}\n");
     Client::new(&command, ("requirements.in", "idna==3.10\n"), ("requirements.txt", lock))
 }
 
-fn uv([wheel, source]: [&str; 2]) -> Client {
+pub(crate) fn uv([wheel, source]: [&str; 2]) -> Client {
     let manifest = "[project]\nname = \"small\"\nversion = \"0.1.0\"\nrequires-python = \">=3.9\"\n\
                     dependencies = [\"idna==3.10\"]\n";
     let lock = format!(
@@ -70,7 +73,7 @@ requires-dist = [{{ name = "idna", specifier = "==3.10" }}]
 
 /// Poetry asks PyPI by its older JSON unless told otherwise, which a company's mirror seldom has for each version; the
 /// simple index is there everywhere.
-fn poetry([wheel, source]: [&str; 2]) -> Client {
+pub(crate) fn poetry([wheel, source]: [&str; 2]) -> Client {
     let manifest = "[tool.poetry]\npackage-mode = false\n[tool.poetry.dependencies]\npython = \">=3.9\"\n\
                     idna = \"3.10\"\n[[tool.poetry.source]]\nname = \"simple\"\n\
                     url = \"https://pypi.org/simple/\"\n";
@@ -112,7 +115,7 @@ fn other(digest: &str) -> String {
 /// the client gets no file and says so.
 #[track_caller]
 fn survives_locked(client: fn([&str; 2]) -> Client, hosts: &[&str], perhaps: &[&str]) {
-    let good = client([WHEEL, SOURCE]);
+    let good = client(RIGHT);
     let record = survives(&good.world(), &good.command(), hosts, perhaps);
     is_native(&record, "pypi");
 

@@ -160,7 +160,15 @@ impl Adoption {
             let named = file.coordinate.as_ref().map(Coordinate::to_string);
             named.or_else(|| file.urls.first().map(ObjectUrl::to_string)).unwrap_or_default()
         };
-        let places = if file.urls.is_empty() { needs.files } else { file.urls.clone() };
+        let settings = indexes.iter().flatten().filter_map(|got| got.settings.as_ref());
+        let placed = file.coordinate.as_ref().zip(ecosystem).and_then(|(coordinate, ecosystem)| {
+            settings.filter_map(|settings| ecosystem.placed(settings, coordinate)).next()
+        });
+        let places = match placed {
+            _ if !file.urls.is_empty() => file.urls.clone(),
+            Some(placed) => vec![placed],
+            None => needs.files,
+        };
         if !places.is_empty() {
             return vec![self.one_of(name(), &places).await];
         }

@@ -15,6 +15,9 @@ use crate::tables::Table;
 use crate::want::{Asker, Shape, Want};
 use crate::who::Who;
 
+/// The largest settings of a registry that are looked into; Packagist's root has 3 kB.
+const SETTINGS_BYTES_MAX: u64 = 64 << 10;
+
 /// Something that was got.
 #[derive(Debug, Clone)]
 pub(super) struct Got {
@@ -22,6 +25,8 @@ pub(super) struct Got {
     pub(super) source: Source,
     /// What it vouches for, if it is an index.
     pub(super) table: Option<Arc<Table>>,
+    /// Its text, if it is a registry's own settings.
+    pub(super) settings: Option<Arc<[u8]>>,
     /// Where it leads, if it is a redirect; with the signature that is not kept.
     pub(super) location: Option<String>,
 }
@@ -64,7 +69,10 @@ impl Inner {
             let table = index.as_ref().and_then(|index| self.table(ecosystem, index, &key, &held));
             let location = headers::saved(live.unwrap_or(&held.headers), header::LOCATION.as_str());
             let location = location.filter(|_| (300..400).contains(&held.status)).map(str::to_owned);
-            Got { held, source, table, location }
+            let is_settings = index.as_ref().is_some_and(|index| index.subject.is_empty());
+            let read = || self.engine.store.read_blob(&held.sha256, SETTINGS_BYTES_MAX).ok();
+            let settings = is_settings.then(read).flatten().map(Arc::from);
+            Got { held, source, table, settings, location }
         };
         if let Copy::Good(loaded) = &copy {
             let (first, _) = self.first(&want, client, &copy);

@@ -69,6 +69,14 @@ pub trait Ecosystem: Sync + Debug {
         Needs::default()
     }
 
+    /// Returns where a registry's own settings say that a file lies: an index that is about no package. Nothing where they do not
+    /// say it.
+    ///
+    /// What comes out is classified as the file of this coordinate, at the public registry.
+    fn placed(&self, _settings: &[u8], _coordinate: &Coordinate) -> Option<ObjectUrl> {
+        None
+    }
+
     /// Returns whether files of this ecosystem may lie at addresses that say nothing about them, so that only a lock or an
     /// index knows which file an address gives.
     fn has_files_anywhere(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::conformance::{Recorded, recorded};
 
 #[test]
 fn what_clients_need_of_a_version_is_its_index_and_its_file() {
-    let (mut n_indexes, mut n_files) = (0, 0);
+    let (mut n_indexes, mut n_files, mut n_placed) = (0, 0, 0);
     let recorded = recorded();
     let known: BTreeSet<&str> = recorded.iter().map(|it| it.request.url.as_str()).collect();
     for Recorded { ecosystem, request, body } in &recorded {
@@ -33,13 +33,22 @@ fn what_clients_need_of_a_version_is_its_index_and_its_file() {
                 assert_eq!(file.coordinate.as_ref(), Some(coordinate), "{url}");
                 n_files += 1;
             }
+            for settings in recorded
+                .iter()
+                .filter(|it| it.ecosystem.name() == ecosystem.name() && it.request.subject.is_empty())
+            {
+                let Some(url) = ecosystem.placed(&settings.body, coordinate) else { continue };
+                let (_, Class::File(file)) = ask(&Method::GET, url.as_str()) else { panic!("{url}") };
+                assert_eq!(file.coordinate.as_ref(), Some(coordinate), "{url}");
+                n_placed += 1;
+            }
             // A registry that is not public may be anywhere.
             let elsewhere = Coordinate { registry: "registry.example".to_owned(), ..coordinate.clone() };
             let needs = ecosystem.needs(&elsewhere);
             assert!(needs.indexes.is_empty() && needs.files.is_empty(), "{elsewhere}");
         }
     }
-    assert!(n_indexes > 100 && n_files > 50, "only {n_indexes} indexes and {n_files} files");
+    assert!(n_indexes > 100 && n_files > 50 && n_placed > 10, "only {n_indexes}, {n_files}, {n_placed}");
 }
 
 #[test]

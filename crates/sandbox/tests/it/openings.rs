@@ -223,7 +223,8 @@ fn services_that_end_while_the_room_is_made_are_no_error() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                let paths: Vec<_> = (0..200).map(|number| folder.join(&number.to_string())).collect();
+                // So few that the lists of tests beside this one, which have bounds, have room for them.
+                let paths: Vec<_> = (0..8).map(|number| folder.join(&number.to_string())).collect();
                 let services: Vec<_> = paths.iter().map(|path| bind(path)).collect();
                 paths.iter().for_each(|path| fs::remove_file(path).unwrap());
                 drop(services);

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use drill::{Action, Actor, Deed, Facts, RecordedRun, Report, Scenario};
 use model::{Event, Record, RunId, Timestamp, Verdict};
-use proxy::{Ending, Exchange, Purpose};
-use registry::Site;
+use proxy::{Ending, Exchange, Purpose, TeamServer};
 use sandbox::Stdout;
 use store::{Entry, Store};
 
@@ -32,7 +31,7 @@ pub(crate) struct Request {
     /// Answer with what was held at this moment.
     pub(crate) at: Option<Timestamp>,
     /// Have nothing but what this server gives: a machine on which nothing was ever run.
-    pub(crate) via: Option<Site>,
+    pub(crate) via: Option<TeamServer>,
     pub(crate) evidence: Evidence,
 }
 

@@ -10,8 +10,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
 use model::{Containment, Cut, Output, Record, RunId, Timestamp};
-use proxy::{Findings, Purpose, SessionPlan};
-use registry::Site;
+use proxy::{Findings, Purpose, SessionPlan, TeamServer};
 use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
 use tempfile::TempDir;
@@ -20,6 +19,7 @@ pub(crate) use keep::ended;
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::mend;
 use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
@@ -38,7 +38,7 @@ pub(crate) struct Task {
     /// Answer with what was held at this moment.
     pub(crate) at: Option<Timestamp>,
     /// The team's server, which is asked first.
-    pub(crate) via: Option<Site>,
+    pub(crate) via: Option<TeamServer>,
     pub(crate) outputs: Vec<PathBuf>,
     pub(crate) copies: Copies,
     pub(crate) fallback: Fallback,
@@ -107,7 +107,9 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         SessionPlan { cuts, pins, at: task.at, via: task.via.clone(), ..SessionPlan::new(task.purpose) };
     let scratch = Scratch::of(home, &task).map_err(own)?;
     let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
-    let session = engine(home, copies, &trust, task.via.as_ref()).map_err(own)?.session(plan_of_session);
+    let session = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site))
+        .map_err(own)?
+        .session(plan_of_session);
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
@@ -162,7 +164,7 @@ fn described(
         command: task.order.words(),
         directory: task.order.place(),
         as_of: task.at,
-        via: task.via.as_ref().map(|site| site.base().to_owned()),
+        via: task.via.as_ref().map(|server| server.site.base().to_owned()),
         exit_code: lived.exit_code,
         duration_ms: lived.duration_ms,
         copies_bytes,
@@ -175,6 +177,8 @@ fn described(
 struct Scratch {
     store: Store,
     _folder: TempDir,
+    /// While it is there, nobody sweeps the home.
+    _writing: mend::Writing,
 }
 
 impl Scratch {
@@ -182,8 +186,10 @@ impl Scratch {
         if task.purpose != Purpose::Drill || task.via.is_none() {
             return Ok(None);
         }
-        let folder = tempfile::Builder::new().prefix("scratch-").tempdir_in(&home.path)?;
-        Ok(Some(Self { store: Store::open(folder.path(), home.clock.clone())?, _folder: folder }))
+        let writing = mend::writing(&home.path)?;
+        let folder = tempfile::Builder::new().prefix(mend::SCRATCH).tempdir_in(&home.path)?;
+        let store = Store::open(folder.path(), home.clock.clone())?;
+        Ok(Some(Self { store, _folder: folder, _writing: writing }))
     }
 }
 

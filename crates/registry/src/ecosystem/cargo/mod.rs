@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use model::ObjectUrl;
+
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -68,6 +70,10 @@ impl Ecosystem for Cargo {
 
     fn needs(&self, coordinate: &Coordinate) -> Needs {
         route::needs(coordinate)
+    }
+
+    fn placed(&self, settings: &[u8], coordinate: &Coordinate) -> Option<ObjectUrl> {
+        route::placed(settings, coordinate)
     }
 
     fn with_versions(

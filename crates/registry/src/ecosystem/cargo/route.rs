@@ -12,6 +12,9 @@ use crate::path::{self, Hostile, Segment};
 /// The longest name of a crate, by the rules of crates.io.
 const NAME_BYTES_MAX: usize = 64;
 
+/// The longest `dl`; those that are known have under 100 bytes.
+const DL_BYTES_MAX: usize = 2 * 1024;
+
 /// Where crates.io has its index.
 const INDEX_HOST: &str = "index.crates.io";
 
@@ -87,10 +90,8 @@ fn crate_file(file: &str) -> Option<(&str, &str)> {
         .find(|(_, version)| is_version(version))
 }
 
-/// Returns what Cargo asks for that builds with a crate. Where another registry has its index, no lock says.
-///
-/// <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11): the archive lies at `dl` of config.json, which is
-/// `https://static.crates.io/crates` for crates.io, with `/{crate}/{version}/download` where it has no placeholders.
+/// Returns what Cargo asks for that builds with a crate. Where another registry has its index, no lock says. Where crates.io has
+/// its files is in its config.json, and this is what stands there; a company's mirror writes another place.
 pub(super) fn needs(coordinate: &Coordinate) -> Needs {
     let Coordinate { registry, name, version, .. } = coordinate;
     if registry != CRATES_IO || !is_name(name) || !is_version(version) {
@@ -100,6 +101,34 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
         .index(&format!("https://{INDEX_HOST}/config.json"), None)
         .index(&format!("https://{INDEX_HOST}/{}", entry_path(&name.to_ascii_lowercase())), None)
         .file(&format!("https://{FILES_HOST}/crates/{name}/{version}/download"))
+}
+
+/// Returns where `dl` of a config.json says that an archive lies.
+///
+/// <https://doc.rust-lang.org/cargo/reference/registry-index.html> (read 2026-11): with `/{crate}/{version}/download` behind it where it
+/// has no placeholders.
+pub(super) fn placed(config: &[u8], coordinate: &Coordinate) -> Option<ObjectUrl> {
+    #[derive(serde::Deserialize)]
+    struct Config {
+        dl: String,
+    }
+
+    let Coordinate { name, version, .. } = coordinate;
+    let Config { dl } = serde_json::from_slice(config).ok()?;
+    // What only the index has, a checksum, is in no lock's name of a crate.
+    if !is_name(name) || !is_version(version) || dl.len() > DL_BYTES_MAX || dl.contains("{sha256-checksum}") {
+        return None;
+    }
+    let path = entry_path(name);
+    let prefix = path.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+    let filled = dl
+        .replace("{crate}", name)
+        .replace("{version}", version)
+        .replace("{prefix}", prefix)
+        .replace("{lowerprefix}", &prefix.to_ascii_lowercase());
+    let whole =
+        if filled == dl { format!("{}/{name}/{version}/download", dl.trim_end_matches('/')) } else { filled };
+    ObjectUrl::parse(&whole).ok()
 }
 
 fn file(url: &ObjectUrl, name: &str, version: &str) -> Class {

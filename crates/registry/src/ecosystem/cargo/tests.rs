@@ -5,6 +5,7 @@ use model::ObjectUrl;
 
 use super::Cargo;
 use crate::class::{Class, FileRequest, Head, IndexRequest};
+use crate::coordinate::Coordinate;
 use crate::ecosystem::Ecosystem;
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::{LockError, Pin, read_locks};
@@ -254,4 +255,36 @@ fn only_of_crates_io_is_known_where_a_file_lies() {
     let file = "https://static.crates.io/crates/Demo/1.0.0/download";
     check("https://index.crates.io/de/mo/demo", Some(file));
     check("https://index.crates.example/de/mo/demo", None);
+}
+
+#[test]
+fn where_a_crate_lies_is_what_the_settings_say() {
+    let coordinate = Coordinate {
+        ecosystem: "cargo",
+        registry: "crates.io".to_owned(),
+        name: "Serde".to_owned(),
+        version: "1.0.0".to_owned(),
+        file: None,
+    };
+    let placed = |dl: &str| {
+        let settings = serde_json::json!({ "dl": dl, "api": "https://crates.io" }).to_string();
+        Cargo.placed(settings.as_bytes(), &coordinate).map(|url| url.to_string())
+    };
+    for (dl, expected) in [
+        ("https://static.crates.io/crates", "https://static.crates.io/crates/Serde/1.0.0/download"),
+        ("https://a.example/x/", "https://a.example/x/Serde/1.0.0/download"),
+        ("https://a.example/{crate}/{crate}-{version}.crate", "https://a.example/Serde/Serde-1.0.0.crate"),
+        ("https://a.example/{prefix}/{lowerprefix}/{crate}", "https://a.example/Se/rd/se/rd/Serde"),
+    ] {
+        assert_eq!(placed(dl).as_deref(), Some(expected));
+    }
+    for dl in [
+        "",
+        "crates",
+        "https://a.example/{sha256-checksum}",
+        &format!("https://a.example/{}", "a".repeat(3000)),
+    ] {
+        assert_eq!(placed(dl), None, "{dl}");
+    }
+    assert_eq!(Cargo.placed(b"{}", &coordinate), None);
 }

@@ -97,6 +97,8 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
     let bare = name.rsplit('/').next().unwrap_or(name);
     Needs::default()
         .index(&format!("https://{NPMJS}/{}", escape(name)), Some(ABBREVIATED))
+        // pnpm 12 looks into the whole one before it trusts a lock.
+        .index(&format!("https://{NPMJS}/{}", escape(name)), Some("application/json"))
         .file(&format!("https://{NPMJS}/{name}/-/{bare}-{version}.tgz"))
 }
 
