@@ -8,6 +8,8 @@ use model::ObjectUrl;
 pub struct Needs {
     /// The documents that they read.
     pub indexes: Vec<Ask>,
+    /// What they look at besides, and go on without, though some wait long for it. That it does not exist is an answer.
+    pub documents: Vec<ObjectUrl>,
     /// Where its file lies, the likeliest place first; empty where only an index says that.
     pub files: Vec<ObjectUrl>,
 }
@@ -25,6 +27,12 @@ impl Needs {
     /// Adds a document, unless its address is none.
     pub(crate) fn index(mut self, url: &str, accept: Option<&'static str>) -> Self {
         self.indexes.extend(ObjectUrl::parse(url).ok().map(|url| Ask { url, accept }));
+        self
+    }
+
+    /// Adds a document that clients go on without, unless its address is none.
+    pub(crate) fn document(mut self, url: &str) -> Self {
+        self.documents.extend(ObjectUrl::parse(url));
         self
     }
 

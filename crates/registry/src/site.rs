@@ -22,8 +22,9 @@ pub struct Place {
     pub registry: &'static str,
 }
 
-/// The settings that send one client to a server. `{base}` stands for its address, `{host}` for its name alone, and lines that
-/// begin with `{http}` are for servers without TLS.
+/// The settings that send one client to a server. `{base}` stands for its address, `{login}` for the same with a token where one
+/// is needed, `{host}` for its name alone and `{authority}` for name and port. Lines that begin with `{http}` are for servers
+/// without TLS, and those with `{token}` for servers that want a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientSettings {
     /// The client, with its versions where they differ.
@@ -52,12 +53,23 @@ pub enum Target {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     base: String,
+    wants_token: bool,
 }
 
 impl Site {
     /// Takes the server's own address: scheme, host, port and perhaps a path, `http://127.0.0.1:8080`.
     pub fn new(base: &ObjectUrl) -> Self {
-        Self { base: base.as_str().trim_end_matches('/').to_owned() }
+        Self { base: base.as_str().trim_end_matches('/').to_owned(), wants_token: false }
+    }
+
+    /// Says that whoever brings no token is refused.
+    pub fn guarded(self) -> Self {
+        Self { wants_token: true, ..self }
+    }
+
+    /// Returns whether whoever brings no token is refused.
+    pub const fn wants_token(&self) -> bool {
+        self.wants_token
     }
 
     /// Returns the server's own address, without a slash at its end.
@@ -87,16 +99,23 @@ impl Site {
         Some(format!("{prefix}{}", &url[n_replaced..]))
     }
 
-    /// Returns settings for this server.
+    /// Returns settings for this server. Where it wants tokens, `TOKEN` stands for the reader's own.
     pub fn filled_in(&self, settings: &str) -> String {
         let (scheme, rest) = self.base.split_once("://").unwrap_or(("", &self.base));
         let authority = rest.split('/').next().unwrap_or(rest);
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let lines = settings.lines().filter_map(|line| match line.strip_prefix("{http}") {
-            Some(line) => (scheme == "http").then_some(line),
-            None => Some(line),
+        let lines = settings.lines().filter_map(|line| {
+            match (line.strip_prefix("{http}"), line.strip_prefix("{token}")) {
+                (Some(line), _) => (scheme == "http").then_some(line),
+                (_, Some(line)) => self.wants_token.then_some(line),
+                _ => Some(line),
+            }
         });
-        lines.collect::<Vec<_>>().join("\n").replace("{base}", &self.base).replace("{host}", host)
+        let login =
+            if self.wants_token { format!("{scheme}://token:TOKEN@{rest}") } else { self.base.clone() };
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let text = text.replace("{base}", &self.base).replace("{login}", &login);
+        text.replace("{host}", host).replace("{authority}", authority)
     }
 
     /// Returns how many bytes of an address to replace, and what by: the rest is the same on both sides.
@@ -210,10 +229,16 @@ mod tests {
 
     #[test]
     fn settings_are_for_this_server() {
-        let settings = "set {base}/npm/\n{http}allow {host}";
-        assert_eq!(site().filled_in(settings), "set http://10.0.0.1:8080/team/npm/\nallow 10.0.0.1");
-        let secure = Site::new(&ObjectUrl::parse("https://outlast.example/").unwrap());
-        assert_eq!(secure.filled_in(settings), "set https://outlast.example/npm/");
+        let settings = "set {base}/npm/\n{http}allow {host}\n{token}login {authority} TOKEN\nask {login}/x";
+        assert_eq!(
+            site().filled_in(settings),
+            "set http://10.0.0.1:8080/team/npm/\nallow 10.0.0.1\nask http://10.0.0.1:8080/team/x"
+        );
+        let secure = Site::new(&ObjectUrl::parse("https://outlast.example/").unwrap()).guarded();
+        assert_eq!(
+            secure.filled_in(settings),
+            "set https://outlast.example/npm/\nlogin outlast.example TOKEN\nask https://token:TOKEN@outlast.example/x"
+        );
     }
 
     #[test]

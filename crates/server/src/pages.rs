@@ -7,6 +7,11 @@ use crate::answer::{answer, refusal, text};
 use crate::server::Server;
 use crate::setup;
 
+/// Returns whether anybody may see a page: it says nothing of what is kept, or of who asks for it.
+pub(crate) fn is_open(path: &str) -> bool {
+    path != "/metrics"
+}
+
 /// Returns the page of a path, `None` where it is none of the server's own.
 pub(crate) fn page(server: &Server, method: &Method, path: &str) -> Option<Response<Outgoing>> {
     let page = match path {

@@ -82,13 +82,16 @@ impl Server {
             );
         }
         let own = path.split('?').next().unwrap_or(&path);
-        if let Some(page) = pages::page(self, request.method(), own) {
+        if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
         if self.settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!("a request of {peer} without a valid token was refused");
             return unauthorized();
+        }
+        if let Some(page) = pages::page(self, request.method(), own) {
+            return page;
         }
         let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
         self.settings.session.answer_at_door(&path, request).await

@@ -10,6 +10,12 @@ pub(crate) fn page(site: &Site) -> String {
         site.base(),
         site.base()
     );
+    if site.wants_token() {
+        page.push_str(
+            "\nThis server wants a token. Put your own in place of TOKEN; a room sends the one in OUTLAST_TOKEN.\n\
+             Whoever runs the server makes one: outlast token add NAME --scope read\n",
+        );
+    }
     for client in ALL.iter().flat_map(|ecosystem| ecosystem.settings()) {
         let (set, unset) = (site.filled_in(client.set), site.filled_in(client.undo));
         page.push_str(&format!("\n## {}\n{set}\n# undo\n{unset}\n", client.client));

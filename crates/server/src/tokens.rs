@@ -96,11 +96,12 @@ impl Tokens {
         &self.tokens
     }
 
-    /// Returns the token that a request brings, as a bearer token, or as the password or the name of `Basic`.
+    /// Returns the token that a request brings: as a bearer token, as the password or the name of `Basic`, or alone, as Cargo
+    /// sends it (RFC 3139 of Rust).
     pub fn of(&self, headers: &HeaderMap) -> Option<&Token> {
         let mut all = headers.get_all(header::AUTHORIZATION).iter();
         let value = all.next().filter(|_| all.next().is_none())?.to_str().ok()?;
-        let (scheme, rest) = value.split_once(' ')?;
+        let (scheme, rest) = value.split_once(' ').unwrap_or(("bearer", value));
         let presented = if scheme.eq_ignore_ascii_case("bearer") {
             rest.trim().to_owned()
         } else if scheme.eq_ignore_ascii_case("basic") {
@@ -138,6 +139,7 @@ mod tests {
         for sent in [
             format!("Bearer {token}"),
             format!("bearer  {token} "),
+            token.clone(),
             basic(format!("anybody:{token}")),
             basic(format!("{token}:")),
             basic(format!("{token}:x-oauth-basic")),

@@ -66,7 +66,10 @@ async fn serve(
         Some(url) => url.clone(),
         None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
     };
-    let site = Site::new(&url);
+    let site = match gate.as_ref().is_some_and(|gate| !gate.may_read(&http::HeaderMap::new())) {
+        true => Site::new(&url).guarded(),
+        false => Site::new(&url),
+    };
     let store = home.store()?;
     let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
     let session = wiring::engine(home, &store, &wiring::trust()?, None)?.session(plan);

@@ -156,6 +156,10 @@ impl Adoption {
         for ask in &needs.indexes {
             indexes.push(self.index(ask).await);
         }
+        for url in &needs.documents {
+            // Its absence is kept like an answer, and its failure is no failure of what is adopted.
+            let _ = self.get(url, &HeaderMap::new()).await;
+        }
         let name = || {
             let named = file.coordinate.as_ref().map(Coordinate::to_string);
             named.or_else(|| file.urls.first().map(ObjectUrl::to_string)).unwrap_or_default()

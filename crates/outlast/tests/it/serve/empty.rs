@@ -136,9 +136,12 @@ fn pnpm() {
 
 #[test]
 fn yarn_1() {
-    let client =
-        Client::new(&[("package.json", PACKAGE_JSON)], &["yarn", "install", "--frozen-lockfile"], LEFT_PAD);
-    installs(&client.locked_by(&["yarn", "install"], "yarn.lock"));
+    let client = Client::new(
+        &[("package.json", PACKAGE_JSON)],
+        &["yarn", "install", "--frozen-lockfile", "--cache-folder=cache"],
+        LEFT_PAD,
+    );
+    installs(&client.locked_by(&["yarn", "install", "--cache-folder=cache"], "yarn.lock"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod composer;
 mod empty;
+mod tokens;
 mod via;
 
 use std::io::{BufRead as _, BufReader};
@@ -15,17 +16,23 @@ use crate::world::{Done, OUTLAST, World, finish, places};
 struct Served {
     child: Child,
     base: String,
+    /// What a person pastes in place of `TOKEN`.
+    token: Option<String>,
 }
 
 impl Served {
     fn start(world: &World) -> Self {
+        Self::start_at(world, "127.0.0.1:0")
+    }
+
+    fn start_at(world: &World, listen: &str) -> Self {
         let mut command = world.command(OUTLAST);
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let base = line.trim().strip_prefix("listening ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, base }
+        Self { child, base, token: None }
     }
 
     /// Asks it with this machine's curl; returns status and body.
@@ -52,7 +59,8 @@ impl Served {
         let (_, lines) =
             sections.find(|(name, _)| *name == client).unwrap_or_else(|| panic!("{client} in {page}"));
         let (set, undo) = lines.split_once("\n# undo\n").unwrap();
-        (set.to_owned(), undo.to_owned())
+        let filled = |lines: &str| lines.replace("TOKEN", self.token.as_deref().unwrap_or("TOKEN"));
+        (filled(set), filled(undo))
     }
 
     /// Does what the server's page says for a client, as a person who pastes it.

@@ -54,6 +54,13 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
     Ok(facts)
 }
 
+/// Returns settings that say that Cargo has to send a token, with every request.
+pub(super) fn guarded(settings: &[u8]) -> Option<Vec<u8>> {
+    let mut settings: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(settings).ok()?;
+    settings.insert("auth-required".to_owned(), true.into());
+    serde_json::to_vec(&settings).ok()
+}
+
 /// The file is named in lower case, its lines have the name as its author wrote it.
 fn read_line(subject: &str, registry: &str, number: usize, line: &[u8]) -> Result<Vouched, IndexError> {
     let line: Line<'_> =

@@ -37,10 +37,12 @@ const SETTINGS: &[ClientSettings] = &[ClientSettings {
     set: r#"mkdir -p ~/.cargo && cat >> ~/.cargo/config.toml <<'END'
 [source.crates-io]
 replace-with = "outlast"
-[source.outlast]
-registry = "sparse+{base}/cargo/"
+[registries.outlast]
+index = "sparse+{base}/cargo/"
+{token}credential-provider = "cargo:token"
+{token}token = "TOKEN"
 END"#,
-    undo: "# take the four lines out of ~/.cargo/config.toml again",
+    undo: "# take these lines out of ~/.cargo/config.toml again",
 }];
 
 /// Cargo registries.
@@ -99,7 +101,11 @@ impl Ecosystem for Cargo {
         if !request.subject.is_empty() {
             return None;
         }
-        changed(site.relinked(body, &["\"dl\":\"", "\"dl\": \""]))
+        let linked = site.relinked(body, &["\"dl\":\"", "\"dl\": \""]);
+        match site.wants_token() {
+            true => index::guarded(&linked),
+            false => changed(linked),
+        }
     }
 
     fn examples(&self) -> Examples {

@@ -42,9 +42,11 @@ const SETTINGS: &[ClientSettings] = &[ClientSettings {
     client: "Composer",
     set: r#"composer config --global repos.outlast composer {base}/composer
 composer config --global repos.packagist.org false
+{token}composer config --global http-basic.{authority} token TOKEN
 {http}composer config --global secure-http false"#,
     undo: r#"composer config --global --unset repos.outlast
 composer config --global --unset repos.packagist.org
+{token}composer config --global --unset http-basic.{authority}
 {http}composer config --global --unset secure-http"#,
 }];
 

@@ -33,19 +33,27 @@ const NPMJS_HOSTS: [&str; 2] = [NPMJS, "registry.yarnpkg.com"];
 const SETTINGS: &[ClientSettings] = &[
     ClientSettings {
         client: "npm, pnpm",
-        set: "npm config set registry {base}/npm/",
-        undo: "npm config delete registry",
+        set: "npm config set registry {base}/npm/
+{token}npm config set //{authority}/npm/:_authToken TOKEN",
+        undo: "npm config delete registry
+{token}npm config delete //{authority}/npm/:_authToken",
     },
     ClientSettings {
         client: "Yarn 1",
-        set: "yarn config set registry {base}/npm/",
-        undo: "yarn config delete registry",
+        set: "yarn config set registry {base}/npm/
+{token}npm config set //{authority}/npm/:_authToken TOKEN",
+        undo: "yarn config delete registry
+{token}npm config delete //{authority}/npm/:_authToken",
     },
     ClientSettings {
         client: "Yarn 2 and later",
         set: r#"yarn config set --home npmRegistryServer {base}/npm
+{token}yarn config set --home npmAlwaysAuth true
+{token}yarn config set --home npmAuthToken TOKEN
 {http}yarn config set --home unsafeHttpWhitelist --json '["{host}"]'"#,
         undo: r#"yarn config unset --home npmRegistryServer
+{token}yarn config unset --home npmAlwaysAuth
+{token}yarn config unset --home npmAuthToken
 {http}yarn config unset --home unsafeHttpWhitelist"#,
     },
 ];

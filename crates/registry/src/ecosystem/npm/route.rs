@@ -99,6 +99,8 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
         .index(&format!("https://{NPMJS}/{}", escape(name)), Some(ABBREVIATED))
         // pnpm 12 looks into the whole one before it trusts a lock.
         .index(&format!("https://{NPMJS}/{}", escape(name)), Some("application/json"))
+        // pnpm 12 asks three times for it, and waits 70 s in all.
+        .document(&format!("https://{NPMJS}/-/npm/v1/attestations/{}@{version}", escape(name)))
         .file(&format!("https://{NPMJS}/{name}/-/{bare}-{version}.tgz"))
 }
 

@@ -42,14 +42,14 @@ const PUBLIC: [(&str, &str); 4] = [
 const SETTINGS: &[ClientSettings] = &[
     ClientSettings {
         client: "pip",
-        set: r#"pip config set global.index-url {base}/pypi/simple/
+        set: r#"pip config set global.index-url {login}/pypi/simple/
 {http}pip config set global.trusted-host {host}"#,
         undo: r#"pip config unset global.index-url
 {http}pip config unset global.trusted-host"#,
     },
     ClientSettings {
         client: "uv",
-        set: "export UV_DEFAULT_INDEX={base}/pypi/simple/",
+        set: "export UV_DEFAULT_INDEX={login}/pypi/simple/",
         undo: "unset UV_DEFAULT_INDEX",
     },
 ];
