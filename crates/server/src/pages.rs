@@ -21,7 +21,7 @@ pub(crate) fn page(server: &Server, method: &Method, path: &str) -> Option<Respo
         "/metrics" => {
             answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", server.metrics.text().into())
         }
-        "/" | "/setup" => text(StatusCode::OK, setup::page(&server.settings.site)),
+        "/" | "/setup" => text(StatusCode::OK, setup::page(&server.settings().site)),
         _ => return None,
     };
     let is_read = matches!(*method, Method::GET | Method::HEAD);

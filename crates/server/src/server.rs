@@ -1,8 +1,8 @@
 //! One server: what it serves, who may ask, and how it ends.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use host::http::Outgoing;
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -37,7 +37,7 @@ pub struct Settings {
 /// A server.
 #[derive(Debug)]
 pub struct Server {
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     pub(crate) metrics: Metrics,
     pub(crate) ending: watch::Sender<bool>,
 }
@@ -45,7 +45,20 @@ pub struct Server {
 impl Server {
     /// Makes a server that does not listen yet.
     pub fn new(settings: Settings) -> Arc<Self> {
+        let settings = RwLock::new(Arc::new(settings));
         Arc::new(Self { settings, metrics: Metrics::default(), ending: watch::Sender::new(false) })
+    }
+
+    /// Serves with other settings from the next request on; what is under way ends with those it began with, which are
+    /// returned.
+    pub fn renew(&self, settings: Settings) -> Arc<Settings> {
+        let mut current = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, Arc::new(settings))
+    }
+
+    /// Returns the settings that the next request is answered with.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -71,8 +84,8 @@ impl Server {
                 "remove the proxy from the client's settings; `/setup` lists the addresses of this server",
             );
         };
-        let path = path.as_str().to_owned();
-        if !self.is_named(request.headers()) {
+        let (path, settings) = (path.as_str().to_owned(), self.settings());
+        if !is_named(request.headers(), &settings.site) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             return refusal(
                 StatusCode::MISDIRECTED_REQUEST,
@@ -85,7 +98,7 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
-        if self.settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
+        if settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!("a request of {peer} without a valid token was refused");
             return unauthorized();
@@ -94,14 +107,14 @@ impl Server {
             return page;
         }
         let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
-        self.settings.session.answer_at_door(&path, request).await
+        settings.session.answer_at_door(&path, request).await
     }
+}
 
-    fn is_named(&self, headers: &HeaderMap) -> bool {
-        let mut hosts = headers.get_all(header::HOST).iter();
-        let host = hosts.next().and_then(|host| host.to_str().ok());
-        host.is_some_and(|host| hosts.next().is_none() && hosts::is_ours(host, self.settings.site.base()))
-    }
+fn is_named(headers: &HeaderMap, site: &Site) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    host.is_some_and(|host| hosts.next().is_none() && hosts::is_ours(host, site.base()))
 }
 
 fn unauthorized() -> Response<Outgoing> {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
+use http::HeaderMap;
 use model::ObjectUrl;
 use proxy::{Purpose, SessionPlan};
 use registry::Site;
 use server::{Gate, Server, Settings};
+use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command_line::Global;
@@ -28,67 +30,94 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Failure> {
     let home = Home::find(global)?;
-    let listen = arguments.listen;
-    let tokens = TokenFile::of(&home);
-    let is_open = listen.ip().is_loopback() || home.config.serve.open;
-    if !is_open && tokens.read()?.is_none() {
-        let error = anyhow!("whoever reaches {listen} could read everything that is kept");
-        return Err(Failure::usage(error).hint(
-            "make a token for each of them with `outlast token add NAME --scope read`, or write `open = true` under [serve] in \
-             outlast.toml",
-        ));
-    }
-    let gate: Option<Arc<dyn Gate>> = match home.config.serve.open {
-        true => None,
-        false => Some(Arc::new(Keyring::new(tokens, home.clock.clone(), is_open)?)),
-    };
-    if listen.ip().is_unspecified() && home.config.serve.url.is_none() {
-        let error = anyhow!("{listen} is no address that a client could be sent to");
+    // What cannot be is said before anything listens.
+    gate(&home, arguments.listen)?;
+    if arguments.listen.ip().is_unspecified() && home.config.serve.url.is_none() {
+        let error = anyhow!("{} is no address that a client could be sent to", arguments.listen);
         return Err(Failure::usage(error).hint(
             "write `url = \"http://NAME:PORT\"` under [serve] in outlast.toml, or listen on one address",
         ));
     }
-    super::block_on(serve(global, &home, listen, gate))
+    super::block_on(serve(global, &home, arguments.listen))
 }
 
-async fn serve(
-    global: &Global,
-    home: &Home,
-    listen: SocketAddr,
-    gate: Option<Arc<dyn Gate>>,
-) -> Result<ExitCode, Failure> {
+async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitCode, Failure> {
     let listener = server::listen(listen)
         .await
         .with_context(|| format!("could not listen on {listen}"))
         .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
     let address = listener.local_addr()?;
-    let url = match &home.config.serve.url {
-        Some(url) => url.clone(),
-        None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
-    };
-    let site = match gate.as_ref().is_some_and(|gate| !gate.may_read(&http::HeaderMap::new())) {
-        true => Site::new(&url).guarded(),
-        false => Site::new(&url),
-    };
     let store = home.store()?;
-    let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
-    let session = wiring::engine(home, &store, &wiring::trust()?, None)?.session(plan);
-    let server = Server::new(Settings { site, session: session.clone(), gate });
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let settings = settings(home, &store, address)?;
+    let setup = format!("{}/setup", settings.site.base());
+    let server = Server::new(settings);
+    // Before anybody is told that it listens.
+    let (mut hang_up, mut interrupt, mut terminate) =
+        (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     speak::data(&format_args!("listening http://{address}"))?;
-    say(global, &format_args!("settings for clients: {}/setup", url.as_str().trim_end_matches('/')));
+    say(global, &format_args!("settings for clients: {setup}"));
     let end = async {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = hang_up.recv() => read_again(global, &server, &store, address),
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+            }
         }
     };
     let n_cut_off = server.serve(listener, end).await;
-    session.finish().await;
+    server.settings().session.finish().await;
     store.flush()?;
     if n_cut_off > 0 {
         say(global, &format_args!("{} had to be cut off", count(n_cut_off as u64, "connection")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration again, as SIGHUP asks for. One with a mistake changes nothing.
+fn read_again(global: &Global, server: &Server, store: &Store, address: SocketAddr) {
+    match Home::find(global).and_then(|home| settings(&home, store, address)) {
+        Ok(settings) => {
+            let before = server.renew(settings);
+            tokio::spawn(async move { before.session.finish().await });
+            say(global, &"the configuration was read again");
+        }
+        Err(failure) => {
+            failure.report();
+            say(global, &"the server goes on with the configuration that it had");
+        }
+    }
+}
+
+/// Returns what the configuration says of a server that listens on `address`.
+fn settings(home: &Home, store: &Store, address: SocketAddr) -> Result<Settings, Failure> {
+    let url = match &home.config.serve.url {
+        Some(url) => url.clone(),
+        None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
+    };
+    let gate = gate(home, address)?;
+    let site = match gate.as_ref().is_some_and(|gate| !gate.may_read(&HeaderMap::new())) {
+        true => Site::new(&url).guarded(),
+        false => Site::new(&url),
+    };
+    let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
+    let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
+    Ok(Settings { site, session, gate })
+}
+
+/// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is
+/// no token, and else who has one.
+fn gate(home: &Home, address: SocketAddr) -> Result<Option<Arc<dyn Gate>>, Failure> {
+    if home.config.serve.open {
+        return Ok(None);
+    }
+    let (tokens, is_here) = (TokenFile::of(home), address.ip().is_loopback());
+    if !is_here && tokens.read()?.is_none() {
+        let error = anyhow!("whoever reaches {address} could read everything that is kept");
+        return Err(Failure::usage(error).hint(
+            "make a token for each of them with `outlast token add NAME --scope read`, or write `open = true` under [serve] in \
+             outlast.toml",
+        ));
+    }
+    Ok(Some(Arc::new(Keyring::new(tokens, home.clock.clone(), is_here)?)))
 }

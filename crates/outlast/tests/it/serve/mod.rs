@@ -75,10 +75,16 @@ impl Served {
         finish(world.command("sh").args(["-ec", &undo]), b"").expect(0);
     }
 
+    /// Sends it a signal.
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Ends it as a service manager does, and asserts that it says that all is well.
     fn end(mut self) {
-        let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+        self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
     }
 }
@@ -246,4 +252,29 @@ fn elsewhere_than_on_this_machine_it_is_open_only_if_that_was_said() {
     world.outlast(&["serve", "--listen", "0.0.0.0:0"]).expect(2).says("whoever reaches").says("open = true");
     world.configure("[serve]\nopen = true\n");
     world.outlast(&["serve", "--listen", "0.0.0.0:0"]).expect(2).says("url = ");
+}
+
+#[test]
+fn the_configuration_is_read_again_at_a_hangup_and_a_mistake_in_it_changes_nothing() {
+    let upstream = upstream();
+    let world = World::new();
+    world.configure(&places(&[NPM], &[("connect", "127.0.0.1:9")]));
+    let served = Served::start(&world);
+    let status = || served.get(&[], "/npm/left-pad").0;
+    assert_eq!(status(), "503");
+    let becomes = |wanted: &str| {
+        served.signal("HUP");
+        let start = std::time::Instant::now();
+        while status() != wanted {
+            assert!(start.elapsed() < std::time::Duration::from_secs(10), "never {wanted}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    world.place(&upstream, &[NPM]);
+    becomes("200");
+    world.configure("what?");
+    becomes("200");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!((status(), served.get(&[], "/readyz").0), ("200".to_owned(), "200".to_owned()));
+    served.end();
 }
