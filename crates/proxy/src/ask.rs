@@ -1,10 +1,11 @@
 //! What a client asked of an object, and whether it has it already.
 
 use http::{HeaderMap, HeaderValue, Method, header};
-use model::ObjectUrl;
+use model::ObjectKey;
 use registry::{Ecosystem, IndexRequest};
 
 use crate::range::Range;
+use crate::shelf::{self, ShelfKey};
 use crate::via::AS_SENT;
 use crate::want::{Shape, Want};
 
@@ -12,7 +13,7 @@ use crate::want::{Shape, Want};
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
     pub(crate) number: usize,
-    pub(crate) url: ObjectUrl,
+    pub(crate) key: ObjectKey,
     pub(crate) ecosystem: &'static dyn Ecosystem,
     pub(crate) is_head: bool,
     pub(crate) range: Option<Range>,
@@ -20,6 +21,9 @@ pub(crate) struct Ask {
     pub(crate) index: Option<IndexRequest>,
     /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
     pub(crate) is_as_sent: bool,
+    pub(crate) accepts_gzip: bool,
+    /// Whether a copy that nobody confirmed just now will not do.
+    pub(crate) insists: bool,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
 }
@@ -30,7 +34,7 @@ impl Ask {
         let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
         Self {
             number,
-            url: want.key.url.clone(),
+            key: want.key.clone(),
             ecosystem: want.ecosystem,
             index: match &want.shape {
                 Shape::Index(index) if !is_as_sent => Some(index.clone()),
@@ -40,9 +44,17 @@ impl Ask {
             is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
             range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
+            accepts_gzip: shelf::accepts_gzip(client),
+            insists: insists(client),
             if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
             if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
         }
+    }
+
+    /// Returns the name of what may be ready for it; nothing where a part is wanted, or a word of the upstream.
+    pub(crate) fn shelf_key(&self) -> Option<ShelfKey> {
+        let is_plain = self.range.is_none() && !self.insists;
+        is_plain.then(|| ShelfKey { key: self.key.clone(), is_as_sent: self.is_as_sent })
     }
 
     /// Returns whether the client said that it has these bytes.
@@ -59,4 +71,12 @@ impl Ask {
         let since = self.if_modified_since.as_ref();
         since.is_some_and(|since| headers.get(header::LAST_MODIFIED) == Some(since))
     }
+}
+
+/// Returns whether a client insists on asking (`Cache-Control: no-cache`).
+pub(crate) fn insists(client: &HeaderMap) -> bool {
+    client
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim() == "no-cache")))
 }

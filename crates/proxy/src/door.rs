@@ -14,8 +14,9 @@ use crate::session::{Inner, Session};
 use crate::via::AS_SENT;
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.
-const FORWARDED: [HeaderName; 12] = [
+const FORWARDED: [HeaderName; 13] = [
     header::ACCEPT,
+    header::ACCEPT_ENCODING,
     header::ACCEPT_LANGUAGE,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,

@@ -52,5 +52,7 @@ pub(crate) const FACTS_BYTES_MAX: usize = 64 << 20;
 pub(crate) const N_BESIDE_MAX: usize = 64;
 /// Saved headers of one answer, and as much again of those that are passed on and not kept.
 pub(crate) const HEADER_BYTES_MAX: usize = 8 << 10;
+/// What a server keeps in memory, ready to leave: with it the process stays under 64 MB.
+pub(crate) const SHELF_BYTES_MAX: usize = 32 << 20;
 /// Exchanges of one run that are written down; the largest build seen fetches 12,000 objects.
 pub(crate) const N_EXCHANGES_MAX: usize = 1_000_000;

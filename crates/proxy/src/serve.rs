@@ -7,7 +7,7 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 
-use crate::ask::Ask;
+use crate::ask::{self, Ask};
 use crate::body::{self, answer, unsatisfiable};
 use crate::breaker::{Attempt, Gate, Outcome};
 use crate::copy::{self, Copy, Loaded, Prior, Verified};
@@ -32,6 +32,9 @@ impl Session {
     ) -> Response<Outgoing> {
         let ask = Ask::new(number, &want, method, client);
         let inner = &self.0;
+        if let Some(response) = inner.give_ready_made(&ask) {
+            return response;
+        }
         inner.notes.specify(number, &want.key.variant);
         let copy = inner.copy(&want).await;
         if let Copy::Good(loaded) = &copy {
@@ -82,19 +85,12 @@ impl Inner {
     /// Decides what to do first.
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
-        let insists = |value: &HeaderValue| {
-            value.to_str().is_ok_and(|value| value.split(',').any(|part| part.trim() == "no-cache"))
-        };
         let mut situation = Situation {
             held: Some(&loaded.held),
             kind: want.kind(),
             now: self.engine.clock.now(),
             fresh_for: self.engine.index_fresh_for,
-            client: if client.get_all(header::CACHE_CONTROL).iter().any(insists) {
-                Insistence::NoCache
-            } else {
-                Insistence::None
-            },
+            client: if ask::insists(client) { Insistence::NoCache } else { Insistence::None },
             is_anothers: loaded.is_anothers,
             may_wait: true,
         };
@@ -232,7 +228,7 @@ impl Inner {
                 answer(status, headers::from_saved(&headers), host::http::whole(body))
             }
             Ready::End(End::Failed { refusal, sha256 }) => self.missing(ask.number, &refusal, sha256),
-            Ready::End(End::GivenUp) => self.missing(ask.number, &given_up(&ask.url), None),
+            Ready::End(End::GivenUp) => self.missing(ask.number, &given_up(&ask.key.url), None),
         }
     }
 
@@ -305,12 +301,12 @@ impl Inner {
         if let Some(relinked) = self.relinked(ask, held, &bytes, &mut headers) {
             bytes = Verified::Whole(relinked);
         }
-        self.add_state(&mut headers, held, freshness, ask.url.host());
+        self.add_state(&mut headers, held, freshness, ask.key.url.host());
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
             && !ask.is_as_sent
-            && let Some(body) = self.with_message(ask.ecosystem, &ask.url, held, whole, &mut headers)
+            && let Some(body) = self.with_message(ask.ecosystem, &ask.key.url, held, whole, &mut headers)
         {
             bytes = Verified::Whole(body);
         }
@@ -318,6 +314,12 @@ impl Inner {
         if status == StatusCode::OK && ask.has_it(&headers) {
             self.end(ask.number, object(held, 304, source, freshness));
             return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
+        }
+        if freshness == Freshness::Fresh
+            && let Verified::Whole(whole) = &bytes
+            && let Some(ready) = self.make_ready(ask, held, &headers, whole)
+        {
+            return self.give_form(ask, &ready);
         }
         let size = bytes.size_bytes();
         let (status, start, end) = match ask.range.filter(|_| status == StatusCode::OK) {

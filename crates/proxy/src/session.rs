@@ -15,9 +15,11 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::breaker::Breaker;
 use crate::flight::Flight;
+use crate::limits::SHELF_BYTES_MAX;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::refusal::Refusal;
+use crate::shelf::Shelf;
 use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Giver, Line};
 use crate::via::{TeamServer, Via};
@@ -131,6 +133,8 @@ pub(crate) struct Inner {
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
     pub(crate) via: Option<Via>,
+    /// What is ready to leave; a run has none, since it asks for each thing once.
+    pub(crate) shelf: Option<Shelf>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
@@ -157,6 +161,7 @@ impl Engine {
             at: plan.at,
             site: plan.site,
             via: plan.via.map(Via::new),
+            shelf: (plan.purpose == Purpose::Serve).then(|| Shelf::bounded(SHELF_BYTES_MAX)),
             seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),
             outages: Mutex::default(),

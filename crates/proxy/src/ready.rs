@@ -1,0 +1,62 @@
+//! Gives out what is on the shelf, and puts there what will be asked for again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use host::http::Outgoing;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use model::Held;
+
+use crate::ask::Ask;
+use crate::body::answer;
+use crate::session::Inner;
+use crate::shelf::Ready;
+
+impl Inner {
+    /// Answers with what is ready, where that is still good.
+    pub(crate) fn give_ready_made(&self, ask: &Ask) -> Option<Response<Outgoing>> {
+        let ready = self.shelf.as_ref()?.take(&ask.shelf_key()?, self.engine.clock.elapsed())?;
+        ready.form(ask.accepts_gzip)?;
+        Some(self.give_form(ask, &ready))
+    }
+
+    /// Makes a fresh copy ready, for as long as it would be served without asking.
+    pub(crate) fn make_ready(
+        &self,
+        ask: &Ask,
+        held: &Held,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Option<Arc<Ready>> {
+        let (shelf, key) = (self.shelf.as_ref()?, ask.shelf_key()?);
+        let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
+        let left = match held.immutable {
+            true => self.engine.index_fresh_for,
+            false => self.engine.index_fresh_for.checked_sub(age)?,
+        };
+        if held.status != 200 || left.is_zero() {
+            return None;
+        }
+        let good_until = self.engine.clock.elapsed() + left;
+        let mut headers = headers.clone();
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let put = || shelf.put(key, headers, body.clone(), good_until);
+        // Compressing megabytes is nothing for a thread that serves others.
+        let ready = tokio::task::block_in_place(put)?;
+        ready.form(ask.accepts_gzip).is_some().then_some(ready)
+    }
+
+    /// Answers with one form of what is ready.
+    pub(crate) fn give_form(&self, ask: &Ask, ready: &Ready) -> Response<Outgoing> {
+        let Some(form) = ready.form(ask.accepts_gzip) else {
+            return answer(StatusCode::NOT_ACCEPTABLE, HeaderMap::new(), host::http::whole(Bytes::new()));
+        };
+        let mut headers = form.headers.clone();
+        if ask.has_it(&headers) {
+            headers.remove(header::CONTENT_LENGTH);
+            return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
+        }
+        let body = if ask.is_head { Bytes::new() } else { form.body.clone() };
+        answer(StatusCode::OK, headers, host::http::whole(body))
+    }
+}
