@@ -18,7 +18,7 @@ use crate::decide::{self, Kind};
 use crate::fetch::{not_stored, read, said};
 use crate::headers;
 use crate::keep::NotKept;
-use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX};
+use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, QUESTION_BYTES_MAX, SOFT_DEADLINE};
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::serve::object;
@@ -154,10 +154,10 @@ impl Inner {
         ecosystem: &'static dyn Ecosystem,
     ) -> Result<Asked, String> {
         let asking = self.ask_question(url, client, body, key, ecosystem);
-        if !self.remembers(key) {
-            return asking.await;
-        }
         let host = url.object().host();
+        if !self.remembers(key) {
+            return self.wait_for_answer(host, asking).await;
+        }
         if !self.take_turn_to_wait(host, Lane::Questions) {
             return Err(format!("`{host}` was found down a moment ago"));
         }
@@ -168,6 +168,25 @@ impl Inner {
         let reason = format!("`{host}` did not answer within {} s", ANSWER_PATIENCE.as_secs());
         self.note_outcome(&attempt, Outcome::Hung, &reason);
         Err(reason)
+    }
+
+    /// Waits for an answer that nothing here can stand in for. A host that hangs is known as one before its clients give up, and
+    /// then nobody waits long for it.
+    async fn wait_for_answer(
+        &self,
+        host: &str,
+        asking: impl Future<Output = Result<Asked, String>>,
+    ) -> Result<Asked, String> {
+        let attempt = self.attempt(host, Lane::Questions);
+        let mut asking = std::pin::pin!(asking);
+        let is_down = self.is_shut(host, Lane::Questions);
+        let patience = if is_down { SOFT_DEADLINE } else { ANSWER_PATIENCE };
+        if let Ok(asked) = tokio::time::timeout(patience, &mut asking).await {
+            return asked;
+        }
+        let reason = format!("`{host}` did not answer within {} s", patience.as_secs().max(1));
+        self.note_outcome(&attempt, Outcome::Hung, &reason);
+        if is_down { Err(format!("{reason}, and was found down before")) } else { asking.await }
     }
 
     async fn ask_question(

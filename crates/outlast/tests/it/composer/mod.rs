@@ -20,7 +20,7 @@ use crate::world::{Done, World, finish, need, places, texts};
 
 pub(crate) const N_PACKAGES: usize = 30;
 /// Far more than a busy machine costs, and far less than a client waits for a host that hangs: 300 s.
-const EXTRA_MAX: Duration = Duration::from_secs(30);
+pub(crate) const EXTRA_MAX: Duration = Duration::from_secs(30);
 pub(crate) const UPDATE: [&str; 5] =
     ["composer", "update", "--no-interaction", "--no-progress", "--no-install"];
 pub(crate) const AUDIT: [&str; 4] = ["composer", "audit", "--no-interaction", "--locked"];

@@ -6,7 +6,7 @@ use fakes::Fault;
 use serde_json::json;
 
 use super::Served;
-use crate::composer::{AUDIT, INSTALL, N_PACKAGES, Scene, UPDATE};
+use crate::composer::{AUDIT, EXTRA_MAX, INSTALL, N_PACKAGES, Scene, UPDATE};
 use crate::machines::Debian;
 use crate::world::{Done, finish};
 
@@ -38,8 +38,9 @@ fn serves(debian: Debian) {
         served.paste(&scene.world, "Composer");
         run(&scene, &UPDATE).expect(0);
         assert_eq!(fs::read_to_string(&lock).unwrap(), made, "{fault:?}");
-        run(&scene, &INSTALL).expect(0);
+        let done = run(&scene, &INSTALL).expect(0);
         assert_eq!(scene.n_installed(), N_PACKAGES, "{fault:?}");
+        assert!(done.took < EXTRA_MAX, "{fault:?}: {:?}", done.took);
         scene.forget();
     }
 
