@@ -59,13 +59,16 @@ impl Pins {
     }
 
     /// Returns what the locks say that a file must be, by what speaks most closely about it: its address, itself by name,
-    /// its version. Where a lock names the address without a digest, what others say of the version does not bind it: they
-    /// may have another packing of it.
+    /// its version. Where a lock names the address without a digest, what others say of the version binds it unless addresses
+    /// of that ecosystem say nothing: there they may have another packing of it.
     pub(crate) fn verdict(&self, coordinate: Option<&Coordinate>, url: &ObjectUrl) -> Option<Verdict> {
         let mut here =
             self.at(url).filter(|pinned| is_about(pinned.coordinate.as_ref(), coordinate)).peekable();
         if here.peek().is_some() {
-            return verdict(here);
+            let verdict = verdict(here);
+            if verdict.is_some() || coordinate.is_some_and(has_files_anywhere) {
+                return verdict;
+            }
         }
         let coordinate = coordinate?;
         let is_exact = |pinned: &&Pinned| pinned.coordinate.as_ref().is_some_and(|it| it.file.is_some());
@@ -107,6 +110,10 @@ fn is_about(pinned: Option<&Coordinate>, wanted: Option<&Coordinate>) -> bool {
     pinned.zip(wanted).is_none_or(|(pinned, wanted)| pinned.covers(wanted))
 }
 
+fn has_files_anywhere(coordinate: &Coordinate) -> bool {
+    registry::ecosystem(coordinate.ecosystem).is_some_and(registry::Ecosystem::has_files_anywhere)
+}
+
 /// Returns what several pins say together; nothing where none of them has a digest.
 fn verdict<'a>(pinned: impl Iterator<Item = &'a Pinned>) -> Option<Verdict> {
     let mut verdict = Verdict { digests: Vec::new(), lock_names: String::new() };
@@ -123,4 +130,94 @@ fn verdict<'a>(pinned: impl Iterator<Item = &'a Pinned>) -> Option<Verdict> {
     }
     verdict.lock_names = names.join(" or ");
     (!verdict.digests.is_empty()).then_some(verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{DigestSet, Sha256};
+    use registry::ANY_REGISTRY;
+
+    use super::*;
+
+    const URL: &str = "https://example.com/one/-/one-1.0.0.tgz";
+
+    fn url(text: &str) -> ObjectUrl {
+        ObjectUrl::parse(text).unwrap()
+    }
+
+    fn one(ecosystem: &'static str, registry: &str, file: Option<&str>) -> Coordinate {
+        Coordinate {
+            ecosystem,
+            registry: registry.to_owned(),
+            name: "one".to_owned(),
+            version: "1.0.0".to_owned(),
+            file: file.map(str::to_owned),
+        }
+    }
+
+    fn digest(bytes: &str) -> Digest {
+        Digest::from(Sha256::of(bytes.as_bytes()))
+    }
+
+    fn pin(coordinate: Option<Coordinate>, address: Option<&str>, bytes: Option<&str>) -> Pin {
+        let digests = bytes.map(|bytes| DigestSet::from(digest(bytes))).unwrap_or_default();
+        Pin { coordinate, url: address.map(url), digests }
+    }
+
+    /// Returns what pins say about `wanted` at [`URL`].
+    fn verdict(pins: &[Pin], wanted: &Coordinate) -> Option<Vec<Digest>> {
+        let pins = pins.iter().map(|pin| ("a.lock".to_owned(), pin.clone())).collect();
+        Some(Pins::new(pins).verdict(Some(wanted), &url(URL))?.digests)
+    }
+
+    #[test]
+    fn a_name_without_a_digest_decides_nothing() {
+        let wanted = one("npm", "example.com", None);
+        let named = pin(Some(one("npm", ANY_REGISTRY, None)), None, None);
+        let at = pin(Some(wanted.clone()), Some(URL), None);
+        let nameless = pin(None, Some(URL), None);
+        assert_eq!(verdict(&[named, at, nameless], &wanted), None);
+    }
+
+    #[test]
+    fn a_name_without_a_digest_hides_none_that_has_one() {
+        let wanted = one("npm", "example.com", None);
+        let digests = Some(vec![digest("one")]);
+        for hollow in [
+            pin(Some(wanted.clone()), Some(URL), None),
+            pin(None, Some(URL), None),
+            pin(Some(one("npm", ANY_REGISTRY, None)), None, None),
+        ] {
+            for whole in [
+                pin(Some(one("npm", ANY_REGISTRY, None)), None, Some("one")),
+                pin(Some(wanted.clone()), Some("https://example.com/mirror/one-1.0.0.tgz"), Some("one")),
+                pin(Some(wanted.clone()), Some(URL), Some("one")),
+            ] {
+                assert_eq!(
+                    verdict(&[hollow.clone(), whole.clone()], &wanted),
+                    digests,
+                    "{hollow:?} {whole:?}"
+                );
+                assert_eq!(verdict(&[whole, hollow.clone()], &wanted), digests, "{hollow:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_digest_is_still_one_of_its_version() {
+        let wanted = one("pypi", "pypi.org", Some("one-1.0.0.zip"));
+        let hollow = pin(Some(wanted.clone()), Some(URL), None);
+        let whole = pin(Some(one("pypi", ANY_REGISTRY, None)), None, Some("one"));
+        assert_eq!(verdict(&[hollow.clone(), whole], &wanted), Some(vec![digest("one")]));
+        let other = one("pypi", ANY_REGISTRY, Some("one-1.0.0-py3-none-any.whl"));
+        assert_eq!(verdict(&[hollow, pin(Some(other), None, Some("two"))], &wanted), None);
+    }
+
+    #[test]
+    fn where_files_may_lie_anywhere_an_address_is_another_packing() {
+        let wanted = one("composer", "packagist.org", None);
+        let whole = pin(Some(wanted.clone()), Some("https://example.com/mirror/one.zip"), Some("one"));
+        assert_eq!(verdict(std::slice::from_ref(&whole), &wanted), Some(vec![digest("one")]));
+        assert_eq!(verdict(&[whole, pin(Some(wanted.clone()), Some(URL), None)], &wanted), None);
+    }
 }
