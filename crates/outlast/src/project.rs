@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use model::{Output, Sha256, Sha256Hasher, escape};
-use registry::Pin;
+use registry::{Locked, Pin, Unpinned};
 
 use crate::failure::Failure;
 
@@ -31,6 +31,8 @@ pub(crate) struct Locks {
     pub(crate) names: Vec<String>,
     /// What they vouch for, each with the lock's name.
     pub(crate) pins: Vec<(String, Pin)>,
+    /// What they name and no pin can hold, each with the lock's name.
+    pub(crate) unpinned: Vec<(String, Unpinned)>,
     /// The locks that could not be read, each with the reason.
     pub(crate) unread: Vec<String>,
 }
@@ -39,8 +41,9 @@ impl Locks {
     /// Adds the lock at `path`, which a person knows as `shown`.
     pub(crate) fn add(&mut self, path: &Path, shown: String) {
         match read_lock(path) {
-            Ok(found) => {
-                self.pins.extend(found.into_iter().map(|pin| (shown.clone(), pin)));
+            Ok(Locked { pins, unpinned }) => {
+                self.pins.extend(pins.into_iter().map(|pin| (shown.clone(), pin)));
+                self.unpinned.extend(unpinned.into_iter().map(|unpinned| (shown.clone(), unpinned)));
                 self.names.push(shown);
             }
             Err(reason) => self.unread.push(format!("`{shown}`: {reason}")),
@@ -199,15 +202,15 @@ fn hash(path: &Path) -> std::io::Result<Sha256> {
     }
 }
 
-fn read_lock(path: &Path) -> Result<Vec<Pin>, String> {
+fn read_lock(path: &Path) -> Result<Locked, String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if metadata.len() > registry::LOCK_BYTES_MAX as u64 {
         return Err("too large".to_owned());
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     match registry::read_locks(&path.to_string_lossy(), &bytes) {
-        None => Ok(Vec::new()),
-        Some(Ok(pins)) => Ok(pins),
+        None => Ok(Locked::default()),
+        Some(Ok(locked)) => Ok(locked),
         Some(Err(error)) => Err(error.to_string()),
     }
 }
@@ -286,7 +289,7 @@ mod tests {
     #[test]
     fn locks_are_found_by_name_and_by_folder() {
         let folder = std::env::temp_dir().join(format!("outlast-locks-{}", std::process::id()));
-        let line = format!("six==1.17.0 --hash=sha256:{}\n", "ab".repeat(32));
+        let line = format!("six==1.17.0 --hash=sha256:{}\nattrs\n", "ab".repeat(32));
         for path in
             ["requirements/base.txt", "a/requirements.txt", "notes/base.txt", "node_modules/requirements.txt"]
         {
@@ -294,10 +297,15 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, &line).unwrap();
         }
-        let Locks { pins, unread, .. } = locks(&folder);
+        let Locks { pins, unpinned, unread, .. } = locks(&folder);
         let mut names: Vec<&str> = pins.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
-        assert_eq!(names, ["a/requirements.txt", "requirements/base.txt"]);
+        let expected = ["a/requirements.txt", "requirements/base.txt"];
+        assert_eq!(names, expected);
+        let mut unpinned: Vec<(&str, &str)> =
+            unpinned.iter().map(|(lock, unpinned)| (lock.as_str(), unpinned.name.as_str())).collect();
+        unpinned.sort_unstable();
+        assert_eq!(unpinned, expected.map(|name| (name, "attrs")));
         assert_eq!(unread, [""; 0]);
         std::fs::remove_dir_all(folder).unwrap();
     }

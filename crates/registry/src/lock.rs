@@ -1,5 +1,6 @@
 //! Lock files: which bytes a project has decided on.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use model::{DigestError, DigestSet, ObjectUrl};
@@ -10,6 +11,10 @@ use crate::ecosystem::ALL;
 /// The largest lock that is read; the largest seen in public repositories is under 10 MB.
 pub const LOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The most things that one lock names: as many as fit into the largest lock with a digest each. A requirement without one
+/// may be as short as two bytes.
+const N_NAMED_MAX: usize = LOCK_BYTES_MAX / 64;
+
 /// One kind of lock file.
 #[derive(Clone, Copy)]
 pub struct Lock {
@@ -17,7 +22,7 @@ pub struct Lock {
     /// for anything.
     pub file_name: &'static str,
     /// Reads its bytes; called through [`read_locks`], which bounds them.
-    pub read: fn(&[u8]) -> Result<Vec<Pin>, LockError>,
+    pub read: fn(&[u8]) -> Result<Locked, LockError>,
 }
 
 impl Lock {
@@ -57,6 +62,74 @@ pub struct Pin {
     pub digests: DigestSet,
 }
 
+/// What a lock says.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Locked {
+    /// The files that it has decided on.
+    pub pins: Vec<Pin>,
+    /// What it names besides, each name once. Who needs everything that a lock names does not have it with the pins alone.
+    pub unpinned: Vec<Unpinned>,
+}
+
+/// Something that a lock names and that no pin can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpinned {
+    /// The package, as the lock names it.
+    pub name: String,
+    /// Why, in words for a person.
+    pub reason: &'static str,
+}
+
+impl Unpinned {
+    /// A commit of a git repository.
+    pub(crate) const GIT: &'static str = "it is in a git repository, and those are not kept yet";
+    /// The same of Mercurial, Subversion, Bazaar and whatever else.
+    pub(crate) const OTHER_REPOSITORY: &'static str =
+        "it is in a repository that is not of git, and those are not kept";
+    /// Only a range of versions, or nothing.
+    pub(crate) const UNDECIDED: &'static str = "no version is decided on";
+    /// An address that is not of HTTP, or none at all.
+    pub(crate) const NOWHERE: &'static str = "where it lies cannot be read from the lock";
+}
+
+impl Locked {
+    /// Adds a file that the lock has decided on.
+    pub(crate) fn pin(&mut self, pin: Pin) -> Result<(), LockError> {
+        self.check_room()?;
+        self.pins.push(pin);
+        Ok(())
+    }
+
+    /// Adds something that no pin can hold.
+    pub(crate) fn leave(&mut self, name: &str, reason: &'static str) -> Result<(), LockError> {
+        self.check_room()?;
+        self.unpinned.push(Unpinned { name: name.to_owned(), reason });
+        Ok(())
+    }
+
+    fn check_room(&self) -> Result<(), LockError> {
+        let is_full = self.pins.len() + self.unpinned.len() >= N_NAMED_MAX;
+        if is_full { Err(LockError::ManyNamed) } else { Ok(()) }
+    }
+
+    fn named_once(mut self) -> Self {
+        let mut names = HashSet::new();
+        self.unpinned.retain(|unpinned| names.insert(unpinned.name.clone()));
+        self
+    }
+}
+
+/// Returns why what lies in a repository of some kind is not kept; the kinds are named as in addresses: `git`, `hg`.
+pub(crate) fn in_repository(kind: &str) -> &'static str {
+    if kind == "git" { Unpinned::GIT } else { Unpinned::OTHER_REPOSITORY }
+}
+
+/// Returns whether an address in a lock is a path on this machine: nobody fetches it.
+pub(crate) fn is_local(address: &str) -> bool {
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme);
+    address.starts_with("file:") || scheme.is_none_or(|scheme| scheme.ends_with("+file"))
+}
+
 /// Why a lock could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
@@ -66,6 +139,9 @@ pub enum LockError {
         /// Its size.
         size_bytes: usize,
     },
+    /// More packages and files than any lock has.
+    #[error("lock names more than {N_NAMED_MAX} things")]
+    ManyNamed,
     /// Not text.
     #[error("lock is not UTF-8")]
     NotText {
@@ -98,10 +174,10 @@ pub enum LockError {
 }
 
 /// Reads the lock file at `path`, with or without folders in it; `None` if no ecosystem knows that name.
-pub fn read_locks(path: &str, bytes: &[u8]) -> Option<Result<Vec<Pin>, LockError>> {
+pub fn read_locks(path: &str, bytes: &[u8]) -> Option<Result<Locked, LockError>> {
     let lock = lock_of(path)?;
     if bytes.len() > LOCK_BYTES_MAX {
         return Some(Err(LockError::TooLarge { size_bytes: bytes.len() }));
     }
-    Some((lock.read)(bytes))
+    Some((lock.read)(bytes).map(Locked::named_once))
 }

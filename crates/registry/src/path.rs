@@ -79,16 +79,15 @@ pub(crate) struct Segment<'a> {
 
 /// Splits a path that [`check_path`] let pass, without its leading slash; `None` if it is not UTF-8 once decoded.
 pub(crate) fn segments(path: &str) -> Option<Vec<Segment<'_>>> {
-    path.strip_prefix('/')?
-        .split('/')
-        .map(|raw| {
-            let text = match decode(raw.as_bytes()).ok()? {
-                Cow::Borrowed(_) => Cow::Borrowed(raw),
-                Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
-            };
-            Some(Segment { raw, text })
-        })
-        .collect()
+    path.strip_prefix('/')?.split('/').map(|raw| Some(Segment { raw, text: decoded(raw)? })).collect()
+}
+
+/// Returns a text whose `%41` are decoded once; `None` if it is not UTF-8 then.
+pub(crate) fn decoded(raw: &str) -> Option<Cow<'_, str>> {
+    Some(match decode(raw.as_bytes()).ok()? {
+        Cow::Borrowed(_) => Cow::Borrowed(raw),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).ok()?),
+    })
 }
 
 /// Returns the path of leading segments as it stands in the address: empty, or `/a/b`.

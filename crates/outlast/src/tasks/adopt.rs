@@ -7,12 +7,16 @@ use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{ObjectUrl, Proof, Source};
 use proxy::{Adopted, Outcome, Session, Wanted};
+use registry::Unpinned;
 use serde::Serialize;
 
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::project::{self, Locks};
 use crate::speak::{self, count, say, size};
+
+/// Letters of a name that are shown, which a lock may make as long as it likes; addresses have under 1000.
+const N_LETTERS_MAX: usize = 1000;
 
 /// What a person names to have it kept.
 #[derive(Debug, Default)]
@@ -48,6 +52,8 @@ impl Things {
             let shown = |inner: &str| path.join(inner).display().to_string();
             self.locks.names.extend(found.names.iter().map(|inner| shown(inner)));
             self.locks.pins.extend(found.pins.into_iter().map(|(inner, pin)| (shown(&inner), pin)));
+            let unpinned = found.unpinned.into_iter();
+            self.locks.unpinned.extend(unpinned.map(|(inner, unpinned)| (shown(&inner), unpinned)));
             self.locks.unread.extend(found.unread.into_iter().map(|reason| format!("{name}: {reason}")));
         } else if project::is_lock(path) {
             self.locks.add(path, name.to_owned());
@@ -135,6 +141,9 @@ impl Report {
             missing: Vec::new(),
             unread: things.locks.unread,
         };
+        for (_, Unpinned { name, reason }) in things.locks.unpinned {
+            report.missing.push(Missing { named: Named { name, url: None }, reason: reason.to_owned() });
+        }
         for Adopted { name, url, outcome } in adopted {
             let named = Named { name, url };
             match outcome {
@@ -158,7 +167,8 @@ impl Report {
             speak::json(self)?;
         } else {
             for Missing { named, reason } in &self.missing {
-                speak::data(&format_args!("missing {}: {reason}", named.name))?;
+                let name = speak::in_line(&named.name, N_LETTERS_MAX);
+                speak::data(&format_args!("missing {name}: {reason}"))?;
             }
             for reason in &self.unread {
                 speak::data(&format_args!("unread {reason}"))?;
@@ -182,5 +192,23 @@ impl Report {
         let n = (self.missing.len() + self.unread.len()) as u64;
         Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing")))
             .hint("run it again when the upstream answers: what is kept is not fetched twice"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_pin_can_hold_is_missing() {
+        let reason = "no version is decided on";
+        let unpinned = Unpinned { name: "six".to_owned(), reason };
+        let locks = Locks { unpinned: vec![("requirements.txt".to_owned(), unpinned)], ..Locks::default() };
+        let report = Report::new(Things { locks, ..Things::default() }, Vec::new());
+        let [Missing { named: Named { name, url: None }, reason: shown }] = &*report.missing else {
+            panic!("{report:?}");
+        };
+        assert_eq!((&**name, &**shown), ("six", reason));
+        assert!(Report::new(Things::default(), Vec::new()).missing.is_empty());
     }
 }

@@ -102,6 +102,16 @@ fn a_lock_above_the_limit_is_an_error() {
 }
 
 #[test]
+fn a_lock_that_names_more_than_any_lock_is_an_error() {
+    let n_most = LOCK_BYTES_MAX / 64;
+    let read =
+        |line: &str, n_lines: usize| read_locks("requirements.txt", line.repeat(n_lines).as_bytes()).unwrap();
+    let most = read("a\n", n_most).unwrap();
+    assert_eq!((most.pins.len(), most.unpinned.len()), (0, 1));
+    assert!(matches!(read("a\n", n_most + 1), Err(LockError::ManyNamed)));
+}
+
+#[test]
 fn the_largest_real_packument_is_no_trouble() {
     // As large as the largest packument seen, with as many versions.
     let mut body = "{\"name\":\"left-pad\",\"readme\":\"".to_owned();

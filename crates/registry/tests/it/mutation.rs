@@ -96,7 +96,9 @@ fn damage_is_repeatable_and_some_of_it_is_survived() {
         let Some(document) = std::fs::read_dir(testdata(ecosystem))
             .unwrap()
             .map(|file| std::fs::read(file.unwrap().path()).unwrap())
-            .find(|document| read_locks(file_name, document).unwrap().is_ok_and(|pins| !pins.is_empty()))
+            .find(|document| {
+                read_locks(file_name, document).unwrap().is_ok_and(|locked| !locked.pins.is_empty())
+            })
         else {
             panic!("no recorded {file_name}");
         };

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{Algorithm, Digest, DigestError, ObjectUrl};
+use model::{Algorithm, Digest, DigestSet, ObjectUrl};
 use serde::Deserialize;
 
 use super::{CRATES_IO, NAME, registry_of};
 use crate::coordinate::Coordinate;
-use crate::lock::{LockError, Pin};
+use crate::lock::{LockError, Locked, Pin, Unpinned, is_local};
 
 /// The index of crates.io that Cargo writes into every lock, whatever protocol it used.
 const CRATES_IO_INDEX: &str = "https://github.com/rust-lang/crates.io-index";
@@ -31,28 +31,34 @@ struct Package {
     checksum: Option<String>,
 }
 
-/// Returns a pin for every package of a registry; paths and git repositories have no digest and no pin.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+/// Reads a lock. A package without a source lies in a folder of the project.
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })?;
     let lock: CargoLock =
         toml::from_str(text).map_err(|source| LockError::Toml { source: Box::new(source) })?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for package in lock.package {
-        let Some(source) = &package.source else {
+        let Some(source) = &package.source else { continue };
+        if source.starts_with("git+") && !is_local(source) {
+            locked.leave(&package.name, Unpinned::GIT)?;
             continue;
-        };
+        }
         let Some(registry) = registry(source) else {
+            // Of a registry whose index is fetched over SSH, only that index knows where archives lie.
+            if !is_local(source) {
+                locked.leave(&package.name, Unpinned::NOWHERE)?;
+            }
             continue;
         };
         let key = format!("checksum {} {} ({source})", package.name, package.version);
-        let Some(checksum) = package.checksum.as_ref().or_else(|| lock.metadata.get(&key)) else {
-            continue;
+        let checksum = package.checksum.as_ref().or_else(|| lock.metadata.get(&key));
+        let digests = match checksum.map(String::as_str) {
+            // Cargo writes that where the registry had none.
+            None | Some("<none>") => DigestSet::default(),
+            Some(checksum) => Digest::from_hex(Algorithm::Sha256, checksum)
+                .map_err(|source| LockError::Digest { package: package.name.clone(), source })?
+                .into(),
         };
-        if checksum == "<none>" {
-            continue;
-        }
-        let digest = Digest::from_hex(Algorithm::Sha256, checksum)
-            .map_err(|source: DigestError| LockError::Digest { package: package.name.clone(), source })?;
         let coordinate = Coordinate {
             ecosystem: NAME,
             registry,
@@ -60,9 +66,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
             version: package.version,
             file: None,
         };
-        pins.push(Pin { coordinate: Some(coordinate), url: None, digests: digest.into() });
+        locked.pin(Pin { coordinate: Some(coordinate), url: None, digests })?;
     }
-    Ok(pins)
+    Ok(locked)
 }
 
 fn registry(source: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::class::{Class, FileRequest, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::Ecosystem;
 use crate::index::{IndexError, IndexFacts};
-use crate::lock::{LockError, Pin, read_locks};
+use crate::lock::{LockError, Locked, read_locks};
 
 const ITOA: &str = include_str!("testdata/itoa.jsonl");
 const SERDE: &str = include_str!("testdata/serde.jsonl");
@@ -170,7 +170,7 @@ fn an_entry_may_grow_and_yank_but_not_lose() {
 
 #[test]
 fn a_lock_and_an_index_name_the_same_file() {
-    let pins = lock(LOCK).unwrap();
+    let pins = lock(LOCK).unwrap().pins;
     let facts = read("https://index.crates.io/it/oa/itoa", ITOA).unwrap();
     let vouched = facts.vouched.last().unwrap();
     let pin = pins.iter().find(|pin| pin.coordinate == vouched.coordinate).expect("itoa is in the lock");
@@ -182,9 +182,13 @@ fn a_lock_and_an_index_name_the_same_file() {
 #[test]
 fn every_kind_of_lock_entry_is_understood() {
     let check = |lock_text: &str, expected: &[&str]| {
-        let pins = lock(lock_text).unwrap();
-        let got: Vec<String> = pins.iter().map(|pin| pin.coordinate.as_ref().unwrap().to_string()).collect();
-        assert_eq!(got, expected);
+        let Locked { pins, unpinned } = lock(lock_text).unwrap();
+        let pins = pins.iter().map(|pin| {
+            let no = if pin.digests.is_empty() { ", no digest" } else { "" };
+            format!("{}{no}", pin.coordinate.as_ref().unwrap())
+        });
+        let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
+        assert_eq!(pins.chain(unpinned).collect::<Vec<_>>(), expected, "{lock_text}");
     };
     let sum = "0".repeat(64);
     let entry = |source: &str| {
@@ -195,7 +199,17 @@ fn every_kind_of_lock_entry_is_understood() {
     check(&entry("sparse+https://index.crates.io/"), &["a 1.0.0 of crates.io"]);
     check(&entry("registry+https://github.com/rust-lang/crates.io-index"), &["a 1.0.0 of crates.io"]);
     check(&entry("sparse+https://crates.example.com/index/"), &["a 1.0.0 of crates.example.com"]);
-    check(&entry("git+https://github.com/a/a#0123"), &[]);
+    let git = "a: it is in a git repository, and those are not kept yet";
+    check(&entry("git+https://github.com/a/a#0123"), &[git]);
+    check(&entry("git+ssh://git@github.com/a/a.git?tag=v1#0123").repeat(2), &[git]);
+    check(&entry("git+file:///a#0123"), &[]);
+    check(&entry("registry+file:///index"), &[]);
+    check(&entry("registry+ssh://git@example.com/index"), &["a: where it lies cannot be read from the lock"]);
+    let checksum = format!("checksum = \"{sum}\"\n");
+    check(
+        &entry("sparse+https://index.crates.io/").replace(&checksum, ""),
+        &["a 1.0.0 of crates.io, no digest"],
+    );
     check("[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n", &[]);
     check("version = 4\n", &[]);
     let first_version = format!(
@@ -203,7 +217,7 @@ fn every_kind_of_lock_entry_is_understood() {
          [metadata]\n\"checksum a 1.0.0 (registry+https://github.com/rust-lang/crates.io-index)\" = \"{sum}\"\n"
     );
     check(&first_version, &["a 1.0.0 of crates.io"]);
-    check(&first_version.replace(&sum, "<none>"), &[]);
+    check(&first_version.replace(&sum, "<none>"), &["a 1.0.0 of crates.io, no digest"]);
 }
 
 #[test]
@@ -241,7 +255,7 @@ fn a_vanished_line_comes_back_and_a_republished_one_is_as_it_was() {
     assert_eq!(mended.lines().count(), SERDE.lines().count());
 }
 
-fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
+fn lock(text: &str) -> Result<Locked, LockError> {
     read_locks("some/folder/Cargo.lock", text.as_bytes()).unwrap()
 }
 

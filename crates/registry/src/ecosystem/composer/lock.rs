@@ -9,7 +9,7 @@ use super::entry::{coordinate, digests};
 use super::route::is_name;
 use super::version::normalized;
 use crate::coordinate::ANY_REGISTRY;
-use crate::lock::{LockError, Pin};
+use crate::lock::{LockError, Locked, Pin, Unpinned, in_repository, is_local};
 
 #[derive(Deserialize)]
 struct Lock<'a> {
@@ -28,6 +28,15 @@ struct Package<'a> {
     version: Cow<'a, str>,
     #[serde(borrow)]
     dist: Option<Dist<'a>>,
+    #[serde(borrow)]
+    source: Option<Source<'a>>,
+}
+
+/// The repository that an archive was made from, or that there is in place of one.
+#[derive(Deserialize)]
+struct Source<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -50,24 +59,45 @@ struct Mirror<'a> {
     url: Cow<'a, str>,
 }
 
+/// The type of what lies in a folder of the project.
+const PATH: &str = "path";
+
 /// The longest pattern of a mirror's address. With the bounds of names and versions it bounds what comes of it.
 const PATTERN_BYTES_MAX: usize = 2 * 1024;
 
 /// The longest version and the longest reference that are put into a mirror's address.
 const PLACED_BYTES_MAX: usize = 256;
 
-/// Reads a lock. A package in a folder of the project, or without an archive, is no pin.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+/// Reads a lock. What lies in a folder of the project is nothing to fetch, nor is a package that only needs others: it has
+/// neither an archive nor a repository.
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })?;
     let lock: Lock<'_> = serde_json::from_str(text).map_err(|source| LockError::Json { source })?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for package in lock.packages.iter().chain(lock.packages_dev.iter().flatten()) {
-        let Some(dist) = package.dist.as_ref().filter(|dist| dist.kind.as_deref() != Some("path")) else {
-            continue;
-        };
-        pins.extend(pins_of(package, dist));
+        match (&package.dist, &package.source) {
+            (Some(dist), _) => add(&mut locked, package, dist)?,
+            (None, Some(source)) => {
+                let kind = source.kind.as_deref().unwrap_or_default();
+                if kind != PATH {
+                    locked.leave(&package.name, in_repository(kind))?;
+                }
+            }
+            (None, None) => {}
+        }
     }
-    Ok(pins)
+    Ok(locked)
+}
+
+fn add(locked: &mut Locked, package: &Package<'_>, dist: &Dist<'_>) -> Result<(), LockError> {
+    if dist.kind.as_deref() == Some(PATH) {
+        return Ok(());
+    }
+    let pins = pins_of(package, dist);
+    if pins.is_empty() && !is_local(dist.url.as_deref().unwrap_or_default()) {
+        locked.leave(&package.name, Unpinned::NOWHERE)?;
+    }
+    pins.into_iter().try_for_each(|pin| locked.pin(pin))
 }
 
 /// Returns one pin for each address of a package, or one without any. What has no name that Composer would give out is known

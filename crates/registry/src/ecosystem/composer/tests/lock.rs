@@ -1,7 +1,7 @@
 //! Locks.
 
 use super::{LOG, LOG_URL, read};
-use crate::lock::{LockError, Pin, read_locks};
+use crate::lock::{LockError, Locked, Pin, read_locks};
 
 /// Composer's own lock; see testdata/README.md.
 const REAL: &str = include_str!("../testdata/composer-2.5.5.lock");
@@ -53,6 +53,29 @@ fn a_real_lock_pins_every_package_to_its_commit() {
 }
 
 #[test]
+fn a_package_without_an_archive_is_named() {
+    let unpinned = |text: &str| -> Vec<String> {
+        let unpinned = locked(text).unwrap().unpinned;
+        unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason)).collect()
+    };
+    let git = "it is in a git repository, and those are not kept yet";
+    assert_eq!(unpinned(LOCK), [format!("acme/source-only: {git}")], "and not the local one");
+    assert_eq!(unpinned(REAL), [""; 0]);
+    let check = |fields: &str, expected: &[&str]| {
+        let package = format!("{{\"name\":\"acme/a\",\"version\":\"1.0\",{fields}}}");
+        let got = unpinned(&format!("{{\"packages\":[{package}],\"packages-dev\":[{package}]}}"));
+        assert_eq!(got, expected, "{fields}");
+    };
+    let source = |kind: &str| format!("\"dist\":null,\"source\":{{\"type\":\"{kind}\",\"url\":\"x\"}}");
+    check(&source("git"), &[&format!("acme/a: {git}")]);
+    check(&source("hg"), &["acme/a: it is in a repository that is not of git, and those are not kept"]);
+    check(&source("path"), &[]);
+    check("\"type\":\"metapackage\"", &[]);
+    check("\"dist\":{\"type\":\"path\",\"url\":\"../a\"}", &[]);
+    check("\"dist\":{\"type\":\"zip\",\"url\":\"https://example.com/a.zip\"}", &[]);
+}
+
+#[test]
 fn mirrors_are_where_composer_would_look() {
     let check = |pattern: &str, version: &str, reference: &str, expected: Option<&str>| {
         let text = serde_json::json!({ "packages": [{
@@ -97,6 +120,7 @@ fn a_package_with_an_absurd_name_is_known_by_its_address_alone() {
         let got = pins(name, url);
         assert_eq!((got.len(), got[0].coordinate.as_ref()), (1, None), "{name}");
         assert_eq!(pins(name, "not an address"), [], "{name}");
+        assert_eq!(pins(name, "ftp://example.com/a.zip"), [], "{name}");
     }
 }
 
@@ -116,6 +140,10 @@ fn a_mirror_does_not_grow_without_bound() {
     check(format!("https://m.example.com/{}", "%package%".repeat(1_000_000)), 1);
 }
 
-fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
+fn locked(text: &str) -> Result<Locked, LockError> {
     read_locks("some/folder/composer.lock", text.as_bytes()).unwrap()
+}
+
+fn lock(text: &str) -> Result<Vec<Pin>, LockError> {
+    locked(text).map(|locked| locked.pins)
 }

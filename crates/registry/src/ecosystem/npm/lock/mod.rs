@@ -3,9 +3,11 @@
 use model::{DigestError, DigestSet, ObjectUrl};
 
 use super::{coordinate, route};
-use crate::coordinate::ANY_REGISTRY;
-use crate::lock::{Lock, LockError, Pin};
+use crate::coordinate::{ANY_REGISTRY, is_version};
+use crate::lock::{Lock, LockError, Locked, Pin, Unpinned, is_local};
 
+mod berry;
+mod git;
 mod package_lock;
 mod pnpm;
 #[cfg(test)]
@@ -21,36 +23,47 @@ pub(super) const LOCKS: &[Lock] = &[
 
 /// What a lock says about one package.
 #[derive(Debug, Default)]
-struct Locked<'a> {
+struct Entry<'a> {
     name: &'a str,
     version: &'a str,
+    /// Where it lies; nothing where that follows from name and version.
     resolved: Option<&'a str>,
-    integrity: Option<&'a str>,
+    digests: DigestSet,
 }
 
-/// Makes a pin; `None` where the lock has no digest to hold anybody to.
-fn pin(locked: &Locked<'_>) -> Result<Option<Pin>, LockError> {
-    let Some(integrity) = locked.integrity else {
-        return Ok(None);
+/// Adds a package to what a lock says. What lies in a folder of the project is nothing to fetch.
+fn add(locked: &mut Locked, entry: Entry<'_>) -> Result<(), LockError> {
+    let Entry { name, version, resolved, digests } = entry;
+    let Some(resolved) = resolved else {
+        if !is_version(version) {
+            return locked.leave(name, Unpinned::UNDECIDED);
+        }
+        let coordinate = Some(coordinate(ANY_REGISTRY, name, version));
+        return locked.pin(Pin { coordinate, url: None, digests });
     };
-    let digests = match DigestSet::from_sri(integrity) {
-        Ok(digests) => digests,
+    if git::is_repository(resolved) {
+        return locked.leave(name, Unpinned::GIT);
+    }
+    match ObjectUrl::parse(resolved) {
+        Ok(url) => locked.pin(Pin { coordinate: route::tarball_coordinate(&url), url: Some(url), digests }),
+        Err(_) if is_local(resolved) => Ok(()),
+        Err(_) => locked.leave(name, Unpinned::NOWHERE),
+    }
+}
+
+/// Reads the digests of an `integrity`; none where there is nothing that decides.
+fn digests(package: &str, integrity: Option<&str>) -> Result<DigestSet, LockError> {
+    match integrity.map(DigestSet::from_sri) {
+        Some(Ok(digests)) => Ok(digests),
         // Nothing but md5, say: npm would not check it either.
-        Err(DigestError::Algorithm) => return Ok(None),
-        Err(source) => return Err(LockError::Digest { package: locked.name.to_owned(), source }),
-    };
-    let url = match locked.resolved {
-        Some(resolved) => match ObjectUrl::parse(resolved) {
-            Ok(url) => Some(url),
-            // `file:` or `git+ssh:`, which are not fetched over HTTP.
-            Err(_) => return Ok(None),
-        },
-        None => None,
-    };
-    let coordinate = match &url {
-        Some(url) => route::tarball_coordinate(url),
-        None => crate::coordinate::is_version(locked.version)
-            .then(|| coordinate(ANY_REGISTRY, locked.name, locked.version)),
-    };
-    Ok((coordinate.is_some() || url.is_some()).then_some(Pin { coordinate, url, digests }))
+        None | Some(Err(DigestError::Algorithm)) => Ok(DigestSet::default()),
+        Some(Err(source)) => Err(LockError::Digest { package: package.to_owned(), source }),
+    }
+}
+
+/// Splits `name@rest`, where the name may have a scope.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    let start = usize::from(text.starts_with('@'));
+    let (name, rest) = text[start..].split_once('@')?;
+    Some((&text[..start + name.len()], rest))
 }

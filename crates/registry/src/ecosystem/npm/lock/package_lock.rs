@@ -8,8 +8,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{Locked, pin};
-use crate::lock::{LockError, Pin};
+use super::{Entry, add, digests};
+use crate::lock::{LockError, Locked};
 
 #[derive(Deserialize)]
 struct PackageLock {
@@ -22,13 +22,19 @@ struct PackageLock {
 struct Package {
     /// Only where it differs from the folder.
     #[serde(default)]
-    name: Text,
+    name: Lenient<String>,
     #[serde(default)]
-    version: Text,
+    version: Lenient<String>,
     #[serde(default)]
-    resolved: Text,
+    resolved: Lenient<String>,
     #[serde(default)]
-    integrity: Text,
+    integrity: Lenient<String>,
+    /// It is inside the archive of another package.
+    #[serde(default, rename = "inBundle")]
+    is_bundled: Lenient<bool>,
+    /// It is a link to a folder of the project.
+    #[serde(default, rename = "link")]
+    is_link: Lenient<bool>,
 }
 
 /// An entry of `dependencies`; the key is its name.
@@ -36,56 +42,73 @@ struct Package {
 struct Dependency {
     /// A version, `npm:name@version` for an alias, or an address.
     #[serde(default)]
-    version: Text,
+    version: Lenient<String>,
     #[serde(default)]
-    resolved: Text,
+    resolved: Lenient<String>,
     #[serde(default)]
-    integrity: Text,
+    integrity: Lenient<String>,
+    /// It is inside the archive of another package.
+    #[serde(default, rename = "bundled")]
+    is_bundled: Lenient<bool>,
     dependencies: Option<Map<Self>>,
 }
 
-/// Reads the pins of a lock.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+/// Reads a lock.
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: PackageLock = serde_json::from_slice(bytes).map_err(|source| LockError::Json { source })?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     match (lock.packages, lock.dependencies) {
         (Some(packages), _) => {
-            for (place, package) in packages.0 {
-                pins.extend(package_pin(&place, &package)?);
+            for (place, package) in &packages.0 {
+                add_package(&mut locked, place, package)?;
             }
         }
-        (None, Some(dependencies)) => collect(&dependencies, &mut pins)?,
+        (None, Some(dependencies)) => add_dependencies(&mut locked, &dependencies)?,
         (None, None) => {}
     }
-    Ok(pins)
+    Ok(locked)
 }
 
-fn package_pin(place: &str, package: &Package) -> Result<Option<Pin>, LockError> {
-    let folder = place.rsplit_once("node_modules/").map_or(place, |(_, name)| name);
-    pin(&Locked {
-        name: package.name.0.as_deref().unwrap_or(folder),
-        version: package.version.0.as_deref().unwrap_or(""),
-        resolved: package.resolved.0.as_deref(),
-        integrity: package.integrity.0.as_deref(),
-    })
+fn add_package(locked: &mut Locked, place: &str, package: &Package) -> Result<(), LockError> {
+    let integrity = package.integrity.0.as_deref();
+    let folder = place.rsplit_once("node_modules/").map(|(_, name)| name);
+    // Elsewhere are the project itself and its workspaces.
+    let is_there = folder.is_none() || is_true(&package.is_link) || is_true(&package.is_bundled);
+    if is_there && integrity.is_none() {
+        return Ok(());
+    }
+    let name = package.name.0.as_deref().or(folder).unwrap_or(place);
+    let version = package.version.0.as_deref().unwrap_or("");
+    let resolved = package.resolved.0.as_deref();
+    add(locked, Entry { name, version, resolved, digests: digests(name, integrity)? })
 }
 
 /// As deep as the lock is nested, which the parser has bounded.
-fn collect(dependencies: &Map<Dependency>, pins: &mut Vec<Pin>) -> Result<(), LockError> {
+fn add_dependencies(locked: &mut Locked, dependencies: &Map<Dependency>) -> Result<(), LockError> {
     for (name, dependency) in &dependencies.0 {
-        let version = dependency.version.0.as_deref().unwrap_or("");
-        let (name, version) = match version.strip_prefix("npm:").and_then(|alias| alias.rsplit_once('@')) {
-            Some(real) => real,
-            None => (name.as_str(), version),
-        };
-        let is_address = version.starts_with("http://") || version.starts_with("https://");
-        let resolved = dependency.resolved.0.as_deref().or(is_address.then_some(version));
-        pins.extend(pin(&Locked { name, version, resolved, integrity: dependency.integrity.0.as_deref() })?);
+        add_dependency(locked, name, dependency)?;
         if let Some(nested) = &dependency.dependencies {
-            collect(nested, pins)?;
+            add_dependencies(locked, nested)?;
         }
     }
     Ok(())
+}
+
+fn add_dependency(locked: &mut Locked, name: &str, dependency: &Dependency) -> Result<(), LockError> {
+    let integrity = dependency.integrity.0.as_deref();
+    if is_true(&dependency.is_bundled) && integrity.is_none() {
+        return Ok(());
+    }
+    let version = dependency.version.0.as_deref().unwrap_or("");
+    let alias = version.strip_prefix("npm:").and_then(|alias| alias.rsplit_once('@'));
+    let (name, version) = alias.unwrap_or((name, version));
+    // No version has a colon, and every address has one.
+    let resolved = dependency.resolved.0.as_deref().or(version.contains(':').then_some(version));
+    add(locked, Entry { name, version, resolved, digests: digests(name, integrity)? })
+}
+
+fn is_true(value: &Lenient<bool>) -> bool {
+    value.0 == Some(true)
 }
 
 /// A JSON object as a list.
@@ -115,21 +138,26 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Map<T> {
     }
 }
 
-/// A text, or nothing where npm wrote something else: `"resolved": false` stands in locks of npm 5 and 6.
-#[derive(Default)]
-struct Text(Option<String>);
+/// A value, or nothing where npm wrote something else: `"resolved": false` stands in locks of npm 5 and 6.
+struct Lenient<T>(Option<T>);
 
-impl<'de> Deserialize<'de> for Text {
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Any {
-            Text(String),
+        enum Any<T> {
+            Value(T),
             Other(IgnoredAny),
         }
 
         Ok(match Any::deserialize(deserializer)? {
-            Any::Text(text) => Self(Some(text)),
+            Any::Value(value) => Self(Some(value)),
             Any::Other(IgnoredAny) => Self(None),
         })
     }

@@ -1,29 +1,38 @@
 //! One small project, locked by every client.
 
-use crate::lock::{LockError, Pin, read_locks};
+use crate::lock::{LockError, Locked, read_locks};
 
 const V1: &str = include_str!("../testdata/package-lock-v1.json");
 const V2: &str = include_str!("../testdata/package-lock-v2.json");
 const V3: &str = include_str!("../testdata/package-lock-v3.json");
 const PNPM: &str = include_str!("../testdata/pnpm-lock.yaml");
+const PNPM_5: &str = include_str!("../testdata/pnpm-lock-5.1.yaml");
 const YARN: &str = include_str!("../testdata/yarn.lock");
+const YARN_4: &str = include_str!("../testdata/yarn-4.lock");
 
 const SRI: &str =
     "sha512-XI5MPzVNApjAyhQzphX8BkmKsKUxD4LdyK24iZeQGinBN9yTQT3bFlCBy/aVx2HrNcqQGsdot8ghrjyrvMCoEA==";
 
-fn read(file_name: &str, text: &str) -> Result<Vec<Pin>, LockError> {
+const GIT: &str = "it is in a git repository, and those are not kept yet";
+const UNDECIDED: &str = "no version is decided on";
+const NOWHERE: &str = "where it lies cannot be read from the lock";
+
+fn read(file_name: &str, text: &str) -> Result<Locked, LockError> {
     read_locks(file_name, text.as_bytes()).unwrap()
 }
 
-/// Coordinate, address and the start of the digest of every pin.
-fn show(pins: &[Pin]) -> Vec<String> {
-    let mut shown: Vec<String> = pins
+/// Coordinate, address and the start of the digest of every pin; and what has none, with its reason.
+fn show(locked: &Locked) -> Vec<String> {
+    let mut shown: Vec<String> = locked
+        .pins
         .iter()
         .map(|pin| {
             let coordinate = pin.coordinate.as_ref().map_or("-".to_owned(), ToString::to_string);
             let url = pin.url.as_ref().map_or("-", |url| url.as_str());
-            format!("{coordinate} | {url} | {}", &pin.digests.to_string()[..15])
+            let digests = pin.digests.to_string();
+            format!("{coordinate} | {url} | {}", digests.get(..15).unwrap_or("-"))
         })
+        .chain(locked.unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason)))
         .collect();
     shown.sort();
     shown
@@ -57,6 +66,7 @@ fn a_lock_without_addresses_pins_names_of_any_registry() {
     ];
     assert_eq!(show(&read("package-lock.json", V2).unwrap()), expected);
     assert_eq!(show(&read("pnpm-lock.yaml", PNPM).unwrap()), expected);
+    assert_eq!(show(&read("pnpm-lock.yaml", PNPM_5).unwrap()), expected);
 }
 
 #[test]
@@ -65,33 +75,92 @@ fn odd_entries_of_a_package_lock_are_understood() {
         let lock = format!(
             r#"{{"lockfileVersion":3,"packages":{{"node_modules/a/node_modules/@s/b":{{{entry}}}}}}}"#
         );
-        let pins: Vec<String> = show(&read("package-lock.json", &lock).unwrap())
-            .iter()
-            .map(|it| it[..it.len() - 18].to_owned())
-            .collect();
-        assert_eq!(pins, expected, "{entry}");
+        assert_eq!(show(&read("package-lock.json", &lock).unwrap()), expected, "{entry}");
     };
-    check(&format!(r#""version":"1.0.0","integrity":"{SRI}""#), &["@s/b 1.0.0 | -"]);
-    check(&format!(r#""version":"1.0.0","resolved":false,"integrity":"{SRI}""#), &["@s/b 1.0.0 | -"]);
+    let check_whole = |fields: &str, expected: &[&str]| {
+        let expected: Vec<String> = expected.iter().map(|it| format!("{it} | sha512:5c8e4c3f")).collect();
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        check(&format!(r#"{fields},"integrity":"{SRI}""#), &expected);
+    };
+    check_whole(r#""version":"1.0.0""#, &["@s/b 1.0.0 | -"]);
+    check_whole(r#""version":"1.0.0","resolved":false"#, &["@s/b 1.0.0 | -"]);
+    check_whole(r#""version":"1.0.0","inBundle":true"#, &["@s/b 1.0.0 | -"]);
+    let url = "https://example.com/b.tgz";
+    check_whole(&format!(r#""version":"1.0.0","resolved":"{url}""#), &[&format!("- | {url}")]);
+    check_whole(r#""version":"1.0.0","resolved":"file:b.tgz""#, &[]);
+    // Named, and with no digest.
+    check(&format!(r#""version":"1.0.0","resolved":"{url}""#), &[&format!("- | {url} | -")]);
+    check(r#""version":"1.0.0""#, &["@s/b 1.0.0 | - | -"]);
+    check(r#""version":"1.0.0","integrity":"md5-AAAA""#, &["@s/b 1.0.0 | - | -"]);
+    // Of other kinds.
     check(
-        &format!(r#""version":"1.0.0","resolved":"https://example.com/b.tgz","integrity":"{SRI}""#),
-        &["- | https://example.com/b.tgz"],
+        r#""version":"1.0.0","resolved":"git+ssh://git@github.com/s/b.git#0123""#,
+        &[&format!("@s/b: {GIT}")],
     );
-    check(&format!(r#""version":"1.0.0","resolved":"file:b.tgz","integrity":"{SRI}""#), &[]);
-    check(r#""version":"1.0.0","resolved":"git+ssh://git@github.com/s/b.git#0123""#, &[]);
+    check(r#""version":"1.0.0","resolved":"ftp://example.com/b.tgz""#, &[&format!("@s/b: {NOWHERE}")]);
+    check(r#""dev":true"#, &[&format!("@s/b: {UNDECIDED}")]);
+    // Of the project, or inside another package.
     check(r#""resolved":"packages/b","link":true"#, &[]);
-    check(r#""version":"1.0.0","integrity":"md5-AAAA""#, &[]);
+    check(r#""version":"1.0.0","resolved":"file:../b""#, &[]);
+    check(r#""version":"1.0.0","resolved":"git+file:///b""#, &[]);
+    check(r#""version":"1.0.0","inBundle":true"#, &[]);
+    let workspace = r#"{"packages":{"":{"name":"a","version":"1.0.0"},"packages/b":{"version":"1.0.0"}}}"#;
+    assert_eq!(read("package-lock.json", workspace).unwrap(), Locked::default());
+}
+
+#[test]
+fn every_spelling_of_a_repository_is_one() {
+    let check = |address: &str, expected: &str| {
+        let lock = format!(
+            r#"{{"packages":{{"node_modules/a":{{"version":"1.0.0","resolved":"{address}"}},
+            "node_modules/b/node_modules/a":{{"version":"2.0.0","resolved":"{address}"}}}}}}"#
+        );
+        let shown = show(&read("package-lock.json", &lock).unwrap());
+        assert_eq!(shown[0], expected, "{address}");
+        assert!(shown.len() == 1 || !expected.starts_with("a:"), "a name is said once: {shown:?}");
+    };
+    let git = format!("a: {GIT}");
+    for address in [
+        "git+ssh://git@github.com/s/a.git#0123",
+        "git+https://me:secret@example.com/s/a.git",
+        "git://github.com/s/a.git#0123",
+        "ssh://git@example.com/s/a.git",
+        "git@github.com:s/a.git#commit=0123",
+        "github:s/a#0123",
+        "gitlab:s/a",
+        "bitbucket:s/a",
+        "gist:0123",
+        "https://example.com/s/a.git#0123",
+        "https://example.com/s/a#commit=0123",
+        "https://github.com/s/a#0123",
+    ] {
+        check(address, &git);
+    }
+    for address in [
+        "https://codeload.github.com/s/a/tar.gz/0123",
+        "https://github.com/s/a/archive/refs/tags/v1.tar.gz",
+        "https://bitbucket.org/s/a/get/0123.tar.gz",
+        "https://example.com/s/a",
+    ] {
+        check(address, &format!("- | {address} | -"));
+    }
 }
 
 #[test]
 fn nested_dependencies_of_the_first_lock_version_are_found() {
     let lock = format!(
         r#"{{"lockfileVersion":1,"dependencies":{{"a":{{"version":"https://example.com/a.tgz","integrity":"{SRI}",
-           "dependencies":{{"b":{{"version":"1.0.0","integrity":"{SRI}"}}}}}}}}}}"#
+           "dependencies":{{"b":{{"version":"1.0.0","integrity":"{SRI}"}},"c":{{"version":"1.0.0","bundled":true}},
+           "d":{{"version":"github:s/d#0123"}},"e":{{"version":"file:../e"}},"f":{{"version":"1.0.0"}}}}}}}}}}"#
     );
     assert_eq!(
         show(&read("package-lock.json", &lock).unwrap()),
-        ["- | https://example.com/a.tgz | sha512:5c8e4c3f", "b 1.0.0 | - | sha512:5c8e4c3f"]
+        [
+            "- | https://example.com/a.tgz | sha512:5c8e4c3f",
+            "b 1.0.0 | - | sha512:5c8e4c3f",
+            &format!("d: {GIT}"),
+            "f 1.0.0 | - | -",
+        ]
     );
 }
 
@@ -121,6 +190,56 @@ fn every_spelling_of_a_pnpm_key_is_understood() {
 }
 
 #[test]
+fn odd_packages_of_a_pnpm_lock_are_understood() {
+    let check = |package: &str, expected: &[&str]| {
+        let lock = format!("lockfileVersion: 5.1\npackages:\n\n  {package}\n\nspecifiers:\n  x: 1.0.0\n");
+        assert_eq!(show(&read("pnpm-lock.yaml", &lock).unwrap()), expected, "{package}");
+    };
+    let archive = "https://codeload.github.com/s/a/tar.gz/0123";
+    check(
+        &format!(
+            "github.com/s/a/0123:\n    resolution: {{tarball: {archive}}}\n    name: a\n    version: 1.0.0"
+        ),
+        &[&format!("- | {archive} | -")],
+    );
+    check(
+        "'@s/a@git+ssh://git@github.com/s/a.git#0123':\n    \
+         resolution: {commit: 0123, repo: git+ssh://git@github.com/s/a.git, type: git}\n    version: 1.0.0",
+        &[&format!("@s/a: {GIT}")],
+    );
+    check(
+        "git@example.com+s/a/0123:\n    resolution: {commit: 0123, repo: ssh://git@example.com/s/a, type: git}\n    name: a",
+        &[&format!("a: {GIT}")],
+    );
+    // In the order of the alphabet, as pnpm wrote it before lock version 5.3.
+    check(
+        &format!(
+            "/@s/a/1.0.0:\n    dev: false\n    engines:\n      integrity: no\n    resolution:\n      integrity: {SRI}"
+        ),
+        &["@s/a 1.0.0 | - | sha512:5c8e4c3f"],
+    );
+    check(
+        "example.com/s/a/0123:\n    name: a\n    resolution:\n      commit: 0123\n      repo: 'ssh://example.com/s/a'\n      \
+         type: git\n    version: 1.0.0",
+        &[&format!("a: {GIT}")],
+    );
+    check(
+        &format!("registry.example.com/@s/a/1.0.0:\n    resolution: {{integrity: {SRI}}}"),
+        &["@s/a 1.0.0 | - | sha512:5c8e4c3f"],
+    );
+    check(
+        "a@runtime:22.0.0:\n    resolution:\n      type: variations\n      variants:",
+        &[&format!("a: {NOWHERE}")],
+    );
+    check("a@1.0.0:\n    resolution: {}", &["a 1.0.0 | - | -"]);
+    // Of the project.
+    check("a@file:a:\n    resolution: {directory: a, type: directory}\n    name: a", &[]);
+    check("a@file:a.tgz:\n    resolution: {tarball: file:a.tgz}", &[]);
+    check("a@git+file:///a#0123:\n    resolution: {commit: 0123, repo: file:///a, type: git}", &[]);
+    check("a@1.0.0:\n    engines: {node: '>=1'}", &[]);
+}
+
+#[test]
 fn an_old_yarn_lock_has_the_digest_in_the_address() {
     let old: String =
         YARN.lines().filter(|line| !line.contains("integrity")).map(|line| format!("{line}\n")).collect();
@@ -131,8 +250,87 @@ fn an_old_yarn_lock_has_the_digest_in_the_address() {
             .starts_with("left-pad 1.3.0 of registry.npmjs.org | https://registry.yarnpkg.com/left-pad/-/")
     );
     assert!(pins[3].ends_with("| sha1:5b8a3a7765"));
-    let newer = "__metadata:\n  version: 8\n\n\"a@npm:1\":\n  version: 1.0.0\n  checksum: 10c0/00\n";
-    assert_eq!(read("yarn.lock", newer).unwrap(), []);
+}
+
+#[test]
+fn odd_entries_of_a_yarn_lock_are_understood() {
+    let check = |entry: &str, expected: &[&str]| {
+        let lock = format!("# yarn lockfile v1\n\n\n{entry}\n");
+        assert_eq!(show(&read("yarn.lock", &lock).unwrap()), expected, "{entry}");
+    };
+    let commit = "54bc698b25edd6e1b76ca975ebaced5ce0467d51";
+    let git = format!("@s/a: {GIT}");
+    for address in
+        ["git+ssh://git@github.com/s/a.git", "https://github.com/s/a.git", "https://github.com/s/a"]
+    {
+        check(
+            &format!("\"@s/a@{address}\":\n  version \"1.0.0\"\n  resolved \"{address}#{commit}\""),
+            &[&git],
+        );
+    }
+    let archive = format!("https://codeload.github.com/s/a/tar.gz/{commit}");
+    check(
+        &format!("\"a@github:s/a\", a@s/a:\n  version \"1.0.0\"\n  resolved \"{archive}\""),
+        &[&format!("- | {archive} | -")],
+    );
+    let url = "https://registry.yarnpkg.com/a/-/a-1.0.0.tgz";
+    check(
+        &format!("a@^1:\n  version \"1.0.0\"\n  resolved {url}#v1"),
+        &[&format!("a 1.0.0 of registry.npmjs.org | {url} | -")],
+    );
+    check("a@^1, a@1:\n  version \"1.0.0\"", &["a 1.0.0 | - | -"]);
+    check("\"a@file:../a\":\n  version \"1.0.0\"", &[]);
+    check("a@../a:\n  version \"1.0.0\"", &[]);
+    check("a@./a.tgz:\n  version \"1.0.0\"\n  resolved \"./a.tgz#0123\"", &[]);
+}
+
+#[test]
+fn a_newer_yarn_lock_names_versions_without_digests() {
+    let expected = [
+        "@isaacs/cliui 9.0.0",
+        "function-bind 1.1.2",
+        "hasown 2.0.4",
+        "is-core-module 2.18.0",
+        "is-number 6.0.0",
+        "is-odd 3.0.1",
+        "left-pad 1.3.0",
+        "path-parse 1.0.7",
+        "resolve 1.22.8",
+        "supports-preserve-symlinks-flag 1.0.0",
+    ];
+    let expected = expected.map(|package| format!("{package} | - | -"));
+    assert_eq!(show(&read("yarn.lock", YARN_4).unwrap()), expected, "no patch, no workspace");
+    let check = |resolution: &str, expected: &[&str]| {
+        let lock = format!(
+            "__metadata:\n  version: 8\n  cacheKey: 10c0\n\n\"a@npm:^1.0.0\":\n  version: 1.3.0\n  \
+             resolution: \"{resolution}\"\n  checksum: 10c0/00\n  languageName: node\n  linkType: hard\n"
+        );
+        assert_eq!(show(&read("yarn.lock", &lock).unwrap()), expected, "{resolution}");
+    };
+    check("left-pad@npm:1.3.0", &["left-pad 1.3.0 | - | -"]);
+    check("@s/a@npm:1.0.0-rc.1", &["@s/a 1.0.0-rc.1 | - | -"]);
+    check(
+        "@s/a@npm:1.0.0::__archiveUrl=https%3A%2F%2Fnpm.example.com%2F%40s%2Fa%2F-%2Fa-1.0.0.tgz",
+        &["@s/a 1.0.0 of npm.example.com | https://npm.example.com/@s/a/-/a-1.0.0.tgz | -"],
+    );
+    check("a@npm:1.0.0::__archiveUrl=https%3", &[&format!("a: {NOWHERE}")]);
+    check("a@https://example.com/a.tgz", &["- | https://example.com/a.tgz | -"]);
+    check("a@https://github.com/s/a.git#commit=0123", &[&format!("a: {GIT}")]);
+    check("a@git+ssh://git@github.com/s/a.git#commit=0123", &[&format!("a: {GIT}")]);
+    check("@s/a@git@github.com:s/a.git#commit=0123", &[&format!("@s/a: {GIT}")]);
+    check("a@npm:latest", &[&format!("a: {UNDECIDED}")]);
+    check("a@new:1.0.0", &[&format!("a: {NOWHERE}")]);
+    for of_project in [
+        "a@workspace:.",
+        "@s/a@workspace:packages/a",
+        "a@patch:a@npm%3A1.0.0#./a.patch::version=1.0.0&hash=0123&locator=b%40workspace%3A.",
+        "a@link:../a::locator=b%40workspace%3A.",
+        "a@portal:../a::locator=b%40workspace%3A.",
+        "a@file:./a.tgz::locator=b%40workspace%3A.",
+        "a",
+    ] {
+        check(of_project, &[]);
+    }
 }
 
 #[test]

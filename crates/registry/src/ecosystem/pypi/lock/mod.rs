@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::version::canonical;
 use super::{coordinate, index, name, registry_of};
 use crate::coordinate::ANY_REGISTRY;
-use crate::lock::{Lock, LockError, Pin};
+use crate::lock::{Lock, LockError, Locked, Pin, Unpinned, in_repository, is_local};
 use crate::path;
 
 /// The names that projects use.
@@ -58,6 +58,54 @@ fn hashes<'a>(package: &str, texts: impl IntoIterator<Item = &'a str>) -> Result
     }
     let is_mixed = digests.windows(2).any(|pair| pair[0].algorithm() != pair[1].algorithm());
     Ok(if is_mixed { DigestSet::default() } else { digests.into_iter().collect() })
+}
+
+/// Adds a version of which a lock knows no file; nothing is decided where it names a range, or no project.
+fn add_version(
+    locked: &mut Locked,
+    project: &str,
+    version: &str,
+    digests: DigestSet,
+) -> Result<(), LockError> {
+    let is_one = !version.is_empty() && !version.contains([',', '*', '<', '>', '~', '=']);
+    match version_pin(project, version, digests).filter(|_| is_one) {
+        Some(pin) => locked.pin(pin),
+        None => locked.leave(project, Unpinned::UNDECIDED),
+    }
+}
+
+/// Adds a file that has a name.
+fn add_file(
+    locked: &mut Locked,
+    project: &str,
+    version: &str,
+    (file, digests): (&str, DigestSet),
+) -> Result<(), LockError> {
+    match file_pin(project, version, file, digests) {
+        Some(pin) => locked.pin(pin),
+        None => locked.leave(project, Unpinned::NOWHERE),
+    }
+}
+
+/// Adds what lies at an address; a path on this machine is nothing to fetch.
+fn add_address(
+    locked: &mut Locked,
+    project: &str,
+    address: &str,
+    digests: DigestSet,
+) -> Result<(), LockError> {
+    match address_pin(address, digests) {
+        _ if is_local(address) && repository(address).is_none() => Ok(()),
+        Some(pin) => locked.pin(pin),
+        None => locked.leave(project, repository(address).unwrap_or(Unpinned::NOWHERE)),
+    }
+}
+
+/// Returns why what lies in a repository is not kept, if an address is that of one on another machine.
+fn repository(address: &str) -> Option<&'static str> {
+    let (kind, rest) = address.split_once('+')?;
+    let is_one = ["git", "hg", "svn", "bzr"].contains(&kind) && !rest.starts_with("file:");
+    is_one.then(|| in_repository(kind))
 }
 
 /// A version that a lock names, wherever its files lie.

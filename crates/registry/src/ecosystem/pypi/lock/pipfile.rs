@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{address_pin, hashes, text, version_pin};
-use crate::lock::{LockError, Pin};
+use super::{add_address, add_version, hashes, text};
+use crate::lock::{LockError, Locked, Unpinned};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -23,25 +23,39 @@ struct Package {
     version: Option<String>,
     file: Option<String>,
     git: Option<String>,
+    hg: Option<String>,
+    svn: Option<String>,
+    bzr: Option<String>,
     path: Option<String>,
     #[serde(default)]
     hashes: Vec<String>,
 }
 
 /// Reads a lock.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: Lock = serde_json::from_str(text(bytes)?).map_err(|source| LockError::Json { source })?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for (name, package) in lock.groups.values().flatten() {
-        if package.git.is_some() || package.path.is_some() || package.hashes.is_empty() {
-            continue;
-        }
-        let digests = hashes(name, package.hashes.iter().map(String::as_str))?;
-        pins.extend(match (&package.file, &package.version) {
-            (Some(url), _) => address_pin(url, digests),
-            (None, Some(version)) => version_pin(name, version.trim_start_matches('='), digests),
-            (None, None) => None,
-        });
+        add(&mut locked, name, package)?;
     }
-    Ok(pins)
+    Ok(locked)
+}
+
+fn add(locked: &mut Locked, name: &str, package: &Package) -> Result<(), LockError> {
+    let Package { version, file, git, hg, svn, bzr, path, hashes: texts } = package;
+    if path.is_some() {
+        return Ok(());
+    }
+    if git.is_some() {
+        return locked.leave(name, Unpinned::GIT);
+    }
+    if hg.is_some() || svn.is_some() || bzr.is_some() {
+        return locked.leave(name, Unpinned::OTHER_REPOSITORY);
+    }
+    let digests = hashes(name, texts.iter().map(String::as_str))?;
+    match (file, version) {
+        (Some(url), _) => add_address(locked, name, url, digests),
+        (None, Some(version)) => add_version(locked, name, version.trim_start_matches('='), digests),
+        (None, None) => locked.leave(name, Unpinned::UNDECIDED),
+    }
 }

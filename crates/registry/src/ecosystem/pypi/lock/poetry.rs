@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use model::DigestSet;
 use serde::Deserialize;
 
-use super::{address_pin, file_pin, hash, toml};
-use crate::lock::{LockError, Pin};
+use super::{add_address, add_file, add_version, hash, toml};
+use crate::lock::{LockError, Locked, Unpinned, in_repository};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -28,16 +29,30 @@ struct Package {
     #[serde(default)]
     files: Vec<File>,
     source: Option<Source>,
+    /// PDM says here where a package is from.
+    #[serde(flatten)]
+    place: Place,
+}
+
+/// What PDM calls the place of a package that is not of an index: one of these, or none.
+#[derive(Deserialize)]
+struct Place {
+    url: Option<String>,
+    path: Option<String>,
+    git: Option<String>,
+    hg: Option<String>,
+    svn: Option<String>,
+    bzr: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct File {
     file: Option<String>,
     url: Option<String>,
-    hash: String,
+    hash: Option<String>,
 }
 
-/// Where a package is from, if that is not PyPI.
+/// Where a package is from, if that is not PyPI, as Poetry says it.
 #[derive(Deserialize)]
 struct Source {
     #[serde(rename = "type")]
@@ -45,41 +60,68 @@ struct Source {
     url: String,
 }
 
-impl Source {
-    fn is_registry(&self) -> bool {
-        self.kind == "legacy"
+/// Where a package is from, whoever wrote the lock.
+enum Origin<'a> {
+    Index,
+    Address(&'a str),
+    /// Why that is not kept.
+    Repository(&'static str),
+    /// A folder or an archive of the project.
+    Project,
+}
+
+impl Package {
+    fn origin(&self) -> Origin<'_> {
+        let Place { url, path, git, hg, svn, bzr } = &self.place;
+        match &self.source {
+            Some(source) => match source.kind.as_str() {
+                "legacy" => Origin::Index,
+                "url" => Origin::Address(&source.url),
+                "directory" | "file" => Origin::Project,
+                kind => Origin::Repository(in_repository(kind)),
+            },
+            None if git.is_some() => Origin::Repository(Unpinned::GIT),
+            None if hg.is_some() || svn.is_some() || bzr.is_some() => {
+                Origin::Repository(Unpinned::OTHER_REPOSITORY)
+            }
+            None if path.is_some() => Origin::Project,
+            None => url.as_deref().map_or(Origin::Index, Origin::Address),
+        }
     }
 }
 
 /// Reads a lock.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: Lock = toml(bytes)?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for package in &lock.package {
         let beside = lock.metadata.files.get(&package.name).into_iter().flatten();
         let files: Vec<&File> = package.files.iter().chain(beside).collect();
-        let elsewhere = package.source.as_ref().filter(|source| !source.is_registry());
-        match (elsewhere, files.as_slice()) {
-            (Some(Source { kind, url }), [file]) if kind == "url" => {
-                pins.extend(address_pin(url, hash(&package.name, &file.hash)?));
-            }
-            // A repository or a folder.
-            (Some(_), _) => {}
-            (None, files) => {
-                for file in files {
-                    pins.extend(pin(package, file)?);
-                }
-            }
-        }
+        add(&mut locked, package, &files)?;
     }
-    Ok(pins)
+    Ok(locked)
 }
 
-fn pin(package: &Package, file: &File) -> Result<Option<Pin>, LockError> {
-    let digests = hash(&package.name, &file.hash)?;
-    Ok(match (&file.url, &file.file) {
-        (Some(url), _) => address_pin(url, digests),
-        (None, Some(file)) => file_pin(&package.name, &package.version, file, digests),
-        (None, None) => None,
-    })
+fn add(locked: &mut Locked, package: &Package, files: &[&File]) -> Result<(), LockError> {
+    let Package { name, version, .. } = package;
+    match (package.origin(), files) {
+        (Origin::Project, _) => Ok(()),
+        (Origin::Repository(reason), _) => locked.leave(name, reason),
+        // Lock version 1.1 writes no digest for an address.
+        (Origin::Address(url), [file]) => add_address(locked, name, url, digests(name, file)?),
+        (Origin::Address(url), _) => add_address(locked, name, url, DigestSet::default()),
+        (Origin::Index, []) => add_version(locked, name, version, DigestSet::default()),
+        (Origin::Index, files) => files.iter().try_for_each(|file| {
+            let digests = digests(name, file)?;
+            match (&file.url, &file.file) {
+                (Some(url), _) => add_address(locked, name, url, digests),
+                (None, Some(file)) => add_file(locked, name, version, (file, digests)),
+                (None, None) => locked.leave(name, Unpinned::NOWHERE),
+            }
+        }),
+    }
+}
+
+fn digests(package: &str, file: &File) -> Result<DigestSet, LockError> {
+    file.hash.as_ref().map_or_else(|| Ok(DigestSet::default()), |text| hash(package, text))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use model::DigestSet;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::{address_pin, file_pin, hash, toml};
-use crate::lock::{LockError, Pin};
+use super::{add_address, add_file, add_version, hash, toml};
+use crate::lock::{LockError, Locked, Unpinned, in_repository};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -22,10 +23,20 @@ struct Package {
     name: String,
     #[serde(default)]
     version: String,
+    vcs: Option<Repository>,
+    directory: Option<IgnoredAny>,
     sdist: Option<File>,
     archive: Option<File>,
     #[serde(default)]
     wheels: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    #[serde(rename = "type")]
+    kind: String,
+    /// Where it lies in the project itself.
+    path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -39,24 +50,40 @@ struct File {
 }
 
 /// Reads a lock.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: Lock = toml(bytes)?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for package in &lock.packages {
-        for file in package.sdist.iter().chain(&package.archive).chain(&package.wheels) {
-            let mut digests = DigestSet::default();
-            for (algorithm, hex) in &file.hashes {
-                digests.merge(&hash(&package.name, &format!("{algorithm}:{hex}"))?);
-            }
-            pins.extend(match (&file.url, &file.name) {
-                _ if digests.is_empty() => None,
-                (Some(url), _) => address_pin(url, digests),
-                (None, Some(name)) if file.path.is_none() => {
-                    file_pin(&package.name, &package.version, name, digests)
-                }
-                (None, _) => None,
-            });
-        }
+        add(&mut locked, package)?;
     }
-    Ok(pins)
+    Ok(locked)
+}
+
+fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
+    if let Some(repository) = package.vcs.as_ref().filter(|repository| repository.path.is_none()) {
+        locked.leave(&package.name, in_repository(&repository.kind))?;
+    }
+    let mut n_files = 0;
+    for file in package.sdist.iter().chain(&package.archive).chain(&package.wheels) {
+        n_files += 1;
+        add_one(locked, package, file)?;
+    }
+    if n_files > 0 || package.vcs.is_some() || package.directory.is_some() {
+        return Ok(());
+    }
+    add_version(locked, &package.name, &package.version, DigestSet::default())
+}
+
+fn add_one(locked: &mut Locked, package: &Package, file: &File) -> Result<(), LockError> {
+    let mut digests = DigestSet::default();
+    for (algorithm, hex) in &file.hashes {
+        digests.merge(&hash(&package.name, &format!("{algorithm}:{hex}"))?);
+    }
+    let Package { name: project, version, .. } = package;
+    match (&file.url, &file.path, &file.name) {
+        (Some(url), ..) => add_address(locked, project, url, digests),
+        (None, Some(_), _) => Ok(()),
+        (None, None, Some(file)) => add_file(locked, project, version, (file, digests)),
+        (None, None, None) => locked.leave(project, Unpinned::NOWHERE),
+    }
 }

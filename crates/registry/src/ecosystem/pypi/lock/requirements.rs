@@ -1,33 +1,51 @@
-//! requirements.txt with `--hash`: pip's hash-checking mode.
+//! requirements.txt, with `--hash` in pip's hash-checking mode, or with versions alone.
 //!
 //! The format: <https://pip.pypa.io/en/stable/reference/requirements-file-format/> (read 2026-11).
 
-use super::{address_pin, hashes, text, version_pin};
-use crate::lock::{LockError, Pin};
+use super::name::normalized;
+use super::{add_address, add_version, hashes, repository, text};
+use crate::lock::{LockError, Locked, Unpinned};
 
-/// Reads the requirements that have hashes; all of a version's files share them.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+/// What pip takes for a file that lies beside the requirements.
+const ARCHIVES: [&str; 10] =
+    [".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma"];
+
+/// Reads the requirements; all files of a version share its hashes.
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = text(bytes)?.replace("\\\r\n", " ").replace("\\\n", " ").replace('\t', " ");
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for line in text.lines() {
         let line = line.split(" #").next().unwrap_or(line).trim();
-        if line.starts_with(['#', '-']) {
-            continue;
+        if let Some(editable) = editable(line) {
+            // All else that can be edited is a folder of the project.
+            if let Requirement::At(name, address) = Requirement::read(editable) {
+                add_address(&mut locked, name, address, hashes(name, [])?)?;
+            }
+        } else if !line.starts_with(['#', '-']) {
+            add(&mut locked, line)?;
         }
-        let Some((requirement, options)) = line.find(" --").map(|at| line.split_at(at)) else { continue };
-        let given = hash_options(options);
-        if given.is_empty() {
-            continue;
-        }
-        let name = requirement.split(['=', ' ', '[', '@', ';']).next().unwrap_or_default();
-        let digests = hashes(name, given)?;
-        pins.extend(match (address(requirement), pinned(requirement)) {
-            (Some(url), _) => address_pin(url, digests),
-            (None, Some((name, version))) => version_pin(name, version, digests),
-            (None, None) => None,
-        });
     }
-    Ok(pins)
+    Ok(locked)
+}
+
+fn add(locked: &mut Locked, line: &str) -> Result<(), LockError> {
+    let (requirement, options) = line.find(" --").map_or((line, ""), |at| line.split_at(at));
+    let digests = |name: &str| hashes(name, hash_options(options));
+    match Requirement::read(requirement) {
+        Requirement::At(name, address) => add_address(locked, name, address, digests(name)?),
+        Requirement::Version(name, version) => add_version(locked, name, version, digests(name)?),
+        Requirement::Open(name) => {
+            digests(name)?;
+            locked.leave(name, Unpinned::UNDECIDED)
+        }
+        Requirement::Local => Ok(()),
+    }
+}
+
+/// Returns what a line tells pip to build where it lies.
+fn editable(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("-e").or_else(|| line.strip_prefix("--editable"))?;
+    Some(rest.trim_matches([' ', '=', '"', '\'']))
 }
 
 /// Returns the values of `--hash=…` and `--hash …`.
@@ -41,19 +59,61 @@ fn hash_options(options: &str) -> Vec<&str> {
     values
 }
 
-/// Returns the address in `name @ https://… ; marker`, or in an address alone.
-fn address(requirement: &str) -> Option<&str> {
-    let requirement = requirement.split(" ;").next()?.trim();
-    let is_address = |text: &&str| text.starts_with("https://") || text.starts_with("http://");
-    let named = requirement.split_once('@').map(|(_, url)| url.trim());
-    named.filter(is_address).or(Some(requirement).filter(is_address))
+/// What one requirement asks for, with the name of the project.
+enum Requirement<'a> {
+    /// `name[extra] @ https://… ; marker`, or an address alone.
+    At(&'a str, &'a str),
+    /// `name[extra]==1.0 ; marker`.
+    Version(&'a str, &'a str),
+    /// Any of several versions.
+    Open(&'a str),
+    /// A path, or nothing that pip would take.
+    Local,
 }
 
-/// Returns name and version of `name[extra]==1.0 ; marker`; other requirements decide on no version.
-fn pinned(requirement: &str) -> Option<(&str, &str)> {
-    let requirement = requirement.split(';').next()?.trim();
-    let (named, version) = requirement.split_once("==")?;
-    let version = version.trim_start_matches('=').trim();
-    let is_one = !version.contains([',', '*']);
-    is_one.then(|| (named.split('[').next().unwrap_or(named).trim(), version))
+impl<'a> Requirement<'a> {
+    fn read(text: &'a str) -> Self {
+        // An address may have a semicolon.
+        let text = text.split(" ;").next().unwrap_or(text).trim();
+        if let Some((named, address)) = text.split_once('@')
+            && let Some(name) = project(named)
+        {
+            return Self::At(name, address.trim());
+        }
+        if text.contains("://") || repository(text).is_some() {
+            return Self::At(name_in_address(text), text);
+        }
+        let text = text.split(';').next().unwrap_or(text).trim();
+        if let Some((named, version)) = text.split_once("==")
+            && let Some(name) = project(named)
+        {
+            return Self::Version(name, version.trim_start_matches('=').trim());
+        }
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        let (name, rest) = text.split_at(text.bytes().take_while(|byte| is_of_name(byte)).count());
+        let is_range = rest.trim_start().starts_with(['[', '(', '<', '>', '=', '!', '~']);
+        let is_name = rest.is_empty() && !ARCHIVES.iter().any(|end| name.ends_with(end));
+        if normalized(name).is_some() && (is_range || is_name) { Self::Open(name) } else { Self::Local }
+    }
+}
+
+/// Returns the project in `name[extra]`.
+fn project(named: &str) -> Option<&str> {
+    let name = named.split('[').next().unwrap_or(named).trim();
+    normalized(name).map(|_| name)
+}
+
+/// Returns what an address says that it is: `#egg=name`, or else its last part. Never its beginning, where a password may be.
+fn name_in_address(address: &str) -> &str {
+    let (place, fragment) = address.split_once('#').unwrap_or((address, ""));
+    if let Some(egg) = fragment.split('&').find_map(|part| part.strip_prefix("egg=")).and_then(project) {
+        return egg;
+    }
+    let (scheme, rest) = place.split_once(':').unwrap_or(("", place));
+    let path = rest.trim_start_matches('/').split_once('/').map_or("", |(_, path)| path);
+    let path = path.split('?').next().unwrap_or(path).trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let last = last.split('@').next().unwrap_or(last);
+    let last = last.strip_suffix(".git").unwrap_or(last);
+    if last.is_empty() { scheme.split('+').next().unwrap_or(scheme) } else { last }
 }

@@ -1,9 +1,10 @@
 //! uv.lock: each file with its address and digest.
 
+use model::DigestSet;
 use serde::Deserialize;
 
-use super::{address_pin, hash, toml};
-use crate::lock::{LockError, Pin};
+use super::{add_address, add_version, hash, toml};
+use crate::lock::{LockError, Locked, Unpinned, is_local};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -17,27 +18,62 @@ struct Lock {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    source: Source,
     sdist: Option<File>,
     #[serde(default)]
     wheels: Vec<File>,
 }
 
+/// Where a package is from; none of these for a folder or an archive of the project.
+#[derive(Deserialize, Default)]
+struct Source {
+    registry: Option<String>,
+    git: Option<String>,
+    url: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct File {
     url: Option<String>,
+    /// Where it lies in an index that is a folder.
+    path: Option<String>,
     hash: Option<String>,
 }
 
 /// Reads a lock. Files without an address lie in a folder of the project.
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Pin>, LockError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: Lock = toml(bytes)?;
-    let mut pins = Vec::new();
+    let mut locked = Locked::default();
     for package in &lock.package {
-        for file in package.sdist.iter().chain(&package.wheels) {
-            if let (Some(url), Some(text)) = (&file.url, &file.hash) {
-                pins.extend(address_pin(url, hash(&package.name, text)?));
-            }
+        add(&mut locked, package)?;
+    }
+    Ok(locked)
+}
+
+fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
+    let Package { name, version, source, sdist, wheels } = package;
+    if source.git.as_ref().is_some_and(|git| !is_local(git)) {
+        locked.leave(name, Unpinned::GIT)?;
+    }
+    for file in sdist.iter().chain(wheels) {
+        // An archive that the project names by its address has it as its source alone.
+        let address = file.url.as_ref().or(source.url.as_ref().filter(|_| file.path.is_none()));
+        let digests = file.hash.as_ref().map(|text| hash(name, text)).transpose()?.unwrap_or_default();
+        if let Some(address) = address {
+            add_address(locked, name, address, digests)?;
         }
     }
-    Ok(pins)
+    if sdist.is_some() || !wheels.is_empty() {
+        return Ok(());
+    }
+    match (&source.url, &source.registry) {
+        (Some(url), _) => add_address(locked, name, url, DigestSet::default()),
+        (None, Some(registry)) if !is_local(registry) => {
+            add_version(locked, name, version, DigestSet::default())
+        }
+        (None, _) => Ok(()),
+    }
 }

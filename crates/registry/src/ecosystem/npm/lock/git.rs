@@ -1,0 +1,24 @@
+//! Which addresses are those of git repositories, in all the ways that npm, pnpm and Yarn write them.
+
+use model::ObjectUrl;
+
+/// What an address begins with that git is asked for.
+const STARTS: [&str; 8] = ["git+", "git:", "git@", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:"];
+
+/// Hosts whose addresses with nothing but an owner and a name are repositories.
+const HOSTS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "bitbucket.com"];
+
+/// Returns whether an address is that of a git repository on another machine.
+///
+/// Archives of a commit, such as those of codeload.github.com, are files like any other. For addresses of HTTP the rules are
+/// those of Yarn 1 (`git-resolver.js`, read 2026-11), and the `#commit=` of Yarn 2 and later.
+pub(super) fn is_repository(address: &str) -> bool {
+    if STARTS.iter().any(|start| address.starts_with(start)) {
+        return !address.starts_with("git+file:");
+    }
+    let Ok(url) = ObjectUrl::parse(address) else { return false };
+    let fragment = address.split_once('#').map_or("", |(_, fragment)| fragment);
+    url.path().ends_with(".git")
+        || fragment.split('&').any(|part| part.starts_with("commit="))
+        || (HOSTS.contains(&url.host()) && url.path().trim_matches('/').split('/').count() == 2)
+}
