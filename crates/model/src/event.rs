@@ -227,6 +227,9 @@ pub enum Event {
         /// From the first request to a cut host to the first verified answer in its place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recovered_ms: Option<u64>,
+        /// The team's server from which it got everything, if it was to prove a new machine rather than this home.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
         /// When it ended.
         at: Timestamp,
     },

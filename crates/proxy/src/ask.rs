@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectKey;
 use registry::{Ecosystem, IndexRequest};
 
+use crate::decide::Kind;
 use crate::range::Range;
 use crate::shelf::{self, ShelfKey};
 use crate::via::AS_SENT;
@@ -21,6 +22,7 @@ pub(crate) struct Ask {
     pub(crate) index: Option<IndexRequest>,
     /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
     pub(crate) is_as_sent: bool,
+    pub(crate) kind: Kind,
     pub(crate) accepts_gzip: bool,
     /// Whether a copy that nobody confirmed just now will not do.
     pub(crate) insists: bool,
@@ -44,6 +46,7 @@ impl Ask {
             is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
             range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
+            kind: want.kind(),
             accepts_gzip: shelf::accepts_gzip(client),
             insists: insists(client),
             if_none_match: client.get(header::IF_NONE_MATCH).cloned(),

@@ -3,6 +3,7 @@
 //! Nothing of who asks goes on to an upstream: who may ask the server is the server's business, and its upstreams hear the server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
@@ -14,7 +15,7 @@ use crate::session::{Inner, Session};
 use crate::via::AS_SENT;
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.
-const FORWARDED: [HeaderName; 13] = [
+pub(crate) const FORWARDED: [HeaderName; 13] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::ACCEPT_LANGUAGE,
@@ -29,6 +30,9 @@ const FORWARDED: [HeaderName; 13] = [
     HeaderName::from_static("npm-command"),
     AS_SENT,
 ];
+
+/// How long an archive waits for the index that says where it lies; its client has another address for it.
+const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
     /// Answers a request for a path of the server, query included. Whatever goes wrong, there is an answer.
@@ -67,12 +71,20 @@ impl Inner {
         indexes: &[IndexRequest],
     ) -> Result<String, Refusal> {
         let Some(ecosystem) = registry::ecosystem(coordinate.ecosystem) else { return Err(no_door()) };
-        let mut are_read = true;
+        // A reference is what it was, however old the index is that names it.
         for index in indexes {
+            self.read_held(ecosystem, index);
             if let Some(url) = self.vouchers.address(coordinate) {
                 return Ok(url.to_string());
             }
-            are_read &= self.held_or_fetched(ecosystem, index).await.is_some();
+        }
+        let mut are_read = true;
+        for index in indexes {
+            let fetching = tokio::time::timeout(INDEX_PATIENCE, self.held_or_fetched(ecosystem, index));
+            are_read &= fetching.await.is_ok_and(|table| table.is_some());
+            if let Some(url) = self.vouchers.address(coordinate) {
+                return Ok(url.to_string());
+            }
         }
         match self.vouchers.address(coordinate) {
             Some(url) => Ok(url.to_string()),

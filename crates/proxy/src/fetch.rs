@@ -58,7 +58,27 @@ impl Inner {
         let sent = held.and_then(|_| self.as_sent(want));
         let headers = with_validators(want, sent.as_ref().or(held));
         let origin = self.ask_origin(want, headers.clone(), flight);
-        match self.ask_either(want, &headers, origin).await {
+        let asked = self.ask_either(want, held, &headers, origin).await;
+        let is_servers = asked.as_ref().is_ok_and(|(reply, _)| matches!(reply.giver, Giver::Server(_)));
+        let end = self.take_asked(want, asked, prior.clone(), flight).await;
+        if !is_servers || flight.has_begun() || !is_nothing(&end) {
+            return end;
+        }
+        // Whatever was wrong with it, the origin may have it right.
+        match self.ask_origin(want, headers, flight).await {
+            Ok(asked) => self.take_asked(want, Ok(asked), prior, flight).await,
+            Err(_) => end,
+        }
+    }
+
+    async fn take_asked(
+        self: &Arc<Self>,
+        want: &Want,
+        asked: Result<(Reply, Attempt), NoReply>,
+        prior: Prior,
+        flight: &Flight,
+    ) -> End {
+        match asked {
             Ok((reply, attempt)) => {
                 let is_upstreams = !matches!(reply.giver, Giver::Server(_));
                 let end = self.take(want, reply, prior, flight, attempt).await;
@@ -97,7 +117,7 @@ impl Inner {
         }
         match decide::meaning(status, want.kind(), prior.known()) {
             Meaning::Confirmed => self.confirm(want, prior, Source::Copy, reply.giver),
-            Meaning::Gone => self.gone(want, prior, status),
+            Meaning::Gone => self.gone(want, prior, status, reply.giver),
             Meaning::Worse if decide::is_redirect(status) => {
                 let reason = format!("`{}` redirects away from an index", want.host());
                 self.refuse_answer(&attempt.host, want, prior, reason)
@@ -170,7 +190,7 @@ impl Inner {
 
     /// Does not take an answer of `host` that cannot be what was asked for: an event, and the copy if there is one.
     pub(crate) fn refuse_answer(&self, host: &str, want: &Want, prior: Prior, reason: String) -> End {
-        self.notes.detected(host, self.at_ms());
+        self.note_detected(host);
         self.journal(host, Event::Rejected { key: want.key.clone(), reason: reason.clone() });
         if prior.known().is_some() {
             return self.stand_in_for(host, want, prior, &reason);
@@ -196,9 +216,11 @@ impl Inner {
         End::landed(*held, source, Freshness::Fresh)
     }
 
-    fn gone(&self, want: &Want, prior: Prior, status: StatusCode) -> End {
-        let since = self.engine.clock.now();
-        self.note_recovery(&want.key, want.lane());
+    fn gone(&self, want: &Want, prior: Prior, status: StatusCode, giver: Giver) -> End {
+        let since = giver.confirmed_at(self.engine.clock.now());
+        if giver == Giver::Upstream {
+            self.note_recovery(&want.key, want.lane());
+        }
         if prior.known().is_some_and(|held| held.gone_since.is_none()) {
             self.journal(want.host(), Event::Gone { key: want.key.clone(), status: status.as_u16(), since });
         }
@@ -272,6 +294,12 @@ impl Inner {
             Err(reason) => self.stand_in_for(&reply.host, want, Prior::None, &reason),
         }
     }
+}
+
+/// Returns whether nothing came of an answer but what was here before.
+const fn is_nothing(end: &End) -> bool {
+    matches!(end, End::Failed { .. } | End::GivenUp)
+        || matches!(end, End::Landed { source: Source::Copy, freshness: Freshness::Stale, .. })
 }
 
 /// Ends a transfer for everybody who waits, even where it panicked or was given up.

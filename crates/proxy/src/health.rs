@@ -106,8 +106,8 @@ impl Inner {
     /// Notes how a request to an upstream went, and why it went badly.
     pub(crate) fn note_outcome(&self, attempt: &Attempt, outcome: Outcome, reason: &str) {
         let change = lock(&self.breaker).note(attempt, outcome, self.engine.clock.elapsed());
-        if outcome != Outcome::Answered && !self.is_server(&attempt.host) {
-            self.notes.detected(&attempt.host, self.at_ms());
+        if outcome != Outcome::Answered {
+            self.note_detected(&attempt.host);
         }
         let Attempt { host, lane, .. } = attempt;
         match change {
@@ -126,6 +126,13 @@ impl Inner {
                     Event::Down { host, what, since: now, until, reason: reason.to_owned() },
                 );
             }
+        }
+    }
+
+    /// Notes that a host was found wanting. The team's server is none of the command's hosts.
+    pub(crate) fn note_detected(&self, host: &str) {
+        if !self.is_server(host) {
+            self.notes.detected(host, self.at_ms());
         }
     }
 

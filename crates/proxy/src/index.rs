@@ -62,8 +62,8 @@ impl Inner {
         };
         let (body, reply_headers, facts) = match understood {
             Ok(Ok(understood)) => understood,
-            Ok(Err(reason)) => return self.reject(want, prior, &reason),
-            Err(_) => return self.reject(want, prior, "reading it failed"),
+            Ok(Err(reason)) => return self.reject(&attempt.host, want, prior, &reason),
+            Err(_) => return self.reject(&attempt.host, want, prior, "reading it failed"),
         };
         // Others may have kept a newer one while this one came.
         let prior = self.newest(want, prior);
@@ -92,7 +92,7 @@ impl Inner {
         let reason = format!("it {worse}");
         tokio::task::block_in_place(|| match self.mend(want, index, &held, &arrived, worse) {
             Some(mended) => self.accept_mended(want, index, &held, sent.as_ref(), arrived, mended),
-            None => self.reject(want, prior, &reason),
+            None => self.reject(&attempt.host, want, prior, &reason),
         })
     }
 
@@ -115,9 +115,9 @@ impl Inner {
         }
     }
 
-    fn reject(&self, want: &Want, prior: Prior, reason: &str) -> End {
-        let reason = format!("what `{}` gave for `{}` was rejected: {reason}", want.host(), want.url);
-        self.refuse_answer(want.host(), want, prior, reason)
+    fn reject(&self, host: &str, want: &Want, prior: Prior, reason: &str) -> End {
+        let reason = format!("what `{host}` gave for `{}` was rejected: {reason}", want.url);
+        self.refuse_answer(host, want, prior, reason)
     }
 
     /// Returns in what a new index is worse than the one that is held: older, of other bytes under a version that we have

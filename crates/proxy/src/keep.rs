@@ -118,6 +118,9 @@ impl Inner {
             self.journal(host, event);
             return Err(reason);
         }
+        if let Some(shelf) = &self.shelf {
+            shelf.forget(key);
+        }
         let event = if newest.is_some_and(|newest| is_same(&newest, &held)) {
             Event::Confirmed { key: key.clone(), sha256: held.sha256, at: held.confirmed_at }
         } else {

@@ -9,6 +9,7 @@ use model::Held;
 
 use crate::ask::Ask;
 use crate::body::answer;
+use crate::decide::Kind;
 use crate::session::Inner;
 use crate::shelf::Ready;
 
@@ -34,13 +35,15 @@ impl Inner {
             true => self.engine.index_fresh_for,
             false => self.engine.index_fresh_for.checked_sub(age)?,
         };
-        if held.status != 200 || left.is_zero() {
+        // A document that may change is asked for each time.
+        let is_asked_for_each_time = ask.kind == Kind::Document && !held.immutable;
+        if held.status != 200 || left.is_zero() || is_asked_for_each_time {
             return None;
         }
         let good_until = self.engine.clock.elapsed() + left;
         let mut headers = headers.clone();
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let put = || shelf.put(key, headers, body.clone(), good_until);
+        let put = || shelf.put(key, headers, body.clone(), good_until, held.confirmed_at);
         // Compressing megabytes is nothing for a thread that serves others.
         let ready = tokio::task::block_in_place(put)?;
         ready.form(ask.accepts_gzip).is_some().then_some(ready)
@@ -52,6 +55,7 @@ impl Inner {
             return answer(StatusCode::NOT_ACCEPTABLE, HeaderMap::new(), host::http::whole(Bytes::new()));
         };
         let mut headers = form.headers.clone();
+        self.add_age(ask, &mut headers, ready.confirmed_at);
         if ask.has_it(&headers) {
             headers.remove(header::CONTENT_LENGTH);
             return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));

@@ -100,7 +100,8 @@ impl Inner {
         }
         // Only who would ask uses up the one try that a host has which was found down.
         let gate = self.take_turn(want.host(), want.lane());
-        situation.may_wait = gate == Gate::Open;
+        // The team's server may have what its own upstream cannot give.
+        situation.may_wait = gate == Gate::Open || self.has_server(want.lane());
         (decide::first(&situation), gate)
     }
 
@@ -302,6 +303,7 @@ impl Inner {
             bytes = Verified::Whole(relinked);
         }
         self.add_state(&mut headers, held, freshness, ask.key.url.host());
+        self.add_age(ask, &mut headers, held.confirmed_at);
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200

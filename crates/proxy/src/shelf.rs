@@ -13,7 +13,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, header};
-use model::ObjectKey;
+use model::{ObjectKey, Timestamp};
 
 use crate::session::lock;
 
@@ -49,6 +49,8 @@ pub(crate) struct Ready {
     gzip: Option<Form>,
     /// On the clock that begins with the process.
     good_until: Duration,
+    /// When its upstream did.
+    pub(crate) confirmed_at: Timestamp,
 }
 
 impl Ready {
@@ -91,6 +93,14 @@ impl Shelf {
         Self { inner: Mutex::default(), size_bytes_max }
     }
 
+    /// Takes away what has been replaced.
+    pub(crate) fn forget(&self, key: &ObjectKey) {
+        let mut inner = lock(&self.inner);
+        for is_as_sent in [false, true] {
+            inner.remove(&ShelfKey { key: key.clone(), is_as_sent });
+        }
+    }
+
     /// Takes what is ready and still good.
     pub(crate) fn take(&self, key: &ShelfKey, now: Duration) -> Option<Arc<Ready>> {
         let mut inner = lock(&self.inner);
@@ -112,6 +122,7 @@ impl Shelf {
         headers: HeaderMap,
         body: Bytes,
         good_until: Duration,
+        confirmed_at: Timestamp,
     ) -> Option<Arc<Ready>> {
         {
             let mut inner = lock(&self.inner);
@@ -120,7 +131,8 @@ impl Shelf {
             }
             inner.in_the_making.push(key.clone());
         }
-        let ready = self.make(headers, body, good_until, key.is_as_sent).map(Arc::new);
+        let forms = self.make(headers, body, key.is_as_sent);
+        let ready = forms.map(|(plain, gzip)| Arc::new(Ready { plain, gzip, good_until, confirmed_at }));
         let mut inner = lock(&self.inner);
         inner.in_the_making.retain(|other| *other != key);
         let ready = ready?;
@@ -141,9 +153,8 @@ impl Shelf {
         &self,
         mut headers: HeaderMap,
         body: Bytes,
-        good_until: Duration,
         is_as_sent: bool,
-    ) -> Option<Ready> {
+    ) -> Option<(Option<Form>, Option<Form>)> {
         let size_bytes_max = self.size_bytes_max / PART_OF_SHELF;
         let gzip = compressed(&headers, &body);
         if gzip.is_some() {
@@ -160,7 +171,7 @@ impl Shelf {
             with_length(headers, body)
         });
         let plain = (body.len() <= size_bytes_max).then(|| with_length(headers, body));
-        (plain.is_some() || gzip.is_some()).then_some(Ready { plain, gzip, good_until })
+        (plain.is_some() || gzip.is_some()).then_some((plain, gzip))
     }
 }
 
@@ -237,7 +248,9 @@ mod tests {
     fn a_document_is_ready_in_both_forms_with_a_tag_each() {
         let shelf = Shelf::bounded(1 << 20);
         let body = Bytes::from("{\"a\":1}".repeat(1000));
-        let ready = shelf.put(key("a"), headers("application/json"), body.clone(), LATER).unwrap();
+        let ready = shelf
+            .put(key("a"), headers("application/json"), body.clone(), LATER, Timestamp::UNIX_EPOCH)
+            .unwrap();
         let plain = ready.form(false).unwrap();
         assert_eq!((&plain.body, &plain.headers[header::ETAG]), (&body, &"\"x\"".parse().unwrap()));
         assert_eq!(plain.headers[header::VARY], "accept-encoding");
@@ -248,9 +261,13 @@ mod tests {
         assert_eq!(gzip.headers[header::ETAG], "\"x-gzip\"");
         assert_eq!(gzip.headers[header::CONTENT_LENGTH], gzip.body.len().to_string().as_str());
         // What does not get smaller, and what is no text, has one form.
-        let file = shelf.put(key("f"), headers("application/octet-stream"), body, LATER).unwrap();
+        let file = shelf
+            .put(key("f"), headers("application/octet-stream"), body, LATER, Timestamp::UNIX_EPOCH)
+            .unwrap();
         assert!(!file.form(true).unwrap().headers.contains_key(header::CONTENT_ENCODING));
-        let small = shelf.put(key("s"), headers("text/plain"), Bytes::from_static(b"small"), LATER).unwrap();
+        let small = shelf
+            .put(key("s"), headers("text/plain"), Bytes::from_static(b"small"), LATER, Timestamp::UNIX_EPOCH)
+            .unwrap();
         assert!(!small.form(true).unwrap().headers.contains_key(header::VARY));
     }
 
@@ -260,15 +277,23 @@ mod tests {
         let body = || Bytes::from(vec![7; 8 << 10]);
         let now = Duration::from_secs(1);
         for name in ["a", "b", "c"] {
-            shelf.put(key(name), headers("application/zip"), body(), LATER).unwrap();
+            shelf.put(key(name), headers("application/zip"), body(), LATER, Timestamp::UNIX_EPOCH).unwrap();
         }
         assert!(shelf.take(&key("a"), now).is_some());
-        shelf.put(key("d"), headers("application/zip"), body(), LATER).unwrap();
+        shelf.put(key("d"), headers("application/zip"), body(), LATER, Timestamp::UNIX_EPOCH).unwrap();
         let is_there = |name: &str| shelf.take(&key(name), now).is_some();
         assert_eq!(["a", "b", "c", "d"].map(is_there), [true, false, true, true]);
         assert!(shelf.take(&key("a"), LATER).is_none(), "its time is over");
         assert!(
-            shelf.put(key("e"), headers("application/zip"), Bytes::from(vec![7; 20 << 10]), LATER).is_none()
+            shelf
+                .put(
+                    key("e"),
+                    headers("application/zip"),
+                    Bytes::from(vec![7; 20 << 10]),
+                    LATER,
+                    Timestamp::UNIX_EPOCH
+                )
+                .is_none()
         );
         assert!(lock(&shelf.inner).size_bytes <= 36 << 10);
     }

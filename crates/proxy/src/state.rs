@@ -39,6 +39,14 @@ impl Inner {
         }
     }
 
+    /// Tells another Outlast how long ago the upstream confirmed what it gets, fresh or not.
+    pub(crate) fn add_age(&self, ask: &Ask, headers: &mut HeaderMap, confirmed_at: Timestamp) {
+        if self.site.is_some() && ask.is_as_sent {
+            let age = self.engine.clock.now().duration_since(confirmed_at).as_secs().max(0);
+            headers.insert(header::AGE, HeaderValue::from(age));
+        }
+    }
+
     /// Returns a stale document with a message that the client shows, and makes its headers say that it is another one.
     pub(crate) fn with_message(
         &self,
@@ -83,7 +91,7 @@ impl Inner {
                 ask.ecosystem.relinked(index, &tokio::task::block_in_place(read).ok()?, site)
             }
         }?;
-        let tag = Sha256::of(format!("{} {}", held.sha256, site.base()).as_bytes()).to_string();
+        let tag = Sha256::of(&relinked).to_string();
         headers.insert(header::ETAG, HeaderValue::try_from(format!("\"{}\"", &tag[..32])).ok()?);
         Some(relinked.into())
     }

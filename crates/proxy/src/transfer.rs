@@ -199,7 +199,7 @@ impl Inner {
             .filter(|_| size_bytes <= QUARANTINE_BYTES_MAX)
             .and_then(|writer| writer.finish().ok())
             .map(|blob| blob.sha256);
-        self.notes.detected(host, self.at_ms());
+        self.note_detected(host);
         let vouched_by = expectation.vouched_by;
         let reason =
             format!("`{host}` gave {got} for `{}`, and {vouched_by} vouches for {expected}", want.url);

@@ -7,17 +7,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use model::{Freshness, ObjectUrl, SafeUrl, Secret, Timestamp};
+use futures_util::stream;
+use host::http::Outgoing;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use model::{Freshness, Held, ObjectUrl, SafeUrl, Secret, Timestamp};
 use registry::Site;
 
 use crate::breaker::{Attempt, Gate, Lane, Outcome};
 use crate::decide;
-use crate::headers::CREDENTIALS;
+use crate::door::FORWARDED;
+use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::origin::NoReply;
 use crate::session::Inner;
-use crate::upstream::{Giver, Question, Reply, Standing};
-use crate::want::Want;
+use crate::upstream::{Chooser, Giver, Question, Reply, Standing};
+use crate::want::{Shape, Want};
 use crate::who::Who;
 
 /// Says to a server that whoever asks is an Outlast: documents are given as their upstreams have them.
@@ -45,7 +49,7 @@ pub(crate) struct Via {
     host: String,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Option<Reply>> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Option<(Reply, Standing)>> + Send>>;
 
 impl Via {
     pub(crate) fn new(server: TeamServer) -> Self {
@@ -74,33 +78,48 @@ impl Inner {
         self.via.as_ref().is_some_and(|via| via.host == host)
     }
 
-    /// Asks the server, then the origin; both, once the server takes long. The first answer that can be used is taken.
+    /// Asks the server, then the origin; both, once the server takes long. The first answer that can be used is taken; one that
+    /// the server could not have confirmed only where the origin gives none.
     pub(crate) async fn ask_either(
         self: &Arc<Self>,
         want: &Want,
+        held: Option<&Held>,
         headers: &HeaderMap,
         origin: impl Future<Output = Result<(Reply, Attempt), NoReply>>,
     ) -> Result<(Reply, Attempt), NoReply> {
         let Some((mut asking, attempt)) = self.ask_server(want, headers) else { return origin.await };
-        match tokio::time::timeout(PATIENCE, &mut asking).await {
-            Ok(Some(reply)) => return Ok((reply, attempt)),
-            Ok(None) => return origin.await,
-            Err(_) => self.look_after_server(want.lane()),
-        }
         let mut origin = std::pin::pin!(origin);
-        tokio::select! {
-            reply = &mut asking => match reply {
-                Some(reply) => Ok((reply, attempt)),
-                None => origin.await,
+        let mut origins = None;
+        let early = tokio::time::timeout(PATIENCE, &mut asking).await;
+        let servers = match early {
+            Ok(servers) => servers,
+            Err(_) => tokio::select! {
+                servers = &mut asking => servers,
+                asked = &mut origin => {
+                    if is_usable(&asked) {
+                        return asked;
+                    }
+                    origins = Some(asked);
+                    // Whatever the server says is better than nothing.
+                    asking.await
+                }
             },
-            asked = &mut origin => match asked {
-                Ok((reply, of)) if !reply.is_played() && !decide::is_trouble(reply.status) => Ok((reply, of)),
-                // Whatever the server says is better than nothing.
-                asked => match asking.await {
-                    Some(reply) => Ok((reply, attempt)),
-                    None => asked,
-                },
-            },
+        };
+        match servers {
+            Some((reply, standing)) if standing.freshness == Freshness::Fresh => Ok((reply, attempt)),
+            servers => {
+                let asked = match origins {
+                    Some(asked) => asked,
+                    None => origin.await,
+                };
+                // What is here already may be newer.
+                let is_news =
+                    |standing: Standing| held.is_none_or(|held| held.confirmed_at < standing.confirmed_at);
+                match servers.filter(|(_, standing)| is_news(*standing)) {
+                    Some((reply, _)) if !is_usable(&asked) => Ok((reply, attempt)),
+                    _ => asked,
+                }
+            }
         }
     }
 
@@ -111,29 +130,49 @@ impl Inner {
         headers: &HeaderMap,
     ) -> Option<Reply> {
         let (asking, _) = self.ask_server(want, headers)?;
-        tokio::time::timeout(PATIENCE, asking).await.ok().flatten()
+        Some(tokio::time::timeout(PATIENCE, asking).await.ok().flatten()?.0)
     }
 
-    /// Begins to ask the server, unless it was found down a moment ago.
+    /// Returns whether the server is asked before the origin, now.
+    pub(crate) fn has_server(&self, lane: Lane) -> bool {
+        self.via.as_ref().is_some_and(|via| !self.is_shut(&via.host, lane))
+    }
+
+    /// Begins to ask the server, unless it was found down a moment ago, or only the origin can know.
     fn ask_server(self: &Arc<Self>, want: &Want, headers: &HeaderMap) -> Option<(Asking, Attempt)> {
-        let via = self.via.as_ref()?;
+        let via = self.via.clone()?;
         let url = via.place(&want.url)?;
-        if self.take_turn(&via.host, want.lane()) == Gate::Shut {
+        // What everybody gets may be another thing than what this one gets, unless a lock says what it is.
+        if want.who != Who::NOBODY && !self.is_pinned(want) {
             return None;
         }
-        let mut headers = headers.clone();
-        for name in &CREDENTIALS {
-            headers.remove(name);
+        match self.take_turn(&via.host, want.lane()) {
+            Gate::Open => {}
+            Gate::Probe => {
+                self.look_after_server(&via, want.lane());
+                return None;
+            }
+            Gate::Shut => return None,
         }
-        headers.insert(AS_SENT, HeaderValue::from_static("1"));
+        let mut sent = HeaderMap::new();
+        for name in FORWARDED.iter().chain([&header::ACCEPT_ENCODING, &header::IF_RANGE, &header::RANGE]) {
+            if let Some(value) = headers.get(name) {
+                sent.insert(name, value.clone());
+            }
+        }
+        sent.insert(AS_SENT, HeaderValue::from_static("1"));
         if let Some(authorization) = &via.authorization {
-            headers.insert(http::header::AUTHORIZATION, authorization.clone());
+            sent.insert(header::AUTHORIZATION, authorization.clone());
         }
         let attempt = self.attempt(&via.host, want.lane());
         let (inner, who, of) = (self.clone(), want.who, attempt.clone());
         let asking = async move {
-            let question = Question::bare(Method::GET, url, headers, crate::upstream::Chooser::Command);
-            match inner.line.ask_server(question, &of.host).await {
+            let question = Question::bare(Method::GET, url, sent, Chooser::Command);
+            let asked = tokio::select! {
+                asked = inner.line.ask_server(question, &of.host) => asked,
+                () = inner.no_sign_of_life(&via, of.lane) => return None,
+            };
+            match asked {
                 Ok(reply) => {
                     inner.note_outcome(&of, Outcome::Answered, "");
                     inner.usable(reply, who)
@@ -147,35 +186,69 @@ impl Inner {
         Some((Box::pin(asking), attempt))
     }
 
+    fn is_pinned(&self, want: &Want) -> bool {
+        let Shape::File(file) = &want.shape else { return false };
+        self.vouchers.by_lock(file.coordinate.as_ref(), want.url.object()).is_some()
+    }
+
     /// Returns an answer of the server's that says how it stands; any other is a page of something before it, or none.
-    fn usable(&self, reply: Reply, who: Who) -> Option<Reply> {
+    fn usable(&self, reply: Reply, who: Who) -> Option<(Reply, Standing)> {
         let standing = standing(&reply.headers, self.engine.clock.now())?;
+        let is_fresh = standing.freshness == Freshness::Fresh;
         let is_one = match reply.status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => true,
-            // The server asks for everybody: what is not there for everybody may be there for this one.
-            StatusCode::NOT_FOUND | StatusCode::GONE => who == Who::NOBODY,
-            status => decide::is_redirect(status),
+            // What the server could not ask for is no absence; and it asks for everybody, not for this one.
+            StatusCode::NOT_FOUND | StatusCode::GONE => is_fresh && who == Who::NOBODY,
+            status => decide::is_redirect(status) && who == Who::NOBODY,
         };
         let mut headers = reply.headers;
         headers.remove("outlast-state");
-        is_one.then_some(Reply { giver: Giver::Server(standing), headers, ..reply })
+        let (giver, body) = (Giver::Server(standing), hasty(reply.body));
+        is_one.then_some((Reply { giver, headers, body, ..reply }, standing))
     }
 
-    /// Finds out beside whether the server is there at all: one that only has to fetch something says so at once.
-    fn look_after_server(self: &Arc<Self>, lane: Lane) {
-        let Some(via) = self.via.clone() else { return };
-        let inner = self.clone();
-        self.go_on_beside(async move {
-            let attempt = inner.attempt(&via.host, lane);
-            let Ok(url) = SafeUrl::parse(&format!("{}/healthz", via.site.base())) else { return };
-            let question =
-                Question::bare(Method::GET, url, HeaderMap::new(), crate::upstream::Chooser::Command);
-            let sign = tokio::time::timeout(SIGN_OF_LIFE, inner.line.ask_server(question, &via.host)).await;
-            if sign.is_err() {
-                inner.note_outcome(&attempt, Outcome::Hung, "the team's server gives no sign of life");
-            }
-        });
+    /// Waits for ever, unless the server does not answer a question that costs it nothing: then it is down.
+    async fn no_sign_of_life(&self, via: &Via, lane: Lane) {
+        tokio::time::sleep(PATIENCE).await;
+        if self.is_alive(via, lane).await {
+            // It has to fetch what it was asked for. Nobody waits longer for an upstream.
+            tokio::time::sleep(FIRST_BYTE_TIMEOUT).await;
+        }
     }
+
+    /// Finds out beside whether the server is back.
+    fn look_after_server(self: &Arc<Self>, via: &Via, lane: Lane) {
+        let (inner, via) = (self.clone(), via.clone());
+        self.go_on_beside(async move { _ = inner.is_alive(&via, lane).await });
+    }
+
+    async fn is_alive(&self, via: &Via, lane: Lane) -> bool {
+        let attempt = self.attempt(&via.host, lane);
+        let Ok(url) = SafeUrl::parse(&format!("{}/healthz", via.site.base())) else { return false };
+        let question = Question::bare(Method::GET, url, HeaderMap::new(), Chooser::Command);
+        let sign = tokio::time::timeout(SIGN_OF_LIFE, self.line.ask_server(question, &via.host)).await;
+        let is_alive = matches!(sign, Ok(Ok(_)));
+        let outcome = if is_alive { Outcome::Answered } else { Outcome::Hung };
+        self.note_outcome(&attempt, outcome, "the team's server gives no sign of life");
+        is_alive
+    }
+}
+
+/// Returns whether an origin's answer is one.
+fn is_usable(asked: &Result<(Reply, Attempt), NoReply>) -> bool {
+    asked.as_ref().is_ok_and(|(reply, _)| !reply.is_played() && !decide::is_trouble(reply.status))
+}
+
+/// Breaks a body off that stops for as long as nobody would wait for a server: the rest then comes from the origin.
+fn hasty(body: Outgoing) -> Outgoing {
+    let frames = stream::unfold(body, |mut body| async move {
+        match tokio::time::timeout(SOFT_DEADLINE, body.frame()).await {
+            Ok(None) => None,
+            Ok(Some(frame)) => Some((frame, body)),
+            Err(_) => Some((Err("the team's server stopped in the middle".into()), body)),
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 /// Reads how an answer stands: `fresh`, or `stale; since=…; reason=…`, and how long ago the upstream confirmed it.
@@ -189,7 +262,7 @@ fn standing(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
         _ => return None,
     };
     let since = parts.find_map(|part| part.strip_prefix("since=")?.parse::<Timestamp>().ok());
-    let age = headers.get(http::header::AGE).and_then(|age| age.to_str().ok()?.parse::<u64>().ok());
+    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.parse::<u64>().ok());
     let confirmed_at = now.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(now);
     let gone_since = since.filter(|_| freshness == Freshness::Gone);
     Some(Standing { freshness, confirmed_at, gone_since })

@@ -246,6 +246,15 @@ impl Inner {
         Some(table)
     }
 
+    /// Reads an index as it is held, however old, and remembers what it vouches for.
+    pub(crate) fn read_held(&self, ecosystem: &'static dyn Ecosystem, index: &IndexRequest) {
+        let key =
+            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        if let Some(held) = self.lookup(&key, Kind::Index).ok().flatten().filter(decide::is_good) {
+            self.table(ecosystem, index, &key, &held);
+        }
+    }
+
     /// Returns what an index vouches for, as it is held or, where nothing is, as its upstream has it.
     pub(crate) async fn held_or_fetched(
         self: &Arc<Self>,

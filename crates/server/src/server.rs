@@ -56,6 +56,13 @@ impl Server {
         std::mem::replace(&mut current, Arc::new(settings))
     }
 
+    /// Returns whether its pages say truly whether a token is needed: the first one may have been made since.
+    pub fn says_who_may_ask(&self) -> bool {
+        let settings = self.settings();
+        let wants_token = settings.gate.as_ref().is_some_and(|gate| !gate.may_read(&HeaderMap::new()));
+        wants_token == settings.site.wants_token()
+    }
+
     /// Returns the settings that the next request is answered with.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()

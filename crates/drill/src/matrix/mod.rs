@@ -142,6 +142,8 @@ fn histories<'a>(entries: &[Entry<'a>]) -> Histories<'a> {
                     history.recorded = Some(recorded(entry.time, hosts, *containment));
                 }
             }
+            // With a server it says nothing of what this home has.
+            Event::Drilled { via: Some(_), .. } => {}
             Event::Drilled { command, directory, verdict, cut, missing_hosts, recovered_ms, at, .. } => {
                 let history = histories.entry((directory.as_str(), command.as_slice())).or_default();
                 let (at, verdict, recovered_ms) = (*at, *verdict, *recovered_ms);

@@ -149,9 +149,18 @@ impl Journal {
             cut: cut.iter().map(|host| (*host).to_owned()).collect(),
             missing_hosts: Vec::new(),
             recovered_ms: Some(7),
+            via: None,
             at,
         };
         self.0.push((at, event));
+        self
+    }
+
+    /// Lets the last drill have had nothing but what a server gave.
+    fn via_a_server(mut self) -> Self {
+        if let Some((_, Event::Drilled { via, .. })) = self.0.last_mut() {
+            *via = Some("http://10.0.0.1:8642".to_owned());
+        }
         self
     }
 
@@ -262,4 +271,13 @@ fn two_commands_with_one_label_are_two_rows() {
     let mut rows: Vec<String> = journal.cells(Journal::day(9)).into_iter().map(|cell| cell.what).collect();
     rows.dedup();
     assert_eq!(rows, ["install (composer install)", "install (npm ci)", "test"]);
+}
+
+#[test]
+fn a_drill_that_had_a_server_says_nothing_of_this_home() {
+    let new = || Journal(Vec::new());
+    let claimed = "all=claimed a=claimed b=claimed";
+    new().run(KEPT).drill(Pass, &["all"]).check("all=proved a=proved b=proved");
+    new().run(KEPT).drill(Pass, &["all"]).via_a_server().check(claimed);
+    new().run(KEPT).drill(Fail, &["all"]).via_a_server().check(claimed);
 }

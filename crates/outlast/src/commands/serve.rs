@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
@@ -20,6 +21,9 @@ use crate::home::Home;
 use crate::speak::{self, count, say};
 use crate::tokens::{Keyring, TokenFile};
 use crate::wiring;
+
+/// How soon the settings for clients have a place for a token, once there is one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -56,9 +60,11 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     speak::data(&format_args!("listening http://{address}"))?;
     say(global, &format_args!("settings for clients: {setup}"));
+    let mut look = tokio::time::interval(LOOK_EVERY);
     let end = async {
         loop {
             tokio::select! {
+                _ = look.tick() => if !server.says_who_may_ask() { read_again(global, &server, &store, address) },
                 _ = hang_up.recv() => read_again(global, &server, &store, address),
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
@@ -78,8 +84,8 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
 fn read_again(global: &Global, server: &Server, store: &Store, address: SocketAddr) {
     match Home::find(global).and_then(|home| settings(&home, store, address)) {
         Ok(settings) => {
-            let before = server.renew(settings);
-            tokio::spawn(async move { before.session.finish().await });
+            // What is under way holds what it needs of the session before, and lets it go at its end.
+            drop(server.renew(settings));
             say(global, &"the configuration was read again");
         }
         Err(failure) => {

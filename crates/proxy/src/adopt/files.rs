@@ -16,6 +16,14 @@ pub(super) struct File {
     pub(super) urls: Vec<ObjectUrl>,
 }
 
+impl File {
+    /// Returns what a person calls it.
+    pub(super) fn name(&self) -> String {
+        let named = self.coordinate.as_ref().map(Coordinate::to_string);
+        named.or_else(|| self.urls.first().map(ObjectUrl::to_string)).unwrap_or_default()
+    }
+}
+
 /// Returns what is wanted without what is wanted twice; several addresses of the same bytes are one thing.
 pub(super) fn grouped(wanted: Vec<Wanted>) -> Vec<File> {
     let mut files: Vec<File> = Vec::new();

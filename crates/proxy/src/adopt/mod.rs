@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::HeaderMap;
-use model::{ObjectUrl, Proof, SafeUrl, Source};
-use registry::{Ask, Coordinate, Needs, Pin};
+use model::{Freshness, ObjectUrl, Proof, SafeUrl, Source};
+use registry::{Ask, Needs, Pin};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
@@ -20,6 +20,7 @@ use self::files::{File, grouped, listed};
 use self::obtain::{Got, Trouble};
 use crate::limits::N_HOPS_MAX;
 use crate::session::{Inner, Session, lock};
+use crate::tables::Table;
 
 /// Requests to one host at a time; package clients take 12 to 50.
 const N_AT_ONE_HOST: usize = 16;
@@ -118,21 +119,29 @@ impl Session {
         let mut progress = Progress { n_wanted: wanted.len(), ..Progress::default() };
         watch(progress);
         let mut tasks = JoinSet::new();
+        let mut names: HashMap<usize, String> = HashMap::new();
         for (number, one) in wanted.into_iter().enumerate() {
+            names.insert(number, one.name());
             let adoption = adoption.clone();
             tasks.spawn(async move { (number, adoption.keep(one).await) });
         }
         let mut all = Vec::new();
         while let Some(done) = tasks.join_next().await {
-            let Ok((number, adopted)) = done else { continue };
             progress.n_done += 1;
+            // One that failed for a fault of Outlast's own is named below.
+            let Ok((number, adopted)) = done else { continue };
+            names.remove(&number);
             progress.n_bytes += adopted.iter().map(Adopted::n_bytes_fetched).sum::<u64>();
             watch(progress);
             all.push((number, adopted));
         }
         all.sort_unstable_by_key(|(number, _)| *number);
+        let lost = names.into_values().map(|name| {
+            let reason = "adopting it came to grief; run it again".to_owned();
+            Adopted { name, url: None, outcome: Outcome::Missing { reason } }
+        });
         let files = all.into_iter().flat_map(|(_, adopted)| adopted);
-        files.chain(adoption.unread_indexes()).collect()
+        files.chain(lost).chain(adoption.unread_indexes()).collect()
     }
 }
 
@@ -154,16 +163,12 @@ impl Adoption {
         };
         let mut indexes = Vec::new();
         for ask in &needs.indexes {
-            indexes.push(self.index(ask).await);
+            indexes.push(self.index(ask, needs.files.is_empty()).await);
         }
         for url in &needs.documents {
             // Its absence is kept like an answer, and its failure is no failure of what is adopted.
-            let _ = self.get(url, &HeaderMap::new()).await;
+            let _ = self.get(url, &HeaderMap::new(), false).await;
         }
-        let name = || {
-            let named = file.coordinate.as_ref().map(Coordinate::to_string);
-            named.or_else(|| file.urls.first().map(ObjectUrl::to_string)).unwrap_or_default()
-        };
         let settings = indexes.iter().flatten().filter_map(|got| got.settings.as_ref());
         let placed = file.coordinate.as_ref().zip(ecosystem).and_then(|(coordinate, ecosystem)| {
             settings.filter_map(|settings| ecosystem.placed(settings, coordinate)).next()
@@ -173,8 +178,11 @@ impl Adoption {
             Some(placed) => vec![placed],
             None => needs.files,
         };
+        if let Some(reason) = outdated(&file, &indexes) {
+            return vec![Adopted { name: file.name(), url: None, outcome: Outcome::Missing { reason } }];
+        }
         if !places.is_empty() {
-            return vec![self.one_of(name(), &places).await];
+            return vec![self.one_of(file.name(), &places).await];
         }
         let listed = file.coordinate.as_ref().map_or_else(Vec::new, |wanted| {
             let tables = indexes.iter().flatten().filter_map(|got| got.table.as_deref());
@@ -191,7 +199,7 @@ impl Adoption {
                 };
                 where_.to_owned()
             });
-            return vec![Adopted { name: name(), url: None, outcome: Outcome::Missing { reason } }];
+            return vec![Adopted { name: file.name(), url: None, outcome: Outcome::Missing { reason } }];
         }
         let mut adopted = Vec::new();
         for (coordinate, url) in listed {
@@ -204,7 +212,7 @@ impl Adoption {
     async fn one_of(&self, name: String, places: &[ObjectUrl]) -> Adopted {
         let mut reason = String::new();
         for url in places {
-            match self.get(url, &HeaderMap::new()).await {
+            match self.get(url, &HeaderMap::new(), false).await {
                 Ok(Got { held, source, .. }) => {
                     let outcome = Outcome::Kept { size_bytes: held.size_bytes, proof: held.proof, source };
                     return Adopted { name, url: Some(url.clone()), outcome };
@@ -217,9 +225,9 @@ impl Adoption {
     }
 
     /// Gets an index, once for all that need it.
-    async fn index(&self, ask: &Ask) -> Result<Got, Trouble> {
+    async fn index(&self, ask: &Ask, wants_table: bool) -> Result<Got, Trouble> {
         let cell: Cell = lock(&self.indexes).entry((ask.url.clone(), ask.accept)).or_default().clone();
-        cell.get_or_init(|| async { self.get(&ask.url, &ask.headers()).await }).await.clone()
+        cell.get_or_init(|| async { self.get(&ask.url, &ask.headers(), wants_table).await }).await.clone()
     }
 
     /// Returns the indexes that their upstreams could not give: without them some clients install nothing.
@@ -240,26 +248,39 @@ impl Adoption {
     }
 
     /// Gets what lies at an address as a client gets it, wherever redirects lead.
-    async fn get(&self, url: &ObjectUrl, headers: &HeaderMap) -> Result<Got, Trouble> {
+    async fn get(&self, url: &ObjectUrl, headers: &HeaderMap, wants_table: bool) -> Result<Got, Trouble> {
         let mut url = SafeUrl::from(url.clone());
         for _ in 0..=N_HOPS_MAX {
             let budget = self.budget(url.object().host());
-            let got = self.tried(&budget, &url, headers).await?;
-            let Some(location) = &got.location else { return Ok(got) };
+            let got = self.tried(&budget, &url, headers, wants_table).await?;
+            let Some(location) = &got.location else {
+                let is_answer = !(300..400).contains(&got.held.status);
+                return if is_answer {
+                    Ok(got)
+                } else {
+                    Err(Trouble::Wrong(format!("`{url}` redirects nowhere")))
+                };
+            };
             let joined = url.object().join(location);
             url = joined.map_err(|_| Trouble::Wrong(format!("`{url}` redirects to no address")))?;
         }
         Err(Trouble::Wrong(format!("more than {N_HOPS_MAX} redirects, the last to `{url}`")))
     }
 
-    async fn tried(&self, budget: &Budget, url: &SafeUrl, headers: &HeaderMap) -> Result<Got, Trouble> {
+    async fn tried(
+        &self,
+        budget: &Budget,
+        url: &SafeUrl,
+        headers: &HeaderMap,
+        wants_table: bool,
+    ) -> Result<Got, Trouble> {
         let closed = || Trouble::Unavailable("adopting ended".to_owned());
         let mut pause = PAUSE;
         for n_tries in 1.. {
             let result = {
                 let _of_host = budget.at_once.acquire().await.map_err(|_| closed())?;
                 let _of_all = self.at_once.acquire().await.map_err(|_| closed())?;
-                self.asked(budget, url, headers).await
+                self.asked(budget, url, headers, wants_table).await
             };
             match result {
                 Err(Trouble::Unavailable(_)) if n_tries < N_TRIES && budget.has_patience() => {}
@@ -271,8 +292,14 @@ impl Adoption {
         Err(closed())
     }
 
-    async fn asked(&self, budget: &Budget, url: &SafeUrl, headers: &HeaderMap) -> Result<Got, Trouble> {
-        let result = self.inner.obtain(url, headers, || budget.check()).await;
+    async fn asked(
+        &self,
+        budget: &Budget,
+        url: &SafeUrl,
+        headers: &HeaderMap,
+        wants_table: bool,
+    ) -> Result<Got, Trouble> {
+        let result = self.inner.obtain(url, headers, wants_table, || budget.check()).await;
         match &result {
             Ok(Got { source: Source::Upstream, .. }) | Err(Trouble::Absent(_)) => {
                 budget.n_failures.store(0, Ordering::Relaxed);
@@ -294,6 +321,21 @@ impl Adoption {
         };
         lock(&self.budgets).entry(host.to_owned()).or_insert_with(|| Arc::new(make())).clone()
     }
+}
+
+/// Returns why a file is of no use to clients though it may be had: no index that they would get knows its version.
+fn outdated(file: &File, indexes: &[Result<Got, Trouble>]) -> Option<String> {
+    let wanted = file.coordinate.as_ref()?;
+    let stale = indexes.iter().flatten().find(|got| got.freshness == Freshness::Stale)?;
+    let mut listed = indexes.iter().flatten().filter_map(|got| got.table.as_ref()).peekable();
+    listed.peek()?;
+    let lists = |table: &Arc<Table>| {
+        table.facts.vouched.iter().filter_map(|it| it.coordinate.as_ref()).any(|it| wanted.covers(it))
+    };
+    let kept = stale.held.confirmed_at.strftime("%Y-%m-%d");
+    (!listed.any(lists)).then(|| {
+        format!("the index that is kept, of {kept}, does not list it, and its upstream gives no newer one")
+    })
 }
 
 impl Budget {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, header};
-use model::{Held, SafeUrl, SavedHeader, Source};
+use model::{Freshness, Held, SafeUrl, SavedHeader, Source};
 use registry::{Class, Head};
 
 use crate::copy::Copy;
@@ -23,6 +23,7 @@ const SETTINGS_BYTES_MAX: u64 = 64 << 10;
 pub(super) struct Got {
     pub(super) held: Arc<Held>,
     pub(super) source: Source,
+    pub(super) freshness: Freshness,
     /// What it vouches for, if it is an index.
     pub(super) table: Option<Arc<Table>>,
     /// Its text, if it is a registry's own settings.
@@ -55,6 +56,7 @@ impl Inner {
         self: &Arc<Self>,
         url: &SafeUrl,
         client: &HeaderMap,
+        wants_table: bool,
         check: impl Fn() -> Result<(), Trouble>,
     ) -> Result<Got, Trouble> {
         let want = self.wanted(url, client).await?;
@@ -65,26 +67,30 @@ impl Inner {
         };
         let key = want.key.clone();
         let ecosystem = want.ecosystem;
-        let got = |held: Arc<Held>, source, live: Option<&[SavedHeader]>| {
-            let table = index.as_ref().and_then(|index| self.table(ecosystem, index, &key, &held));
+        let got = |held: Arc<Held>, source, freshness, live: Option<&[SavedHeader]>| {
+            // Thousands of them would not fit into memory, and most are needed by nobody.
+            let needed = index.as_ref().filter(|_| wants_table || freshness == Freshness::Stale);
+            let table = needed.and_then(|index| self.table(ecosystem, index, &key, &held));
             let location = headers::saved(live.unwrap_or(&held.headers), header::LOCATION.as_str());
             let location = location.filter(|_| (300..400).contains(&held.status)).map(str::to_owned);
             let is_settings = index.as_ref().is_some_and(|index| index.subject.is_empty());
             let read = || self.engine.store.read_blob(&held.sha256, SETTINGS_BYTES_MAX).ok();
             let settings = is_settings.then(read).flatten().map(Arc::from);
-            Got { held, source, table, settings, location }
+            Got { held, source, freshness, table, settings, location }
         };
         if let Copy::Good(loaded) = &copy {
             let (first, _) = self.first(&want, client, &copy);
-            if matches!(first, First::Serve(_)) && decide::is_good(&loaded.held) {
-                return Ok(got(Arc::new(loaded.held.clone()), Source::Copy, None));
+            if let First::Serve(freshness @ (Freshness::Fresh | Freshness::Gone)) = first
+                && decide::is_good(&loaded.held)
+            {
+                return Ok(got(Arc::new(loaded.held.clone()), Source::Copy, freshness, None));
             }
         }
         check()?;
         let flight = self.join(Arc::new(want), copy.prior());
         match flight.ended().await {
-            End::Landed { held, source, live_headers, .. } if decide::is_good(&held) => {
-                Ok(got(held, source, live_headers.as_ref().map(|headers| headers.as_slice())))
+            End::Landed { held, source, freshness, live_headers } if decide::is_good(&held) => {
+                Ok(got(held, source, freshness, live_headers.as_ref().map(|headers| headers.as_slice())))
             }
             End::Landed { held, .. } => {
                 Err(Trouble::Absent(format!("its upstream answered with status {}", held.status)))

@@ -143,6 +143,7 @@ pub(crate) fn drilled(number: u8) -> Event {
         cut: vec!["all".to_owned()],
         missing_hosts: Vec::new(),
         recovered_ms: Some(3),
+        via: None,
         at: time(i64::from(number)),
     }
 }

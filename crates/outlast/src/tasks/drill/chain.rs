@@ -119,6 +119,7 @@ fn event(report: &Report, name: String, attestation: Sha256) -> Event {
         cut,
         missing_hosts: missing_hosts.into_iter().collect(),
         recovered_ms: report.recovered_ms,
+        via: report.record.via.clone(),
         at: report.finished_at,
     }
 }

@@ -131,6 +131,115 @@ fn a_server_that_breaks_off_does_not_break_the_build() {
     assert!(upstream.log().len() > n_asked, "the origin gave the rest");
 }
 
+/// A server that is a fake, and gives what it is told to.
+fn fake_server() -> (Upstream, String) {
+    let server = Upstream::start_blocking();
+    let url = format!("http://{}", server.plain_address());
+    (server, url)
+}
+
+#[test]
+fn what_is_wrong_with_the_servers_answer_the_origin_has_right() {
+    let (upstream, project) = locked();
+    let file = || package().tarball("1.3.0").clone();
+    let (fresh, stale) = ("fresh", "stale; since=2026-01-01T00:00:00Z; reason=x");
+    let answers = [
+        ("wrong bytes", Answer::file("something else").header("outlast-state", fresh), None),
+        ("an absence of last year", Answer::status(404).header("outlast-state", stale), None),
+        (
+            "a redirect to a page",
+            Answer::status(302).header("location", "/login").header("outlast-state", stale),
+            None,
+        ),
+        (
+            "half of it",
+            Answer::file(file()).header("outlast-state", fresh),
+            Some(Fault::StallAt { percent: 50 }),
+        ),
+        (
+            "a trickle",
+            Answer::file(file()).header("outlast-state", fresh),
+            Some(Fault::StallAt { percent: 0 }),
+        ),
+    ];
+    for (what, answer, fault) in answers {
+        let (server, url) = fake_server();
+        server.put(ITSELF, TARBALL, answer);
+        if let Some(fault) = fault {
+            server.on(ITSELF, TARBALL, fault);
+        }
+        let world = cut_off(&project, &["package.json", "package-lock.json"], &[]);
+        world.place(&upstream, &[NPM]);
+        let done = exec_via(&world, &url).expect(0);
+        assert!(world.project().join("node_modules/left-pad").is_dir(), "{what}");
+        assert!(done.took < Duration::from_secs(20), "{what}: {:?}", done.took);
+        assert!(server.n_asked(ITSELF, TARBALL) > 0, "{what}: the server was not asked");
+        world.outlast(&["store", "verify"]).expect(0);
+    }
+}
+
+#[test]
+fn a_server_that_hangs_while_the_origin_is_gone_holds_nobody_for_long() {
+    let (_upstream, project) = locked();
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = cut_off(&project, &["package.json", "package-lock.json"], &[NPM]);
+    let url = format!("http://{}", deaf.local_addr().unwrap());
+    let done = exec_via(&world, &url);
+    assert_ne!(done.code, 0);
+    assert!(done.took < Duration::from_secs(30), "{:?}: {}", done.took, done.stderr);
+}
+
+#[test]
+fn an_index_that_the_server_could_not_confirm_is_no_match_for_the_origins() {
+    let upstream = upstream();
+    upstream.serve_npm(NPM, &[fakes::npm::package("left-pad", &[("1.3.0", &[]), ("1.4.0", &[])])]);
+    let (server, url) = fake_server();
+    let old = package().packument(NPM).to_string();
+    let answer = Answer::json(old)
+        .header("outlast-state", "stale; since=2026-01-01T00:00:00Z; reason=x")
+        .header("age", "9");
+    server.put(ITSELF, "/npm/left-pad", answer);
+    let world = World::new();
+    world.place(&upstream, &[NPM]);
+    let curl = [
+        "curl",
+        "-fsS",
+        "-H",
+        "Accept: application/vnd.npm.install-v1+json",
+        "https://registry.npmjs.org/left-pad",
+    ];
+    let seen =
+        |world: &World| world.outlast(&[&["exec", "--fresh", "--via", &url, "--"], &curl[..]].concat());
+    assert!(seen(&world).expect(0).stdout.contains("1.4.0"), "the origin's");
+    // Where the origin gives nothing it is better than nothing, and its age is told.
+    let other = World::new();
+    other.configure(&places(&[NPM], &[("connect", NOWHERE)]));
+    let got = seen(&other).expect(0).stdout;
+    assert!(got.contains("1.3.0") && !got.contains("1.4.0"), "{got}");
+    assert_eq!(other.newest_record()["objects"][0]["freshness"], "stale");
+}
+
+#[test]
+fn what_the_server_gives_everybody_is_no_answer_to_somebody_with_a_login() {
+    let upstream = Upstream::start_blocking();
+    upstream.put("a.example", "/mine", Answer::text("mine"));
+    let (server, url) = fake_server();
+    server.put(ITSELF, "/files/a.example/mine", Answer::text("everybody's").header("outlast-state", "fresh"));
+    let world = World::new();
+    world.place(&upstream, &["a.example"]);
+    let get = |header: &str| {
+        let curl = ["curl", "-fsS", "-H", header, "https://a.example/mine"];
+        world.outlast(&[&["exec", "--fresh", "--via", &url, "--"], &curl[..]].concat()).expect(0).stdout
+    };
+    assert_eq!(get("Authorization: Bearer S3CRET"), "mine");
+    assert_eq!(server.n_asked(ITSELF, "/files/a.example/mine"), 0);
+    assert_eq!(get("X-Nothing: S3CRET"), "everybody's", "the control");
+    assert!(
+        !format!("{:?}", server.log()).contains("S3CRET"),
+        "no header goes there that is not known to be harmless"
+    );
+}
+
 #[test]
 fn a_drill_proves_what_a_new_machine_gets_from_the_server() {
     let (_upstream, project) = locked();
@@ -143,7 +252,9 @@ fn a_drill_proves_what_a_new_machine_gets_from_the_server() {
     let report = project.newest_report();
     assert_eq!((&report["verdict"], &report["via"]), (&json!("pass"), &json!(served.base)), "{report:#}");
     assert_eq!(report["bytes_from_cut_hosts"], 0);
-    // The control: what this home has itself is no help.
+    // The control: what this home has itself is no help, and what a server lacks is no loss of this home.
     drill(&format!("http://{NOWHERE}")).expect(1);
+    let status = project.outlast(&["status", "--json"]).expect(0).json();
+    assert!(texts(&status["cells"], "state").iter().all(|state| *state == "claimed"), "{status:#}");
     project.outlast(&[&["drill", "--"], &CI[..]].concat()).expect(0);
 }
