@@ -116,7 +116,7 @@ impl Inner {
         let mut is_anothers = false;
         let held = match self.lookup(&want.key, want.kind()) {
             Ok(Some(held)) if decide::is_good(&held) => held,
-            Ok(found) => match self.at_a_sibling(want).or(found) {
+            Ok(found) => match self.at_a_twin(want).or_else(|| self.at_a_sibling(want)).or(found) {
                 Some(held) => held,
                 None => match self.of_another(&want.key, &want.variant, want.who, want.kind()) {
                     Some(held) => {
@@ -159,6 +159,15 @@ impl Inner {
         let got: Vec<(Who, Sha256)> = others.iter().map(|(who, held)| (*who, held.sha256)).collect();
         let index = lock(&self.seen).stand_in(key.url.host(), who, &got)?;
         Some(others.swap_remove(index).1)
+    }
+
+    /// Returns the same file from another name of its registry.
+    fn at_a_twin(&self, want: &Want) -> Option<Held> {
+        let Shape::File(_) = &want.shape else { return None };
+        let held =
+            |url: ObjectUrl| self.engine.store.lookup(&ObjectKey { url, ..want.key.clone() }).ok().flatten();
+        let mut twins = want.ecosystem.twins(want.url.object()).into_iter().filter_map(held);
+        twins.find(|held| decide::is_good(held) && held.immutable)
     }
 
     /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,

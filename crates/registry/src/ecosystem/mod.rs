@@ -83,6 +83,13 @@ pub trait Ecosystem: Sync + Debug {
         false
     }
 
+    /// Returns where else the same public registry has a file.
+    ///
+    /// Each place is classified as the same file.
+    fn twins(&self, _url: &ObjectUrl) -> Vec<ObjectUrl> {
+        Vec::new()
+    }
+
     /// Returns the variant under which a file is kept at such an address, `None` where its coordinate does not tell the bytes.
     ///
     /// An ecosystem without such addresses has none.

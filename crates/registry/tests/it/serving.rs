@@ -52,6 +52,24 @@ fn what_clients_need_of_a_version_is_its_index_and_its_file() {
 }
 
 #[test]
+fn each_twin_of_a_file_is_the_same_file() {
+    let mut n_twins = 0;
+    for (ecosystem, url) in ALL.iter().flat_map(|it| it.examples().files.iter().map(move |url| (it, url))) {
+        let (_, Class::File(file)) = ask(&Method::GET, url) else { panic!("{url}") };
+        for twin in ecosystem.twins(&ObjectUrl::parse(url).unwrap()) {
+            let (_, Class::File(other)) = ask(&Method::GET, twin.as_str()) else { panic!("{twin}") };
+            assert_eq!(file.coordinate, other.coordinate);
+            assert_ne!(twin.as_str(), *url);
+            n_twins += 1;
+        }
+        assert!(
+            ecosystem.twins(&ObjectUrl::parse("https://npm.example/x/-/x-1.0.0.tgz").unwrap()).is_empty()
+        );
+    }
+    assert!(n_twins > 0);
+}
+
+#[test]
 fn no_place_is_inside_another_and_both_addresses_end_with_a_slash() {
     let places: Vec<_> = ALL.iter().filter_map(|ecosystem| ecosystem.place()).collect();
     assert!(places.len() > 2, "hardly any ecosystem has a place");
@@ -72,10 +90,8 @@ fn whoever_has_a_place_has_settings_that_name_the_server() {
         assert_eq!(ecosystem.place().is_some(), !ecosystem.settings().is_empty(), "{}", ecosystem.name());
         for settings in ecosystem.settings() {
             let path = ecosystem.place().unwrap().path;
-            assert!(
-                settings.set.contains(&format!("{{base}}{}", path.trim_end_matches('/'))),
-                "{settings:?}"
-            );
+            let names = |base: &str| settings.set.contains(&format!("{base}{}", path.trim_end_matches('/')));
+            assert!(names("{base}") || names("{login}"), "{settings:?}");
             assert!(!settings.undo.is_empty() && !settings.client.is_empty(), "{settings:?}");
         }
     }

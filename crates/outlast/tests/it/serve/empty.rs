@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::ToSocketAddrs as _;
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -31,13 +32,15 @@ struct Client {
     made: &'static str,
     /// The settings that lead it to a server, where there are any that leave the lock as it is.
     settings: Option<&'static str>,
+    /// A folder of programs that come before all others.
+    programs: Option<PathBuf>,
 }
 
 impl Client {
     fn new(files: &[(&str, &str)], command: &[&str], made: &'static str) -> Self {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let command = command.iter().map(|&word| word.to_owned()).collect();
-        Self { files, command, made, settings: None }
+        Self { files, command, made, settings: None, programs: None }
     }
 
     fn of_python(client: &pypi::Client, made: &'static str) -> Self {
@@ -54,14 +57,23 @@ impl Client {
     fn locked_by(mut self, command: &[&str], lock: &str) -> Self {
         let world = self.world();
         world.outlast(&[&["exec", "--"], command].concat()).expect(0);
-        let text = fs::read_to_string(world.project().join(lock)).unwrap();
         self.files.retain(|(path, _)| path != lock);
-        self.files.push((lock.to_owned(), text));
+        self.files.push((lock.to_owned(), String::new()));
+        // Yarn 4 writes the manifest anew, too.
+        for (path, text) in &mut self.files {
+            *text = fs::read_to_string(world.project().join(path)).unwrap();
+        }
         self
     }
 
     fn world(&self) -> World {
-        self.files.iter().fold(World::new(), |world, (path, text)| world.file(path, text))
+        let world = self.files.iter().fold(World::new(), |world, (path, text)| world.file(path, text));
+        match &self.programs {
+            Some(programs) => {
+                world.with("PATH", &format!("{}:{}", programs.display(), std::env::var("PATH").unwrap()))
+            }
+            None => world,
+        }
     }
 
     fn command(&self) -> Vec<&str> {
@@ -146,12 +158,11 @@ fn yarn_1() {
 
 #[test]
 fn yarn_4() {
-    let yarn = tools().join("yarn4/node_modules/.bin/yarn");
-    let yarn = yarn.to_str().unwrap();
     let files =
         [("package.json", PACKAGE_JSON), ("yarn.lock", ""), (".yarnrc.yml", "nodeLinker: node-modules\n")];
-    let client = Client::new(&files, &[yarn, "install", "--immutable"], LEFT_PAD);
-    installs(&client.locked_by(&[yarn, "install"], "yarn.lock").with("Yarn 2 and later"));
+    let client = Client::new(&files, &["yarn", "install", "--immutable"], LEFT_PAD);
+    let client = Client { programs: Some(tools().join("yarn4/node_modules/.bin")), ..client };
+    installs(&client.locked_by(&["yarn", "install"], "yarn.lock").with("Yarn 2 and later"));
 }
 
 #[test]

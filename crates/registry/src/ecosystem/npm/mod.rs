@@ -83,6 +83,15 @@ impl Ecosystem for Npm {
         lock::LOCKS
     }
 
+    /// Yarn asks `registry.yarnpkg.com`, which is a name of npm's registry, unless it is told otherwise.
+    fn twins(&self, url: &ObjectUrl) -> Vec<ObjectUrl> {
+        let prefix = format!("https://{}/", url.authority());
+        let path = url.as_str().strip_prefix(&prefix).filter(|_| NPMJS_HOSTS.contains(&url.authority()));
+        let others = NPMJS_HOSTS.iter().filter(|host| **host != url.authority());
+        let at = |host: &&str| ObjectUrl::parse(&format!("https://{host}/{}", path?)).ok();
+        others.filter_map(at).collect()
+    }
+
     fn needs(&self, coordinate: &Coordinate) -> Needs {
         route::needs(coordinate)
     }
