@@ -47,5 +47,5 @@ mod who;
 pub use adopt::{Adopted, Outcome, Progress, Wanted};
 pub use note::{Ending, Exchange, HostTimes};
 pub use session::{Engine, Findings, Purpose, Session, SessionPlan};
-pub use via::TeamServer;
+pub use via::{ServerUse, TeamServer};
 pub use who::{CredentialKey, CredentialUse};

@@ -26,6 +26,8 @@ pub(crate) const INDEX_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const VERIFY_FIRST_BYTES: u64 = 1 << 20;
 /// No file of a registry is larger; an endless one must not fill the disk.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 << 30;
+/// A server says how long what it keeps is; of what it only passes on, nothing a build needs is longer than this.
+pub(crate) const SERVED_BYTES_MAX: u64 = 1 << 30;
 /// Bodies of errors and redirects are passed on whole.
 pub(crate) const ERROR_BYTES_MAX: u64 = 1 << 20;
 /// Requests whose answer is remembered by their body.

@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use crate::shelf::Shelf;
 use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Giver, Line};
-use crate::via::{TeamServer, Via};
+use crate::via::{ServerUse, TeamServer, Via};
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
 use crate::who::{CredentialKey, CredentialUse, Seen, Who};
@@ -111,6 +111,8 @@ pub struct Findings {
     pub hosts: BTreeMap<String, HostTimes>,
     /// What was done with credentials, by host.
     pub credentials: BTreeMap<String, CredentialUse>,
+    /// What came of asking the team's server, if there is one.
+    pub server: Option<ServerUse>,
 }
 
 /// Answers the requests of one run; cheap to clone.
@@ -263,7 +265,8 @@ impl Session {
         }
         let (exchanges, hosts) = self.0.notes.take();
         let credentials = lock(&self.0.seen).uses();
-        Findings { exchanges, hosts, n_unlisted: self.0.notes.n_unlisted(), credentials }
+        let (n_unlisted, server) = (self.0.notes.n_unlisted(), self.0.server_use());
+        Findings { exchanges, hosts, n_unlisted, credentials, server }
     }
 
     /// Answers a request whose path is hostile; no upstream sees it.

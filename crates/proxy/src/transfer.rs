@@ -20,7 +20,7 @@ use crate::hashers::Hashers;
 use crate::headers;
 use crate::incoming::Incoming;
 use crate::keep::NotKept;
-use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, VERIFY_FIRST_BYTES};
+use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, SERVED_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
 use crate::upstream::{Giver, Reply};
@@ -156,8 +156,14 @@ impl Inner {
         while let Some(chunk) = body.next(self, want, arrival.file.as_ref()).await? {
             self.count(&body.host, body.giver, chunk.len() as u64);
             arrival.size_bytes += chunk.len() as u64;
-            if arrival.size_bytes > FILE_BYTES_MAX {
-                return Err(format!("the answer is larger than {FILE_BYTES_MAX} bytes"));
+            let size_max = match (size_bytes, arrival.giver) {
+                (None, Giver::Server(_)) => SERVED_BYTES_MAX,
+                // Nobody sends more than was announced and means well.
+                (Some(size_bytes), Giver::Server(_)) => size_bytes.min(FILE_BYTES_MAX),
+                _ => FILE_BYTES_MAX,
+            };
+            if arrival.size_bytes > size_max {
+                return Err(format!("the answer is larger than {size_max} bytes"));
             }
             if arrival.size_bytes > VERIFY_FIRST_BYTES
                 && let Some(head) = unshown.take()

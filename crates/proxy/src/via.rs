@@ -4,7 +4,7 @@
 //! confirmed is no fresher here.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream;
@@ -17,9 +17,10 @@ use registry::Site;
 use crate::breaker::{Attempt, Gate, Lane, Outcome};
 use crate::decide;
 use crate::door::FORWARDED;
+use crate::fetch::said;
 use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::origin::NoReply;
-use crate::session::Inner;
+use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Giver, Question, Reply, Standing};
 use crate::want::{Shape, Want};
 use crate::who::Who;
@@ -40,9 +41,19 @@ pub struct TeamServer {
     pub token: Option<Secret<String>>,
 }
 
+/// What came of asking a team's server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerUse {
+    /// Answers that were used, or could have been.
+    pub n_answers: u64,
+    /// Why it gave none, the last time that it could not be asked.
+    pub trouble: Option<String>,
+}
+
 /// A team's server, and how it is known here.
 #[derive(Debug, Clone)]
 pub(crate) struct Via {
+    used: Arc<Mutex<ServerUse>>,
     site: Site,
     authorization: Option<HeaderValue>,
     /// Its name and port, by which its health is known.
@@ -61,7 +72,7 @@ impl Via {
         });
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
-        Self { site, authorization, host }
+        Self { used: Arc::default(), site, authorization, host }
     }
 
     /// Returns where the server has what lies at an address, unless the address has secrets: they are the origin's alone.
@@ -73,6 +84,11 @@ impl Via {
 }
 
 impl Inner {
+    /// Returns what came of asking the server, if there is one.
+    pub(crate) fn server_use(&self) -> Option<ServerUse> {
+        self.via.as_ref().map(|via| lock(&via.used).clone())
+    }
+
     /// Returns whether a name is the team's server's.
     pub(crate) fn is_server(&self, host: &str) -> bool {
         self.via.as_ref().is_some_and(|via| via.host == host)
@@ -175,10 +191,13 @@ impl Inner {
             match asked {
                 Ok(reply) => {
                     inner.note_outcome(&of, Outcome::Answered, "");
-                    inner.usable(reply, who)
+                    let usable = inner.usable(reply, who);
+                    lock(&via.used).n_answers += u64::from(usable.is_some());
+                    usable
                 }
                 Err(error) => {
                     inner.note_error(&of, &error);
+                    lock(&via.used).trouble = Some(said(&error));
                     None
                 }
             }
@@ -199,7 +218,7 @@ impl Inner {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED => true,
             // What the server could not ask for is no absence; and it asks for everybody, not for this one.
             StatusCode::NOT_FOUND | StatusCode::GONE => is_fresh && who == Who::NOBODY,
-            status => decide::is_redirect(status) && who == Who::NOBODY,
+            status => decide::is_redirect(status) && who == Who::NOBODY && leads_outwards(&reply.headers),
         };
         let mut headers = reply.headers;
         headers.remove("outlast-state");
@@ -229,9 +248,24 @@ impl Inner {
         let sign = tokio::time::timeout(SIGN_OF_LIFE, self.line.ask_server(question, &via.host)).await;
         let is_alive = matches!(sign, Ok(Ok(_)));
         let outcome = if is_alive { Outcome::Answered } else { Outcome::Hung };
+        if !is_alive {
+            lock(&via.used).trouble = Some("it gives no sign of life".to_owned());
+        }
         self.note_outcome(&attempt, outcome, "the team's server gives no sign of life");
         is_alive
     }
+}
+
+/// Returns whether a redirect leads to a name of the world, and to no address inside.
+fn leads_outwards(headers: &HeaderMap) -> bool {
+    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let is_path = |location: &str| location.starts_with('/') && !location.starts_with("//");
+    let is_name = |url: ObjectUrl| {
+        url.scheme() == "https"
+            && url.host().contains('.')
+            && !url.host().ends_with(|c: char| c.is_ascii_digit() || c == ']')
+    };
+    location.is_some_and(|location| is_path(location) || ObjectUrl::parse(location).is_ok_and(is_name))
 }
 
 /// Returns whether an origin's answer is one.
@@ -292,6 +326,31 @@ mod tests {
         assert_eq!(gone.gone_since, Some(at("2026-05-21T09:00:00Z")));
         assert!(read(None, "0").is_none() && read(Some("well"), "0").is_none());
         assert_eq!(read(Some("fresh"), "99999999999999999999").unwrap().confirmed_at, now);
+    }
+
+    #[test]
+    fn a_redirect_inwards_is_none() {
+        let check = |location: &str, expected: bool| {
+            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
+            assert_eq!(leads_outwards(&headers), expected, "{location}");
+        };
+        for location in ["/other", "https://a.example/x", "https://a.example:8443/x?y"] {
+            check(location, true);
+        }
+        for location in [
+            "http://a.example/",
+            "//a.example/x",
+            "https://127.0.0.1:18090/secret",
+            "https://169.254.169.254/",
+            "https://2130706433/",
+            "https://[::1]/",
+            "https://localhost/",
+            "other",
+            "",
+        ] {
+            check(location, false);
+        }
+        assert!(!leads_outwards(&HeaderMap::new()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A client has this long to send the head of a request, and a connection may be idle this long between two.
-pub(crate) const HEAD: Duration = Duration::from_secs(30);
+pub(crate) const HEAD: Duration = Duration::from_secs(15);
 /// The head of a request; the longest of real clients has under 4 KB, a cookie or a token may add as much.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request; real clients send about fifteen.

@@ -5,7 +5,8 @@ use registry::{ALL, Site};
 /// Returns the page.
 pub(crate) fn page(site: &Site) -> String {
     let mut page = format!(
-        "This is Outlast at {}\n\nPaste what belongs to your client; its undo is below it. No file of a project changes.\n\
+        "This is Outlast at {}\n\nPaste what belongs to your client; its undo is below it. No file of a project changes, but what is\n\
+         locked anew may name this server. Locks of uv, Poetry and Yarn 1 name the registry itself, whatever is set.\n\
          Or change nothing, and run a command with: outlast exec --via {} -- COMMAND\n",
         site.base(),
         site.base()

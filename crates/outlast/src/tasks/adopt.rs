@@ -191,7 +191,10 @@ impl Report {
         }
         let n = (self.missing.len() + self.unread.len()) as u64;
         Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing")))
-            .hint("run it again when the upstream answers: what is kept is not fetched twice"))
+            .hint(
+                "run it again when the upstream answers: what is kept is not fetched twice; what no upstream can mend, \
+                 such as a repository or a lock that cannot be read, stays with its own host",
+            ))
     }
 }
 

@@ -183,6 +183,7 @@ mod tests {
                 hosts: BTreeMap::from([("files.example".to_owned(), times)]),
                 n_unlisted: 0,
                 credentials: BTreeMap::new(),
+                server: None,
             };
             let host = "files.example".to_owned();
             let expected = HostUse { host, port: 8443, n_requests: 2, size_bytes: 9, kept };

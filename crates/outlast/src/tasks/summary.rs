@@ -38,11 +38,25 @@ pub(crate) fn say_run(global: &Global, done: &Done, next: &str) {
             record.not_kept.len(),
         ),
     );
+    say_server(global, done);
     say_errors(global, record);
     say_hosts(global, record);
     say_copies(global, record);
     say_troubles(global, done);
     say(global, &format_args!("hint: {next}"));
+}
+
+/// Says whether the team's server was any help: a build that falls back to its hosts looks like any other.
+fn say_server(global: &Global, done: &Done) {
+    let (Some(server), Some(url)) = (&done.findings.server, &done.record.via) else { return };
+    let n_answers = count(server.n_answers, "answer");
+    match &server.trouble {
+        Some(trouble) => say(
+            global,
+            &format_args!("  the server {url} gave {n_answers}, and could not be asked then: {trouble}"),
+        ),
+        None => say(global, &format_args!("  the server {url} gave {n_answers}")),
+    }
 }
 
 /// Says which objects are answers that there is no such thing: they are kept like any other, and replayed.

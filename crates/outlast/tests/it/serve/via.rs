@@ -47,6 +47,11 @@ fn a_new_machine_installs_what_the_server_adopted_while_all_hosts_are_gone() {
     assert_eq!(lock(&world), lock(&scene.world), "nobody touched it");
     let record = world.newest_record();
     assert_eq!(record["via"], served.base.as_str());
+    assert!(
+        done.stderr.contains(&format!("the server {} gave {N_PACKAGES} answers\n", served.base)),
+        "{}",
+        done.stderr
+    );
     assert!(texts(&record["objects"], "source").iter().all(|source| *source == "copy"), "{record:#}");
     served.end();
 
@@ -107,6 +112,7 @@ fn a_server_that_is_gone_hangs_or_has_nothing_holds_nobody_up() {
         let (world, _) = other(what);
         let done = exec_via(&world, &url).expect(0);
         assert!(world.project().join("node_modules/left-pad").is_dir(), "{what}");
+        assert!(done.stderr.contains(&format!("the server {url} gave 0 answers")), "{what}: {}", done.stderr);
         let extra = done.took.saturating_sub(normal);
         assert!(extra < Duration::from_secs(3), "{what}: {extra:?} more than {normal:?}: {}", done.stderr);
         assert!(texts(&world.newest_record()["objects"], "source").contains(&"upstream"), "{what}");

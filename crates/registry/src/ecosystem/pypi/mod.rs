@@ -48,7 +48,7 @@ const SETTINGS: &[ClientSettings] = &[
 {http}pip config unset global.trusted-host"#,
     },
     ClientSettings {
-        client: "uv",
+        client: "uv, without a lock",
         set: "export UV_DEFAULT_INDEX={login}/pypi/simple/",
         undo: "unset UV_DEFAULT_INDEX",
     },
