@@ -9,7 +9,7 @@ use store::{BlobError, BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
 use crate::hashers::Hashers;
-use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, VERIFY_FIRST_BYTES};
+use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, SHELVED_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::vouch::Expectation;
@@ -131,7 +131,7 @@ impl Inner {
                 return Copy::None;
             }
         };
-        match load(&self.engine.store, held.clone()).await {
+        match load(&self.engine.store, held.clone(), self.small_bytes_max()).await {
             Ok(loaded) => self.compare_with_lock(want, Loaded { is_anothers, ..loaded }).await,
             Err(error) => {
                 let why =
@@ -194,6 +194,11 @@ impl Inner {
         let own = want.url.object();
         held(self.vouchers.siblings(&coordinate, own))
             .or_else(|| held(self.former_addresses(&coordinate, own)))
+    }
+
+    /// Returns what is small enough to be read as a whole: for a server, what it keeps ready.
+    pub(crate) const fn small_bytes_max(&self) -> u64 {
+        if self.shelf.is_some() { SHELVED_BYTES_MAX } else { VERIFY_FIRST_BYTES }
     }
 
     /// Returns what is held, or was at the moment that is asked for. A file is the same at all times.
@@ -267,7 +272,7 @@ impl Inner {
         let generations = self.engine.store.generations(&want.key).ok()?;
         let earlier = generations.into_iter().rev().filter(|held| held.sha256 != newest.sha256);
         for held in earlier.filter(decide::is_good).take(N_GENERATIONS_TRIED) {
-            let Ok(loaded) = load(&self.engine.store, held).await else { continue };
+            let Ok(loaded) = load(&self.engine.store, held, self.small_bytes_max()).await else { continue };
             let Ok((mut loaded, got)) = digests(loaded, pinned.algorithms()).await else { continue };
             if pinned.accepts(&got) {
                 (loaded.held.proof, loaded.held.immutable) = (Proof::Verified, true);
@@ -304,10 +309,10 @@ fn coordinate(want: &Want) -> Option<&Coordinate> {
 }
 
 /// Reads small bytes, and hashes large ones where they lie.
-pub(crate) async fn load(store: &Store, held: Held) -> Result<Loaded, String> {
+pub(crate) async fn load(store: &Store, held: Held, small_bytes_max: u64) -> Result<Loaded, String> {
     let (sha256, size_bytes) = (held.sha256, held.size_bytes);
-    let bytes = if size_bytes <= VERIFY_FIRST_BYTES {
-        let bytes = store.read_blob(&sha256, VERIFY_FIRST_BYTES).map_err(|error| error.to_string())?;
+    let bytes = if size_bytes <= small_bytes_max {
+        let bytes = store.read_blob(&sha256, small_bytes_max).map_err(|error| error.to_string())?;
         Verified::Whole(bytes.into())
     } else {
         let store = store.clone();

@@ -56,5 +56,7 @@ pub(crate) const N_BESIDE_MAX: usize = 64;
 pub(crate) const HEADER_BYTES_MAX: usize = 8 << 10;
 /// What a server keeps in memory, ready to leave: with it the process stays under 64 MB.
 pub(crate) const SHELF_BYTES_MAX: usize = 32 << 20;
+/// Files that a server reads whole and keeps there; most of npm's, PyPI's and crates.io's are smaller.
+pub(crate) const SHELVED_BYTES_MAX: u64 = 2 << 20;
 /// Exchanges of one run that are written down; the largest build seen fetches 12,000 objects.
 pub(crate) const N_EXCHANGES_MAX: usize = 1_000_000;

@@ -212,7 +212,7 @@ impl Inner {
                 let sha256 = held.sha256;
                 let loaded = match loaded.filter(|loaded| loaded.held.sha256 == sha256) {
                     Some(loaded) => Ok(Loaded { held, ..loaded }),
-                    None => copy::load(&self.engine.store, held).await,
+                    None => copy::load(&self.engine.store, held, self.small_bytes_max()).await,
                 };
                 match loaded {
                     Ok(loaded) => self.give_copy(ask, loaded, source, freshness),

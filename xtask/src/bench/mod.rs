@@ -1,6 +1,7 @@
 //! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
 
 mod composer;
+mod doors;
 mod hang;
 mod overhead;
 mod replay;
@@ -27,7 +28,8 @@ struct Bench {
     measure: fn() -> Result<Table>,
 }
 
-const ALL: &[Bench] = &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH];
+const ALL: &[Bench] =
+    &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH, doors::BENCH];
 
 /// What was measured.
 #[derive(Debug)]

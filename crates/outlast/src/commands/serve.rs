@@ -19,6 +19,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say};
+use crate::tasks::adopt;
 use crate::tokens::{Keyring, TokenFile};
 use crate::wiring;
 
@@ -71,7 +72,9 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
             }
         }
     };
+    let adopting = tokio::spawn(adopt::again_and_again(global.clone(), store.clone()));
     let n_cut_off = server.serve(listener, end).await;
+    adopting.abort();
     server.settings().session.finish().await;
     store.flush()?;
     if n_cut_off > 0 {

@@ -42,7 +42,7 @@ impl Section {
     }
 }
 
-fn duration(text: &Spanned<String>) -> Result<Duration, Mistake> {
+pub(super) fn duration(text: &Spanned<String>) -> Result<Duration, Mistake> {
     drill::parse_duration(text.get_ref()).map_err(|error| Mistake {
         at: text.span(),
         what: error.to_string(),

@@ -1,5 +1,6 @@
 //! `outlast.toml`, read once at the rim; a mistake names its line and the way out.
 
+mod adopt;
 mod exec;
 mod limits;
 mod network;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub(crate) use adopt::Adopt;
 pub(crate) use exec::Exec;
 pub(crate) use limits::Limits;
 pub(crate) use serve::Serve;
@@ -23,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) exec: Exec,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
+    pub(crate) adopt: Adopt,
 }
 
 /// The file as it is written.
@@ -39,6 +42,8 @@ struct Document {
     limits: limits::Section,
     #[serde(default)]
     serve: serve::Section,
+    #[serde(default)]
+    adopt: adopt::Section,
 }
 
 /// A mistake in a configuration file, or in the bytes of another: `outlast.toml:LINE: what; hint: …`.
@@ -94,6 +99,7 @@ impl Document {
             exec: self.exec.check()?,
             limits: self.limits.check()?,
             serve: self.serve.check()?,
+            adopt: self.adopt.check(folder)?,
         })
     }
 }

@@ -2,21 +2,29 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{ObjectUrl, Proof, Source};
-use proxy::{Adopted, Outcome, Session, Wanted};
+use proxy::{Adopted, Outcome, Purpose, Session, SessionPlan, Wanted};
 use registry::Unpinned;
 use serde::Serialize;
+use store::Store;
 
 use crate::command_line::Global;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::project::{self, Locks};
 use crate::speak::{self, count, say, size};
+use crate::wiring;
 
 /// Letters of a name that are shown, which a lock may make as long as it likes; addresses have under 1000.
 const N_LETTERS_MAX: usize = 1000;
+/// Things that a server warns of after each look.
+const N_WARNED_MAX: usize = 20;
+/// How soon a server notices that there is something to adopt.
+const UNCONFIGURED: Duration = Duration::from_secs(10);
 
 /// What a person names to have it kept.
 #[derive(Debug, Default)]
@@ -79,8 +87,50 @@ fn known_locks() -> String {
     locks.map(|lock| lock.file_name).collect::<Vec<_>>().join(", ")
 }
 
+/// Keeps what is named, and returns what became of it; when this returns, all that is kept is durable.
+pub(crate) async fn once(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    things: Things,
+) -> Result<Report, Failure> {
+    let plan = SessionPlan { pins: things.locks.pins.clone(), ..SessionPlan::new(Purpose::Adopt) };
+    let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
+    let adopted = fetch(global, &session, &things).await;
+    session.finish().await;
+    store.flush()?;
+    Ok(Report::new(things, adopted))
+}
+
+/// Keeps what the configuration names, and looks at it again and again: for as long as a server runs.
+pub(crate) async fn again_and_again(global: Global, store: Store) {
+    let quiet = Global { quiet: true, ..global.clone() };
+    loop {
+        // Read each time: the configuration may have changed, and so may the locks.
+        let rest = match Home::find(&global) {
+            Ok(home) if home.config.adopt.things.is_empty() => UNCONFIGURED,
+            Ok(home) => {
+                match Things::find(&home.config.adopt.things) {
+                    Ok(things) => match once(&quiet, &home, &store, things).await {
+                        Ok(report) => {
+                            report.say(&global);
+                            report.warn();
+                        }
+                        Err(failure) => _ = failure.report(),
+                    },
+                    Err(failure) => _ = failure.report(),
+                }
+                home.config.adopt.every
+            }
+            // Whoever reads it for the server says what is wrong with it.
+            Err(_) => UNCONFIGURED,
+        };
+        tokio::time::sleep(rest).await;
+    }
+}
+
 /// Fetches what is wanted and not here yet, and shows how far it is.
-pub(crate) async fn fetch(global: &Global, session: &Session, things: &Things) -> Vec<Adopted> {
+async fn fetch(global: &Global, session: &Session, things: &Things) -> Vec<Adopted> {
     let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
     if let Ok(style) =
         ProgressStyle::with_template("adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left")
@@ -161,6 +211,32 @@ impl Report {
         report
     }
 
+    /// Says in one line what is kept and what is not.
+    fn say(&self, global: &Global) {
+        let n_first_seen = self.first_seen.len() as u64;
+        say(
+            global,
+            &format_args!(
+                "outlast: {} kept, {} ({} fetched now): {} verified, {n_first_seen} first seen; {} missing",
+                count(self.n_kept, "file"),
+                size(self.size_bytes),
+                self.n_fetched,
+                self.n_kept - n_first_seen,
+                self.missing.len() + self.unread.len()
+            ),
+        );
+    }
+
+    /// Warns of what is not kept, where nobody reads standard output.
+    fn warn(&self) {
+        for Missing { named, reason } in self.missing.iter().take(N_WARNED_MAX) {
+            tracing::warn!("not kept: {}: {reason}", speak::in_line(&named.name, N_LETTERS_MAX));
+        }
+        for reason in self.unread.iter().take(N_WARNED_MAX) {
+            tracing::warn!("not read: {reason}");
+        }
+    }
+
     /// Says what is kept and what is not, and returns the exit code.
     pub(crate) fn tell(&self, global: &Global) -> Result<ExitCode, Failure> {
         if global.json {
@@ -174,18 +250,7 @@ impl Report {
                 speak::data(&format_args!("unread {reason}"))?;
             }
         }
-        let n_first_seen = self.first_seen.len() as u64;
-        say(
-            global,
-            &format_args!(
-                "outlast: {} kept, {} ({} fetched now): {} verified, {n_first_seen} first seen; {} missing",
-                count(self.n_kept, "file"),
-                size(self.size_bytes),
-                self.n_fetched,
-                self.n_kept - n_first_seen,
-                self.missing.len()
-            ),
-        );
+        self.say(global);
         if self.missing.is_empty() && self.unread.is_empty() {
             return Ok(ExitCode::SUCCESS);
         }

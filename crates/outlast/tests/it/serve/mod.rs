@@ -278,3 +278,47 @@ fn the_configuration_is_read_again_at_a_hangup_and_a_mistake_in_it_changes_nothi
     assert_eq!((status(), served.get(&[], "/readyz").0), ("200".to_owned(), "200".to_owned()));
     served.end();
 }
+
+#[test]
+fn what_the_configuration_names_is_kept_up_to_date_by_the_server_itself() {
+    let upstream = upstream();
+    let package = fakes::npm::package("left-pad", &[("1.3.0", &[]), ("1.4.0", &[])]);
+    upstream.serve_npm(NPM, &[package]);
+    let world = World::new().file("package.json", "{\"name\":\"small\",\"version\":\"1.0.0\"}");
+    world.place(&upstream, &[NPM]);
+    let lock = |version: &str| {
+        let mut npm = world.command(OUTLAST);
+        let name = format!("left-pad@{version}");
+        npm.args([
+            "exec",
+            "-q",
+            "--home",
+            "../other",
+            "--",
+            "npm",
+            "install",
+            "--package-lock-only",
+            "--no-audit",
+            &name,
+        ]);
+        finish(&mut npm, b"").expect(0);
+        upstream.clear_log();
+    };
+    let toml = std::fs::read_to_string(world.own().join("outlast.toml")).unwrap();
+    world.write(&world.path().join("other/outlast.toml"), &toml);
+    lock("1.3.0");
+    world.configure(&format!("{toml}[adopt]\nthings = [\"../project\"]\nevery = \"1s\"\n"));
+    let served = Served::start(&world);
+    let asked_for = |version: &str| {
+        let start = std::time::Instant::now();
+        while upstream.n_asked(NPM, &format!("/left-pad/-/left-pad-{version}.tgz")) == 0 {
+            assert!(start.elapsed() < std::time::Duration::from_secs(20), "{version} is never asked for");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    asked_for("1.3.0");
+    // The project changes its lock, and tells nobody.
+    lock("1.4.0");
+    asked_for("1.4.0");
+    served.end();
+}
