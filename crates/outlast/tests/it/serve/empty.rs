@@ -103,7 +103,7 @@ fn installs(client: &Client) {
 
     let machine = client.world();
     let command = client.command();
-    let impatient = ["exec", "--cut", "all", "--", "timeout", "-s", "KILL", "20"];
+    let impatient = ["exec", "--cut", "all", "--", "timeout", "-s", "KILL", "6"];
     assert_ne!(machine.outlast(&[&impatient, &command[..]].concat()).code, 0, "the control: no server");
     let machine = client.world();
     let done = machine
@@ -119,7 +119,7 @@ fn installs(client: &Client) {
     let Some(settings) = client.settings else { return };
     let machine =
         client.world().with("https_proxy", &format!("http://{NOWHERE}")).with("no_proxy", "127.0.0.1");
-    let run = || finish(machine.command("timeout").args(["-s", "KILL", "60"]).args(&command), b"");
+    let run = || finish(machine.command("timeout").args(["-s", "KILL", "6"]).args(&command), b"");
     assert_ne!(run().code, 0, "the control: without the settings");
     let machine =
         client.world().with("https_proxy", &format!("http://{NOWHERE}")).with("no_proxy", "127.0.0.1");
