@@ -56,7 +56,8 @@ struct Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Asked politely: nginx has workers, which outlive a master that was killed.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
 }
@@ -166,7 +167,8 @@ fn nginx(place: &Path, file: &Path, kind: &str, load: &Load) -> Result<Served> {
          client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;\n\
          uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;\n\
          proxy_cache_path {folder}/cache keys_zone=c:10m;\n\
-         server {{ listen 127.0.0.1:{origin}; location / {{ default_type {kind}; {encoding} alias {folder}/body; }} }}\n\
+         server {{ listen 127.0.0.1:{origin}; location / {{ root {folder}; rewrite ^ /body break;\n\
+         default_type {kind}; {encoding} }} }}\n\
          server {{ listen 127.0.0.1:{cache}; location / {{ proxy_pass http://127.0.0.1:{origin}/; proxy_cache c;\n\
          proxy_cache_valid 200 1h; }} }} }}\n"
     );
