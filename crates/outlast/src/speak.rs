@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use anyhow::anyhow;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::command_line::Global;
 use crate::failure::Failure;
@@ -35,6 +36,15 @@ pub(crate) fn say(global: &Global, text: &dyn Display) {
     if !global.quiet {
         tell(text);
     }
+}
+
+/// Returns a bar that shows how far long work is, by a template of `indicatif`; nothing is seen of it where there is no terminal.
+pub(crate) fn bar(global: &Global, template: &str) -> ProgressBar {
+    let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// Says something to a person, asked to be quiet or not. That nobody can be told changes nothing else.

@@ -86,22 +86,17 @@ impl Inner {
                 return Ok(url.to_string());
             }
         }
-        match self.vouchers.address(coordinate) {
-            Some(url) => Ok(url.to_string()),
-            None if are_read => {
-                let reason = format!("no version of `{}` was made from that reference", coordinate.name);
-                Err(Refusal {
-                    status: StatusCode::NOT_FOUND,
-                    error: "absent",
-                    ..Refusal::unavailable(reason)
-                })
-            }
-            // A client that has another address for it goes on at once; after a 5xx it would ask sixteen times.
-            None => {
-                let reason = format!("where `{}` lies cannot be found out now", coordinate.name);
-                Err(Refusal { status: StatusCode::TOO_MANY_REQUESTS, ..Refusal::unavailable(reason) })
-            }
+        if are_read {
+            let reason = format!("no version of `{}` was made from that reference", coordinate.name);
+            return Err(Refusal {
+                status: StatusCode::NOT_FOUND,
+                error: "absent",
+                ..Refusal::unavailable(reason)
+            });
         }
+        // A client that has another address for it goes on at once; after a 5xx it would ask sixteen times.
+        let reason = format!("where `{}` lies cannot be found out now", coordinate.name);
+        Err(Refusal { status: StatusCode::TOO_MANY_REQUESTS, ..Refusal::unavailable(reason) })
     }
 }
 

@@ -59,7 +59,7 @@ impl Inner {
         let headers = with_validators(want, sent.as_ref().or(held));
         let origin = self.ask_origin(want, headers.clone(), flight);
         let asked = self.ask_either(want, held, &headers, origin).await;
-        let is_servers = asked.as_ref().is_ok_and(|(reply, _)| matches!(reply.giver, Giver::Server(_)));
+        let is_servers = asked.as_ref().is_ok_and(|(reply, _)| reply.giver.is_server());
         let end = self.take_asked(want, asked, prior.clone(), flight).await;
         if !is_servers || flight.has_begun() || !is_nothing(&end) {
             return end;
@@ -80,7 +80,7 @@ impl Inner {
     ) -> End {
         match asked {
             Ok((reply, attempt)) => {
-                let is_upstreams = !matches!(reply.giver, Giver::Server(_));
+                let is_upstreams = !reply.giver.is_server();
                 let end = self.take(want, reply, prior, flight, attempt).await;
                 if is_upstreams && matches!(end, End::Landed { freshness: Freshness::Fresh, .. }) {
                     self.note_recovery(&want.key, want.lane());

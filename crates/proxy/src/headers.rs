@@ -3,9 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::{SafeUrl, SavedHeader};
 
-use crate::via::AS_SENT;
-
 use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
+use crate::via::AS_SENT;
 
 /// What says who asks: answers to it are kept apart, and another host must not hear it.
 pub(crate) const CREDENTIALS: [HeaderName; 10] = [

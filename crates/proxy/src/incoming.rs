@@ -162,7 +162,7 @@ impl Incoming {
             headers.insert(header::IF_RANGE, validator.clone());
         }
         // Not whoever broke off last, while there is another.
-        let is_servers_turn = !matches!(self.giver, Giver::Server(_)) || self.n_resumes.is_multiple_of(2);
+        let is_servers_turn = !self.giver.is_server() || self.n_resumes.is_multiple_of(2);
         let servers = match is_servers_turn {
             true => inner.ask_server_for_rest(want, &headers).await,
             false => None,

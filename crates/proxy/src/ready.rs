@@ -1,7 +1,5 @@
 //! Gives out what is on the shelf, and puts there what will be asked for again.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -17,18 +15,17 @@ impl Inner {
     /// Answers with what is ready, where that is still good.
     pub(crate) fn give_ready_made(&self, ask: &Ask) -> Option<Response<Outgoing>> {
         let ready = self.shelf.as_ref()?.take(&ask.shelf_key()?, self.engine.clock.elapsed())?;
-        ready.form(ask.accepts_gzip)?;
-        Some(self.give_form(ask, &ready))
+        self.give_form(ask, &ready)
     }
 
-    /// Makes a fresh copy ready, for as long as it would be served without asking.
+    /// Makes a fresh copy ready, for as long as it would be served without asking, and answers with it.
     pub(crate) fn make_ready(
         &self,
         ask: &Ask,
         held: &Held,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> Option<Arc<Ready>> {
+    ) -> Option<Response<Outgoing>> {
         let (shelf, key) = (self.shelf.as_ref()?, ask.shelf_key()?);
         let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
         let left = match held.immutable {
@@ -46,21 +43,19 @@ impl Inner {
         let put = || shelf.put(key, headers, body.clone(), good_until, held.confirmed_at);
         // Compressing megabytes is nothing for a thread that serves others.
         let ready = tokio::task::block_in_place(put)?;
-        ready.form(ask.accepts_gzip).is_some().then_some(ready)
+        self.give_form(ask, &ready)
     }
 
-    /// Answers with one form of what is ready.
-    pub(crate) fn give_form(&self, ask: &Ask, ready: &Ready) -> Response<Outgoing> {
-        let Some(form) = ready.form(ask.accepts_gzip) else {
-            return answer(StatusCode::NOT_ACCEPTABLE, HeaderMap::new(), host::http::whole(Bytes::new()));
-        };
+    /// Answers with the form for a client of what is ready.
+    fn give_form(&self, ask: &Ask, ready: &Ready) -> Option<Response<Outgoing>> {
+        let form = ready.form(ask.accepts_gzip)?;
         let mut headers = form.headers.clone();
         self.add_age(ask, &mut headers, ready.confirmed_at);
         if ask.has_it(&headers) {
             headers.remove(header::CONTENT_LENGTH);
-            return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
+            return Some(answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new())));
         }
         let body = if ask.is_head { Bytes::new() } else { form.body.clone() };
-        answer(StatusCode::OK, headers, host::http::whole(body))
+        Some(answer(StatusCode::OK, headers, host::http::whole(body)))
     }
 }

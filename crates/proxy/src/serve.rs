@@ -319,9 +319,9 @@ impl Inner {
         }
         if freshness == Freshness::Fresh
             && let Verified::Whole(whole) = &bytes
-            && let Some(ready) = self.make_ready(ask, held, &headers, whole)
+            && let Some(response) = self.make_ready(ask, held, &headers, whole)
         {
-            return self.give_form(ask, &ready);
+            return response;
         }
         let size = bytes.size_bytes();
         let (status, start, end) = match ask.range.filter(|_| status == StatusCode::OK) {

@@ -68,6 +68,11 @@ pub(crate) struct Standing {
 }
 
 impl Giver {
+    /// Returns whether the team's server gave it.
+    pub(crate) const fn is_server(self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// Returns how the answer relates to what the upstream says now.
     pub(crate) const fn freshness(self) -> Freshness {
         if let Self::Server(standing) = self { standing.freshness } else { Freshness::Fresh }

@@ -144,6 +144,11 @@ impl Vouchers {
     }
 }
 
+/// Returns the name under which an index is kept that everybody gets.
+fn key_of(index: &IndexRequest) -> ObjectKey {
+    ObjectKey { variant: index.variant.clone(), ..ObjectKey::get(index.url.clone()) }
+}
+
 impl Inner {
     /// Returns the digests that the bytes of `want` must have, if anybody vouches for them.
     pub(crate) async fn expectation(self: &Arc<Self>, want: &Want, prior: &Prior) -> Option<Expectation> {
@@ -181,8 +186,7 @@ impl Inner {
         url: &ObjectUrl,
     ) -> Option<Expectation> {
         let index = file.index.as_ref()?;
-        let key =
-            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        let key = key_of(index);
         let vouched_by = index.url.to_string();
         let from = |table: &Table| {
             let digests = table.digests(file.coordinate.as_ref(), url)?.decisive();
@@ -248,8 +252,7 @@ impl Inner {
 
     /// Reads an index as it is held, however old, and remembers what it vouches for.
     pub(crate) fn read_held(&self, ecosystem: &'static dyn Ecosystem, index: &IndexRequest) {
-        let key =
-            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        let key = key_of(index);
         if let Some(held) = self.lookup(&key, Kind::Index).ok().flatten().filter(decide::is_good) {
             self.table(ecosystem, index, &key, &held);
         }
@@ -261,8 +264,7 @@ impl Inner {
         ecosystem: &'static dyn Ecosystem,
         index: &IndexRequest,
     ) -> Option<Arc<Table>> {
-        let key =
-            ObjectKey { method: model::Method::Get, url: index.url.clone(), variant: index.variant.clone() };
+        let key = key_of(index);
         let held = self.lookup(&key, Kind::Index).ok().flatten();
         let is_recent = |held: &Held| {
             let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();

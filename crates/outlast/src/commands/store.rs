@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
 use store::{BlobFault, VerifyReport};
 
 use crate::command_line::Global;
@@ -35,10 +34,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
 
 fn verify(global: &Global) -> Result<ExitCode, Failure> {
     let store = Home::find(global)?.existing_store()?;
-    let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-    if let Ok(style) = ProgressStyle::with_template("verifying {bar:30} {pos} of {len} blobs, {eta} left") {
-        bar.set_style(style);
-    }
+    let bar = speak::bar(global, "verifying {bar:30} {pos} of {len} blobs, {eta} left");
     let report = store.verify(&mut |progress| {
         bar.set_length(progress.n_blobs);
         bar.set_position(progress.checked);

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressStyle};
 use model::{ObjectUrl, Proof, Source};
 use proxy::{Adopted, Outcome, Purpose, Session, SessionPlan, Wanted};
 use registry::Unpinned;
@@ -131,12 +130,7 @@ pub(crate) async fn again_and_again(global: Global, store: Store) {
 
 /// Fetches what is wanted and not here yet, and shows how far it is.
 async fn fetch(global: &Global, session: &Session, things: &Things) -> Vec<Adopted> {
-    let bar = if global.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-    if let Ok(style) =
-        ProgressStyle::with_template("adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left")
-    {
-        bar.set_style(style);
-    }
+    let bar = speak::bar(global, "adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left");
     let adopted = session
         .adopt(things.wanted(), |progress| {
             bar.set_length(progress.n_wanted as u64);

@@ -10,14 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::HeaderMap;
 use model::{Freshness, ObjectUrl, Proof, SafeUrl, Source};
 use registry::{Ask, Needs, Pin};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
 use self::files::{File, grouped, listed};
-use self::obtain::{Got, Trouble};
+use self::obtain::{Got, Look, Trouble};
 use crate::limits::N_HOPS_MAX;
 use crate::session::{Inner, Session, lock};
 use crate::tables::Table;
@@ -138,7 +137,7 @@ impl Session {
         all.sort_unstable_by_key(|(number, _)| *number);
         let lost = names.into_values().map(|name| {
             let reason = "adopting it came to grief; run it again".to_owned();
-            Adopted { name, url: None, outcome: Outcome::Missing { reason } }
+            Adopted::missing(name, None, reason)
         });
         let files = all.into_iter().flat_map(|(_, adopted)| adopted);
         files.chain(lost).chain(adoption.unread_indexes()).collect()
@@ -146,6 +145,10 @@ impl Session {
 }
 
 impl Adopted {
+    const fn missing(name: String, url: Option<ObjectUrl>, reason: String) -> Self {
+        Self { name, url, outcome: Outcome::Missing { reason } }
+    }
+
     const fn n_bytes_fetched(&self) -> u64 {
         match self.outcome {
             Outcome::Kept { size_bytes, source: Source::Upstream, .. } => size_bytes,
@@ -167,7 +170,7 @@ impl Adoption {
         }
         for url in &needs.documents {
             // Its absence is kept like an answer, and its failure is no failure of what is adopted.
-            let _ = self.get(url, &HeaderMap::new(), false).await;
+            let _ = self.get(url, &Look::default()).await;
         }
         let settings = indexes.iter().flatten().filter_map(|got| got.settings.as_ref());
         let placed = file.coordinate.as_ref().zip(ecosystem).and_then(|(coordinate, ecosystem)| {
@@ -179,7 +182,7 @@ impl Adoption {
             None => needs.files,
         };
         if let Some(reason) = outdated(&file, &indexes) {
-            return vec![Adopted { name: file.name(), url: None, outcome: Outcome::Missing { reason } }];
+            return vec![Adopted::missing(file.name(), None, reason)];
         }
         if !places.is_empty() {
             return vec![self.one_of(file.name(), &places).await];
@@ -191,15 +194,11 @@ impl Adoption {
         if listed.is_empty() {
             let trouble =
                 indexes.into_iter().find_map(Result::err).map(|trouble| trouble.reason().to_owned());
-            let reason = trouble.unwrap_or_else(|| {
-                let where_ = if needs.indexes.is_empty() {
-                    "no lock says where its registry is"
-                } else {
-                    "its index does not list it"
-                };
-                where_.to_owned()
+            let reason = trouble.unwrap_or_else(|| match needs.indexes.is_empty() {
+                true => "no lock says where its registry is".to_owned(),
+                false => "its index does not list it".to_owned(),
             });
-            return vec![Adopted { name: file.name(), url: None, outcome: Outcome::Missing { reason } }];
+            return vec![Adopted::missing(file.name(), None, reason)];
         }
         let mut adopted = Vec::new();
         for (coordinate, url) in listed {
@@ -212,7 +211,7 @@ impl Adoption {
     async fn one_of(&self, name: String, places: &[ObjectUrl]) -> Adopted {
         let mut reason = String::new();
         for url in places {
-            match self.get(url, &HeaderMap::new(), false).await {
+            match self.get(url, &Look::default()).await {
                 Ok(Got { held, source, .. }) => {
                     let outcome = Outcome::Kept { size_bytes: held.size_bytes, proof: held.proof, source };
                     return Adopted { name, url: Some(url.clone()), outcome };
@@ -221,13 +220,14 @@ impl Adoption {
                 Err(_) => {}
             }
         }
-        Adopted { name, url: places.first().cloned(), outcome: Outcome::Missing { reason } }
+        Adopted::missing(name, places.first().cloned(), reason)
     }
 
     /// Gets an index, once for all that need it.
     async fn index(&self, ask: &Ask, wants_table: bool) -> Result<Got, Trouble> {
         let cell: Cell = lock(&self.indexes).entry((ask.url.clone(), ask.accept)).or_default().clone();
-        cell.get_or_init(|| async { self.get(&ask.url, &ask.headers(), wants_table).await }).await.clone()
+        let look = Look { headers: ask.headers(), wants_table };
+        cell.get_or_init(|| self.get(&ask.url, &look)).await.clone()
     }
 
     /// Returns the indexes that their upstreams could not give: without them some clients install nothing.
@@ -238,8 +238,7 @@ impl Adoption {
                 // That there is no such package is an answer.
                 Ok(_) | Err(Trouble::Absent(_)) => None,
                 Err(trouble) => {
-                    let outcome = Outcome::Missing { reason: trouble.reason().to_owned() };
-                    Some(Adopted { name: url.to_string(), url: Some(url.clone()), outcome })
+                    Some(Adopted::missing(url.to_string(), Some(url.clone()), trouble.reason().to_owned()))
                 }
             })
             .collect();
@@ -248,11 +247,11 @@ impl Adoption {
     }
 
     /// Gets what lies at an address as a client gets it, wherever redirects lead.
-    async fn get(&self, url: &ObjectUrl, headers: &HeaderMap, wants_table: bool) -> Result<Got, Trouble> {
+    async fn get(&self, url: &ObjectUrl, look: &Look) -> Result<Got, Trouble> {
         let mut url = SafeUrl::from(url.clone());
         for _ in 0..=N_HOPS_MAX {
             let budget = self.budget(url.object().host());
-            let got = self.tried(&budget, &url, headers, wants_table).await?;
+            let got = self.tried(&budget, &url, look).await?;
             let Some(location) = &got.location else {
                 let is_answer = !(300..400).contains(&got.held.status);
                 return if is_answer {
@@ -267,20 +266,14 @@ impl Adoption {
         Err(Trouble::Wrong(format!("more than {N_HOPS_MAX} redirects, the last to `{url}`")))
     }
 
-    async fn tried(
-        &self,
-        budget: &Budget,
-        url: &SafeUrl,
-        headers: &HeaderMap,
-        wants_table: bool,
-    ) -> Result<Got, Trouble> {
+    async fn tried(&self, budget: &Budget, url: &SafeUrl, look: &Look) -> Result<Got, Trouble> {
         let closed = || Trouble::Unavailable("adopting ended".to_owned());
         let mut pause = PAUSE;
         for n_tries in 1.. {
             let result = {
                 let _of_host = budget.at_once.acquire().await.map_err(|_| closed())?;
                 let _of_all = self.at_once.acquire().await.map_err(|_| closed())?;
-                self.asked(budget, url, headers, wants_table).await
+                self.asked(budget, url, look).await
             };
             match result {
                 Err(Trouble::Unavailable(_)) if n_tries < N_TRIES && budget.has_patience() => {}
@@ -292,14 +285,8 @@ impl Adoption {
         Err(closed())
     }
 
-    async fn asked(
-        &self,
-        budget: &Budget,
-        url: &SafeUrl,
-        headers: &HeaderMap,
-        wants_table: bool,
-    ) -> Result<Got, Trouble> {
-        let result = self.inner.obtain(url, headers, wants_table, || budget.check()).await;
+    async fn asked(&self, budget: &Budget, url: &SafeUrl, look: &Look) -> Result<Got, Trouble> {
+        let result = self.inner.obtain(url, look, || budget.check()).await;
         match &result {
             Ok(Got { source: Source::Upstream, .. }) | Err(Trouble::Absent(_)) => {
                 budget.n_failures.store(0, Ordering::Relaxed);

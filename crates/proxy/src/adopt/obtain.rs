@@ -18,6 +18,14 @@ use crate::who::Who;
 /// The largest settings of a registry that are looked into; Packagist's root has 3 kB.
 const SETTINGS_BYTES_MAX: u64 = 64 << 10;
 
+/// How something is asked for, and what of it.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) headers: HeaderMap,
+    /// Whether what an index vouches for is wanted, too.
+    pub(super) wants_table: bool,
+}
+
 /// Something that was got.
 #[derive(Debug, Clone)]
 pub(super) struct Got {
@@ -55,10 +63,10 @@ impl Inner {
     pub(super) async fn obtain(
         self: &Arc<Self>,
         url: &SafeUrl,
-        client: &HeaderMap,
-        wants_table: bool,
+        look: &Look,
         check: impl Fn() -> Result<(), Trouble>,
     ) -> Result<Got, Trouble> {
+        let Look { headers: client, wants_table } = look;
         let want = self.wanted(url, client).await?;
         let copy = self.copy(&want).await;
         let index = match &want.shape {
@@ -69,7 +77,7 @@ impl Inner {
         let ecosystem = want.ecosystem;
         let got = |held: Arc<Held>, source, freshness, live: Option<&[SavedHeader]>| {
             // Thousands of them would not fit into memory, and most are needed by nobody.
-            let needed = index.as_ref().filter(|_| wants_table || freshness == Freshness::Stale);
+            let needed = index.as_ref().filter(|_| *wants_table || freshness == Freshness::Stale);
             let table = needed.and_then(|index| self.table(ecosystem, index, &key, &held));
             let location = headers::saved(live.unwrap_or(&held.headers), header::LOCATION.as_str());
             let location = location.filter(|_| (300..400).contains(&held.status)).map(str::to_owned);
