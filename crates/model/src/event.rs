@@ -107,6 +107,28 @@ pub enum Event {
         /// What is wrong with it, in words for a person.
         reason: String,
     },
+    /// A damaged blob is whole again.
+    Healed {
+        /// The blob.
+        sha256: Sha256,
+        /// What needs it: keys of objects, and `run <id>`.
+        belongs_to: Vec<String>,
+        /// Where its bytes came from: a second copy, or a host.
+        from: String,
+    },
+    /// A second copy has everything up to an entry.
+    Copied {
+        /// Where it lies.
+        to: String,
+        /// The entry.
+        seq: u64,
+        /// How many blobs it was given this time.
+        n_blobs: u64,
+        /// Their bytes.
+        size_bytes: u64,
+        /// When it had everything.
+        at: Timestamp,
+    },
     /// A mutable address gave other bytes than before; both are held.
     Changed {
         /// The name.
@@ -236,7 +258,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Returns the subject under which the journal numbers this event: an object, the runs, the drills, a host.
+    /// Returns the subject under which the journal numbers this event: an object, a blob, a host, a second
+    /// copy, the runs, the drills.
     pub fn subject(&self) -> String {
         match self {
             Self::Kept { key, .. }
@@ -254,6 +277,8 @@ impl Event {
             Self::Down { host, what, .. } | Self::Up { host, what, .. } | Self::Stale { host, what, .. } => {
                 format!("host {host} {what}")
             }
+            Self::Healed { sha256, .. } => format!("blob {sha256}"),
+            Self::Copied { to, .. } => format!("copy {to}"),
             Self::Ran { .. } => "runs".to_owned(),
             Self::Drilled { .. } => "drills".to_owned(),
         }

@@ -12,6 +12,7 @@ mod index;
 mod journal;
 mod lookup;
 mod regular;
+mod second;
 mod store;
 
 pub use blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter};
@@ -19,6 +20,7 @@ pub use care::{Count, Damaged, RebuildReport, Stat, StatError, VerifyError, Veri
 pub use error::{AppendError, IndexError, OpenError, WriteError};
 pub use journal::Entry;
 pub use lookup::Attention;
+pub use second::{Arriving, CopyError, CopyFolder, CopyProgress, CopyReport, Head, Look, Part, SecondCopy};
 pub use store::{Expect, Store};
 
 /// Every failure point of the store, in the order in which a commit passes them.

@@ -112,7 +112,7 @@ impl Store {
     }
 
     /// Returns what a person should see besides outages, newest first: `limit` times what happened (quarantined, rejected,
-    /// changed, vanished, republished), and all that holds now: damaged, for which the blobs are read, and gone.
+    /// changed, vanished, republished, healed), and all that holds now: damaged, for which the blobs are read, and gone.
     pub fn attention(&self, limit: usize) -> Result<Attention, IndexError> {
         let (mut entries, holding, n_happened) = self.list(|connection| {
             let happened = index::newest_entries(connection, index::HAPPENED, limit)?;
@@ -147,6 +147,17 @@ impl Store {
     /// Reads a blob, whatever is known about it.
     fn is_whole(&self, sha256: &Sha256) -> bool {
         self.open_blob(sha256).and_then(|blob| blob.verify()).is_ok()
+    }
+
+    /// Returns of every second copy the newest entry, and how much happened since that is not in it.
+    pub fn copies(&self) -> Result<Vec<(Entry, u64)>, IndexError> {
+        self.list(|connection| {
+            let newest = index::copies(connection)?.into_iter().map(|entry| {
+                let Event::Copied { seq, .. } = entry.event else { return Ok((entry, 0)) };
+                index::n_since(connection, seq).map(|n_behind| (entry, n_behind))
+            });
+            newest.collect()
+        })
     }
 
     /// Returns the runs, drills' replays included, newest first.

@@ -149,6 +149,8 @@ const fn key_of(event: &Event) -> Option<&ObjectKey> {
         | Event::Up { .. }
         | Event::Stale { .. }
         | Event::Ran { .. }
-        | Event::Drilled { .. } => None,
+        | Event::Drilled { .. }
+        | Event::Healed { .. }
+        | Event::Copied { .. } => None,
     }
 }

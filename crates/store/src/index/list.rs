@@ -8,7 +8,8 @@ use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
 
 /// What happened once and a person should see, as SQL; the index `entries_happened` has the same list.
-pub(crate) const HAPPENED: &str = "kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished')";
+pub(crate) const HAPPENED: &str =
+    "kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished', 'healed')";
 /// What may hold no more, the newest of each subject, as SQL; the index `entries_holding` has the same list.
 pub(crate) const HOLDING: &str =
     "seq IN (SELECT max(seq) FROM entries WHERE kind IN ('damaged', 'gone') GROUP BY kind, subject)";
@@ -49,6 +50,22 @@ pub(crate) fn outages(connection: &Connection) -> Result<Vec<Entry>, IndexError>
          ORDER BY seq"
     ))?;
     entries(statement, [])
+}
+
+/// Returns of every second copy the newest entry.
+pub(crate) fn copies(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+    let statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entries WHERE seq IN (SELECT max(seq) FROM entries WHERE kind = 'copied' GROUP BY subject)
+         ORDER BY seq"
+    ))?;
+    entries(statement, [])
+}
+
+/// Returns how many entries after a number say something besides that a copy was made.
+pub(crate) fn n_since(connection: &Connection, seq: u64) -> Result<u64, IndexError> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM entries WHERE seq > ?1 AND kind <> 'copied'")?;
+    Ok(statement.query_row([seq], |row| row.get(0))?)
 }
 
 /// Returns the entry of one run, the newest if it was told twice.

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Place, Position};
 use crate::error::IndexError;
 
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 /// `Outl`, which tells an index from any other SQLite database.
 const APPLICATION: u32 = 0x4f75_746c;
 /// Writers take turns under the journal's lock; this is for a backup tool that holds the file for a moment.
@@ -19,11 +19,12 @@ const TABLES: &str = "
 CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
     subject_seq INTEGER NOT NULL, payload TEXT NOT NULL);
-CREATE INDEX entries_happened ON entries (seq) WHERE kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished');
+CREATE INDEX entries_happened ON entries (seq) WHERE kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished', 'healed');
 CREATE INDEX entries_holding ON entries (kind, subject, seq) WHERE kind IN ('damaged', 'gone');
 CREATE INDEX entries_standing ON entries (subject, seq) WHERE kind IN ('down', 'up', 'stale');
 CREATE INDEX entries_ran ON entries (seq) WHERE kind = 'ran';
 CREATE INDEX entries_drilled ON entries (seq) WHERE kind = 'drilled';
+CREATE INDEX entries_copied ON entries (subject, seq) WHERE kind = 'copied';
 CREATE TABLE heads (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (id INTEGER PRIMARY KEY, url TEXT NOT NULL, method TEXT NOT NULL, variant TEXT NOT NULL,
     host TEXT NOT NULL, newest INTEGER NOT NULL, UNIQUE (url, method, variant));

@@ -17,8 +17,8 @@ use model::Sha256;
 
 pub use line::Entry;
 pub(crate) use line::{Draft, Line, event_of};
-pub(crate) use segment::SEGMENT_BYTES_MAX;
-use segment::{Header, Scan, Tail};
+pub(crate) use segment::{Header, SEGMENT_BYTES_MAX, Scan, Tail};
+pub(crate) use segment::{closed_path, read_header, unpack_closed, write_closed};
 pub(crate) use whole::Whole;
 
 use crate::error::WriteError;

@@ -194,16 +194,25 @@ pub(crate) fn close(folder: &Path, bytes: &[u8]) -> io::Result<Sha256> {
         return Err(io::Error::other("a compressed segment does not unpack to itself"));
     }
     let name = Sha256::of(&packed);
-    let path = folder.join(format!("{name}{SUFFIX}"));
+    write_closed(folder, &name, &packed)?;
+    Ok(name)
+}
+
+/// Makes a compressed segment durable under its name.
+pub(crate) fn write_closed(folder: &Path, name: &Sha256, packed: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{name}.tmp"));
     let mut file = File::create(&temporary)?;
-    file.write_all(&packed)?;
+    file.write_all(packed)?;
     file.sync_all()?;
     failpoint::pass("segment.written")?;
-    fs::rename(&temporary, &path)?;
+    fs::rename(&temporary, closed_path(folder, name))?;
     host::file::sync_folder(folder)?;
-    failpoint::pass("segment.closed")?;
-    Ok(name)
+    failpoint::pass("segment.closed")
+}
+
+/// Returns where a closed segment lies.
+pub(crate) fn closed_path(folder: &Path, name: &Sha256) -> PathBuf {
+    folder.join(format!("{name}{SUFFIX}"))
 }
 
 /// Returns the name that a closed segment's bytes have, and what they unpack to.
@@ -212,7 +221,12 @@ pub(crate) fn read_closed(path: &Path) -> io::Result<(Sha256, io::Result<Vec<u8>
         Err(error) if regular::is_other(&error) => return Ok((Sha256::of(b""), Err(error))),
         read => read?,
     };
-    Ok((Sha256::of(&packed), unpack(&packed[..])))
+    Ok(unpack_closed(&packed))
+}
+
+/// As [`read_closed`], of bytes that are here.
+pub(crate) fn unpack_closed(packed: &[u8]) -> (Sha256, io::Result<Vec<u8>>) {
+    (Sha256::of(packed), unpack(packed))
 }
 
 /// Returns the header of a closed segment without unpacking the rest.

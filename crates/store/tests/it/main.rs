@@ -14,6 +14,7 @@ mod disk;
 mod format;
 mod processes;
 mod rebuild;
+mod second;
 mod space;
 mod workload;
 mod world;

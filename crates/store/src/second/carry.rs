@@ -1,0 +1,273 @@
+//! Brings a second copy up to date: what its journal does not have yet, and the blobs that those lines name.
+
+use std::collections::HashSet;
+use std::io;
+
+use model::{Event, Sha256};
+use serde::Serialize;
+
+use super::{CopyError, Head, Look, Part, SecondCopy};
+use crate::blob::{BlobError, BlobReader};
+use crate::index::needs;
+use crate::journal::{self, Header, Line, Scan};
+use crate::regular;
+use crate::store::Store;
+
+/// So many blobs share their syncs; that many bytes are enough for one batch.
+const N_BATCH_MAX: usize = 256;
+const BATCH_BYTES_MAX: u64 = 64 << 20;
+
+/// How far a second copy has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The last entry that was looked at.
+    pub seq: u64,
+    /// The last entry there is.
+    pub last_seq: u64,
+    /// Blobs that were given to it.
+    pub n_blobs: u64,
+    /// Their bytes.
+    pub size_bytes: u64,
+}
+
+/// What a second copy was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct CopyReport {
+    /// Where it lies.
+    pub to: String,
+    /// It has everything up to this entry.
+    pub seq: u64,
+    /// Entries that it did not have before.
+    pub n_entries: u64,
+    /// Blobs that it was given.
+    pub n_blobs: u64,
+    /// Their bytes.
+    pub size_bytes: u64,
+    /// Blobs of its own that were damaged or missing, and are whole now.
+    pub n_mended: u64,
+    /// Blobs that are damaged or missing here, and that it does not have either.
+    pub damaged: Vec<Sha256>,
+}
+
+impl Store {
+    /// Returns the id of this store's journal, which a copy of it has, too.
+    pub fn journal_id(&self) -> Result<String, CopyError> {
+        self.shared().locked(|desk| Ok(desk.journal.id().to_owned()))
+    }
+
+    /// Brings a second copy up to date; broken off at any moment, the next one goes on. This store may be written to meanwhile.
+    ///
+    /// With [`Look::Whole`] every blob that the copy has is read back there, and replaced where it is damaged.
+    ///
+    /// # Errors
+    /// `Diverged` where the copy has entries that are not here; then nothing was changed there.
+    pub fn copy_to(
+        &self,
+        to: &dyn SecondCopy,
+        look: Look,
+        progress: &mut dyn FnMut(CopyProgress),
+    ) -> Result<CopyReport, CopyError> {
+        self.flush()?;
+        let (open, last_seq) = self.open_segment()?;
+        let head = to.head()?;
+        let since = if look == Look::Whole { None } else { head.as_ref() };
+        let closed = self.closed_since(&open, since.map_or(1, |head| head.segment))?;
+        let mut carrier = Carrier {
+            store: self,
+            known: head.as_ref().map_or(0, |head| head.seq),
+            to,
+            look,
+            progress,
+            at: CopyProgress { last_seq, ..CopyProgress::default() },
+            report: CopyReport::default(),
+            seen: HashSet::new(),
+        };
+        carrier.report.to = carrier.to.place();
+        for (index, name) in closed.iter().enumerate() {
+            let next = match closed.get(index + 1) {
+                Some(next) => self.header_of(next)?,
+                None => header_line(&open),
+            };
+            carrier.closed(head.as_ref(), name, &next)?;
+        }
+        carrier.open(head.as_ref(), &open)?;
+        Ok(CopyReport { seq: last_seq, n_entries: last_seq - carrier.known, ..carrier.report })
+    }
+
+    /// Returns the bytes of the open segment, which are whole entries, and the number of the last.
+    fn open_segment(&self) -> Result<(Vec<u8>, u64), CopyError> {
+        self.shared().locked(|desk| {
+            desk.journal.refresh()?;
+            desk.journal.mend_tail()?;
+            if let Some(reason) = &desk.journal.damage {
+                return Err(CopyError::Journal { reason: reason.clone() });
+            }
+            Ok((regular::read(&self.home().join("journal/current.jsonl"))?, desk.journal.seq))
+        })
+    }
+
+    /// Returns the closed segments from a number on, oldest first.
+    fn closed_since(&self, open: &[u8], number: u64) -> Result<Vec<Sha256>, CopyError> {
+        let mut names = Vec::new();
+        let mut header = Scan::of(open).header.ok_or_else(|| damaged("current.jsonl has no first line"))?;
+        while header.segment > number {
+            let name = header.previous.ok_or_else(|| damaged("a segment names none before it"))?;
+            names.push(name);
+            header = self.header(&name)?;
+        }
+        names.reverse();
+        Ok(names)
+    }
+
+    fn header(&self, name: &Sha256) -> Result<Header, CopyError> {
+        journal::read_header(&journal::closed_path(&self.home().join("journal"), name))
+            .ok_or_else(|| damaged(&format!("segment {name} is missing or damaged")))
+    }
+
+    fn header_of(&self, name: &Sha256) -> Result<Vec<u8>, CopyError> {
+        Ok(self.header(name)?.encode()?)
+    }
+}
+
+/// What is under way.
+struct Carrier<'a> {
+    store: &'a Store,
+    to: &'a dyn SecondCopy,
+    look: Look,
+    progress: &'a mut dyn FnMut(CopyProgress),
+    at: CopyProgress,
+    /// The last entry that the copy had before.
+    known: u64,
+    report: CopyReport,
+    /// Blobs that were looked at.
+    seen: HashSet<Sha256>,
+}
+
+impl Carrier<'_> {
+    /// Carries a closed segment over, where the copy does not have it yet.
+    fn closed(&mut self, head: Option<&Head>, name: &Sha256, next: &[u8]) -> Result<(), CopyError> {
+        let path = journal::closed_path(&self.store.home().join("journal"), name);
+        let packed = regular::read(&path)?;
+        let (found, bytes) = journal::unpack_closed(&packed);
+        let bytes = bytes.map_err(|error| damaged(&format!("segment {name}: {error}")))?;
+        let scan = Scan::of(&bytes);
+        if found != *name || !scan.problems.is_empty() {
+            return Err(damaged(&format!("segment {name} is not what was written")));
+        }
+        let number = scan.header.as_ref().map_or(0, |header| header.segment);
+        let is_there = head.is_some_and(|head| head.segment > number);
+        if !is_there {
+            self.check_begun(head, number, &bytes)?;
+        }
+        self.blobs(&bytes, &scan)?;
+        if !is_there {
+            self.to.append(Part::Closed { name, packed: &packed, next })?;
+        }
+        Ok(())
+    }
+
+    /// Carries over what follows in the open segment.
+    fn open(&mut self, head: Option<&Head>, bytes: &[u8]) -> Result<(), CopyError> {
+        let scan = Scan::of(bytes);
+        let number = scan.header.as_ref().map_or(0, |header| header.segment);
+        if head.is_some_and(|head| head.segment > number) {
+            return Err(CopyError::Diverged { place: self.to.place() });
+        }
+        self.check_begun(head, number, bytes)?;
+        self.blobs(bytes, &scan)?;
+        let offset = match head.filter(|head| head.segment == number) {
+            Some(head) => head.size_bytes,
+            // The segments before brought this one's first line along.
+            None if number > 1 => header_line(bytes).len() as u64,
+            None => 0,
+        };
+        let rest = &bytes[usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len())..];
+        if rest.is_empty() { Ok(()) } else { self.to.append(Part::Open { offset, bytes: rest }) }
+    }
+
+    /// Refuses a copy whose open segment is not the beginning of this store's own.
+    fn check_begun(&self, head: Option<&Head>, number: u64, bytes: &[u8]) -> Result<(), CopyError> {
+        let Some(head) = head.filter(|head| head.segment == number) else { return Ok(()) };
+        let begun = usize::try_from(head.size_bytes).ok().and_then(|length| bytes.get(..length));
+        match begun.is_some_and(|begun| Sha256::of(begun) == head.sha256) {
+            true => Ok(()),
+            false => Err(CopyError::Diverged { place: self.to.place() }),
+        }
+    }
+
+    /// Gives the copy what a segment's entries name and it does not have.
+    fn blobs(&mut self, bytes: &[u8], scan: &Scan) -> Result<(), CopyError> {
+        let mut batch = Vec::new();
+        for (range, link) in &scan.lines {
+            self.at.seq = link.seq;
+            if link.seq <= self.known && self.look == Look::There {
+                continue;
+            }
+            let line = Line::parse(&bytes[range.clone()]).map_err(io::Error::from)?;
+            let named = line.event().as_ref().and_then(named);
+            batch.extend(named.filter(|sha256| self.seen.insert(*sha256)));
+            // What it had before and what is new to it are counted apart.
+            if batch.len() == N_BATCH_MAX || link.seq == self.known {
+                self.give(&std::mem::take(&mut batch))?;
+            }
+        }
+        self.give(&batch)
+    }
+
+    /// Gives the copy those of some blobs that it does not have.
+    fn give(&mut self, blobs: &[Sha256]) -> Result<(), CopyError> {
+        let missing = self.to.missing(blobs, self.look)?;
+        let (mut batch, mut n_bytes) = (Vec::new(), 0);
+        for sha256 in missing {
+            match self.store.open_blob(&sha256) {
+                Ok(reader) => {
+                    n_bytes += reader.size_bytes();
+                    batch.push(reader);
+                }
+                Err(BlobError::Io { source }) => return Err(source.into()),
+                Err(_) => self.report.damaged.push(sha256),
+            }
+            if n_bytes >= BATCH_BYTES_MAX {
+                self.put(std::mem::take(&mut batch))?;
+                n_bytes = 0;
+            }
+        }
+        self.put(batch)?;
+        (self.progress)(self.at);
+        Ok(())
+    }
+
+    fn put(&mut self, batch: Vec<BlobReader>) -> Result<(), CopyError> {
+        let sizes: Vec<(Sha256, u64)> = batch.iter().map(|blob| (blob.sha256(), blob.size_bytes())).collect();
+        let unread = self.to.put(batch)?;
+        for (sha256, size_bytes) in sizes {
+            if unread.contains(&sha256) {
+                self.report.damaged.push(sha256);
+                continue;
+            }
+            self.report.n_blobs += 1;
+            self.report.n_mended += u64::from(self.at.seq <= self.known);
+            self.report.size_bytes += size_bytes;
+        }
+        (self.at.n_blobs, self.at.size_bytes) = (self.report.n_blobs, self.report.size_bytes);
+        (self.progress)(self.at);
+        Ok(())
+    }
+}
+
+/// Returns the blob that must be there before an entry is: also one that was damaged when the copy was made, and came again.
+fn named(event: &Event) -> Option<Sha256> {
+    match event {
+        Event::Confirmed { sha256, .. } | Event::Healed { sha256, .. } => Some(*sha256),
+        _ => needs(event).map(|need| need.sha256),
+    }
+}
+
+fn header_line(segment: &[u8]) -> Vec<u8> {
+    let end = memchr::memchr(b'\n', segment).map_or(segment.len(), |end| end + 1);
+    segment[..end].to_vec()
+}
+
+fn damaged(reason: &str) -> CopyError {
+    CopyError::Journal { reason: reason.to_owned() }
+}

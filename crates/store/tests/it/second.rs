@@ -1,0 +1,302 @@
+//! The second copy: it is a store, it only grows, it is never given a wrong byte, and it gives back what this one lost.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use model::{Event, Sha256};
+use store::{BlobReader, CopyError, CopyFolder, CopyReport, Head, Look, Part, SecondCopy, Store};
+
+use crate::processes::again;
+use crate::workload::Workload;
+use crate::world::*;
+
+/// Work that fills some segments.
+fn work(store: &Store, seed: u64) {
+    let mut workload = Workload::new(seed);
+    for round in 0..6 {
+        workload.run(store, 20, &mut |_| {});
+        let long = rejected(&format!("large-{round}"), &"y".repeat(1_000_000));
+        store.append(None, vec![long]).unwrap();
+    }
+    store.flush().unwrap();
+}
+
+fn copy(store: &Store, to: &Home, look: Look) -> Result<CopyReport, CopyError> {
+    let to = CopyFolder::create(to.path(), &store.journal_id()?)?;
+    store.copy_to(&to, look, &mut |_| {})
+}
+
+/// Asserts that a copy is a good store in which everything of another one is, and in the same order.
+fn assert_same(store: &Store, copy: &Home) {
+    let copy = copy.open();
+    assert_good(&copy);
+    let all = |store: &Store| store.events_since(0, usize::MAX).unwrap();
+    assert_eq!(all(&copy), all(store));
+}
+
+#[test]
+fn a_copy_is_a_store_and_grows_with_what_is_new() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    work(&store, 1);
+    let first = copy(&store, &second, Look::There).unwrap();
+    assert!(first.n_blobs > 20 && first.damaged.is_empty(), "{first:?}");
+    assert_same(&store, &second);
+    assert!(!second.closed_segments().is_empty(), "also across segments");
+
+    keep(&store, "new", b"new bytes");
+    let next = copy(&store, &second, Look::There).unwrap();
+    assert_eq!((next.n_entries, next.n_blobs, next.size_bytes), (1, 1, 9));
+    let nothing = copy(&store, &second, Look::There).unwrap();
+    assert_eq!((nothing.n_entries, nothing.n_blobs, nothing.seq), (0, 0, next.seq));
+
+    // Another segment is closed here meanwhile.
+    work(&store, 2);
+    copy(&store, &second, Look::There).unwrap();
+    assert_same(&store, &second);
+}
+
+/// A copy that breaks off after so many steps.
+#[derive(Debug)]
+struct Breaking {
+    to: CopyFolder,
+    n_left: AtomicUsize,
+}
+
+impl Breaking {
+    fn step(&self) -> Result<(), CopyError> {
+        let stepped = self.n_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        stepped.map(drop).map_err(|_| CopyError::at("there")(std::io::Error::other("unplugged")))
+    }
+}
+
+impl SecondCopy for Breaking {
+    fn place(&self) -> String {
+        self.to.place()
+    }
+
+    fn head(&self) -> Result<Option<Head>, CopyError> {
+        self.to.head()
+    }
+
+    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
+        self.to.missing(blobs, look)
+    }
+
+    fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
+        self.step()?;
+        self.to.put(blobs)
+    }
+
+    fn append(&self, part: Part<'_>) -> Result<(), CopyError> {
+        self.step()?;
+        self.to.append(part)
+    }
+
+    fn get(&self, sha256: &Sha256, to: &mut dyn Write) -> Result<(), CopyError> {
+        self.to.get(sha256, to)
+    }
+}
+
+#[test]
+fn one_that_breaks_off_leaves_a_good_store_and_the_next_goes_on() {
+    let home = Home::new();
+    let store = home.open();
+    work(&store, 3);
+    let mut n_broken = 0;
+    for n_left in 0.. {
+        let second = Home::new();
+        let to = CopyFolder::create(second.path(), &store.journal_id().unwrap()).unwrap();
+        let to = Breaking { to, n_left: AtomicUsize::new(n_left) };
+        let ended = store.copy_to(&to, Look::There, &mut |_| {});
+        drop(to);
+        // A power cut tears off the end of the last line.
+        let torn = fs::read(second.current()).unwrap_or_default();
+        if torn.iter().filter(|byte| **byte == b'\n').count() > 1 {
+            fs::write(second.current(), &torn[..torn.len() - 7]).unwrap();
+        }
+        copy(&store, &second, Look::There).unwrap();
+        assert_same(&store, &second);
+        if ended.is_ok() {
+            break;
+        }
+        n_broken += 1;
+    }
+    assert!(n_broken >= 4, "{n_broken}");
+}
+
+const CHILD: &str = "second::killed";
+
+/// The child of the test below: copies with a failure point armed.
+#[test]
+fn killed() {
+    let variable = |name| std::env::var(name);
+    let Ok(home) = variable("STORE_TEST_HOME") else { return };
+    let store = Store::open(Path::new(&home), clock()).unwrap();
+    let path = variable("STORE_TEST_COPY").unwrap();
+    let to = CopyFolder::create(Path::new(&path), &store.journal_id().unwrap()).unwrap();
+    host::failpoint::arm(&variable("STORE_TEST_FAILPOINTS").unwrap()).unwrap();
+    store.copy_to(&to, Look::There, &mut |_| {}).unwrap();
+}
+
+#[test]
+fn kill_at_every_step_leaves_a_good_store_and_the_next_goes_on() {
+    let home = Home::new();
+    let store = home.open();
+    work(&store, 4);
+    let points = [
+        "blob.synced",
+        "blob.renamed",
+        "blob.folder_synced",
+        "segment.written",
+        "segment.closed",
+        "file.written",
+        "file.renamed",
+        "journal.append",
+        "journal.appended",
+        "journal.synced",
+    ];
+    for point in points {
+        let second = Home::new();
+        let environment = [
+            ("STORE_TEST_HOME", home.path().to_str().unwrap().to_owned()),
+            ("STORE_TEST_COPY", second.path().to_str().unwrap().to_owned()),
+            ("STORE_TEST_FAILPOINTS", format!("{point}=kill")),
+        ];
+        let output = again(CHILD, &environment).wait_with_output().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9), "{point}");
+        if second.current().exists() {
+            assert_good(&second.open());
+        }
+        copy(&store, &second, Look::There).unwrap();
+        assert_same(&store, &second);
+    }
+}
+
+#[test]
+fn what_is_damaged_here_is_not_carried_on_until_it_is_whole() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    keep(&store, "good", b"good bytes");
+    keep(&store, "bad", b"bytes to be flipped");
+    store.flush().unwrap();
+    let bad = Sha256::of(b"bytes to be flipped");
+    fs::write(home.blob_path(&bad), b"bytes to bE flipped").unwrap();
+    let report = copy(&store, &second, Look::There).unwrap();
+    assert_eq!((report.n_blobs, report.damaged.as_slice()), (1, &[bad][..]));
+    assert!(!second.blob_path(&bad).exists(), "no wrong byte leaves");
+
+    store.put(b"bytes to be flipped").unwrap();
+    store.note_healed(&bad, "example.com").unwrap();
+    let report = copy(&store, &second, Look::There).unwrap();
+    assert_eq!((report.n_blobs, report.damaged.len()), (1, 0));
+    assert_same(&store, &second);
+}
+
+#[test]
+fn a_copy_that_is_read_back_is_made_whole() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    work(&store, 5);
+    keep(&store, "a", b"a flipped one");
+    keep(&store, "b", b"a removed one");
+    copy(&store, &second, Look::There).unwrap();
+    let (a, b) = (Sha256::of(b"a flipped one"), Sha256::of(b"a removed one"));
+    fs::write(second.blob_path(&a), b"a flipped onE").unwrap();
+    fs::remove_file(second.blob_path(&b)).unwrap();
+    assert_eq!(copy(&store, &second, Look::There).unwrap().n_mended, 0, "only who looks sees");
+    let report = copy(&store, &second, Look::Whole).unwrap();
+    assert_eq!((report.n_mended, report.n_blobs), (2, 2));
+    assert_same(&store, &second);
+}
+
+#[test]
+fn what_is_no_copy_of_this_store_stays_as_it_is() {
+    let (home, second, other) = (Home::new(), Home::new(), Home::new());
+    let store = home.open();
+    keep(&store, "a", b"bytes");
+    copy(&store, &second, Look::There).unwrap();
+    // Somebody used it as a home.
+    keep(&second.open(), "b", b"of the copy alone");
+    keep(&store, "c", b"more");
+    let before = fs::read(second.current()).unwrap();
+    assert!(matches!(copy(&store, &second, Look::There), Err(CopyError::Diverged { .. })));
+    assert_eq!(fs::read(second.current()).unwrap(), before);
+
+    keep(&other.open(), "d", b"another store's");
+    let refused = copy(&store, &other, Look::There).unwrap_err().to_string();
+    assert!(refused.ends_with("has the journal of another store"), "{refused}");
+    let folder = Home::new();
+    fs::write(folder.path().join("letter.txt"), "mine").unwrap();
+    let refused = copy(&store, &folder, Look::There).unwrap_err().to_string();
+    assert!(refused.ends_with("is a folder with something else in it"), "{refused}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    // A disk that is not there today is no reason to begin anew.
+    let gone = folder.path().join("gone");
+    assert!(matches!(CopyFolder::open(&gone, "x"), Err(CopyError::Foreign { .. })));
+    assert!(!gone.exists());
+}
+
+#[test]
+fn a_damaged_blob_is_healed_and_the_journal_says_so() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    keep(&store, "a", b"bytes to be lost");
+    copy(&store, &second, Look::There).unwrap();
+    let sha256 = Sha256::of(b"bytes to be lost");
+    let from = CopyFolder::open(second.path(), &store.journal_id().unwrap()).unwrap();
+    for lost in [Some(&b"bytes to bE lost"[..]), Some(b""), None] {
+        match lost {
+            Some(bytes) => fs::write(home.blob_path(&sha256), bytes).unwrap(),
+            None => fs::remove_file(home.blob_path(&sha256)).unwrap(),
+        }
+        assert!(store.read_blob(&sha256, 99).is_err());
+        store.heal(&sha256, &from).unwrap();
+        assert_eq!(store.read_blob(&sha256, 99).unwrap(), b"bytes to be lost");
+    }
+    assert_good(&store);
+    let last = store.events_since(0, 99).unwrap().pop().unwrap();
+    let expected = Event::Healed {
+        sha256,
+        belongs_to: vec!["GET https://example.com/a".to_owned()],
+        from: second.path().display().to_string(),
+    };
+    assert_eq!(last.event, expected);
+    assert_eq!(store.attention(9).unwrap().entries.len(), 3);
+
+    // What the copy has is damaged as well: nothing is healed, and nothing worse than before.
+    fs::write(second.blob_path(&sha256), b"bytes to be LOST").unwrap();
+    fs::write(home.blob_path(&sha256), b"bytes to bE lost").unwrap();
+    assert!(matches!(store.heal(&sha256, &from), Err(CopyError::Wrong { .. })));
+    fs::remove_file(second.blob_path(&sha256)).unwrap();
+    assert!(matches!(store.heal(&sha256, &from), Err(CopyError::Missing { .. })));
+    assert!(store.read_blob(&sha256, 99).is_err());
+}
+
+#[test]
+fn a_store_is_copied_while_it_is_written_to() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    work(&store, 6);
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for seed in 7.. {
+                Workload::new(seed).run(&store, 20, &mut |_| {});
+                if is_done.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        for _ in 0..5 {
+            let report = copy(&store, &second, Look::There);
+            is_done.store(report.is_err(), Ordering::Relaxed);
+            assert!(report.unwrap().damaged.is_empty());
+        }
+        is_done.store(true, Ordering::Relaxed);
+    });
+    copy(&store, &second, Look::There).unwrap();
+    assert_same(&store, &second);
+}
