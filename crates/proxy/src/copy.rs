@@ -131,13 +131,20 @@ impl Inner {
                 return Copy::None;
             }
         };
-        match load(&self.engine.store, held.clone(), self.small_bytes_max()).await {
+        let mut loaded = load(&self.engine.store, held.clone(), self.small_bytes_max()).await;
+        // Once in a session: where the second copy could not help, it will not help the next client either.
+        if let Err(error) = &loaded
+            && self.tell_damaged(want, held.sha256, error.clone())
+            && self.heal(held.sha256).await
+        {
+            loaded = load(&self.engine.store, held.clone(), self.small_bytes_max()).await;
+        }
+        match loaded {
             Ok(loaded) => self.compare_with_lock(want, Loaded { is_anothers, ..loaded }).await,
             Err(error) => {
                 let why =
                     format!("the copy of `{}` cannot be used (blob {}: {error})", want.url, held.sha256);
                 tracing::error!("{why}");
-                self.tell_damaged(want, held.sha256, error);
                 Copy::Lost(Box::new(Lost { held, why: Why::Damaged(why) }))
             }
         }
@@ -282,12 +289,14 @@ impl Inner {
         None
     }
 
-    /// Tells, once in a session, that a copy cannot be used. No fault that a drill plays: it lies here.
-    fn tell_damaged(&self, want: &Want, sha256: Sha256, reason: String) {
-        if lock(&self.damaged).insert(sha256) {
+    /// Tells, once in a session, that a copy cannot be used; returns whether it did. No fault that a drill plays: it lies here.
+    fn tell_damaged(&self, want: &Want, sha256: Sha256, reason: String) -> bool {
+        let is_new = lock(&self.damaged).insert(sha256);
+        if is_new {
             let event = Event::Damaged { key: want.key.clone(), sha256, reason };
             self.write(&want.key, event);
         }
+        is_new
     }
 
     fn quarantine_copy(&self, want: &Want, held: &Held, pinned: &Expectation, got: String) {

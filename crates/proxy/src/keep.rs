@@ -118,6 +118,7 @@ impl Inner {
             self.journal(host, event);
             return Err(reason);
         }
+        let sha256 = held.sha256;
         if let Some(shelf) = &self.shelf {
             shelf.forget(key);
         }
@@ -126,7 +127,10 @@ impl Inner {
         } else {
             Event::Kept { key: key.clone(), held }
         };
-        self.engine.store.record(vec![event]).map_err(|error| NotKept::Because(not_stored(&error)))
+        let recorded = self.engine.store.record(vec![event]);
+        recorded.map_err(|error| NotKept::Because(not_stored(&error)))?;
+        self.note_healed(&sha256, host);
+        Ok(())
     }
 }
 

@@ -14,6 +14,7 @@ mod fetch;
 mod flight;
 mod hashers;
 mod headers;
+mod heal;
 mod health;
 mod incoming;
 mod index;
@@ -45,6 +46,7 @@ mod want;
 mod who;
 
 pub use adopt::{Adopted, Outcome, Progress, Wanted};
+pub use heal::Healer;
 pub use note::{Ending, Exchange, HostTimes};
 pub use session::{Engine, Findings, Purpose, Session, SessionPlan};
 pub use via::{ServerUse, TeamServer};

@@ -15,6 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::breaker::Breaker;
 use crate::flight::Flight;
+use crate::heal::Healer;
 use crate::limits::SHELF_BYTES_MAX;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
@@ -46,6 +47,8 @@ pub struct Engine {
     pub credential_key: CredentialKey,
     /// How long an index is served without asking: `limits.index_fresh_for`.
     pub index_fresh_for: Duration,
+    /// Whoever can mend what is damaged.
+    pub healer: Option<Arc<dyn Healer>>,
 }
 
 /// What a session is for.

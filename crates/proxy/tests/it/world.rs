@@ -79,6 +79,7 @@ impl World {
             credential_key: proxy::CredentialKey::new(&[7; 32]),
             clock: self.clock.clone(),
             index_fresh_for: FRESH_FOR,
+            healer: None,
         }
     }
 
