@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, anyhow};
 use host::Clock;
 use http::HeaderMap;
-use server::{Gate, Tokens};
+use server::{Gate, Scope, Tokens};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -118,10 +118,10 @@ impl Keyring {
 }
 
 impl Gate for Keyring {
-    fn may_read(&self, headers: &HeaderMap) -> bool {
+    fn allows(&self, headers: &HeaderMap, scope: Scope) -> bool {
         match self.tokens() {
-            None => self.is_open,
-            Some(tokens) => tokens.of(headers).is_some(),
+            None => self.is_open && scope == Scope::Read,
+            Some(tokens) => tokens.of(headers).is_some_and(|token| token.scope >= scope),
         }
     }
 }

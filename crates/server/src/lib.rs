@@ -4,6 +4,7 @@
 
 mod answer;
 mod connection;
+mod copies;
 mod counted;
 mod hosts;
 mod limits;
@@ -14,5 +15,6 @@ mod setup;
 mod tokens;
 
 pub use connection::listen;
+pub use copies::Copies;
 pub use server::{Gate, Server, Settings};
 pub use tokens::{Scope, Token, TokenError, Tokens};

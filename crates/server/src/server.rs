@@ -13,14 +13,16 @@ use registry::Site;
 use tokio::sync::watch;
 
 use crate::answer::refusal;
+use crate::copies::{self, Copies};
 use crate::hosts;
 use crate::metrics::Metrics;
 use crate::pages;
+use crate::tokens::Scope;
 
 /// Who may ask.
 pub trait Gate: Send + Sync + std::fmt::Debug {
-    /// Returns whether a request with these headers may read what is kept.
-    fn may_read(&self, headers: &HeaderMap) -> bool;
+    /// Returns whether whoever sends these headers may do what a scope allows.
+    fn allows(&self, headers: &HeaderMap, scope: Scope) -> bool;
 }
 
 /// What a server is made from.
@@ -30,8 +32,17 @@ pub struct Settings {
     pub site: Site,
     /// What answers; its site is the same.
     pub session: Session,
-    /// Who may ask; nobody is asked for anything where there is none.
+    /// Who may ask; where there is none, anybody may read, and nobody do more.
     pub gate: Option<Arc<dyn Gate>>,
+    /// Second copies of other homes.
+    pub copies: Arc<Copies>,
+}
+
+impl Settings {
+    /// Returns whether whoever sends these headers may do what a scope allows.
+    fn allows(&self, headers: &HeaderMap, scope: Scope) -> bool {
+        self.gate.as_ref().map_or(scope == Scope::Read, |gate| gate.allows(headers, scope))
+    }
 }
 
 /// A server.
@@ -59,7 +70,7 @@ impl Server {
     /// Returns whether its pages say truly whether a token is needed: the first one may have been made since.
     pub fn says_who_may_ask(&self) -> bool {
         let settings = self.settings();
-        let wants_token = settings.gate.as_ref().is_some_and(|gate| !gate.may_read(&HeaderMap::new()));
+        let wants_token = !settings.allows(&HeaderMap::new(), Scope::Read);
         wants_token == settings.site.wants_token()
     }
 
@@ -105,10 +116,15 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
-        if settings.gate.as_ref().is_some_and(|gate| !gate.may_read(request.headers())) {
+        let is_copy = own.starts_with(copies::PATH);
+        let scope = if is_copy { Scope::Admin } else { Scope::Read };
+        if !settings.allows(request.headers(), scope) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!("a request of {peer} without a valid token was refused");
-            return unauthorized();
+            return unauthorized(scope);
+        }
+        if is_copy {
+            return settings.copies.answer(&path, request).await;
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
@@ -124,13 +140,15 @@ fn is_named(headers: &HeaderMap, site: &Site) -> bool {
     host.is_some_and(|host| hosts.next().is_none() && hosts::is_ours(host, site.base()))
 }
 
-fn unauthorized() -> Response<Outgoing> {
-    let mut response = refusal(
-        StatusCode::UNAUTHORIZED,
-        "unauthorized",
-        "this server wants a token",
-        "ask whoever runs it for one (`outlast token add NAME --scope read`), and send it as a password or a bearer token",
+fn unauthorized(scope: Scope) -> Response<Outgoing> {
+    let hint = format!(
+        "ask whoever runs it for one (`outlast token add NAME --scope {scope}`), and send it as a password or a bearer token"
     );
+    let reason = match scope {
+        Scope::Read => "this server wants a token",
+        _ => "this takes a token that allows more than to read",
+    };
+    let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorized", reason, &hint);
     let challenge = http::HeaderValue::from_static("Basic realm=\"outlast\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response

@@ -1,5 +1,7 @@
 //! Tokens: who may ask a server. A token is shown once, when it is made; what is kept is its digest.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, header};
@@ -25,6 +27,16 @@ pub enum Scope {
     Adopt,
     /// Everything.
     Admin,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Adopt => "adopt",
+            Self::Admin => "admin",
+        })
+    }
 }
 
 /// One token, without itself.

@@ -78,7 +78,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
                 speak::json(&list.collect::<Vec<_>>())?;
             } else {
                 for token in tokens.all() {
-                    let scope = format!("{:?}", token.scope).to_lowercase();
+                    let scope = token.scope.to_string();
                     let made = token.created_at.strftime("%Y-%m-%d");
                     speak::data(&format_args!("{:<30} {scope:<6} made {made}", token.name))?;
                 }
