@@ -1,5 +1,6 @@
 //! How a command fails: what happened, why, the next step, and the exit code.
 
+use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -89,6 +90,13 @@ impl Failure {
             tell(&format!("hint: {hint}"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; hint: {hint}"))
     }
 }
 

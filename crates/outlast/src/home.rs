@@ -17,7 +17,7 @@ use crate::mend;
 const N_KEY_BYTES: usize = 32;
 
 /// The home folder and its configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Home {
     pub(crate) path: PathBuf,
     pub(crate) config: Config,
@@ -125,6 +125,11 @@ impl Home {
 
     pub(crate) fn run(&self, run_id: &model::RunId) -> PathBuf {
         self.path.join("runs").join(run_id.as_str())
+    }
+
+    /// Returns where second copies of other homes lie.
+    pub(crate) fn copies(&self) -> PathBuf {
+        self.path.join("copies")
     }
 
     pub(crate) fn evidence(&self) -> PathBuf {

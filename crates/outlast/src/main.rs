@@ -3,6 +3,7 @@
 mod command_line;
 mod commands;
 mod config;
+mod copies;
 mod failure;
 mod home;
 mod log;

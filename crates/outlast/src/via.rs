@@ -21,7 +21,8 @@ pub(crate) fn server(text: Option<&str>) -> Result<Option<TeamServer>, Failure> 
     Ok(Some(TeamServer { site: Site::new(&url), token: token() }))
 }
 
+/// Returns the token in the environment.
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
-fn token() -> Option<Secret<String>> {
+pub(crate) fn token() -> Option<Secret<String>> {
     std::env::var(TOKEN).ok().filter(|token| !token.is_empty()).map(Secret::new)
 }

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use model::ObjectUrl;
 use proxy::{Purpose, SessionPlan};
 use registry::Site;
-use server::{Gate, Server, Settings};
+use server::{Copies, Gate, Scope, Server, Settings};
 use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,7 +19,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say};
-use crate::tasks::adopt;
+use crate::tasks::{adopt, copy};
 use crate::tokens::{Keyring, TokenFile};
 use crate::wiring;
 
@@ -73,8 +73,10 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         }
     };
     let adopting = tokio::spawn(adopt::again_and_again(global.clone(), store.clone()));
+    let copying = tokio::spawn(copy::again_and_again(global.clone(), store.clone(), home.clock.clone()));
     let n_cut_off = server.serve(listener, end).await;
     adopting.abort();
+    copying.abort();
     server.settings().session.finish().await;
     store.flush()?;
     if n_cut_off > 0 {
@@ -105,13 +107,13 @@ fn settings(home: &Home, store: &Store, address: SocketAddr) -> Result<Settings,
         None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
     };
     let gate = gate(home, address)?;
-    let site = match gate.as_ref().is_some_and(|gate| !gate.may_read(&HeaderMap::new())) {
+    let site = match gate.as_ref().is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read)) {
         true => Site::new(&url).guarded(),
         false => Site::new(&url),
     };
     let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
     let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
-    Ok(Settings { site, session, gate })
+    Ok(Settings { site, session, gate, copies: Arc::new(Copies::new(home.copies())) })
 }
 
 /// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is

@@ -4,12 +4,17 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
-use store::{BlobFault, VerifyReport};
+use serde::Serialize;
+use store::{BlobFault, Look, VerifyReport};
 
 use crate::command_line::Global;
+use crate::copies::{self, Destination};
 use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
 use crate::speak::{self, count, say, size};
+use crate::tasks;
+use crate::tasks::copy::Copied;
+use crate::tasks::heal::{self, Healed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -20,33 +25,113 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Read every copy back, and name what is damaged
-    Verify,
+    Verify {
+        /// Make what is damaged whole again: from second copies, or else from upstream
+        #[arg(long)]
+        heal: bool,
+    },
+    /// Bring a second copy up to date: on another disk, or at another Outlast
+    Copy {
+        /// A folder, or the address of a server; all of outlast.toml if none is named
+        #[arg(value_name = "DEST")]
+        to: Option<String>,
+        /// Read back everything the copy has, and mend what is damaged there
+        #[arg(long)]
+        verify: bool,
+    },
     /// Say what is held
     Stat,
 }
 
 pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.what {
-        What::Verify => verify(global),
+        What::Verify { heal } => verify(global, heal),
+        What::Copy { to, verify } => {
+            let look = if verify { Look::Whole } else { Look::There };
+            super::block_on(copy(global.clone(), to, look))
+        }
         What::Stat => stat(global),
     }
 }
 
-fn verify(global: &Global) -> Result<ExitCode, Failure> {
-    let store = Home::find(global)?.existing_store()?;
+/// What `store verify --json` prints.
+#[derive(Debug, Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    report: VerifyReport,
+    /// What was damaged, and is whole again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    healed: Vec<Healed>,
+}
+
+fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
+    let home = Home::find(global)?;
+    let store = home.existing_store()?;
     let bar = speak::bar(global, "verifying {bar:30} {pos} of {len} blobs, {eta} left");
     let report = store.verify(&mut |progress| {
         bar.set_length(progress.n_blobs);
         bar.set_position(progress.checked);
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| {
+    let mut report = report.map_err(|error| {
         Failure::no(error).hint("check the disk that holds Outlast's home folder, and its free space")
     })?;
-    if global.json {
-        speak::json(&report)?;
+    let mut healed = Vec::new();
+    if is_to_heal && report.n_damaged > 0 {
+        healed = super::block_on(heal::heal(&home, &store, &report.damaged))?;
+        report.damaged.retain(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
+        report.n_damaged = report.damaged.len() as u64;
     }
-    tell(global, &report)
+    let verified = Verified { report, healed };
+    if global.json {
+        speak::json(&verified)?;
+    }
+    for Healed { sha256, from } in &verified.healed {
+        say(global, &format_args!("blob {sha256} is whole again, from `{from}`"));
+    }
+    tell(global, &verified.report)
+}
+
+/// Brings one second copy up to date, or all that the configuration names; the worst outcome is the command's.
+async fn copy(global: Global, to: Option<String>, look: Look) -> Result<ExitCode, Failure> {
+    let home = Home::find(&global)?;
+    let places = match &to {
+        Some(to) => vec![copies::named(&home, to)?],
+        None => home.config.copies.iter().map(Destination::configured).collect::<Result<_, _>>()?,
+    };
+    if places.is_empty() {
+        return Err(Failure::usage(anyhow!("no second copy is named"))
+            .hint("name a folder on another disk or a server, here or as [[copy]] in outlast.toml"));
+    }
+    // It waits for disks and networks.
+    let copying = tokio::task::spawn_blocking(move || copy_to(&global, &home, &places, look));
+    copying.await.map_err(Failure::no)?
+}
+
+fn copy_to(global: &Global, home: &Home, places: &[Destination], look: Look) -> Result<ExitCode, Failure> {
+    let store = home.existing_store()?;
+    let (mut reports, mut worst) = (Vec::new(), None);
+    for place in places {
+        match tasks::copy::once(global, home, &store, place, look, true) {
+            Ok(copied) => {
+                copied.say(global);
+                reports.push(copied);
+            }
+            Err(failure) if places.len() == 1 => return Err(failure),
+            Err(failure) => worst = Some((failure.report(), failure)),
+        }
+    }
+    if global.json {
+        speak::json(&reports)?;
+    }
+    if let Some((_, failure)) = worst {
+        return Ok(ExitCode::from(failure.code()));
+    }
+    match reports.iter().all(Copied::is_whole) {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(Failure::no(anyhow!("what is damaged here could not be copied"))
+            .hint("`outlast store verify --heal` makes it whole again; then copy once more")),
+    }
 }
 
 fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
@@ -84,7 +169,8 @@ fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
     }
     let (n_damaged, n_read) = (count(report.n_damaged, "blob"), count(report.checked, "blob"));
     Err(Failure::no(anyhow!("{n_damaged} damaged or missing, {n_read} read back")).hint(
-        "run what fetched them again with `outlast exec --fresh`: they are fetched anew from the upstream",
+        "`outlast store verify --heal` takes them from a second copy or fetches them anew; `outlast exec --fresh` with what \
+         fetched them does as well",
     ))
 }
 

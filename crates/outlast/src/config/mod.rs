@@ -1,6 +1,7 @@
 //! `outlast.toml`, read once at the rim; a mistake names its line and the way out.
 
 mod adopt;
+mod copy;
 mod exec;
 mod limits;
 mod network;
@@ -13,12 +14,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub(crate) use adopt::Adopt;
+pub(crate) use copy::Copy;
 pub(crate) use exec::Exec;
 pub(crate) use limits::Limits;
 pub(crate) use serve::Serve;
 
 /// Everything that can be configured; every part has a default.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Config {
     pub(crate) upstreams: Vec<host::http::Upstream>,
     pub(crate) allow: Vec<host::http::Network>,
@@ -26,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
     pub(crate) adopt: Adopt,
+    pub(crate) copies: Vec<Copy>,
 }
 
 /// The file as it is written.
@@ -44,6 +47,8 @@ struct Document {
     serve: serve::Section,
     #[serde(default)]
     adopt: adopt::Section,
+    #[serde(default)]
+    copy: Vec<copy::Section>,
 }
 
 /// A mistake in a configuration file, or in the bytes of another: `outlast.toml:LINE: what; hint: …`.
@@ -100,6 +105,7 @@ impl Document {
             limits: self.limits.check()?,
             serve: self.serve.check()?,
             adopt: self.adopt.check(folder)?,
+            copies: copy::check(self.copy, folder)?,
         })
     }
 }
@@ -187,6 +193,8 @@ open = true
             "outlast.toml:4: `https://c.d` is not a host name",
         );
         check("[serve]\nurl = \"outlast.example\"\n", "outlast.toml:2: `outlast.example` is not an address");
+        check("[[copy]]\nto = \"b\"\n[[copy]]\nto = \"b\"\n", "outlast.toml:4: `b` is a [[copy]] already");
+        check("[[copy]]\nto = \"b\"\nevery = \"1ms\"\n", "outlast.toml:3: `1ms` is no time to rest");
         check("[exec\n", "outlast.toml:1: ");
         check(
             "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",

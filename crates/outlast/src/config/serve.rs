@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::Mistake;
 
 /// The server of a team.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Serve {
     /// The address under which clients know it, where that is not the one it listens on.
     pub(crate) url: Option<ObjectUrl>,

@@ -40,6 +40,10 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Damaged { sha256, reason, .. } => {
             ("damaged", format!("its copy {sha256}: {reason}; run again what fetched it, which mends it"))
         }
+        Event::Healed { belongs_to, from, .. } => (
+            "healed",
+            format!("was damaged, and is whole again from `{from}`; it belongs to {}", some(belongs_to)),
+        ),
         Event::Changed { before, after, .. } => {
             ("changed", format!("from {before} to {after}; both are kept"))
         }

@@ -2,7 +2,9 @@
 
 pub(crate) mod adopt;
 pub(crate) mod attention;
+pub(crate) mod copy;
 pub(crate) mod drill;
+pub(crate) mod heal;
 pub(crate) mod record;
 pub(crate) mod room;
 pub(crate) mod run;

@@ -1,5 +1,7 @@
 //! The proxy engine of one process.
 
+use std::sync::Arc;
+
 use host::http::{Client, Roots, Settings};
 use intercept::{Caller, CallerTrust};
 use model::ObjectUrl;
@@ -7,6 +9,7 @@ use proxy::Engine;
 use registry::Site;
 use store::Store;
 
+use crate::copies::FromCopies;
 use crate::failure::Failure;
 use crate::home::Home;
 
@@ -36,5 +39,10 @@ pub(crate) fn engine(
         clock: home.clock.clone(),
         credential_key: home.credential_key()?,
         index_fresh_for: home.config.limits.index_fresh_for,
+        // What lies beside the home's own store, a drill's empty one, has no second copy.
+        healer: match store.home() == home.path && !home.config.copies.is_empty() {
+            true => Some(Arc::new(FromCopies(home.clone()))),
+            false => None,
+        },
     })
 }

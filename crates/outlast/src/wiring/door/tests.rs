@@ -46,6 +46,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         credential_key: proxy::CredentialKey::new(&[7; 32]),
         clock: clock.clone(),
         index_fresh_for: std::time::Duration::ZERO,
+        healer: None,
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
     let plan = proxy::SessionPlan { cuts: cuts.clone(), ..proxy::SessionPlan::new(purpose) };

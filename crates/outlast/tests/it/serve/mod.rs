@@ -1,6 +1,7 @@
 //! The server of a team, asked by real clients whose settings come from its own page.
 
 mod composer;
+mod copies;
 mod empty;
 mod tokens;
 mod via;

@@ -1,0 +1,167 @@
+//! Second copies of this home: where they lie, and what mends damaged blobs from them.
+
+mod remote;
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use model::{ObjectUrl, Secret, Sha256};
+use proxy::Healer;
+use store::{CopyError, CopyFolder, SecondCopy, Store};
+
+use crate::config::Copy;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::via;
+use remote::Remote;
+
+/// A place for a second copy.
+#[derive(Debug, Clone)]
+pub(crate) enum Destination {
+    Folder(PathBuf),
+    Server { url: ObjectUrl, token: Option<Secret<String>> },
+}
+
+impl Destination {
+    /// Reads a folder or an address, as a person writes it.
+    pub(crate) fn parse(text: &str, token: Option<Secret<String>>) -> Result<Self, Failure> {
+        if !text.contains("://") {
+            return Ok(Self::Folder(std::path::absolute(text).map_err(Failure::nowhere)?));
+        }
+        let is_plain = |url: &ObjectUrl| !url.path_and_query().contains('?') && !text.contains('@');
+        let url = ObjectUrl::parse(text).ok().filter(is_plain).ok_or_else(|| {
+            Failure::usage(anyhow!("`{}` is no address of a server", without_login(text))).hint(
+                "write it as that server's first line of output has it, `http://HOST:PORT`; a token goes into \
+                 OUTLAST_TOKEN, or into a file that `token_file` names",
+            )
+        })?;
+        Ok(Self::Server { url, token })
+    }
+
+    /// Returns what the configuration names.
+    pub(crate) fn configured(copy: &Copy) -> Result<Self, Failure> {
+        let token = match &copy.token_file {
+            None => None,
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    let error = anyhow!(error).context(format!("could not read `{}`", file.display()));
+                    Failure::usage(error)
+                        .hint("`token_file` of a [[copy]] names a file with nothing but the token")
+                })?;
+                Some(Secret::new(text.trim().to_owned()))
+            }
+        };
+        Self::parse(&copy.to, token)
+    }
+
+    /// Opens the place. A folder is made only where that is asked for: a disk that is not mounted today must not begin a new
+    /// copy on the disk below.
+    pub(crate) fn open(
+        &self,
+        home: &Home,
+        store: &Store,
+        begin: bool,
+    ) -> Result<Box<dyn SecondCopy>, Failure> {
+        let journal = store.journal_id().map_err(failed)?;
+        match self {
+            Self::Server { url, token } => {
+                let remote = Remote::new(home, url, &journal, token.clone())?;
+                Ok(Box::new(remote))
+            }
+            Self::Folder(path) => {
+                check_apart(path, &home.path)?;
+                let is_there = path.join("journal").is_dir();
+                let copy = match begin && !is_there {
+                    true => CopyFolder::create(path, &journal),
+                    false => CopyFolder::open(path, &journal),
+                };
+                Ok(Box::new(copy.map_err(failed)?))
+            }
+        }
+    }
+
+    /// Returns whether it lies on the disk that holds the home: what takes one then takes both.
+    pub(crate) fn shares_disk(&self, home: &Home) -> bool {
+        let Self::Folder(path) = self else { return false };
+        let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+        device(path).is_some_and(|found| device(&home.path) == Some(found))
+    }
+}
+
+/// Refuses a copy inside its own home, or the other way around.
+fn check_apart(path: &Path, home: &Path) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let (path, home) = (real(path), real(home));
+    if path.starts_with(&home) || home.starts_with(&path) {
+        let error = anyhow!("`{}` and the home `{}` lie in each other", path.display(), home.display());
+        return Err(Failure::usage(error).hint("name a folder on another disk"));
+    }
+    Ok(())
+}
+
+fn without_login(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, rest)| rest)
+}
+
+/// Says what a failed copy means, with the next step.
+pub(crate) fn failed(error: CopyError) -> Failure {
+    let hint = match &error {
+        CopyError::Place { .. } => {
+            "check that the disk is mounted and has space, or that the server answers; then run it again: \
+             it goes on where it was"
+        }
+        CopyError::Foreign { .. } => {
+            "name an empty folder or one with a copy of this home; `outlast store copy DEST` begins one"
+        }
+        CopyError::Diverged { .. } => {
+            "keep both as they are and find out why: either this home was set back (then the copy has \
+             what it lost: `outlast --home COPY status`), or somebody used the copy as a home; then begin another copy in an \
+             empty folder"
+        }
+        CopyError::Moved { .. } => "let the other one end; what it brought there stays",
+        CopyError::Missing { .. } | CopyError::Wrong { .. } => {
+            "`outlast store copy --verify DEST` mends a copy that was damaged"
+        }
+        CopyError::Journal { .. } => crate::failure::JOURNAL_HINT,
+        CopyError::Waiting { .. } | CopyError::Index { .. } | CopyError::Io { .. } => {
+            "check the disk that holds Outlast's home folder, and its free space"
+        }
+    };
+    Failure::no(error).hint(hint)
+}
+
+/// Mends blobs from the second copies that the configuration names.
+#[derive(Debug)]
+pub(crate) struct FromCopies(pub(crate) Home);
+
+impl Healer for FromCopies {
+    fn heal(&self, store: &Store, sha256: &Sha256) -> Option<String> {
+        self.0.config.copies.iter().find_map(|copy| {
+            let healed = Destination::configured(copy)
+                .and_then(|place| place.open(&self.0, store, false))
+                .and_then(|from| store.heal(sha256, &*from).map(|()| from.place()).map_err(failed));
+            match healed {
+                Ok(place) => Some(place),
+                Err(failure) => {
+                    tracing::warn!("blob {sha256} could not be healed: {failure}");
+                    None
+                }
+            }
+        })
+    }
+}
+
+/// Returns the destination that a person named on the command line; the token is the environment's, unless the configuration
+/// has one for that very place.
+pub(crate) fn named(home: &Home, text: &str) -> Result<Destination, Failure> {
+    let place = Destination::parse(text, via::token())?;
+    let known = home.config.copies.iter().find(|copy| match &place {
+        Destination::Folder(_) => false,
+        Destination::Server { url, .. } => ObjectUrl::parse(&copy.to).is_ok_and(|other| other == *url),
+    });
+    match known.filter(|copy| copy.token_file.is_some()) {
+        Some(copy) => Destination::configured(copy),
+        None => Ok(place),
+    }
+}

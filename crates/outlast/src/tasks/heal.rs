@@ -1,0 +1,57 @@
+//! Makes damaged blobs whole again: from a second copy, or else from whoever they came from.
+
+use model::{ObjectUrl, Sha256};
+use proxy::{Healer as _, Purpose, SessionPlan, Wanted};
+use serde::Serialize;
+use store::{Damaged, Store};
+
+use crate::copies::FromCopies;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::wiring;
+
+/// A blob that is whole again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Healed {
+    pub(crate) sha256: Sha256,
+    /// A second copy, or `upstream`.
+    pub(crate) from: String,
+}
+
+/// Heals what it can, and returns that; all of it is durable then.
+pub(crate) async fn heal(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<Vec<Healed>, Failure> {
+    let mut healed = from_copies(home, store, damaged).await?;
+    let rest = damaged.iter().filter(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
+    let rest: Vec<&Damaged> = rest.collect();
+    let urls =
+        rest.iter().flat_map(|damaged| damaged.belongs_to.iter().filter_map(|subject| address(subject)));
+    let wanted: Vec<Wanted> = urls.map(Wanted::At).collect();
+    if !wanted.is_empty() {
+        let session =
+            wiring::engine(home, store, &wiring::trust()?, None)?.session(SessionPlan::new(Purpose::Adopt));
+        session.adopt(wanted, |_| {}).await;
+        session.finish().await;
+        store.flush()?;
+    }
+    let is_whole = |sha256: &Sha256| store.open_blob(sha256).and_then(|blob| blob.verify()).is_ok();
+    for Damaged { sha256, .. } in rest.into_iter().filter(|damaged| is_whole(&damaged.sha256)) {
+        healed.push(Healed { sha256: *sha256, from: "upstream".to_owned() });
+    }
+    Ok(healed)
+}
+
+async fn from_copies(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<Vec<Healed>, Failure> {
+    let (copies, store) = (FromCopies(home.clone()), store.clone());
+    let names: Vec<Sha256> = damaged.iter().map(|damaged| damaged.sha256).collect();
+    let healing = tokio::task::spawn_blocking(move || {
+        let one = |sha256: Sha256| copies.heal(&store, &sha256).map(|from| Healed { sha256, from });
+        names.into_iter().filter_map(one).collect()
+    });
+    healing.await.map_err(Failure::no)
+}
+
+/// Returns the address in the subject of an object that was asked for with GET.
+fn address(subject: &str) -> Option<ObjectUrl> {
+    let url = subject.strip_prefix("GET ")?.split(' ').next()?;
+    ObjectUrl::parse(url).ok()
+}
