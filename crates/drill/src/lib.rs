@@ -21,7 +21,7 @@ pub use duration::{DurationError, format_duration, parse_duration};
 pub use judge::{Facts, RecordedRun, judge, quoted};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use mask::{Mask, Place, masks};
-pub use matrix::{Cell, Entry, State, matrix};
+pub use matrix::{Cell, Entry, LOCKS, State, label, matrix};
 pub use measure::{HostTimeline, Measured, measure};
 pub use page::render;
 pub use report::{Environment, Level, Missing, REPORT_SCHEMA, Reason, Report};

@@ -35,6 +35,13 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns how many bytes can be written to the file system of a folder, and how many it has in all.
+pub fn free_bytes(folder: &Path) -> io::Result<(u64, u64)> {
+    let facts = nix::sys::statvfs::statvfs(folder)?;
+    let fragment = facts.fragment_size();
+    Ok((facts.blocks_available().saturating_mul(fragment), facts.blocks().saturating_mul(fragment)))
+}
+
 /// Refuses a place where no file can be written; what is there stays as it is.
 pub fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {

@@ -129,6 +129,23 @@ pub enum Event {
         /// When it had everything.
         at: Timestamp,
     },
+    /// What a project needs was looked for and fetched. Told again only where it changed.
+    Adopted {
+        /// A folder, a lock or an address.
+        thing: String,
+        /// The locks that were read, each with the digest of its bytes.
+        locks: Vec<(String, Sha256)>,
+        /// How many files are kept.
+        n_kept: u64,
+        /// Those of them for which nobody vouches.
+        n_first_seen: u64,
+        /// How much is not kept.
+        n_missing: u64,
+        /// The first few of that, each with its reason.
+        missing: Vec<String>,
+        /// When.
+        at: Timestamp,
+    },
     /// A mutable address gave other bytes than before; both are held.
     Changed {
         /// The name.
@@ -259,7 +276,7 @@ pub enum Event {
 
 impl Event {
     /// Returns the subject under which the journal numbers this event: an object, a blob, a host, a second
-    /// copy, the runs, the drills.
+    /// copy, an adopted project, the runs, the drills.
     pub fn subject(&self) -> String {
         match self {
             Self::Kept { key, .. }
@@ -278,6 +295,7 @@ impl Event {
                 format!("host {host} {what}")
             }
             Self::Healed { sha256, .. } => format!("blob {sha256}"),
+            Self::Adopted { thing, .. } => format!("adopted {thing}"),
             Self::Copied { to, .. } => format!("copy {to}"),
             Self::Ran { .. } => "runs".to_owned(),
             Self::Drilled { .. } => "drills".to_owned(),

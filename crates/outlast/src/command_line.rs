@@ -17,7 +17,7 @@ pub(crate) struct CommandLine {
 }
 
 /// What every command understands.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Global {
     /// Folder with copies, journal, keys and evidence [default: $XDG_DATA_HOME/outlast]
     #[arg(long, global = true, env = "OUTLAST_HOME", value_name = "DIR")]
@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     Serve(commands::serve::Arguments),
     /// Say who may ask the server
     Token(commands::token::Arguments),
+    /// Say what would not survive, each with the command that mends it
+    Doctor(commands::doctor::Arguments),
     /// Look after the copies
     Store(commands::store::Arguments),
     /// Make the index anew from journal and blobs alone

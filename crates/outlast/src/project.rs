@@ -27,8 +27,8 @@ pub(crate) fn root(directory: &Path) -> PathBuf {
 /// What lock files say.
 #[derive(Debug, Default)]
 pub(crate) struct Locks {
-    /// The locks that were read.
-    pub(crate) names: Vec<String>,
+    /// The locks that were read, each with the digest of its bytes.
+    pub(crate) read: Vec<(String, Sha256)>,
     /// What they vouch for, each with the lock's name.
     pub(crate) pins: Vec<(String, Pin)>,
     /// What they name and no pin can hold, each with the lock's name.
@@ -38,13 +38,25 @@ pub(crate) struct Locks {
 }
 
 impl Locks {
+    /// Names the locks as whoever looks from outside the folder does in which they were found.
+    pub(crate) fn below(self, folder: &str) -> Self {
+        let shown = |inner: String| Path::new(folder).join(inner).display().to_string();
+        let of = |(inner, pin): (String, Pin)| (shown(inner), pin);
+        Self {
+            read: self.read.into_iter().map(|(inner, sha256)| (shown(inner), sha256)).collect(),
+            pins: self.pins.into_iter().map(of).collect(),
+            unpinned: self.unpinned.into_iter().map(|(inner, unpinned)| (shown(inner), unpinned)).collect(),
+            unread: self.unread.into_iter().map(|reason| format!("{folder}: {reason}")).collect(),
+        }
+    }
+
     /// Adds the lock at `path`, which a person knows as `shown`.
     pub(crate) fn add(&mut self, path: &Path, shown: String) {
         match read_lock(path) {
-            Ok(Locked { pins, unpinned }) => {
+            Ok((Locked { pins, unpinned }, sha256)) => {
                 self.pins.extend(pins.into_iter().map(|pin| (shown.clone(), pin)));
                 self.unpinned.extend(unpinned.into_iter().map(|unpinned| (shown.clone(), unpinned)));
-                self.names.push(shown);
+                self.read.push((shown, sha256));
             }
             Err(reason) => self.unread.push(format!("`{shown}`: {reason}")),
         }
@@ -202,17 +214,15 @@ fn hash(path: &Path) -> std::io::Result<Sha256> {
     }
 }
 
-fn read_lock(path: &Path) -> Result<Locked, String> {
+fn read_lock(path: &Path) -> Result<(Locked, Sha256), String> {
     let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
     if metadata.len() > registry::LOCK_BYTES_MAX as u64 {
         return Err("too large".to_owned());
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    match registry::read_locks(&path.to_string_lossy(), &bytes) {
-        None => Ok(Locked::default()),
-        Some(Ok(locked)) => Ok(locked),
-        Some(Err(error)) => Err(error.to_string()),
-    }
+    let locked = registry::read_locks(&path.to_string_lossy(), &bytes).transpose();
+    let locked = locked.map_err(|error| error.to_string())?.unwrap_or_default();
+    Ok((locked, Sha256::of(&bytes)))
 }
 
 fn is_built(name: &std::ffi::OsStr) -> bool {

@@ -60,6 +60,8 @@ pub enum Purpose {
     Drill,
     /// To fetch what a project needs, whoever asked for that.
     Adopt,
+    /// To see what is kept: nobody is asked for anything.
+    Inspect,
     /// To answer whoever comes, for as long as the server runs: nothing is written down of what they asked.
     Serve,
 }
@@ -69,7 +71,7 @@ impl Purpose {
     const fn chooser(self) -> Chooser {
         match self {
             Self::Record | Self::Drill => Chooser::Command,
-            Self::Adopt | Self::Serve => Chooser::Outlast,
+            Self::Adopt | Self::Inspect | Self::Serve => Chooser::Outlast,
         }
     }
 
@@ -291,6 +293,11 @@ impl Session {
 }
 
 impl Inner {
+    /// Returns whether nobody may be asked.
+    pub(crate) fn only_looks(&self) -> bool {
+        self.purpose == Purpose::Inspect
+    }
+
     /// Returns who chooses what this session asks.
     pub(crate) const fn chooser(&self) -> Chooser {
         self.purpose.chooser()

@@ -152,12 +152,22 @@ impl Store {
     /// Returns of every second copy the newest entry, and how much happened since that is not in it.
     pub fn copies(&self) -> Result<Vec<(Entry, u64)>, IndexError> {
         self.list(|connection| {
-            let newest = index::copies(connection)?.into_iter().map(|entry| {
+            let newest = index::newest_of_each(connection, index::COPIED)?.into_iter().map(|entry| {
                 let Event::Copied { seq, .. } = entry.event else { return Ok((entry, 0)) };
                 index::n_since(connection, seq).map(|n_behind| (entry, n_behind))
             });
             newest.collect()
         })
+    }
+
+    /// Returns the newest entry of the journal.
+    pub fn newest(&self) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| Ok(index::newest_entries(connection, "TRUE", 1)?.pop()))
+    }
+
+    /// Returns of everything that was adopted the newest entry, oldest first.
+    pub fn adopted(&self) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::newest_of_each(connection, index::ADOPTED))
     }
 
     /// Returns the runs, drills' replays included, newest first.

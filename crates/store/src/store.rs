@@ -63,6 +63,14 @@ impl Store {
         self.shared().access.check_write()
     }
 
+    /// Returns what is wrong with the journal, as far as this process has read it: nothing is appended to it then.
+    pub fn journal_damage(&self) -> std::io::Result<Option<String>> {
+        self.shared().locked(|desk| {
+            desk.journal.refresh()?;
+            Ok(desk.journal.damage.clone())
+        })
+    }
+
     /// Begins a new blob.
     pub fn writer(&self) -> Result<BlobWriter, WriteError> {
         BlobWriter::new(self.clone())

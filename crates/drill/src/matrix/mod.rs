@@ -5,6 +5,7 @@
 //!   is not kept; a drill that passed longer ago leaves it *claimed*;
 //! - a drill that failed makes it *lost*, until a run recorded since then has everything kept: then it is *claimed*;
 //! - without a drill, a successful recorded run makes it *claimed* where the host is kept and *lost* where it is not;
+//! - what was adopted is *claimed* where all that its locks pin is kept, and else *lost*; which command needs it, nobody said;
 //! - a failed recorded run, one that fetched nothing and an inconclusive drill show nothing: *unknown*.
 //!
 //! A drill that cut everything speaks for `all`, and if it passed for each host the command uses. One that failed speaks
@@ -30,7 +31,7 @@ use crate::judge::quoted;
 pub struct Entry<'a> {
     /// When it was written.
     pub time: Timestamp,
-    /// What it says; anything but `Ran` and `Drilled` is passed over.
+    /// What it says; anything but `Ran`, `Drilled` and `Adopted` is passed over.
     pub event: &'a Event,
 }
 
@@ -39,7 +40,7 @@ pub struct Entry<'a> {
 pub struct Cell {
     /// The project's directory.
     pub thing: String,
-    /// What is done there: a command's [`label()`].
+    /// What is done there: a command's [`label()`], or [`LOCKS`].
     pub what: String,
     /// A host, or `all`.
     pub vanished: String,
@@ -78,6 +79,8 @@ impl std::fmt::Display for State {
 
 /// The name of the column in which every host vanishes at once.
 const ALL: &str = "all";
+/// The name of the row of what was adopted.
+pub const LOCKS: &str = "locks";
 
 /// Returns the matrix, sorted by thing, then in the order in which software is made, then `all` before the hosts.
 pub fn matrix(entries: &[Entry<'_>], now: Timestamp, proved_for: Duration) -> Vec<Cell> {
@@ -98,11 +101,31 @@ pub fn matrix(entries: &[Entry<'_>], now: Timestamp, proved_for: Duration) -> Ve
             cells.push(history.cell(directory, &what, &vanished, now, proved_for));
         }
     }
+    cells.extend(adopted(entries));
     cells.sort_by_cached_key(|cell| {
         let rank = label::rank(&cell.what);
         (cell.thing.clone(), rank, cell.what.clone(), cell.vanished != ALL, cell.vanished.clone())
     });
     cells
+}
+
+/// Returns one cell for each thing that was adopted, as it was the last time.
+fn adopted(entries: &[Entry<'_>]) -> impl Iterator<Item = Cell> {
+    let mut states: BTreeMap<String, State> = BTreeMap::new();
+    for entry in entries {
+        if let Event::Adopted { thing, n_missing, .. } = entry.event {
+            let state = if *n_missing == 0 { State::Claimed } else { State::Lost };
+            states.insert(thing.clone(), state);
+        }
+    }
+    states.into_iter().map(|(thing, state)| Cell {
+        thing,
+        what: LOCKS.to_owned(),
+        vanished: ALL.to_owned(),
+        state,
+        proved_at: None,
+        recovered_ms: None,
+    })
 }
 
 /// What is known of one command in one directory.

@@ -281,3 +281,22 @@ fn a_drill_that_had_a_server_says_nothing_of_this_home() {
     new().run(KEPT).drill(Pass, &["all"]).via_a_server().check(claimed);
     new().run(KEPT).drill(Fail, &["all"]).via_a_server().check(claimed);
 }
+
+#[test]
+fn what_was_adopted_is_claimed_until_something_of_it_is_missing() {
+    let adopted = |thing: &str, n_missing| Event::Adopted {
+        thing: thing.to_owned(),
+        locks: Vec::new(),
+        n_kept: 3,
+        n_first_seen: 0,
+        n_missing,
+        missing: Vec::new(),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let events = [adopted("/a", 1), adopted("/b", 0), adopted("/a", 0), adopted("/b", 2)];
+    let entries: Vec<_> = events.iter().map(|event| Entry { time: Timestamp::UNIX_EPOCH, event }).collect();
+    let cells = matrix(&entries, Timestamp::UNIX_EPOCH, Duration::ZERO);
+    let found: Vec<_> =
+        cells.iter().map(|cell| (&*cell.thing, &*cell.what, &*cell.vanished, cell.state)).collect();
+    assert_eq!(found, [("/a", LOCKS, ALL, State::Claimed), ("/b", LOCKS, ALL, State::Lost)]);
+}

@@ -59,6 +59,7 @@ pub struct Client {
     by_command: legacy::Client<Connector, Outgoing>,
     by_outlast: legacy::Client<Connector, Outgoing>,
     bases: Arc<HashMap<String, ObjectUrl>>,
+    pub(super) line: Arc<Line>,
 }
 
 impl Client {
@@ -96,6 +97,7 @@ impl Client {
             by_command: pool(Chooser::Command),
             by_outlast: pool(Chooser::Outlast),
             bases: Arc::new(bases),
+            line,
         }
     }
 

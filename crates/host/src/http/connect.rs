@@ -77,7 +77,7 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 impl Connector {
-    async fn connect(&self, uri: &Uri) -> Result<Stream, FetchError> {
+    pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, FetchError> {
         let bad = || FetchError::BadAddress { url: uri.to_string() };
         let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
         let is_tls = uri.scheme_str() == Some("https");

@@ -2,6 +2,7 @@
 //! Outlast must not be talked into asking.
 
 mod address;
+mod certificate;
 mod client;
 mod connect;
 mod error;

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::tasks::adopt::{self, Things};
+use crate::tasks::adopt::{self, Thing};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let things = Things::find(&arguments.things)?;
+    let things = Thing::find_all(&arguments.things)?;
     let home = Home::find(global)?;
     let store = home.store()?;
     super::block_on(adopt::once(global, &home, &store, things))?.tell(global)

@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod evidence;
 pub(crate) mod exec;
@@ -33,6 +34,7 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Adopt(arguments) => adopt::run(&global, &arguments),
         Verb::Serve(arguments) => serve::run(&global, &arguments),
         Verb::Token(arguments) => token::run(&global, arguments),
+        Verb::Doctor(arguments) => doctor::run(&global, &arguments),
         Verb::Store(arguments) => store::run(&global, arguments),
         Verb::RebuildIndex(arguments) => rebuild_index::run(&global, &arguments),
         Verb::Completions(arguments) => completions::run(&arguments),

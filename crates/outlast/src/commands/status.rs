@@ -39,6 +39,7 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     let store = home.existing_store()?;
     let mut entries = store.runs(N_RUNS_MAX)?;
     entries.extend(store.drills()?);
+    entries.extend(store.adopted()?);
     entries.sort_by_key(|entry| entry.seq);
     let seen: Vec<_> =
         entries.iter().map(|entry| drill::Entry { time: entry.time, event: &entry.event }).collect();
@@ -59,7 +60,7 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
 
 fn show(status: &Status) -> Result<(), Failure> {
     if status.cells.is_empty() {
-        speak::data(&"nothing is recorded yet; hint: `outlast exec --fresh -- CMD` in a project")?;
+        speak::data(&"nothing is recorded or adopted yet; hint: `outlast exec --fresh -- CMD` in a project")?;
     }
     let mut thing = "";
     for cell in &status.cells {

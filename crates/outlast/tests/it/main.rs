@@ -11,6 +11,7 @@ mod clients;
 mod composer;
 mod config;
 mod crowd;
+mod doctor;
 mod drills;
 mod evidence;
 mod faults;

@@ -106,7 +106,8 @@ struct Adoption {
 impl Session {
     /// Keeps everything that is wanted, and returns what became of it, one or more for each that is wanted.
     ///
-    /// What is here already is read back and not fetched again, so that it goes on where it was broken off.
+    /// What is here already is read back and not fetched again, so that it goes on where it was broken off. Where the session
+    /// is for [`crate::Purpose::Inspect`], what is not here is missing.
     pub async fn adopt(&self, wanted: Vec<Wanted>, watch: impl Fn(Progress)) -> Vec<Adopted> {
         let adoption = Arc::new(Adoption {
             inner: self.0.clone(),

@@ -86,6 +86,14 @@ impl Inner {
             let settings = is_settings.then(read).flatten().map(Arc::from);
             Got { held, source, freshness, table, settings, location }
         };
+        if self.only_looks() {
+            return match &copy {
+                Copy::Good(loaded) if decide::is_good(&loaded.held) => {
+                    Ok(got(Arc::new(loaded.held.clone()), Source::Copy, Freshness::Fresh, None))
+                }
+                _ => Err(Trouble::Absent("it is not kept".to_owned())),
+            };
+        }
         if let Copy::Good(loaded) = &copy {
             let (first, _) = self.first(&want, client, &copy);
             if let First::Serve(freshness @ (Freshness::Fresh | Freshness::Gone)) = first

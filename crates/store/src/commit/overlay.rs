@@ -151,6 +151,7 @@ const fn key_of(event: &Event) -> Option<&ObjectKey> {
         | Event::Ran { .. }
         | Event::Drilled { .. }
         | Event::Healed { .. }
+        | Event::Adopted { .. }
         | Event::Copied { .. } => None,
     }
 }

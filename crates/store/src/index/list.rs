@@ -52,10 +52,15 @@ pub(crate) fn outages(connection: &Connection) -> Result<Vec<Entry>, IndexError>
     entries(statement, [])
 }
 
-/// Returns of every second copy the newest entry.
-pub(crate) fn copies(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+/// That a second copy has everything, as SQL; the index `entries_copied` has the same condition.
+pub(crate) const COPIED: &str = "kind = 'copied'";
+/// What is kept for a project, as SQL; the index `entries_adopted` has the same condition.
+pub(crate) const ADOPTED: &str = "kind = 'adopted'";
+
+/// Returns of every subject the newest entry that satisfies a condition, oldest first.
+pub(crate) fn newest_of_each(connection: &Connection, condition: &str) -> Result<Vec<Entry>, IndexError> {
     let statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM entries WHERE seq IN (SELECT max(seq) FROM entries WHERE kind = 'copied' GROUP BY subject)
+        "SELECT {COLUMNS} FROM entries WHERE seq IN (SELECT max(seq) FROM entries WHERE {condition} GROUP BY subject)
          ORDER BY seq"
     ))?;
     entries(statement, [])

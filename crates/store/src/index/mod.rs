@@ -18,8 +18,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub(crate) use fold::{apply, fold, needs};
 pub(crate) use list::{
-    HAPPENED, HOLDING, SUCCEEDED, WHATEVER_ENDING, copies, count, each_object, n_since,
-    newest as newest_entries, newest_recording, outages, run, since,
+    ADOPTED, COPIED, HAPPENED, HOLDING, SUCCEEDED, WHATEVER_ENDING, count, each_object, n_since,
+    newest as newest_entries, newest_of_each, newest_recording, outages, run, since,
 };
 pub(crate) use lookup::{
     belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,

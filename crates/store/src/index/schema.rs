@@ -24,6 +24,7 @@ CREATE INDEX entries_holding ON entries (kind, subject, seq) WHERE kind IN ('dam
 CREATE INDEX entries_standing ON entries (subject, seq) WHERE kind IN ('down', 'up', 'stale');
 CREATE INDEX entries_ran ON entries (seq) WHERE kind = 'ran';
 CREATE INDEX entries_drilled ON entries (seq) WHERE kind = 'drilled';
+CREATE INDEX entries_adopted ON entries (subject, seq) WHERE kind = 'adopted';
 CREATE INDEX entries_copied ON entries (subject, seq) WHERE kind = 'copied';
 CREATE TABLE heads (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (id INTEGER PRIMARY KEY, url TEXT NOT NULL, method TEXT NOT NULL, variant TEXT NOT NULL,

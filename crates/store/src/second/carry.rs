@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{CopyError, Head, Look, Part, SecondCopy};
 use crate::blob::{BlobError, BlobReader};
-use crate::index::needs;
+use crate::index::{n_since, needs};
 use crate::journal::{self, Header, Line, Scan};
 use crate::regular;
 use crate::store::Store;
@@ -92,6 +92,12 @@ impl Store {
         }
         carrier.open(head.as_ref(), &open)?;
         Ok(CopyReport { seq: last_seq, n_entries: last_seq - carrier.known, ..carrier.report })
+    }
+
+    /// Returns how much has happened here that a second copy does not have.
+    pub fn n_behind(&self, copy: &dyn SecondCopy) -> Result<u64, CopyError> {
+        let known = copy.head()?.map_or(0, |head| head.seq);
+        Ok(self.list(|connection| n_since(connection, known))?)
     }
 
     /// Returns the bytes of the open segment, which are whole entries, and the number of the last.
