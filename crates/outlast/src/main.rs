@@ -8,6 +8,7 @@ mod failure;
 mod home;
 mod log;
 mod mend;
+mod peer;
 mod project;
 mod speak;
 mod tasks;

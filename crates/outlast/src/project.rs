@@ -52,7 +52,16 @@ impl Locks {
 
     /// Adds the lock at `path`, which a person knows as `shown`.
     pub(crate) fn add(&mut self, path: &Path, shown: String) {
-        match read_lock(path) {
+        self.take(read_lock(path), shown);
+    }
+
+    /// Adds a lock of which the bytes are here; the last part of its path says which one it is.
+    pub(crate) fn add_bytes(&mut self, path: &str, bytes: &[u8]) {
+        self.take(parse_lock(path, bytes), path.to_owned());
+    }
+
+    fn take(&mut self, read: Result<(Locked, Sha256), String>, shown: String) {
+        match read {
             Ok((Locked { pins, unpinned }, sha256)) => {
                 self.pins.extend(pins.into_iter().map(|pin| (shown.clone(), pin)));
                 self.unpinned.extend(unpinned.into_iter().map(|unpinned| (shown.clone(), unpinned)));
@@ -220,9 +229,13 @@ fn read_lock(path: &Path) -> Result<(Locked, Sha256), String> {
         return Err("too large".to_owned());
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let locked = registry::read_locks(&path.to_string_lossy(), &bytes).transpose();
+    parse_lock(&path.to_string_lossy(), &bytes)
+}
+
+fn parse_lock(path: &str, bytes: &[u8]) -> Result<(Locked, Sha256), String> {
+    let locked = registry::read_locks(path, bytes).transpose();
     let locked = locked.map_err(|error| error.to_string())?.unwrap_or_default();
-    Ok((locked, Sha256::of(&bytes)))
+    Ok((locked, Sha256::of(bytes)))
 }
 
 fn is_built(name: &std::ffi::OsStr) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! It listens, bounds what clients may do, and says who may ask; what is answered, `proxy` decides.
 
+mod adopt;
 mod answer;
 mod connection;
 mod copies;
@@ -14,6 +15,7 @@ mod server;
 mod setup;
 mod tokens;
 
+pub use adopt::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
 pub use connection::listen;
 pub use copies::Copies;
 pub use server::{Gate, Server, Settings};

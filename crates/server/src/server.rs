@@ -12,6 +12,7 @@ use proxy::Session;
 use registry::Site;
 use tokio::sync::watch;
 
+use crate::adopt::{self, Adopter};
 use crate::answer::refusal;
 use crate::copies::{self, Copies};
 use crate::hosts;
@@ -23,6 +24,9 @@ use crate::tokens::Scope;
 pub trait Gate: Send + Sync + std::fmt::Debug {
     /// Returns whether whoever sends these headers may do what a scope allows.
     fn allows(&self, headers: &HeaderMap, scope: Scope) -> bool;
+
+    /// Returns the name of whoever sends these headers, if he has one.
+    fn who(&self, headers: &HeaderMap) -> Option<String>;
 }
 
 /// What a server is made from.
@@ -36,6 +40,8 @@ pub struct Settings {
     pub gate: Option<Arc<dyn Gate>>,
     /// Second copies of other homes.
     pub copies: Arc<Copies>,
+    /// Keeps what projects need.
+    pub adopter: Arc<dyn Adopter>,
 }
 
 impl Settings {
@@ -116,8 +122,12 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
-        let is_copy = own.starts_with(copies::PATH);
-        let scope = if is_copy { Scope::Admin } else { Scope::Read };
+        let (is_copy, is_adoption) = (own.starts_with(copies::PATH), own == adopt::PATH);
+        let scope = match () {
+            () if is_copy => Scope::Admin,
+            () if is_adoption => Scope::Adopt,
+            () => Scope::Read,
+        };
         if !settings.allows(request.headers(), scope) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!("a request of {peer} without a valid token was refused");
@@ -125,6 +135,10 @@ impl Server {
         }
         if is_copy {
             return settings.copies.answer(&path, request).await;
+        }
+        if is_adoption {
+            let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
+            return adopt::adopt(&*settings.adopter, who, request).await;
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::log;
 use crate::project::parse_output;
+use crate::tasks::adopt;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, OUTLAST_ITSELF, Task, no_command};
 use crate::tasks::space::Space;
@@ -80,7 +81,15 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     };
     // Told at the end of this function, after the summary.
     let _silence = log::wait();
-    let done = block_on(run::run(&home, &store, task))?;
+    let (server, directory) = (task.via.clone(), task.order.directory.clone());
+    let done = block_on(async {
+        let done = run::run(&home, &store, task).await?;
+        let is_well = done.findings.server.as_ref().is_some_and(|used| used.trouble.is_none());
+        if let Some(server) = server.filter(|_| done.record.exit_code == 0 && is_well) {
+            adopt::tell(&home, &server, &directory).await;
+        }
+        Ok(done)
+    })?;
     let written = arguments.record.as_ref().map_or(Ok(()), |file| {
         let text = serde_json::to_string_pretty(&done.record).map_err(std::io::Error::from);
         text.and_then(|text| std::fs::write(file, text)).map_err(|error| {

@@ -19,6 +19,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say};
+use crate::tasks::adopt::Adopting;
 use crate::tasks::{adopt, copy};
 use crate::tokens::{Keyring, TokenFile};
 use crate::wiring;
@@ -53,7 +54,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
     let address = listener.local_addr()?;
     let store = home.store()?;
-    let settings = settings(home, &store, address)?;
+    let settings = settings(global, home, &store, address)?;
     let setup = format!("{}/setup", settings.site.base());
     let server = Server::new(settings);
     // Before anybody is told that it listens.
@@ -87,7 +88,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
 
 /// Reads the configuration again, as SIGHUP asks for. One with a mistake changes nothing.
 fn read_again(global: &Global, server: &Server, store: &Store, address: SocketAddr) {
-    match Home::find(global).and_then(|home| settings(&home, store, address)) {
+    match Home::find(global).and_then(|home| settings(global, &home, store, address)) {
         Ok(settings) => {
             // What is under way holds what it needs of the session before, and lets it go at its end.
             drop(server.renew(settings));
@@ -101,7 +102,7 @@ fn read_again(global: &Global, server: &Server, store: &Store, address: SocketAd
 }
 
 /// Returns what the configuration says of a server that listens on `address`.
-fn settings(home: &Home, store: &Store, address: SocketAddr) -> Result<Settings, Failure> {
+fn settings(global: &Global, home: &Home, store: &Store, address: SocketAddr) -> Result<Settings, Failure> {
     let url = match &home.config.serve.url {
         Some(url) => url.clone(),
         None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
@@ -111,9 +112,10 @@ fn settings(home: &Home, store: &Store, address: SocketAddr) -> Result<Settings,
         true => Site::new(&url).guarded(),
         false => Site::new(&url),
     };
+    let adopter = Arc::new(Adopting { global: global.clone(), store: store.clone() });
     let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
     let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
-    Ok(Settings { site, session, gate, copies: Arc::new(Copies::new(home.copies())) })
+    Ok(Settings { site, session, gate, copies: Arc::new(Copies::new(home.copies())), adopter })
 }
 
 /// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is

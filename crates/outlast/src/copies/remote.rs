@@ -3,20 +3,20 @@
 use std::io::{self, Read as _, Write};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use futures_util::{StreamExt as _, stream};
-use host::http::{Client, Outgoing, Roots, Settings};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited, StreamBody};
+use host::http::Outgoing;
+use http::{HeaderMap, Method, Response};
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use model::{ObjectUrl, SafeUrl, Secret, Sha256};
+use model::{ObjectUrl, Secret, Sha256};
 use serde::de::DeserializeOwned;
 use store::{BlobReader, CopyError, Head, Look, Part, SecondCopy};
 use tokio::runtime::Handle;
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::wiring;
+use crate::peer::{self, Peer};
 
 /// So many blobs are on their way at a time.
 const N_AT_ONCE: usize = 8;
@@ -25,16 +25,12 @@ const CHUNK_BYTES: usize = 128 * 1024;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a blob may be on its way: a gigabyte at 1 MB/s.
 const PATIENCE_WITH_BLOBS: Duration = Duration::from_secs(1200);
-/// The longest answer that is no blob.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// The copy of one journal at a server. Its methods wait, and must not be called where others would be held up.
 #[derive(Debug)]
 pub(super) struct Remote {
-    place: String,
-    base: String,
-    client: Client,
-    authorization: Option<Secret<HeaderValue>>,
+    peer: Peer,
+    path: String,
     runtime: Handle,
 }
 
@@ -45,62 +41,21 @@ impl Remote {
         journal: &str,
         token: Option<Secret<String>>,
     ) -> Result<Self, Failure> {
-        let place = url.as_str().trim_end_matches('/').to_owned();
-        let settings = Settings {
-            roots: Roots::from(wiring::trust()?.upstream_roots()),
-            upstreams: home.config.upstreams.clone(),
-            allow: home.config.allow.clone(),
-            server: Some(url.clone()),
-        };
-        let authorization = match token {
-            None => None,
-            Some(token) => {
-                let value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| {
-                    Failure::usage(anyhow!("the token for `{place}` has letters that no token has"))
-                        .hint("write the token alone, as `outlast token add` printed it")
-                })?;
-                Some(Secret::new(value))
-            }
-        };
-        let base = format!("{place}/copies/{journal}");
-        Ok(Self { place, base, client: Client::new(settings), authorization, runtime: Handle::current() })
+        let path = format!("/copies/{journal}");
+        Ok(Self { peer: Peer::new(home, url, token)?, path, runtime: Handle::current() })
     }
 
     fn at(&self) -> impl FnOnce(anyhow::Error) -> CopyError {
-        CopyError::at(&self.place)
+        CopyError::at(self.peer.place())
     }
 
-    /// Asks, and waits for the head of the answer; one that is no success becomes an error.
     async fn send(
         &self,
         method: Method,
         path: &str,
         body: Outgoing,
     ) -> anyhow::Result<Option<Response<Incoming>>> {
-        let url = SafeUrl::parse(&format!("{}{path}", self.base))?;
-        let mut headers = HeaderMap::new();
-        if let Some(authorization) = &self.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.expose().clone());
-        }
-        let request = host::http::request(method, &url, headers, body)?;
-        // A person named this server, wherever it is.
-        let response = self.client.send_for_command(request).await?;
-        match response.status() {
-            status if status.is_success() => Ok(Some(response)),
-            StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED => bail!(
-                "it wants a token: `outlast token add NAME --scope admin` there; here it goes into OUTLAST_TOKEN, or into \
-                 the file that `token_file` of the [[copy]] names"
-            ),
-            status => {
-                let said: serde_json::Value = read(response).await.unwrap_or_default();
-                bail!(
-                    "it answered with status {}: {}",
-                    status.as_u16(),
-                    said["reason"].as_str().unwrap_or("no reason")
-                )
-            }
-        }
+        self.peer.send(method, &format!("{}{path}", self.path), HeaderMap::new(), body, "admin").await
     }
 
     /// Asks, and reads the answer; nothing where there is none.
@@ -113,7 +68,7 @@ impl Remote {
         let asking = async {
             match self.send(method, path, host::http::whole(body)).await? {
                 None => Ok(None),
-                Some(response) => read(response).await.map(Some),
+                Some(response) => peer::read(response).await.map(Some),
             }
         };
         self.wait(PATIENCE, asking).map_err(self.at())
@@ -180,15 +135,9 @@ impl Iterator for Chunks {
     }
 }
 
-async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> anyhow::Result<T> {
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    let bytes = body.map_err(|error| anyhow!(error))?.to_bytes();
-    serde_json::from_slice(&bytes).context("its answer is none of Outlast's")
-}
-
 impl SecondCopy for Remote {
     fn place(&self) -> String {
-        self.place.clone()
+        self.peer.place().to_owned()
     }
 
     fn head(&self) -> Result<Option<Head>, CopyError> {

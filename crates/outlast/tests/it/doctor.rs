@@ -12,7 +12,7 @@ fn project() -> (Upstream, World) {
     let upstream = Upstream::start_blocking();
     let package = fakes::npm::package("left-pad", &[("1.3.0", &[])]);
     upstream.put(NPM, "/", fakes::Answer::text("{}"));
-    upstream.serve_npm(NPM, &[package.clone()]);
+    upstream.serve_npm(NPM, std::slice::from_ref(&package));
     let lock = serde_json::json!({
         "name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
         "packages": {

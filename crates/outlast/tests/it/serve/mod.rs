@@ -1,5 +1,6 @@
 //! The server of a team, asked by real clients whose settings come from its own page.
 
+mod adopt;
 mod composer;
 mod copies;
 mod empty;

@@ -1,0 +1,87 @@
+//! Another Outlast's server, asked by this one on behalf of a person.
+
+use anyhow::{Context as _, anyhow, bail};
+use host::http::{Client, Outgoing, Roots, Settings};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use model::{ObjectUrl, SafeUrl, Secret};
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::wiring;
+
+/// The longest answer that is no blob.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    base: String,
+    client: Client,
+    authorization: Option<Secret<HeaderValue>>,
+}
+
+impl Peer {
+    pub(crate) fn new(home: &Home, url: &ObjectUrl, token: Option<Secret<String>>) -> Result<Self, Failure> {
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        let bearer = |token: Secret<String>| {
+            HeaderValue::try_from(format!("Bearer {}", token.expose())).map(Secret::new).map_err(|_| {
+                Failure::usage(anyhow!("the token for `{base}` has letters that no token has"))
+                    .hint("write the token alone, as `outlast token add` printed it")
+            })
+        };
+        let authorization = token.map(bearer).transpose()?;
+        let client = Client::new(Settings {
+            roots: Roots::from(wiring::trust()?.upstream_roots()),
+            upstreams: home.config.upstreams.clone(),
+            allow: home.config.allow.clone(),
+            server: Some(url.clone()),
+        });
+        Ok(Self { base, client, authorization })
+    }
+
+    /// Returns its address.
+    pub(crate) fn place(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks, and waits for the head of the answer; nothing for 404, an error for any other that is no success. `scope` is what
+    /// a token must allow.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: Outgoing,
+        scope: &str,
+    ) -> anyhow::Result<Option<Response<Incoming>>> {
+        let url = SafeUrl::parse(&format!("{}{path}", self.base))?;
+        headers
+            .extend(self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value.expose().clone())));
+        let request = host::http::request(method, &url, headers, body)?;
+        // A person named this server, wherever it is.
+        let response = self.client.send_for_command(request).await?;
+        match response.status() {
+            status if status.is_success() => Ok(Some(response)),
+            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::UNAUTHORIZED => bail!(
+                "it wants a token: `outlast token add NAME --scope {scope}` there; here it goes into OUTLAST_TOKEN, or for a \
+                 second copy into the file that `token_file` of its [[copy]] names"
+            ),
+            status => {
+                let said: serde_json::Value = read(response).await.unwrap_or_default();
+                let reason = said["reason"].as_str().unwrap_or("no reason");
+                bail!("it answered with status {}: {reason}", status.as_u16())
+            }
+        }
+    }
+}
+
+/// Reads an answer of Outlast's own.
+pub(crate) async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> anyhow::Result<T> {
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let bytes = body.map_err(|error| anyhow!(error))?.to_bytes();
+    serde_json::from_slice(&bytes).context("its answer is none of Outlast's")
+}

@@ -1,0 +1,137 @@
+//! Keeps what projects need before anybody asks for it.
+
+mod report;
+mod sent;
+mod thing;
+
+use std::time::Duration;
+
+use model::Event;
+use proxy::{Adopted, Engine, Purpose, Session, SessionPlan};
+use store::Store;
+
+pub(crate) use self::report::Report;
+pub(crate) use self::sent::{Adopting, at_server, tell};
+pub(crate) use self::thing::Thing;
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::speak::{self, size};
+use crate::wiring;
+
+/// Letters of a name that are shown, which a lock may make as long as it likes; addresses have under 1000.
+const N_LETTERS_MAX: usize = 1000;
+/// Missing things that the journal names.
+const N_NOTED_MAX: usize = 20;
+/// How soon a server notices that there is something to adopt.
+const UNCONFIGURED: Duration = Duration::from_secs(10);
+
+/// Keeps what is named, and returns what became of it; when this returns, all that is kept is durable, and the journal says
+/// what is kept for each thing.
+pub(crate) async fn once(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    things: Vec<Thing>,
+) -> Result<Report, Failure> {
+    let (engine, mut whole) = (wiring::engine(home, store, &wiring::trust()?, None)?, Report::default());
+    for thing in things {
+        let report = each(global, &engine, Purpose::Adopt, &thing).await;
+        // What is kept comes before the word that it is.
+        store.flush()?;
+        note(home, store, &thing, &report)?;
+        whole.add(report);
+    }
+    store.flush()?;
+    Ok(whole)
+}
+
+/// Says what of a thing is kept; nobody is asked for what is not.
+pub(crate) async fn look(home: &Home, store: &Store, thing: &Thing) -> Result<Report, Failure> {
+    let engine = wiring::engine(home, store, &wiring::trust()?, None)?;
+    let global = Global { quiet: true, ..Global::default() };
+    Ok(each(&global, &engine, Purpose::Inspect, thing).await)
+}
+
+async fn each(global: &Global, engine: &Engine, purpose: Purpose, thing: &Thing) -> Report {
+    let session = engine.session(SessionPlan { pins: thing.locks.pins.clone(), ..SessionPlan::new(purpose) });
+    let adopted = fetch(global, &session, thing).await;
+    session.finish().await;
+    Report::new(thing, adopted)
+}
+
+/// Notes in the journal what is kept for a thing, where that is news.
+fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<(), Failure> {
+    let missing = report.missing.iter().map(|it| format!("{}: {}", it.named.name, it.reason));
+    let missing = missing.chain(report.unread.iter().cloned());
+    let event = |at| Event::Adopted {
+        thing: thing.name.clone(),
+        locks: report.locks.clone(),
+        n_kept: report.n_kept,
+        n_first_seen: report.first_seen.len() as u64,
+        n_missing: report.n_missing(),
+        missing: missing.take(N_NOTED_MAX).map(|text| speak::in_line(&text, N_LETTERS_MAX)).collect(),
+        at,
+    };
+    let event = event(home.clock.now());
+    let is_known = store.adopted()?.into_iter().any(|entry| says_the_same(&entry.event, &event));
+    if !is_known {
+        store.record(vec![event])?;
+    }
+    Ok(())
+}
+
+fn says_the_same(one: &Event, other: &Event) -> bool {
+    let timeless = |event: &Event| match event.clone() {
+        Event::Adopted { thing, locks, n_kept, n_first_seen, n_missing, missing, .. } => {
+            Some((thing, locks, n_kept, n_first_seen, n_missing, missing))
+        }
+        _ => None,
+    };
+    timeless(one) == timeless(other)
+}
+
+/// Keeps what the configuration names, and looks at it again and again: for as long as a server runs.
+pub(crate) async fn again_and_again(global: Global, store: Store) {
+    let quiet = Global { quiet: true, ..global.clone() };
+    loop {
+        // Read each time: the configuration may have changed, and so may the locks.
+        let rest = match Home::find(&global) {
+            Ok(home) if home.config.adopt.things.is_empty() => UNCONFIGURED,
+            Ok(home) => {
+                let mut whole = Report::default();
+                for name in &home.config.adopt.things {
+                    // One that is not there holds up none of the others.
+                    let adopted = match Thing::find(name) {
+                        Ok(thing) => once(&quiet, &home, &store, vec![thing]).await,
+                        Err(failure) => Err(failure),
+                    };
+                    match adopted {
+                        Ok(report) => whole.add(report),
+                        Err(failure) => whole.unread.push(failure.to_string()),
+                    }
+                }
+                whole.say(&global);
+                whole.warn();
+                home.config.adopt.every
+            }
+            // Whoever reads it for the server says what is wrong with it.
+            Err(_) => UNCONFIGURED,
+        };
+        tokio::time::sleep(rest).await;
+    }
+}
+
+/// Fetches what is wanted and not here yet, and shows how far it is.
+async fn fetch(global: &Global, session: &Session, thing: &Thing) -> Vec<Adopted> {
+    let bar = speak::bar(global, "adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left");
+    let adopted = session
+        .adopt(thing.wanted(), |progress| {
+            bar.set_length(progress.n_wanted as u64);
+            bar.set_position(progress.n_done as u64);
+            bar.set_message(size(progress.n_bytes));
+        })
+        .await;
+    bar.finish_and_clear();
+    adopted
+}

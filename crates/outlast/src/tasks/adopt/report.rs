@@ -1,0 +1,179 @@
+//! What became of what was to be kept, for people and for scripts.
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use model::{ObjectUrl, Proof, Sha256, Source};
+use proxy::{Adopted, Outcome};
+use registry::Unpinned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{N_LETTERS_MAX, Thing};
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::speak::{self, count, say, size};
+
+/// Things that a server warns of after each look.
+const N_WARNED_MAX: usize = 20;
+
+/// What became of everything that was named. Its JSON is what `outlast adopt --json` prints.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// The locks that were read.
+    #[serde(serialize_with = "names_alone", deserialize_with = "without_digests")]
+    pub(super) locks: Vec<(String, Sha256)>,
+    /// Files that are kept.
+    pub(crate) n_kept: u64,
+    /// Bytes of them.
+    pub(super) size_bytes: u64,
+    /// Those of them that were not here before.
+    pub(super) n_fetched: u64,
+    /// Those of them for which nobody vouches: no lock and no index has a checksum.
+    pub(crate) first_seen: Vec<Named>,
+    /// What is not kept.
+    pub(super) missing: Vec<Missing>,
+    /// Locks that could not be read, each with the reason.
+    pub(super) unread: Vec<String>,
+}
+
+fn names_alone<S: Serializer>(locks: &[(String, Sha256)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(locks.iter().map(|(name, _)| name))
+}
+
+/// A server says which locks it read; their digests are not needed here.
+fn without_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Sha256)>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    Ok(names.into_iter().map(|name| (name, Sha256::of(b""))).collect())
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Named {
+    pub(super) name: String,
+    url: Option<ObjectUrl>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Missing {
+    #[serde(flatten)]
+    pub(super) named: Named,
+    pub(super) reason: String,
+}
+
+impl Report {
+    pub(super) fn new(thing: &Thing, adopted: Vec<Adopted>) -> Self {
+        let locks = &thing.locks;
+        let (read, unread) = (locks.read.clone(), locks.unread.clone());
+        let mut report = Self { locks: read, unread, ..Self::default() };
+        for (_, Unpinned { name, reason }) in &locks.unpinned {
+            let named = Named { name: name.clone(), url: None };
+            report.missing.push(Missing { named, reason: (*reason).to_owned() });
+        }
+        for Adopted { name, url, outcome } in adopted {
+            let named = Named { name, url };
+            match outcome {
+                Outcome::Missing { reason } => report.missing.push(Missing { named, reason }),
+                Outcome::Kept { size_bytes, proof, source } => {
+                    report.n_kept += 1;
+                    report.size_bytes += size_bytes;
+                    report.n_fetched += u64::from(source == Source::Upstream);
+                    if proof == Proof::FirstSeen {
+                        report.first_seen.push(named);
+                    }
+                }
+            }
+        }
+        report
+    }
+
+    /// Adds what became of another thing.
+    pub(super) fn add(&mut self, other: Self) {
+        self.locks.extend(other.locks);
+        self.n_kept += other.n_kept;
+        self.size_bytes += other.size_bytes;
+        self.n_fetched += other.n_fetched;
+        self.first_seen.extend(other.first_seen);
+        self.missing.extend(other.missing);
+        self.unread.extend(other.unread);
+    }
+
+    /// Returns how much is not kept.
+    pub(crate) fn n_missing(&self) -> u64 {
+        (self.missing.len() + self.unread.len()) as u64
+    }
+
+    /// Returns the first thing that is not kept, with its reason.
+    pub(crate) fn first_missing(&self) -> Option<String> {
+        let missing = self.missing.first().map(|it| format!("{}: {}", it.named.name, it.reason));
+        missing.or_else(|| self.unread.first().cloned())
+    }
+
+    /// Says in one line what is kept and what is not.
+    pub(crate) fn say(&self, global: &Global) {
+        let n_first_seen = self.first_seen.len() as u64;
+        say(
+            global,
+            &format_args!(
+                "outlast: {} kept, {} ({} fetched now): {} verified, {n_first_seen} first seen; {} missing",
+                count(self.n_kept, "file"),
+                size(self.size_bytes),
+                self.n_fetched,
+                self.n_kept - n_first_seen,
+                self.n_missing()
+            ),
+        );
+    }
+
+    /// Warns of what is not kept, where nobody reads standard output.
+    pub(super) fn warn(&self) {
+        for Missing { named, reason } in self.missing.iter().take(N_WARNED_MAX) {
+            tracing::warn!("not kept: {}: {reason}", speak::in_line(&named.name, N_LETTERS_MAX));
+        }
+        for reason in self.unread.iter().take(N_WARNED_MAX) {
+            tracing::warn!("not read: {reason}");
+        }
+    }
+
+    /// Says what is kept and what is not, and returns the exit code.
+    pub(crate) fn tell(&self, global: &Global) -> Result<ExitCode, Failure> {
+        if global.json {
+            speak::json(self)?;
+        } else {
+            for Missing { named, reason } in &self.missing {
+                let name = speak::in_line(&named.name, N_LETTERS_MAX);
+                speak::data(&format_args!("missing {name}: {reason}"))?;
+            }
+            for reason in &self.unread {
+                speak::data(&format_args!("unread {reason}"))?;
+            }
+        }
+        self.say(global);
+        if self.missing.is_empty() && self.unread.is_empty() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let n = self.n_missing();
+        Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing")))
+            .hint(
+                "run it again when the upstream answers: what is kept is not fetched twice; what no upstream can mend, \
+                 such as a repository or a lock that cannot be read, stays with its own host",
+            ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::Locks;
+
+    #[test]
+    fn what_no_pin_can_hold_is_missing() {
+        let reason = "no version is decided on";
+        let unpinned = Unpinned { name: "six".to_owned(), reason };
+        let locks = Locks { unpinned: vec![("requirements.txt".to_owned(), unpinned)], ..Locks::default() };
+        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new());
+        let [Missing { named: Named { name, url: None }, reason: shown }] = &*report.missing else {
+            panic!("{report:?}");
+        };
+        assert_eq!((&**name, &**shown), ("six", reason));
+        assert!(Report::new(&Thing::default(), Vec::new()).missing.is_empty());
+    }
+}

@@ -1,0 +1,159 @@
+//! Locks that travel: from a machine that has a project to the server that is to keep what it needs.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use host::http::{Method, whole};
+use http::{HeaderMap, HeaderValue};
+use model::{Event, Sha256};
+use proxy::TeamServer;
+use serde::Deserialize;
+use server::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
+use store::Store;
+
+use super::{Report, Thing, once};
+use crate::command_line::Global;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::peer::{self, Peer};
+use crate::project::{self, Locks};
+use crate::speak;
+
+/// Where a server takes locks.
+const PATH: &str = "/adopt";
+/// How long a server may take for a large project that it fetches from slow hosts.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// How long a run waits at its end for a server to take its locks: what it keeps of them is its own affair.
+const PATIENCE_AFTER_RUN: Duration = Duration::from_secs(2);
+/// Letters of a project's name that are kept.
+const NAME_LETTERS_MAX: usize = 100;
+
+/// Keeps what the locks pin that are sent to a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Adopting {
+    pub(crate) global: Global,
+    pub(crate) store: Store,
+}
+
+impl Adopter for Adopting {
+    fn adopt(&self, who: String, request: AdoptRequest) -> Pin<Box<dyn Future<Output = AdoptAnswer> + Send>> {
+        let adopting = self.clone();
+        Box::pin(async move {
+            adopting
+                .take(&who, request)
+                .await
+                .unwrap_or_else(|failure| AdoptAnswer::Refused(failure.to_string()))
+        })
+    }
+}
+
+impl Adopting {
+    async fn take(&self, who: &str, request: AdoptRequest) -> Result<AdoptAnswer, Failure> {
+        let name = format!("{} ({who})", speak::in_line(&request.project, NAME_LETTERS_MAX));
+        if self.is_known(&name, &request)? {
+            return Ok(AdoptAnswer::Known);
+        }
+        if request.locks.iter().any(|lock| lock.text.is_none()) {
+            return Ok(AdoptAnswer::WantsTexts);
+        }
+        let mut locks = Locks::default();
+        for SentLock { path, text, .. } in &request.locks {
+            locks.add_bytes(path, text.as_deref().unwrap_or_default().as_bytes());
+        }
+        let thing = Thing::sent(name, locks, &request.urls)?;
+        let quiet = Global { quiet: true, ..self.global.clone() };
+        let report = once(&quiet, &Home::find(&self.global)?, &self.store, vec![thing]).await?;
+        report.say(&self.global);
+        Ok(AdoptAnswer::Done(serde_json::to_value(&report).map_err(Failure::no)?))
+    }
+
+    /// Returns whether these very locks were adopted with nothing missing.
+    fn is_known(&self, name: &str, request: &AdoptRequest) -> Result<bool, Failure> {
+        let sent: Vec<(&str, Sha256)> = request.locks.iter().map(|lock| (&*lock.path, lock.sha256)).collect();
+        let is_it = |event: &Event| match event {
+            Event::Adopted { thing, locks, n_missing: 0, .. } if thing == name => {
+                locks.iter().map(|(path, sha256)| (&**path, *sha256)).eq(sent.iter().copied())
+            }
+            _ => false,
+        };
+        let was_adopted = self.store.adopted()?.iter().any(|entry| is_it(&entry.event));
+        Ok(was_adopted && request.urls.is_empty() && !request.locks.is_empty())
+    }
+}
+
+/// What a server answers.
+#[derive(Debug, Deserialize)]
+struct Answered {
+    state: State,
+    report: Option<Report>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Known,
+    WantsTexts,
+    Begun,
+    Done,
+}
+
+/// Has a server keep what things need, and returns what became of it.
+pub(crate) async fn at_server(
+    home: &Home,
+    server: &TeamServer,
+    things: Vec<Thing>,
+) -> Result<Report, Failure> {
+    let peer = peer_of(home, server)?;
+    let mut report = Report::default();
+    for thing in things {
+        let request = thing.to_send(true)?;
+        let failed = |error: anyhow::Error| {
+            let error = error.context(format!("`{}` did not adopt `{}`", peer.place(), thing.name));
+            Failure::no(error)
+                .hint("look at that server, and at the token in OUTLAST_TOKEN; then run it again")
+        };
+        let asked = tokio::time::timeout(PATIENCE, ask(&peer, &request, HeaderMap::new())).await;
+        let answered = asked.map_err(|_| anyhow!("it took more than an hour")).flatten().map_err(failed)?;
+        report.add(answered.report.unwrap_or_else(|| thing.known()));
+    }
+    Ok(report)
+}
+
+/// Tells a server at the end of a run which locks the project has now. It is no part of the run: what fails, fails quietly.
+pub(crate) async fn tell(home: &Home, server: &TeamServer, directory: &Path) {
+    let root = project::root(directory);
+    let telling = async {
+        let thing = Thing::find(&root.display().to_string()).map_err(|failure| anyhow!("{failure}"))?;
+        let peer = peer_of(home, server).map_err(|failure| anyhow!("{failure}"))?;
+        let send = async |with_texts| {
+            let request = thing.to_send(with_texts).map_err(|failure| anyhow!("{failure}"))?;
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static("prefer"),
+                HeaderValue::from_static("respond-async"),
+            )]);
+            ask(&peer, &request, headers).await
+        };
+        if send(false).await?.state == State::WantsTexts {
+            send(true).await?;
+        }
+        anyhow::Ok(())
+    };
+    match tokio::time::timeout(PATIENCE_AFTER_RUN, telling).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!("the server was not told of the locks: {error:#}"),
+        Err(_) => tracing::info!("the server did not take the locks in time"),
+    }
+}
+
+fn peer_of(home: &Home, server: &TeamServer) -> Result<Peer, Failure> {
+    let url = model::ObjectUrl::parse(server.site.base()).map_err(Failure::no)?;
+    Peer::new(home, &url, server.token.clone())
+}
+
+async fn ask(peer: &Peer, request: &AdoptRequest, headers: HeaderMap) -> anyhow::Result<Answered> {
+    let body = whole(serde_json::to_vec(request)?.into());
+    let response = peer.send(Method::POST, PATH, headers, body, "adopt").await?;
+    peer::read(response.context("it takes no locks")?).await
+}

@@ -1,0 +1,107 @@
+//! What a person names to have it kept.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+use model::ObjectUrl;
+use proxy::Wanted;
+use server::{AdoptRequest, SentLock};
+
+use super::Report;
+use crate::failure::Failure;
+use crate::project::{self, Locks};
+
+/// What a person names to have it kept: a folder with locks, a lock, or an address.
+#[derive(Debug, Default)]
+pub(crate) struct Thing {
+    /// As a person finds it again: an absolute path, or an address.
+    pub(crate) name: String,
+    pub(crate) locks: Locks,
+    pub(super) urls: Vec<ObjectUrl>,
+}
+
+impl Thing {
+    /// Finds all that is named.
+    pub(crate) fn find_all(names: &[String]) -> Result<Vec<Self>, Failure> {
+        names.iter().map(|name| Self::find(name)).collect()
+    }
+
+    pub(crate) fn find(name: &str) -> Result<Self, Failure> {
+        if name.starts_with("https://") || name.starts_with("http://") {
+            let url = ObjectUrl::parse(name)
+                .map_err(|error| Failure::usage(anyhow!(error).context(format!("`{name}` is no address"))))?;
+            return Ok(Self { name: url.to_string(), urls: vec![url], ..Self::default() });
+        }
+        let path = Path::new(name);
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string();
+        if path.is_dir() {
+            let locks = project::locks(path).below(name);
+            if locks.read.is_empty() && locks.unread.is_empty() {
+                let error = anyhow!("no lock file is in `{name}`");
+                return Err(Failure::usage(error).hint(format!("known locks are {}", known_locks())));
+            }
+            return Ok(Self { name: real, locks, ..Self::default() });
+        }
+        if project::is_lock(path) {
+            let mut locks = Locks::default();
+            locks.add(path, name.to_owned());
+            return Ok(Self { name: real, locks, ..Self::default() });
+        }
+        if path.exists() {
+            let error = anyhow!("`{name}` is no lock file that Outlast knows");
+            return Err(Failure::usage(error).hint(format!("known locks are {}", known_locks())));
+        }
+        Err(Failure::usage(anyhow!("there is no `{name}`"))
+            .hint("name a lock file, a folder with locks, or an address with `https://`"))
+    }
+
+    /// Takes what was sent from elsewhere.
+    pub(super) fn sent(name: String, locks: Locks, urls: &[String]) -> Result<Self, Failure> {
+        let urls =
+            urls.iter().map(|url| ObjectUrl::parse(url)).collect::<Result<_, _>>().map_err(Failure::usage)?;
+        Ok(Self { name, locks, urls })
+    }
+
+    /// Returns what a server needs to know, with or without the locks' texts.
+    pub(super) fn to_send(&self, with_texts: bool) -> Result<AdoptRequest, Failure> {
+        let root = Path::new(&self.name);
+        let mut locks = Vec::new();
+        for (shown, sha256) in &self.locks.read {
+            let text = match with_texts {
+                true => {
+                    let bytes = std::fs::read(shown)?;
+                    let text = String::from_utf8(bytes).map_err(|_| {
+                        Failure::no(anyhow!("`{shown}` is not UTF-8")).hint("lock the project again")
+                    })?;
+                    Some(text)
+                }
+                false => None,
+            };
+            let real = Path::new(shown).canonicalize()?;
+            let path = real.strip_prefix(root).ok().filter(|path| !path.as_os_str().is_empty());
+            let path = path.unwrap_or_else(|| real.file_name().map_or(&*real, Path::new));
+            locks.push(SentLock { path: path.display().to_string(), sha256: *sha256, text });
+        }
+        let folder = if root.is_dir() { Some(root) } else { root.parent() };
+        let project = folder
+            .and_then(Path::file_name)
+            .map_or_else(|| self.name.clone(), |name| name.display().to_string());
+        let urls = self.urls.iter().map(ToString::to_string).collect();
+        Ok(AdoptRequest { project, locks, urls })
+    }
+
+    /// Returns the report on a thing that a server has already, which says no more.
+    pub(super) fn known(&self) -> Report {
+        Report { locks: self.locks.read.clone(), ..Report::default() }
+    }
+
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        let pinned = self.locks.pins.iter().map(|(_, pin)| Wanted::Pinned(pin.clone()));
+        pinned.chain(self.urls.iter().cloned().map(Wanted::At)).collect()
+    }
+}
+
+fn known_locks() -> String {
+    let locks = registry::ALL.iter().flat_map(|ecosystem| ecosystem.locks());
+    locks.map(|lock| lock.file_name).collect::<Vec<_>>().join(", ")
+}

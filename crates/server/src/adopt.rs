@@ -1,0 +1,123 @@
+//! `POST /adopt`: a project's locks, so that what they pin is kept before anybody else asks for it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use host::http::Outgoing;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use model::Sha256;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{answer, refusal};
+
+/// Where it is asked.
+pub(crate) const PATH: &str = "/adopt";
+/// All locks of a large monorepo.
+const BODY_BYTES_MAX: usize = 64 << 20;
+/// Whoever sends `Prefer: respond-async` (RFC 7240 §4.1) does not wait for the end.
+const ASYNC: &str = "respond-async";
+
+/// A project's locks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptRequest {
+    /// What it is called where the locks lie; who sent them is said beside it.
+    pub project: String,
+    /// Its locks.
+    #[serde(default)]
+    pub locks: Vec<SentLock>,
+    /// Addresses besides them.
+    #[serde(default)]
+    pub urls: Vec<String>,
+}
+
+/// A lock that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentLock {
+    /// Where it lies in the project; its last part says which lock it is.
+    pub path: String,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+    /// Its text; none by whoever asks first whether it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum AdoptAnswer {
+    /// These very locks were adopted, and nothing is missing.
+    Known,
+    /// The texts are wanted.
+    WantsTexts,
+    /// The report of `outlast adopt --json`.
+    Done(serde_json::Value),
+    /// It cannot be adopted.
+    Refused(String),
+}
+
+/// Keeps what projects need.
+pub trait Adopter: Send + Sync + std::fmt::Debug {
+    /// Keeps what a project needs; `who` asks for it. It goes on when nobody waits for the answer any more.
+    fn adopt(&self, who: String, request: AdoptRequest) -> Pin<Box<dyn Future<Output = AdoptAnswer> + Send>>;
+}
+
+/// Answers a request of somebody who may do this.
+pub(crate) async fn adopt(
+    adopter: &dyn Adopter,
+    who: String,
+    request: Request<Incoming>,
+) -> Response<Outgoing> {
+    if request.method() != http::Method::POST {
+        return refusal(StatusCode::METHOD_NOT_ALLOWED, "refused", "locks are sent with POST", HINT);
+    }
+    let is_patient = !is_async(request.headers());
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
+    let Ok(body) = body else {
+        return refusal(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "these locks are too large, or broke off",
+            HINT,
+        );
+    };
+    let sent: AdoptRequest = match serde_json::from_slice(&body.to_bytes()) {
+        Ok(sent) => sent,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, "bad_request", &error.to_string(), HINT),
+    };
+    let has_texts = sent.locks.iter().all(|lock| lock.text.is_some());
+    let adopting = tokio::spawn(adopter.adopt(who, sent));
+    if !is_patient && has_texts {
+        return said(StatusCode::ACCEPTED, &serde_json::json!({ "state": "begun" }));
+    }
+    match adopting.await {
+        Ok(AdoptAnswer::Known) => said(StatusCode::OK, &serde_json::json!({ "state": "known" })),
+        Ok(AdoptAnswer::WantsTexts) => said(StatusCode::OK, &serde_json::json!({ "state": "wants_texts" })),
+        Ok(AdoptAnswer::Done(report)) => {
+            said(StatusCode::OK, &serde_json::json!({ "state": "done", "report": report }))
+        }
+        Ok(AdoptAnswer::Refused(reason)) => {
+            refusal(StatusCode::UNPROCESSABLE_ENTITY, "refused", &reason, HINT)
+        }
+        Err(_) => refusal(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "fault",
+            "adopting came to grief",
+            "look at the server's log",
+        ),
+    }
+}
+
+const HINT: &str = "`outlast adopt --via URL` speaks to this address";
+
+fn is_async(headers: &HeaderMap) -> bool {
+    let wishes = headers.get_all("prefer").iter().filter_map(|wish| wish.to_str().ok());
+    wishes.flat_map(|wish| wish.split(',')).any(|wish| wish.trim().eq_ignore_ascii_case(ASYNC))
+}
+
+fn said(status: StatusCode, value: &serde_json::Value) -> Response<Outgoing> {
+    answer(status, "application/json", value.to_string().into())
+}
