@@ -276,6 +276,14 @@ impl DigestSet {
         self.0.iter().filter(move |digest| Some(digest.algorithm()) == strongest).cloned()
     }
 
+    /// Returns whether bytes match one of the decisive digests.
+    pub fn accepts(&self, bytes: &[u8]) -> bool {
+        let is_of = |digest: Digest| {
+            ring::digest::digest(digest.algorithm().ring(), bytes).as_ref() == digest.as_bytes()
+        };
+        self.decisive().any(is_of)
+    }
+
     /// Returns whether nothing is vouched for.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -8,22 +8,24 @@ use std::time::Duration;
 use host::Clock;
 use host::http::{Client, FetchError, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use model::{Cut, Event, ObjectKey, SafeUrl, Sha256, Timestamp};
-use registry::{Class, Head, Pin, Site};
+use model::{Event, ObjectKey, SafeUrl, Sha256, Timestamp};
+use registry::{Class, Head, Site};
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::adopt::LastResort;
 use crate::breaker::Breaker;
 use crate::flight::Flight;
 use crate::heal::Healer;
 use crate::limits::SHELF_BYTES_MAX;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
+use crate::plan::{Purpose, SessionPlan};
 use crate::refusal::Refusal;
 use crate::shelf::Shelf;
 use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Giver, Line};
-use crate::via::{ServerUse, TeamServer, Via};
+use crate::via::{ServerUse, Via};
 use crate::vouch::Vouchers;
 use crate::want::{Asker, Shape, Want};
 use crate::who::{CredentialKey, CredentialUse, Seen, Who};
@@ -49,60 +51,6 @@ pub struct Engine {
     pub index_fresh_for: Duration,
     /// Whoever can mend what is damaged.
     pub healer: Option<Arc<dyn Healer>>,
-}
-
-/// What a session is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To record what a command fetches.
-    Record,
-    /// To prove that it survives.
-    Drill,
-    /// To fetch what a project needs, whoever asked for that.
-    Adopt,
-    /// To see what is kept: nobody is asked for anything.
-    Inspect,
-    /// To answer whoever comes, for as long as the server runs: nothing is written down of what they asked.
-    Serve,
-}
-
-impl Purpose {
-    /// Returns who chooses what is asked: only a command asks where it would ask without Outlast.
-    const fn chooser(self) -> Chooser {
-        match self {
-            Self::Record | Self::Drill => Chooser::Command,
-            Self::Adopt | Self::Inspect | Self::Serve => Chooser::Outlast,
-        }
-    }
-
-    /// Returns whether there is a run, whose record says what was asked.
-    const fn is_written_down(self) -> bool {
-        matches!(self, Self::Record | Self::Drill)
-    }
-}
-
-/// What a session is made from.
-#[derive(Debug)]
-pub struct SessionPlan {
-    /// Which hosts fail, and how.
-    pub cuts: Vec<Cut>,
-    /// What the project's lock files vouch for, each with the lock's name.
-    pub pins: Vec<(String, Pin)>,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// Answer with what was held at this moment. What cannot change is served as ever.
-    pub at: Option<Timestamp>,
-    /// The server at whose door is asked: what it offers links back to it.
-    pub site: Option<Site>,
-    /// The team's server, to be asked before any upstream.
-    pub via: Option<TeamServer>,
-}
-
-impl SessionPlan {
-    /// Plans a session without cuts, pins and servers.
-    pub const fn new(purpose: Purpose) -> Self {
-        Self { cuts: Vec::new(), pins: Vec::new(), purpose, at: None, site: None, via: None }
-    }
 }
 
 /// What a session found.
@@ -140,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
     pub(crate) via: Option<Via>,
+    pub(crate) last_resort: Option<Arc<dyn LastResort>>,
     /// What is ready to leave; a run has none, since it asks for each thing once.
     pub(crate) shelf: Option<Shelf>,
     pub(crate) seen: Mutex<Seen>,
@@ -168,6 +117,7 @@ impl Engine {
             at: plan.at,
             site: plan.site,
             via: plan.via.map(Via::new),
+            last_resort: plan.last_resort,
             shelf: (plan.purpose == Purpose::Serve).then(|| Shelf::bounded(SHELF_BYTES_MAX)),
             seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),

@@ -4,6 +4,7 @@
 //! One ecosystem is one folder under `ecosystem/`; nothing outside `ecosystem/mod.rs` names one.
 
 pub mod archive;
+mod cached;
 mod class;
 mod coordinate;
 mod ecosystem;
@@ -15,6 +16,7 @@ mod path;
 mod site;
 mod splice;
 
+pub use cached::{Cached, Installed};
 pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};

@@ -20,6 +20,7 @@ mod hangups;
 mod interrupts;
 mod kills;
 mod leaks;
+mod left;
 mod machines;
 mod observed;
 mod openings;

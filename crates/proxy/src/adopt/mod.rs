@@ -3,6 +3,7 @@
 //! The same transfers as for a client, under the same names, so that whoever comes later finds what they would have asked for.
 
 mod files;
+mod last;
 mod obtain;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
 use self::files::{File, grouped, listed};
+pub use self::last::{Found, LastResort};
 use self::obtain::{Got, Look, Trouble};
 use crate::limits::N_HOPS_MAX;
 use crate::session::{Inner, Session, lock};
@@ -63,6 +65,8 @@ pub enum Outcome {
         proof: Proof,
         /// Whether they were there already.
         source: Source,
+        /// Where a client had left them, if no upstream gave them.
+        rescued_from: Option<String>,
     },
     /// It is not.
     Missing {
@@ -186,7 +190,7 @@ impl Adoption {
             return vec![Adopted::missing(file.name(), None, reason)];
         }
         if !places.is_empty() {
-            return vec![self.one_of(file.name(), &places).await];
+            return vec![self.one_of(&file, file.name(), &places).await];
         }
         let listed = file.coordinate.as_ref().map_or_else(Vec::new, |wanted| {
             let tables = indexes.iter().flatten().filter_map(|got| got.table.as_deref());
@@ -203,25 +207,30 @@ impl Adoption {
         }
         let mut adopted = Vec::new();
         for (coordinate, url) in listed {
-            adopted.push(self.one_of(coordinate.to_string(), &[url]).await);
+            let one = File { coordinate: Some(coordinate), digests: file.digests.clone(), urls: Vec::new() };
+            adopted.push(self.one_of(&one, one.name(), &[url]).await);
         }
         adopted
     }
 
-    /// Keeps a file from the first of its places that has it.
-    async fn one_of(&self, name: String, places: &[ObjectUrl]) -> Adopted {
+    /// Keeps a file from the first of its places that has it, or else from where a client has left it.
+    async fn one_of(&self, file: &File, name: String, places: &[ObjectUrl]) -> Adopted {
         let mut reason = String::new();
         for url in places {
             match self.get(url, &Look::default()).await {
                 Ok(Got { held, source, .. }) => {
-                    let outcome = Outcome::Kept { size_bytes: held.size_bytes, proof: held.proof, source };
+                    let (size_bytes, proof) = (held.size_bytes, held.proof);
+                    let outcome = Outcome::Kept { size_bytes, proof, source, rescued_from: None };
                     return Adopted { name, url: Some(url.clone()), outcome };
                 }
                 Err(trouble) if reason.is_empty() => reason = trouble.reason().to_owned(),
                 Err(_) => {}
             }
         }
-        Adopted::missing(name, places.first().cloned(), reason)
+        match self.inner.rescue(file.coordinate.as_ref(), &file.digests, places).await {
+            Some(outcome) => Adopted { name, url: places.first().cloned(), outcome },
+            None => Adopted::missing(name, places.first().cloned(), reason),
+        }
     }
 
     /// Gets an index, once for all that need it.

@@ -125,7 +125,7 @@ impl Inner {
     }
 
     /// Returns what a client would want that asks for an address.
-    async fn wanted(self: &Arc<Self>, url: &SafeUrl, client: &HeaderMap) -> Result<Want, Trouble> {
+    pub(super) async fn wanted(self: &Arc<Self>, url: &SafeUrl, client: &HeaderMap) -> Result<Want, Trouble> {
         let head = Head { method: &Method::GET, url: url.object(), headers: client };
         let (ecosystem, class) = self.classify(&head).await;
         let asker = Asker { client, who: Who::NOBODY, chooser: self.chooser() };

@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use model::{Sha256, Sha256Hasher};
 
 mod gzip;
+mod pack;
 mod tar;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ const RATIO_MAX: u64 = 200;
 const RATIO_FREE_BYTES: u64 = 16 << 20;
 /// The most that all names and targets of links take, since they are held until the end; 400,000 of 160 bytes each.
 const NAMES_BYTES_MAX: u64 = 64 << 20;
+
+pub use pack::pack;
 
 /// Whether an archive has its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 
+use crate::cached::{Cached, Installed};
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
@@ -151,6 +152,26 @@ pub trait Ecosystem: Sync + Debug {
     /// Returns what a path of a server means that names a file of this ecosystem without saying where it lies.
     fn named(&self, _path: &str) -> Option<Target> {
         None
+    }
+
+    /// Returns where its clients leave a file that they downloaded, the likeliest place first. What lies there is believed only
+    /// where a digest says so, or where the place has the name of the address.
+    ///
+    /// No place is outside a client's own cache, whatever the coordinate.
+    fn cached(&self, _coordinate: &Coordinate, _digests: &DigestSet, _urls: &[ObjectUrl]) -> Vec<Cached> {
+        Vec::new()
+    }
+
+    /// Returns where its client unpacks a package in a project, where the archive may be made again from that.
+    ///
+    /// No place is outside the project, whatever the coordinate.
+    fn installed(&self, _coordinate: &Coordinate) -> Option<Installed> {
+        None
+    }
+
+    /// Returns whether what its client wrote down says that this very version was installed.
+    fn says_installed(&self, _manifest: &[u8], _coordinate: &Coordinate) -> bool {
+        false
     }
 
     /// Returns the fields of a refusal, besides those of every refusal, that this ecosystem's clients show.

@@ -299,6 +299,30 @@ fn a_document_with_a_message_reads_as_an_index_with_the_same_files() {
 }
 
 #[test]
+fn no_place_of_a_cache_or_a_project_is_outside_it() {
+    let mut n_places = 0;
+    for it in ALL {
+        for name in
+            ["left-pad", "@acme/lib", "acme/lib", "../../etc/passwd", "/etc/passwd", "a/../../b", "", "."]
+        {
+            let (name, version) = (name.to_owned(), "1.0.0".to_owned());
+            let registry = registry::ANY_REGISTRY.to_owned();
+            let coordinate =
+                registry::Coordinate { ecosystem: it.name(), registry, name, version, file: None };
+            let url = ObjectUrl::parse("https://example.com/a.zip").unwrap();
+            let digests = model::DigestSet::from(model::Digest::from(model::Sha256::of(b"a")));
+            let cached = it.cached(&coordinate, &digests, &[url]).into_iter().map(|cached| cached.path);
+            let installed = it.installed(&coordinate).into_iter().map(|installed| installed.folder);
+            for path in cached.chain(installed) {
+                n_places += 1;
+                assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".."), "{path}");
+            }
+        }
+    }
+    assert!(n_places > 10, "{n_places}");
+}
+
+#[test]
 fn no_two_ecosystems_have_a_lock_of_one_name() {
     let mut names = BTreeSet::new();
     for lock in ALL.iter().flat_map(|ecosystem| ecosystem.locks()) {

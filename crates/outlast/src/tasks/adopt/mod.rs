@@ -1,15 +1,19 @@
 //! Keeps what projects need before anybody asks for it.
 
+mod left;
 mod report;
 mod sent;
 mod thing;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Event;
-use proxy::{Adopted, Engine, Purpose, Session, SessionPlan};
+use proxy::{Adopted, Engine, LastResort, Purpose, Session, SessionPlan};
 use store::Store;
 
+use self::left::Left;
 pub(crate) use self::report::Report;
 pub(crate) use self::sent::{Adopting, at_server, tell};
 pub(crate) use self::thing::Thing;
@@ -54,7 +58,10 @@ pub(crate) async fn look(home: &Home, store: &Store, thing: &Thing) -> Result<Re
 }
 
 async fn each(global: &Global, engine: &Engine, purpose: Purpose, thing: &Thing) -> Report {
-    let session = engine.session(SessionPlan { pins: thing.locks.pins.clone(), ..SessionPlan::new(purpose) });
+    let left: Arc<dyn LastResort> = Arc::new(Left::here(Path::new(&thing.name)));
+    let last_resort = Some(left).filter(|_| purpose == Purpose::Adopt);
+    let plan = SessionPlan { pins: thing.locks.pins.clone(), last_resort, ..SessionPlan::new(purpose) };
+    let session = engine.session(plan);
     let adopted = fetch(global, &session, thing).await;
     session.finish().await;
     Report::new(thing, adopted)

@@ -30,6 +30,9 @@ pub(crate) struct Report {
     pub(super) n_fetched: u64,
     /// Those of them for which nobody vouches: no lock and no index has a checksum.
     pub(crate) first_seen: Vec<Named>,
+    /// Those that no upstream gave, and a client had left on this machine.
+    #[serde(default)]
+    pub(super) rescued: Vec<Rescued>,
     /// What is not kept.
     pub(super) missing: Vec<Missing>,
     /// Locks that could not be read, each with the reason.
@@ -52,6 +55,13 @@ pub(crate) struct Named {
     url: Option<ObjectUrl>,
 }
 
+/// Something that a client had left.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rescued {
+    name: String,
+    from: String,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Missing {
     #[serde(flatten)]
@@ -72,7 +82,10 @@ impl Report {
             let named = Named { name, url };
             match outcome {
                 Outcome::Missing { reason } => report.missing.push(Missing { named, reason }),
-                Outcome::Kept { size_bytes, proof, source } => {
+                Outcome::Kept { size_bytes, proof, source, rescued_from } => {
+                    report
+                        .rescued
+                        .extend(rescued_from.map(|from| Rescued { name: named.name.clone(), from }));
                     report.n_kept += 1;
                     report.size_bytes += size_bytes;
                     report.n_fetched += u64::from(source == Source::Upstream);
@@ -92,6 +105,7 @@ impl Report {
         self.size_bytes += other.size_bytes;
         self.n_fetched += other.n_fetched;
         self.first_seen.extend(other.first_seen);
+        self.rescued.extend(other.rescued);
         self.missing.extend(other.missing);
         self.unread.extend(other.unread);
     }
@@ -145,6 +159,16 @@ impl Report {
             for reason in &self.unread {
                 speak::data(&format_args!("unread {reason}"))?;
             }
+        }
+        for Rescued { name, from } in &self.rescued {
+            let name = speak::in_line(name, N_LETTERS_MAX);
+            say(
+                global,
+                &format_args!(
+                    "outlast: no upstream gives {name}: it is kept from {}",
+                    speak::in_line(from, N_LETTERS_MAX)
+                ),
+            );
         }
         self.say(global);
         if self.missing.is_empty() && self.unread.is_empty() {

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 
+use crate::cached::Cached;
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -106,6 +107,11 @@ impl Ecosystem for Cargo {
             true => index::guarded(&linked),
             false => changed(linked),
         }
+    }
+
+    fn cached(&self, coordinate: &Coordinate, _: &DigestSet, _: &[ObjectUrl]) -> Vec<Cached> {
+        let path = format!("registry/cache/*/{}-{}.crate", coordinate.name, coordinate.version);
+        Cached::at("CARGO_HOME", ".cargo", path).into_iter().collect()
     }
 
     fn examples(&self) -> Examples {

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 use serde_json::Value;
 
+use crate::cached::{Cached, Installed};
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -25,6 +26,7 @@ mod route;
 mod server;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 mod version;
 
 const NAME: &str = "composer";
@@ -130,6 +132,18 @@ impl Ecosystem for Composer {
 
     fn named(&self, path: &str) -> Option<Target> {
         server::named(path)
+    }
+
+    fn cached(&self, coordinate: &Coordinate, _: &DigestSet, urls: &[ObjectUrl]) -> Vec<Cached> {
+        unpacked::cached(coordinate, urls)
+    }
+
+    fn installed(&self, coordinate: &Coordinate) -> Option<Installed> {
+        Installed::at(format!("vendor/{}", coordinate.name), "vendor/composer/installed.json")
+    }
+
+    fn says_installed(&self, manifest: &[u8], coordinate: &Coordinate) -> bool {
+        unpacked::says_installed(manifest, coordinate)
     }
 
     fn examples(&self) -> Examples {

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 
+use crate::cached::Cached;
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -116,6 +117,19 @@ impl Ecosystem for Npm {
 
     fn relinked(&self, _request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
         changed(site.relinked(body, &["\"tarball\":\"", "\"tarball\": \""]))
+    }
+
+    /// npm's cache names archives by their digest (cacache, content-v2).
+    fn cached(&self, _: &Coordinate, digests: &DigestSet, _: &[ObjectUrl]) -> Vec<Cached> {
+        let places = digests.iter().filter_map(|digest| {
+            let text = digest.to_string();
+            let (algorithm, hex) = text.split_once(':')?;
+            let (first, rest) = hex.split_at_checked(2)?;
+            let (second, rest) = rest.split_at_checked(2)?;
+            let path = format!("_cacache/content-v2/{algorithm}/{first}/{second}/{rest}");
+            Cached::at("npm_config_cache", ".npm", path)
+        });
+        places.collect()
     }
 
     fn examples(&self) -> Examples {

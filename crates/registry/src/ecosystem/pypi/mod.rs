@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 
+use crate::cached::Cached;
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -121,6 +122,20 @@ impl Ecosystem for Pypi {
             _ => &["\"url\":\"", "\"url\": \""],
         };
         changed(site.relinked(body, marks))
+    }
+
+    /// pip names what it caches after addresses that it does not tell; Poetry after the file. Both are found by their digests.
+    fn cached(&self, coordinate: &Coordinate, digests: &DigestSet, _: &[ObjectUrl]) -> Vec<Cached> {
+        if digests.is_empty() {
+            return Vec::new();
+        }
+        let file = coordinate.file.as_deref().unwrap_or("*");
+        let of_poetry = format!("artifacts/*/*/*/*/{file}");
+        let places = [
+            Cached::at("PIP_CACHE_DIR", ".cache/pip", "http-v2/*/*/*/*/*/*.body".to_owned()),
+            Cached::at("POETRY_CACHE_DIR", ".cache/pypoetry", of_poetry),
+        ];
+        places.into_iter().flatten().collect()
     }
 
     fn examples(&self) -> Examples {
