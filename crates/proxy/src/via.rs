@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody};
-use model::{Freshness, Held, ObjectUrl, SafeUrl, Secret, Timestamp};
+use model::{Freshness, Held, ObjectUrl, SafeUrl, Secret};
 use registry::Site;
 
 use crate::breaker::{Attempt, Gate, Lane, Outcome};
@@ -21,6 +22,7 @@ use crate::fetch::said;
 use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::origin::NoReply;
 use crate::session::{Inner, lock};
+use crate::standing::{leads_outwards, standing};
 use crate::upstream::{Chooser, Giver, Question, Reply, Standing};
 use crate::want::{Shape, Want};
 use crate::who::Who;
@@ -73,6 +75,18 @@ impl Via {
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
         Self { used: Arc::default(), site, authorization, host }
+    }
+
+    /// Returns what of a request the server is told, and who asks.
+    fn sent(&self, headers: &HeaderMap) -> HeaderMap {
+        let mut sent = HeaderMap::new();
+        for name in FORWARDED.iter().chain([&header::ACCEPT_ENCODING, &header::IF_RANGE, &header::RANGE]) {
+            if let Some(value) = headers.get(name) {
+                sent.insert(name, value.clone());
+            }
+        }
+        sent.extend(self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value.clone())));
+        sent
     }
 
     /// Returns where the server has what lies at an address, unless the address has secrets: they are the origin's alone.
@@ -149,6 +163,38 @@ impl Inner {
         Some(tokio::time::timeout(PATIENCE, asking).await.ok().flatten()?.0)
     }
 
+    /// Asks the server a question that nobody's credentials matter to.
+    pub(crate) async fn ask_server_question(
+        self: &Arc<Self>,
+        url: &SafeUrl,
+        client: &HeaderMap,
+        body: Bytes,
+    ) -> Option<(Reply, Standing)> {
+        let via = self.via.as_ref()?;
+        let place = via.place(url).filter(|_| !self.is_shut(&via.host, Lane::Questions))?;
+        let mut headers: HeaderMap = via.sent(client);
+        headers.remove(AS_SENT);
+        let question = Question {
+            method: Method::POST,
+            url: place,
+            headers,
+            body: host::http::whole(body),
+            chooser: Chooser::Command,
+        };
+        let attempt = self.attempt(&via.host, Lane::Questions);
+        match self.line.ask_server(question, &via.host).await {
+            Ok(reply) => {
+                self.note_outcome(&attempt, Outcome::Answered, "");
+                let standing = standing(&reply.headers, self.engine.clock.now())?;
+                Some((Reply { giver: Giver::Server(standing), ..reply }, standing))
+            }
+            Err(error) => {
+                self.note_error(&attempt, &error);
+                None
+            }
+        }
+    }
+
     /// Returns whether the server is asked before the origin, now.
     pub(crate) fn has_server(&self, lane: Lane) -> bool {
         self.via.as_ref().is_some_and(|via| !self.is_shut(&via.host, lane))
@@ -170,16 +216,8 @@ impl Inner {
             }
             Gate::Shut => return None,
         }
-        let mut sent = HeaderMap::new();
-        for name in FORWARDED.iter().chain([&header::ACCEPT_ENCODING, &header::IF_RANGE, &header::RANGE]) {
-            if let Some(value) = headers.get(name) {
-                sent.insert(name, value.clone());
-            }
-        }
+        let mut sent = via.sent(headers);
         sent.insert(AS_SENT, HeaderValue::from_static("1"));
-        if let Some(authorization) = &via.authorization {
-            sent.insert(header::AUTHORIZATION, authorization.clone());
-        }
         let attempt = self.attempt(&via.host, want.lane());
         let (inner, who, of) = (self.clone(), want.who, attempt.clone());
         let asking = async move {
@@ -256,18 +294,6 @@ impl Inner {
     }
 }
 
-/// Returns whether a redirect leads to a name of the world, and to no address inside.
-fn leads_outwards(headers: &HeaderMap) -> bool {
-    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-    let is_path = |location: &str| location.starts_with('/') && !location.starts_with("//");
-    let is_name = |url: ObjectUrl| {
-        url.scheme() == "https"
-            && url.host().contains('.')
-            && !url.host().ends_with(|c: char| c.is_ascii_digit() || c == ']')
-    };
-    location.is_some_and(|location| is_path(location) || ObjectUrl::parse(location).is_ok_and(is_name))
-}
-
 /// Returns whether an origin's answer is one.
 fn is_usable(asked: &Result<(Reply, Attempt), NoReply>) -> bool {
     asked.as_ref().is_ok_and(|(reply, _)| !reply.is_played() && !decide::is_trouble(reply.status))
@@ -285,73 +311,9 @@ fn hasty(body: Outgoing) -> Outgoing {
     StreamBody::new(frames).boxed_unsync()
 }
 
-/// Reads how an answer stands: `fresh`, or `stale; since=…; reason=…`, and how long ago the upstream confirmed it.
-fn standing(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
-    let state = headers.get("outlast-state")?.to_str().ok()?;
-    let mut parts = state.split(';').map(str::trim);
-    let freshness = match parts.next()? {
-        "fresh" => Freshness::Fresh,
-        "stale" => Freshness::Stale,
-        "gone" => Freshness::Gone,
-        _ => return None,
-    };
-    let since = parts.find_map(|part| part.strip_prefix("since=")?.parse::<Timestamp>().ok());
-    let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()?.parse::<u64>().ok());
-    let confirmed_at = now.checked_sub(Duration::from_secs(age.unwrap_or(0))).unwrap_or(now);
-    let gone_since = since.filter(|_| freshness == Freshness::Gone);
-    Some(Standing { freshness, confirmed_at, gone_since })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn how_an_answer_stands_is_read_from_its_headers() {
-        let now: Timestamp = "2026-05-21T10:00:00Z".parse().unwrap();
-        let read = |state: Option<&str>, age: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("age", age.parse().unwrap());
-            if let Some(state) = state {
-                headers.insert("outlast-state", state.parse().unwrap());
-            }
-            standing(&headers, now)
-        };
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let fresh = read(Some("fresh"), "0").unwrap();
-        assert_eq!((fresh.freshness, fresh.confirmed_at, fresh.gone_since), (Freshness::Fresh, now, None));
-        let stale = read(Some("stale; since=2026-05-21T09:00:00Z; reason=x"), "7200").unwrap();
-        assert_eq!((stale.freshness, stale.confirmed_at), (Freshness::Stale, at("2026-05-21T08:00:00Z")));
-        let gone = read(Some("gone; since=2026-05-21T09:00:00Z; reason=x"), "1").unwrap();
-        assert_eq!(gone.gone_since, Some(at("2026-05-21T09:00:00Z")));
-        assert!(read(None, "0").is_none() && read(Some("well"), "0").is_none());
-        assert_eq!(read(Some("fresh"), "99999999999999999999").unwrap().confirmed_at, now);
-    }
-
-    #[test]
-    fn a_redirect_inwards_is_none() {
-        let check = |location: &str, expected: bool| {
-            let headers = HeaderMap::from_iter([(header::LOCATION, location.parse().unwrap())]);
-            assert_eq!(leads_outwards(&headers), expected, "{location}");
-        };
-        for location in ["/other", "https://a.example/x", "https://a.example:8443/x?y"] {
-            check(location, true);
-        }
-        for location in [
-            "http://a.example/",
-            "//a.example/x",
-            "https://127.0.0.1:18090/secret",
-            "https://169.254.169.254/",
-            "https://2130706433/",
-            "https://[::1]/",
-            "https://localhost/",
-            "other",
-            "",
-        ] {
-            check(location, false);
-        }
-        assert!(!leads_outwards(&HeaderMap::new()));
-    }
 
     #[test]
     fn an_address_with_secrets_is_no_affair_of_the_servers() {

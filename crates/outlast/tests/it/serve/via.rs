@@ -264,3 +264,33 @@ fn a_drill_proves_what_a_new_machine_gets_from_the_server() {
     assert!(texts(&status["cells"], "state").iter().all(|state| *state == "claimed"), "{status:#}");
     project.outlast(&[&["drill", "--"], &CI[..]].concat()).expect(0);
 }
+
+#[test]
+fn an_audit_that_its_host_cannot_answer_is_answered_by_the_server_with_its_age() {
+    const AUDIT: &str = "/-/npm/v1/security/advisories/bulk";
+    let upstream = Upstream::start_blocking();
+    upstream.put(NPM, AUDIT, Answer::json(r#"{"left-pad":[{"id":1}]}"#));
+    let team = World::new();
+    team.place(&upstream, &[NPM]);
+    let url = format!("https://{NPM}{AUDIT}");
+    let audit = |world: &World, via: &[&str], body: &str| {
+        let curl = ["curl", "-sS", "-i", "-H", "content-type: application/json", "-d", body, &url];
+        world.outlast(&[&["exec"], via, &["--"], &curl[..]].concat()).expect(0).stdout
+    };
+    audit(&team, &[], r#"{"left-pad":["1.3.0"]}"#);
+    upstream.on(NPM, "/*", Fault::Status(502));
+    let served = Served::start(&team);
+    let world = cut_off(&team, &[], &[NPM]);
+    let asked = r#"{"left-pad":["1.3.0"]}"#;
+    let alone = audit(&world, &[], asked);
+    assert!(alone.contains("503"), "the control: nobody else is asked: {alone}");
+    let via = ["--via", served.base.as_str()];
+    let answered = audit(&world, &via, asked);
+    assert!(answered.contains(r#"{"left-pad":[{"id":1}]}"#), "{answered}");
+    assert!(answered.contains("outlast-state: stale"), "{answered}");
+    let other = audit(&world, &via, r#"{"left-pad":["9.9.9"]}"#);
+    assert!(other.contains("503") && !other.contains("\"id\""), "no false all-clear: {other}");
+    // It is remembered here, too.
+    served.end();
+    assert!(audit(&world, &[], asked).contains("\"id\":1"));
+}
