@@ -97,6 +97,23 @@ impl Package {
         format!("/{}/-/{file}-{number}.tgz", self.name)
     }
 
+    /// Returns the lock of a project that depends on a version of it and on nothing else, as npm writes it.
+    pub fn lock(&self, host: &str, number: &str) -> String {
+        let dependencies = Value::from_iter([(self.name.as_str(), number)]);
+        let locked = json!({
+            "version": number,
+            "resolved": format!("https://{host}{}", self.tarball_path(number)),
+            "integrity": self.integrity(number),
+        });
+        let root = json!({ "name": "small", "version": "1.0.0", "dependencies": dependencies });
+        let packages =
+            Value::from_iter([(String::new(), root), (format!("node_modules/{}", self.name), locked)]);
+        let lock = json!({
+            "name": "small", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": packages
+        });
+        lock.to_string()
+    }
+
     /// Returns the paths of the packument: a scope's slash is asked for in both spellings.
     pub fn paths(&self) -> Vec<String> {
         let plain = format!("/{}", self.name);

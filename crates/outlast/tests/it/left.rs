@@ -35,19 +35,9 @@ fn what_vanished_upstream_comes_from_the_cache_of_npm() {
     let upstream = Upstream::start_blocking();
     let package = fakes::npm::package("left-pad", &[("1.3.0", &[])]);
     upstream.serve_npm(NPM, std::slice::from_ref(&package));
-    let lock = json!({
-        "name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
-        "packages": {
-            "": { "name": "app", "version": "1.0.0", "dependencies": { "left-pad": "1.3.0" } },
-            "node_modules/left-pad": {
-                "version": "1.3.0",
-                "resolved": format!("https://{NPM}/left-pad/-/left-pad-1.3.0.tgz"),
-                "integrity": package.integrity("1.3.0"),
-            }
-        }
-    });
-    let manifest = r#"{ "name": "app", "version": "1.0.0", "dependencies": { "left-pad": "1.3.0" } }"#;
-    let world = World::new().file("package.json", manifest).file("package-lock.json", &lock.to_string());
+    let manifest = r#"{ "name": "small", "version": "1.0.0", "dependencies": { "left-pad": "1.3.0" } }"#;
+    let lock = package.lock(NPM, "1.3.0");
+    let world = World::new().file("package.json", manifest).file("package-lock.json", &lock);
     world.place(&upstream, &[NPM]);
     with_caches(&world, &[NPM], &upstream, &["npm", "ci", "--no-audit"]);
     upstream.on(NPM, "/left-pad/-/*", Fault::Status(404));

@@ -31,18 +31,7 @@ impl Scene {
 
     fn lock(&self, version: &str) {
         let package = fakes::npm::package("left-pad", &[(version, &[])]);
-        let lock = serde_json::json!({
-            "name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": true,
-            "packages": {
-                "": { "name": "app", "version": "1.0.0", "dependencies": { "left-pad": version } },
-                "node_modules/left-pad": {
-                    "version": version,
-                    "resolved": format!("https://{NPM}/left-pad/-/left-pad-{version}.tgz"),
-                    "integrity": package.integrity(version),
-                }
-            }
-        });
-        self.project.write(&self.project.project().join("package-lock.json"), lock.to_string());
+        self.project.write(&self.project.project().join("package-lock.json"), package.lock(NPM, version));
     }
 
     fn token(&self, name: &str, scope: &str) -> String {
