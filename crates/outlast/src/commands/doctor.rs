@@ -50,6 +50,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Fa
         for finding in &report.findings {
             let Finding { state, subject, detail, mend, .. } = finding;
             let (subject, detail) = (in_line(subject, N_LETTERS_MAX), in_line(detail, N_LETTERS_MAX));
+            let state = state.to_string();
             speak::data(&format_args!("{state:<8} {subject}: {detail}\n         {mend}"))?;
         }
     }

@@ -27,6 +27,10 @@ const TEMPLATE: &str = r#"# Outlast's configuration. Every key may be left out; 
 # allow_local = []                   # ports of this machine's loopback that a room may reach: the run is then observed
 # passthrough = []                   # hosts that are not looked into: the run is then observed
 
+# [[copy]]                           # a second copy, on another disk or at another Outlast
+# to = "/mnt/other/outlast"
+# every = "1h"                       # how often a running server brings it up to date
+
 [limits]
 # index_fresh_for = "2m"             # how long an index is served without asking upstream
 # proved_for = "30d"                 # how long a drill's proof lasts
@@ -59,5 +63,6 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     say(global, &"  outlast exec --fresh -- make     record what the build fetches");
     say(global, &"  outlast drill -- make            prove that it survives with every host cut off");
     say(global, &"  outlast status                   see what is proved and what needs attention");
+    say(global, &"  outlast doctor                   see what would not survive, and what mends it");
     Ok(ExitCode::SUCCESS)
 }

@@ -149,6 +149,8 @@ fn compare(chart: &mut Chart, times: &[Timestamp], now: Timestamp) {
 }
 
 const SERVER: &str = "the team's server";
+/// How far back a host is looked for that may say what time it is.
+const N_ENTRIES_LATELY: u64 = 500;
 
 /// Returns whom to visit: what the configuration names, the team's server, and one host of the newest run, for the time.
 fn visits(home: &Home, store: &Store, server: Option<&TeamServer>) -> Result<Vec<Visit>, Failure> {
@@ -184,18 +186,22 @@ fn visits(home: &Home, store: &Store, server: Option<&TeamServer>) -> Result<Vec
         let mend = "look at its [[upstream]] in outlast.toml: `connect`, `ca_file`, `url`";
         add(&format!("https://{}/", upstream.host), "a host of the configuration", mend, None);
     }
-    let newest = store.runs(1)?.pop().map(|entry| entry.event);
-    if let Some(Event::Ran { hosts, .. }) = newest {
-        for (host, _) in hosts.iter().take(1) {
-            add(
-                &format!("https://{host}/"),
-                "a host that was recorded",
-                "run it again when the host answers",
-                None,
-            );
-        }
+    if let Some(host) = a_host(store)? {
+        let mend = "run it again when the host answers";
+        add(&format!("https://{host}/"), "a host of which copies are kept", mend, None);
     }
     Ok(visits.into_values().collect())
+}
+
+/// Returns a host of which something was kept lately.
+fn a_host(store: &Store) -> Result<Option<String>, Failure> {
+    let newest = store.newest()?.map_or(0, |entry| entry.seq);
+    let lately = store.events_since(newest.saturating_sub(N_ENTRIES_LATELY), usize::MAX)?;
+    let mut hosts = lately.into_iter().rev().filter_map(|entry| match entry.event {
+        Event::Kept { key, .. } | Event::Confirmed { key, .. } => Some(key.url.host().to_owned()),
+        _ => None,
+    });
+    Ok(hosts.next())
 }
 
 /// Returns an error with its causes in one line.
