@@ -53,7 +53,7 @@ impl Inner {
         }
     }
 
-    async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
+    pub(crate) async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
         let held = prior.good();
         let sent = held.and_then(|_| self.as_sent(want));
         let headers = with_validators(want, sent.as_ref().or(held));
@@ -311,7 +311,7 @@ struct Landing {
 
 impl Landing {
     async fn fly(mut self, want: Arc<Want>, prior: Prior) {
-        self.end = Some(self.inner.fetch(&want, prior, &self.flight).await);
+        self.end = Some(self.inner.fetch_unless_landed(&want, prior, &self.flight).await);
     }
 }
 

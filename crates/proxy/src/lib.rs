@@ -20,6 +20,7 @@ mod incoming;
 mod index;
 mod keep;
 mod limits;
+mod meanwhile;
 mod mend;
 mod named;
 mod note;

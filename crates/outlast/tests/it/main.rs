@@ -28,6 +28,7 @@ mod output;
 mod passing;
 mod presets;
 mod pypi;
+mod raw;
 mod rows;
 mod serve;
 mod space;

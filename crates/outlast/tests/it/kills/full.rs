@@ -10,17 +10,17 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::scene::{Acknowledged, Scene, fetch};
-use crate::world::{Done, read_json, texts};
+use crate::world::{Done, World, read_json, texts};
 
 const INSIDE: &str = "OUTLAST_KILLS_INSIDE";
 /// Large enough for everything here.
 const ROOMY: &str = "64m";
 
 /// The file that takes the space.
-const FILLER: &str = "filler";
+pub(crate) const FILLER: &str = "filler";
 
 /// Does something where mounts are seen by nobody else.
-fn apart(test: &str, act: impl Fn()) {
+pub(crate) fn apart(test: &str, act: impl Fn()) {
     if std::env::var_os(INSIDE).is_some() {
         return act();
     }
@@ -28,7 +28,7 @@ fn apart(test: &str, act: impl Fn()) {
     let output = Command::new("unshare")
         .args([namespaces, "--propagation", "private", "--"])
         .arg(std::env::current_exe().unwrap())
-        .args([&format!("kills::full::{test}"), "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture"])
         .env(INSIDE, "1")
         .output()
         .unwrap();
@@ -39,7 +39,17 @@ fn apart(test: &str, act: impl Fn()) {
 }
 
 /// A disk; it must go before the folder on which it is mounted.
-struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
+
+impl Disk {
+    /// Gives the home of a world a disk of its own.
+    pub(crate) fn of(world: &World) -> Self {
+        let own = world.own();
+        fs::create_dir_all(&own).unwrap();
+        mount(&["-t", "tmpfs", "-o", &format!("size={ROOMY}"), "tmpfs", own.to_str().unwrap()]);
+        Self(own)
+    }
+}
 
 impl Drop for Disk {
     fn drop(&mut self) {
@@ -51,10 +61,9 @@ impl Drop for Disk {
 /// Returns a scene whose home has a disk of its own.
 fn scene() -> (Scene, Disk) {
     let scene = Scene::new();
-    let own = scene.world.own();
-    mount(&["-t", "tmpfs", "-o", &format!("size={ROOMY}"), "tmpfs", own.to_str().unwrap()]);
+    let disk = Disk::of(&scene.world);
     scene.configure();
-    (scene, Disk(own))
+    (scene, disk)
 }
 
 fn mount(arguments: &[&str]) {
@@ -98,11 +107,11 @@ fn assert_recovered(scene: &Scene, acknowledged: &mut Vec<Acknowledged>, what: &
 
 #[test]
 fn in_the_middle_of_a_blob() {
-    apart("in_the_middle_of_a_blob", || {
+    apart("kills::full::in_the_middle_of_a_blob", || {
         let (scene, _disk) = scene();
         let small = scene.record(&fetch(&["https://files.example/small"]));
         let mut acknowledged = vec![small];
-        fill(&scene, 6 << 10);
+        fill(&scene.world, 6 << 10);
         let urls = ["https://files.example/eight", "https://files.example/small"];
         let (done, record) = exec(&scene, &urls, "a file larger than the disk");
         let done = done.expect(0).says("not kept: https://files.example/eight").says("could not be stored");
@@ -126,7 +135,7 @@ fn in_the_middle_of_a_blob() {
 
 #[test]
 fn at_any_free_space() {
-    apart("at_any_free_space", || {
+    apart("kills::full::at_any_free_space", || {
         let (scene, _disk) = scene();
         let mut acknowledged = vec![scene.record(&fetch(&["https://files.example/small"]))];
         let filler = scene.world.own().join(FILLER);
@@ -134,7 +143,7 @@ fn at_any_free_space() {
             ["https://mirror.example/page", "https://files.example/two", "https://files.example/small"];
         for free_kb in [0, 4, 8, 16, 32, 64, 128, 512, 2100, 2200] {
             let what = format!("{free_kb} KiB free");
-            fill(&scene, free_kb);
+            fill(&scene.world, free_kb);
             let (done, record) = exec(&scene, &urls, &what);
             println!("{what}: exit {} {}", done.code, done.stderr);
             match (done.code, record) {
@@ -151,12 +160,12 @@ fn at_any_free_space() {
     });
 }
 
-/// Fills the disk except for some pages.
-fn fill(scene: &Scene, free_kb: u64) {
-    let own = scene.world.own();
+/// Fills the disk except for some pages; whoever else writes meanwhile may leave fewer.
+pub(crate) fn fill(world: &World, free_kb: u64) {
+    let own = world.own();
     let filler = own.join(FILLER);
     let told = Command::new("sh")
-        .args(["-c", "free=$(df --output=avail -k \"$1\" | tail -1); head -c $(( (free - $2) * 1024 )) /dev/zero > \"$3\"", "sh"])
+        .args(["-c", "free=$(df --output=avail -k \"$1\" | tail -1); head -c $(( (free - $2) * 1024 )) /dev/zero > \"$3\" 2>/dev/null; test -s \"$3\"", "sh"])
         .arg(&own)
         .arg(free_kb.to_string())
         .arg(&filler)

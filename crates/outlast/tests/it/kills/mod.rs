@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod control;
-mod full;
+pub(crate) mod full;
 mod leave;
 mod points;
 mod random;

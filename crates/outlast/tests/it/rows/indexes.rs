@@ -104,7 +104,7 @@ fn worse(shelf: fn() -> Shelf) {
 }
 
 /// Returns a good index of another package.
-fn another(shelf: &Shelf) -> Answer {
+pub(crate) fn another(shelf: &Shelf) -> Answer {
     let upstream = fakes::Upstream::start_blocking();
     (shelf.put)(&upstream, Edition::Newer);
     let world = crate::world::World::new();

@@ -12,17 +12,19 @@ mod pypi;
 mod scene;
 mod waits;
 
-use scene::Shelf;
+pub(crate) use indexes::another;
+pub(crate) use npm::large;
+pub(crate) use scene::{Edition, Place, Shelf};
 
 /// Makes what one registry has.
-type Make = fn() -> Shelf;
+pub(crate) type Make = fn() -> Shelf;
 
 /// Every registry, with what it has.
-const SHELVES: [(&str, Make); 4] =
+pub(crate) const SHELVES: [(&str, Make); 4] =
     [("npm", npm::shelf), ("PyPI", pypi::shelf), ("Cargo", cargo::shelf), ("Composer", composer::shelf)];
 
 /// Plays a row on every registry.
-fn each(row: fn(Make)) {
+pub(crate) fn each(row: fn(Make)) {
     for (registry, shelf) in SHELVES {
         tell(&format!("{registry}:"));
         row(shelf);
@@ -31,6 +33,6 @@ fn each(row: fn(Make)) {
 
 /// Tells a figure to whoever runs these tests with `--nocapture`.
 #[expect(clippy::print_stderr, reason = "tests speak to whoever runs them")]
-fn tell(figure: &str) {
+pub(crate) fn tell(figure: &str) {
     eprintln!("{figure}");
 }

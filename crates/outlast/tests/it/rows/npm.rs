@@ -51,7 +51,7 @@ fn an_endless_index_is_given_up() {
 }
 
 /// The same package with a large file.
-fn large() -> Shelf {
+pub(crate) fn large() -> Shelf {
     let mut random = fastrand::Rng::with_seed(7);
     let text: String = std::iter::repeat_with(|| random.alphanumeric()).take(4 << 20).collect();
     let package = package("demo", &[("1.0.0", &[("large.txt", &text)])]);

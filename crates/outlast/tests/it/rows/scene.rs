@@ -14,24 +14,24 @@ const CLIENT_MAX_S: u32 = 20;
 
 /// An address of an upstream.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) host: &'static str,
-    pub(super) path: String,
+pub(crate) struct Place {
+    pub(crate) host: &'static str,
+    pub(crate) path: String,
 }
 
 impl Place {
-    pub(super) fn new(host: &'static str, path: impl Into<String>) -> Self {
+    pub(crate) fn new(host: &'static str, path: impl Into<String>) -> Self {
         Self { host, path: path.into() }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}{}", self.host, self.path)
     }
 }
 
 /// What a registry says about its package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edition {
+pub(crate) enum Edition {
     /// Versions 1.0.0 and 1.1.0.
     First,
     /// 1.2.0 as well.
@@ -45,24 +45,24 @@ pub(super) enum Edition {
 }
 
 /// Puts what a registry says about its package.
-pub(super) type Put = Box<dyn Fn(&Upstream, Edition)>;
+pub(crate) type Put = Box<dyn Fn(&Upstream, Edition)>;
 
 /// A registry with one package.
-pub(super) struct Shelf {
-    pub(super) hosts: &'static [&'static str],
-    pub(super) index: Place,
+pub(crate) struct Shelf {
+    pub(crate) hosts: &'static [&'static str],
+    pub(crate) index: Place,
     /// What the client asks for to get version 1.0.0.
-    pub(super) file: Place,
+    pub(crate) file: Place,
     /// Where its bytes come from in the end.
-    pub(super) source: Place,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) source: Place,
+    pub(crate) bytes: Vec<u8>,
     /// How the index names those bytes.
-    pub(super) digest: String,
+    pub(crate) digest: String,
     /// What is in a name, to be changed to another's.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// How the index writes the version that somebody else has put.
-    pub(super) foreign: &'static str,
-    pub(super) put: Put,
+    pub(crate) foreign: &'static str,
+    pub(crate) put: Put,
 }
 
 /// Through what the client asks.

@@ -4,6 +4,7 @@ mod adopt;
 mod composer;
 mod copies;
 mod empty;
+mod faults;
 mod tokens;
 mod via;
 
@@ -28,8 +29,12 @@ impl Served {
     }
 
     fn start_at(world: &World, listen: &str) -> Self {
+        Self::start_with(world, listen, &[])
+    }
+
+    fn start_with(world: &World, listen: &str, variables: &[(&str, &str)]) -> Self {
         let mut command = world.command(OUTLAST);
-        command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
+        command.args(["serve", "--listen", listen]).stdout(Stdio::piped()).envs(variables.iter().copied());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -77,6 +82,12 @@ impl Served {
         finish(world.command("sh").args(["-ec", &undo]), b"").expect(0);
     }
 
+    /// Ends it as a machine that loses its power does.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Sends it a signal.
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
@@ -93,8 +104,7 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
