@@ -2,6 +2,7 @@
 //! a test can make them fail.
 
 pub mod clock;
+pub mod descriptors;
 pub mod failpoint;
 pub mod file;
 pub mod http;

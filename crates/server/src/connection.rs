@@ -1,26 +1,26 @@
 //! Accepts connections, bounds them, and lets those under way end when the server does.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::clients::Place;
 use crate::counted::Counted;
 use crate::limits::{
-    ACCEPT_PAUSE, DRAIN, HEAD, HEAD_BYTES_MAX, N_CONNECTIONS_EACH_MAX, N_CONNECTIONS_MAX, N_HEADERS_MAX,
+    ACCEPT_PAUSE, DRAIN, HEAD, HEAD_BYTES_MAX, N_CONNECTIONS_MAX, N_HEADERS_MAX, N_TURNED_AWAY_MAX,
+    RETRY_AFTER_S, TURN_AWAY,
 };
 use crate::server::Server;
-
-/// How many connections each address has.
-type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
+use crate::strict::Strict;
 
 /// Listens on an address; port 0 takes any that is free.
 pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -31,20 +31,24 @@ impl Server {
     /// Serves until `end` comes, then lets what is under way end; returns how many connections had to be cut off.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, end: impl Future<Output = ()>) -> usize {
         let mut end = pin!(end);
-        let (mut connections, peers) = (JoinSet::new(), Peers::default());
+        let (mut connections, mut turned_away) = (JoinSet::new(), JoinSet::new());
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+                Some(_) = turned_away.join_next(), if !turned_away.is_empty() => continue,
                 () = &mut end => break,
             };
             match accepted {
-                Ok((stream, peer)) => match Slot::take(self, &peers, peer.ip()) {
-                    Some(slot) if connections.len() < N_CONNECTIONS_MAX => {
-                        connections.spawn(self.clone().converse(stream, peer, slot));
+                Ok((stream, peer)) => match self.clients.take(peer.ip()) {
+                    Some(place) if connections.len() < N_CONNECTIONS_MAX => {
+                        connections.spawn(self.clone().converse(stream, peer, place));
                     }
                     _ => {
-                        self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
+                        self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
+                        if turned_away.len() < N_TURNED_AWAY_MAX {
+                            turned_away.spawn(turn_away(stream));
+                        }
                     }
                 },
                 Err(error) => {
@@ -62,15 +66,16 @@ impl Server {
         n_left
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _slot: Slot) {
+    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let (_open, place) = (Open::new(self.clone()), Arc::new(place));
         // Small answers must not wait for an acknowledgement that the client holds back.
         let _ = stream.set_nodelay(true);
         let mut ending = self.ending.subscribe();
         let server = self.clone();
         let service = service_fn(move |request| {
-            let server = server.clone();
+            let (server, place) = (server.clone(), place.clone());
             async move {
-                let response = server.answer(request, peer).await;
+                let response = server.answer(request, peer.ip(), &place).await;
                 Ok::<_, Infallible>(response.map(|body| Counted { body, server }))
             }
         });
@@ -81,7 +86,7 @@ impl Server {
             .max_headers(N_HEADERS_MAX)
             // A client may close its half after the request and still wait for the answer.
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Strict::new(stream)), service);
         let mut connection = pin!(connection);
         let is_ending = async move { _ = ending.wait_for(|is_ending| *is_ending).await };
         let ended = tokio::select! {
@@ -97,37 +102,38 @@ impl Server {
     }
 }
 
-/// A place for one connection, given back when it ends.
-#[derive(Debug)]
-struct Slot {
-    server: Arc<Server>,
-    peers: Peers,
-    peer: IpAddr,
+/// Tells a client that there is no room for it, in place of leaving it to guess.
+async fn turn_away(mut stream: TcpStream) {
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {RETRY_AFTER_S}\r\nContent-Type: text/plain\r\n\
+         Content-Length: 21\r\nConnection: close\r\n\r\ntoo many connections\n"
+    );
+    let told = async {
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // What is closed before the request was read is reset, and the answer is lost with it.
+        let mut rest = [0; 4096];
+        while stream.read(&mut rest).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    // A client that does not listen is told nothing.
+    let _ = tokio::time::timeout(TURN_AWAY, told).await;
 }
 
-impl Slot {
-    fn take(server: &Arc<Server>, peers: &Peers, peer: IpAddr) -> Option<Self> {
-        let mut all = peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let n_open = all.entry(peer).or_default();
-        if *n_open == N_CONNECTIONS_EACH_MAX {
-            return None;
-        }
-        *n_open += 1;
+/// A connection, while it is open.
+#[derive(Debug)]
+struct Open(Arc<Server>);
+
+impl Open {
+    fn new(server: Arc<Server>) -> Self {
         server.metrics.n_connections.fetch_add(1, Ordering::Relaxed);
         server.metrics.n_connections_now.fetch_add(1, Ordering::Relaxed);
-        Some(Self { server: server.clone(), peers: peers.clone(), peer })
+        Self(server)
     }
 }
 
-impl Drop for Slot {
+impl Drop for Open {
     fn drop(&mut self) {
-        self.server.metrics.n_connections_now.fetch_sub(1, Ordering::Relaxed);
-        let mut all = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(n_open) = all.get_mut(&self.peer) {
-            *n_open -= 1;
-            if *n_open == 0 {
-                all.remove(&self.peer);
-            }
-        }
+        self.0.metrics.n_connections_now.fetch_sub(1, Ordering::Relaxed);
     }
 }

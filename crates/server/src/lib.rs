@@ -4,6 +4,8 @@
 
 mod adopt;
 mod answer;
+mod arriving;
+mod clients;
 mod connection;
 mod copies;
 mod counted;
@@ -13,9 +15,11 @@ mod metrics;
 mod pages;
 mod server;
 mod setup;
+mod strict;
 mod tokens;
 
 pub use adopt::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
+pub use clients::Pace;
 pub use connection::listen;
 pub use copies::Copies;
 pub use server::{Gate, Server, Settings};

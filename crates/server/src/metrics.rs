@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) n_connections: AtomicU64,
     pub(crate) n_connections_now: AtomicU64,
     pub(crate) n_refused: AtomicU64,
+    /// Requests that came too fast, connections that were too many.
+    pub(crate) n_turned_away: AtomicU64,
     pub(crate) n_bytes: AtomicU64,
 }
 
@@ -64,6 +66,8 @@ impl Metrics {
             "Requests and connections refused at the gate.",
             &plain(&self.n_refused),
         );
+        let turned_away = "Requests that came too fast, and connections that were too many.";
+        family("turned_away_total", "counter", turned_away, &plain(&self.n_turned_away));
         text
     }
 }

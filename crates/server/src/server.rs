@@ -1,11 +1,13 @@
 //! One server: what it serves, who may ask, and how it ends.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use host::http::Outgoing;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use proxy::Session;
@@ -14,11 +16,15 @@ use tokio::sync::watch;
 
 use crate::adopt::{self, Adopter};
 use crate::answer::refusal;
+use crate::arriving::{Arriving, Slow};
+use crate::clients::{Clients, Pace, Place};
 use crate::copies::{self, Copies};
 use crate::hosts;
+use crate::limits::{PACE, REQUEST_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::pages;
-use crate::tokens::Scope;
+use crate::strict;
+use crate::tokens::{self, Scope};
 
 /// Who may ask.
 pub trait Gate: Send + Sync + std::fmt::Debug {
@@ -42,6 +48,9 @@ pub struct Settings {
     pub copies: Arc<Copies>,
     /// Keeps what projects need.
     pub adopter: Arc<dyn Adopter>,
+    /// How often each client may ask, this machine's own too. Where nothing is said, this machine's may ask as often as they like:
+    /// what passes requests on for others may be one of them.
+    pub pace: Option<Pace>,
 }
 
 impl Settings {
@@ -56,6 +65,7 @@ impl Settings {
 pub struct Server {
     settings: RwLock<Arc<Settings>>,
     pub(crate) metrics: Metrics,
+    pub(crate) clients: Arc<Clients>,
     pub(crate) ending: watch::Sender<bool>,
 }
 
@@ -63,7 +73,8 @@ impl Server {
     /// Makes a server that does not listen yet.
     pub fn new(settings: Settings) -> Arc<Self> {
         let settings = RwLock::new(Arc::new(settings));
-        Arc::new(Self { settings, metrics: Metrics::default(), ending: watch::Sender::new(false) })
+        let (metrics, clients, ending) = (Metrics::default(), Clients::new(), watch::Sender::new(false));
+        Arc::new(Self { settings, metrics, clients, ending })
     }
 
     /// Serves with other settings from the next request on; what is under way ends with those it began with, which are
@@ -90,14 +101,30 @@ impl Server {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Outgoing> {
-        let response = self.answer_uncounted(request, peer.ip()).await;
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        place: &Place,
+    ) -> Response<Outgoing> {
+        let has_body = strict::has_body(request.headers());
+        let is_copy = request.uri().path().starts_with(copies::PATH);
+        let mut response = self.answer_uncounted(request, peer, place).await;
+        // Whoever brings a second copy up to date sends thousands of blobs, and is trusted with everything anyway.
+        if has_body && !(is_copy && response.status().is_success()) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let state = response.headers().get("outlast-state").and_then(|state| state.to_str().ok());
         self.metrics.count(response.status(), state);
         response
     }
 
-    async fn answer_uncounted(&self, request: Request<Incoming>, peer: IpAddr) -> Response<Outgoing> {
+    async fn answer_uncounted(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        place: &Place,
+    ) -> Response<Outgoing> {
         // An absolute address in the first line is how proxies are asked, and CONNECT has no path at all.
         let Some(path) = request.uri().path_and_query().filter(|_| request.uri().authority().is_none())
         else {
@@ -122,6 +149,11 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
+        let pace = settings.pace.or((!peer.to_canonical().is_loopback()).then_some(PACE));
+        if let Some(wait) = pace.and_then(|pace| place.ask(pace).err()) {
+            self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
+            return too_fast(wait);
+        }
         let (is_copy, is_adoption) = (own.starts_with(copies::PATH), own == adopt::PATH);
         let scope = match () {
             () if is_copy => Scope::Admin,
@@ -143,9 +175,52 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
         }
-        let request = request.map(|body| body.map_err(|error| error.into()).boxed_unsync());
-        settings.session.answer_at_door(&path, request).await
+        self.ask_session(&settings, &path, request).await
     }
+
+    /// Has a request answered by the engine, unless it cannot be one of a registry's client.
+    async fn ask_session(
+        &self,
+        settings: &Settings,
+        path: &str,
+        request: Request<Incoming>,
+    ) -> Response<Outgoing> {
+        if tokens::is_in(path) {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                "token_in_address",
+                "an address is no place for a token: upstreams and logs see it",
+                "send it as a password or a bearer token, and revoke this one if others could see it",
+            );
+        }
+        if request.body().size_hint().lower() > REQUEST_BYTES_MAX {
+            let hint = "no client of a registry sends so much";
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large", hint);
+        }
+        let slow = Slow::default();
+        let request = request.map(|body| Arriving::new(body, slow.clone()).boxed_unsync());
+        let response = settings.session.answer_at_door(path, request).await;
+        if slow.was_given_up() {
+            let hint = "send the body at once";
+            return refusal(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the rest of the body did not come",
+                hint,
+            );
+        }
+        response
+    }
+}
+
+/// Returns the answer to a client that asks more often than it may.
+fn too_fast(wait: Duration) -> Response<Outgoing> {
+    let reason = "this client asks more often than it may";
+    let hint = "`requests_per_second` under [serve] in outlast.toml says how often";
+    let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, "too_fast", reason, hint);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
 }
 
 fn is_named(headers: &HeaderMap, site: &Site) -> bool {
@@ -163,7 +238,7 @@ fn unauthorized(scope: Scope) -> Response<Outgoing> {
         _ => "this takes a token that allows more than to read",
     };
     let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorized", reason, &hint);
-    let challenge = http::HeaderValue::from_static("Basic realm=\"outlast\"");
+    let challenge = HeaderValue::from_static("Basic realm=\"outlast\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 const PREFIX: &str = "outlast_";
 /// Nobody guesses 256 bits, so there is no need to slow down who tries.
 const N_BYTES: usize = 32;
+/// How many letters of base64 they are.
+const N_LETTERS: usize = (N_BYTES * 8).div_ceil(6);
 /// The longest name.
 const NAME_BYTES_MAX: usize = 64;
 /// More than any team has.
@@ -129,9 +131,30 @@ impl Tokens {
     }
 }
 
+/// Returns whether a text has something in it that looks like a token, a mistake that a client's settings can make.
+pub(crate) fn is_in(text: &str) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let mut found = text.match_indices(PREFIX);
+    found.any(|(at, _)| {
+        text.as_bytes()[at + PREFIX.len()..].iter().take_while(|byte| is_letter(byte)).count() >= N_LETTERS
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_in_an_address_is_seen() {
+        let mut tokens = Tokens::default();
+        let token = tokens.add("ci", Scope::Read, now(), [250; N_BYTES]).unwrap();
+        for path in ["/npm/x?token=", "/files/a.example/", "/x/outlast_y/"] {
+            assert!(is_in(&format!("{path}{}", token.expose())), "{path}");
+            assert!(!is_in(path), "{path}");
+        }
+        assert!(!is_in("/npm/outlast_client/-/outlast_client-1.0.0.tgz"));
+        assert!(!is_in(&token.expose()[..token.expose().len() - 1]));
+    }
 
     fn now() -> Timestamp {
         "2026-05-21T10:00:00Z".parse().unwrap()

@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Err(error) = host::descriptors::raise() {
+        tracing::warn!("no more files and connections than usual can be open at once: {error}");
+    }
     let home = Home::find(global)?;
     // What cannot be is said before anything listens.
     gate(&home, arguments.listen)?;
@@ -115,7 +118,8 @@ fn settings(global: &Global, home: &Home, store: &Store, address: SocketAddr) ->
     let adopter = Arc::new(Adopting { global: global.clone(), store: store.clone() });
     let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
     let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
-    Ok(Settings { site, session, gate, copies: Arc::new(Copies::new(home.copies())), adopter })
+    let (copies, pace) = (Arc::new(Copies::new(home.copies())), home.config.serve.pace);
+    Ok(Settings { site, session, gate, copies, adopter, pace })
 }
 
 /// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is

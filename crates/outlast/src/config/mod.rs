@@ -163,6 +163,8 @@ proved_for = "7d"
 [serve]
 url = "https://outlast.example"
 open = true
+requests_per_second = 100
+requests_at_once = 1000
 "#,
         )
         .unwrap();
