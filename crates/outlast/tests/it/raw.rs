@@ -102,6 +102,15 @@ impl Raw {
         got
     }
 
+    /// Returns whether the other side has closed, having said nothing more.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        match self.reader.read_to_end(&mut rest) {
+            Ok(_) => rest.is_empty(),
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
     /// Reads some bytes of what comes; returns how many there were.
     pub(crate) fn read_some(&mut self, n_bytes: usize) -> usize {
         let mut part = vec![0; n_bytes];

@@ -21,12 +21,19 @@ pub(crate) const FILLER: &str = "filler";
 
 /// Does something where mounts are seen by nobody else.
 pub(crate) fn apart(test: &str, act: impl Fn()) {
+    apart_with(&[], test, act);
+}
+
+/// Does something in more namespaces than that of mounts.
+pub(crate) fn apart_with(more: &[&str], test: &str, act: impl Fn()) {
     if std::env::var_os(INSIDE).is_some() {
         return act();
     }
     let namespaces = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
     let output = Command::new("unshare")
-        .args([namespaces, "--propagation", "private", "--"])
+        .args([namespaces, "--propagation", "private"])
+        .args(more)
+        .arg("--")
         .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(INSIDE, "1")

@@ -1,6 +1,7 @@
 //! The server of a team, asked by real clients whose settings come from its own page.
 
 mod adopt;
+mod attackers;
 mod composer;
 mod copies;
 mod empty;
@@ -9,7 +10,7 @@ mod tokens;
 mod via;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use fakes::{Answer, Fault, Upstream};
 
@@ -29,12 +30,14 @@ impl Served {
     }
 
     fn start_at(world: &World, listen: &str) -> Self {
-        Self::start_with(world, listen, &[])
+        Self::start_with(world, listen, |_| {})
     }
 
-    fn start_with(world: &World, listen: &str, variables: &[(&str, &str)]) -> Self {
+    /// Starts it with more words, variables or files.
+    fn start_with(world: &World, listen: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = world.command(OUTLAST);
-        command.args(["serve", "--listen", listen]).stdout(Stdio::piped()).envs(variables.iter().copied());
+        command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
+        prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -56,8 +56,9 @@ fn a_server_that_is_killed_at_any_step_of_a_commit_starts_again_and_is_right() {
         let mut scene = Scene::new(shelf());
         scene.served.kill();
         let armed = format!("{point}=kill");
-        scene.served =
-            crate::serve::Served::start_with(&scene.world, "127.0.0.1:0", &[("OUTLAST_FAILPOINTS", &armed)]);
+        scene.served = crate::serve::Served::start_with(&scene.world, "127.0.0.1:0", |command| {
+            command.env("OUTLAST_FAILPOINTS", &armed);
+        });
         // It is killed by one of these, or a moment later.
         let _ = (scene.index(), scene.file());
         let start = Instant::now();
