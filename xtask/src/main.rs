@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | example | kills | bench`. One file or folder each.
+//! The project's own commands: `cargo xtask ci | test | tidy | example | kills | load | bench`. One file or folder each.
 #![expect(
     clippy::disallowed_methods,
     reason = "it starts programs and reads clock and environment; it is no part of the product"
@@ -9,6 +9,7 @@ mod bench;
 mod ci;
 mod example;
 mod kills;
+mod load;
 mod project;
 mod step;
 mod test;
@@ -23,6 +24,7 @@ cargo xtask test [ARGUMENT…]       installs what tests need, then cargo test w
 cargo xtask tidy [--write]         layers, sizes, lists, things that must not be; --write lowers the ratchet
 cargo xtask example                records the example project, cuts the world off, builds it again, shows the evidence
 cargo xtask kills [--seeds N]       kills store and binary at random moments, with 200 seeds unless told
+cargo xtask load [--for 10m] [--binary FILE]  lets mixed traffic at a server that is killed every minute
 cargo xtask bench [NAME…] [--write]  measures room and replay; --write updates docs/BENCHMARKS.md
 ";
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(&rest),
         Some("example") => example::run_example(),
         Some("kills") => kills::run(&rest),
+        Some("load") => load::run(&rest),
         Some("bench") => bench::run(&rest),
         _ => {
             eprint!("{USAGE}");

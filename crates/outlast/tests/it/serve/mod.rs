@@ -6,10 +6,12 @@ mod composer;
 mod copies;
 mod empty;
 mod faults;
+mod load;
 mod tokens;
 mod via;
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use fakes::{Answer, Fault, Upstream};
@@ -35,7 +37,12 @@ impl Served {
 
     /// Starts it with more words, variables or files.
     fn start_with(world: &World, listen: &str, prepare: impl FnOnce(&mut Command)) -> Self {
-        let mut command = world.command(OUTLAST);
+        Self::start_of(OUTLAST.as_ref(), world, listen, prepare)
+    }
+
+    /// Starts another binary.
+    fn start_of(program: &Path, world: &World, listen: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = world.command(program);
         command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
         prepare(&mut command);
         let mut child = command.spawn().unwrap();
