@@ -20,6 +20,7 @@ mod incoming;
 mod index;
 mod keep;
 mod limits;
+mod linked;
 mod meanwhile;
 mod mend;
 mod named;

@@ -18,6 +18,7 @@ use crate::breaker::Breaker;
 use crate::flight::Flight;
 use crate::heal::Healer;
 use crate::limits::SHELF_BYTES_MAX;
+use crate::linked::OnTheirWay;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::plan::{Purpose, SessionPlan};
@@ -91,6 +92,7 @@ pub(crate) struct Inner {
     pub(crate) last_resort: Option<Arc<dyn LastResort>>,
     /// What is ready to leave; a run has none, since it asks for each thing once.
     pub(crate) shelf: Option<Shelf>,
+    pub(crate) linked: OnTheirWay,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) breaker: Mutex<Breaker>,
     pub(crate) outages: Mutex<Outages>,
@@ -119,6 +121,7 @@ impl Engine {
             via: plan.via.map(Via::new),
             last_resort: plan.last_resort,
             shelf: (plan.purpose == Purpose::Serve).then(|| Shelf::bounded(SHELF_BYTES_MAX)),
+            linked: OnTheirWay::default(),
             seen: Mutex::new(Seen::new(self.credential_key.clone())),
             breaker: Mutex::default(),
             outages: Mutex::default(),

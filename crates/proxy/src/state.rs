@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use model::{Freshness, Held, ObjectUrl, Sha256, Timestamp};
+use model::{Freshness, Held, ObjectUrl, Timestamp};
 use registry::Ecosystem;
 
 use crate::ask::Ask;
@@ -84,16 +84,20 @@ impl Inner {
         headers: &mut HeaderMap,
     ) -> Option<Bytes> {
         let (site, index) = (self.site.as_ref()?, ask.index.as_ref().filter(|_| held.status == 200)?);
-        let relinked = match bytes {
+        let make = || match bytes {
             Verified::Whole(bytes) => ask.ecosystem.relinked(index, bytes, site),
             Verified::File(_) => {
-                let read = || self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX);
-                ask.ecosystem.relinked(index, &tokio::task::block_in_place(read).ok()?, site)
+                let document = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;
+                ask.ecosystem.relinked(index, &document, site)
             }
+        };
+        let share = || self.linked.share(held.sha256, &ask.key.url, held.size_bytes, make);
+        let linked = match bytes {
+            Verified::Whole(_) => share(),
+            Verified::File(_) => tokio::task::block_in_place(share),
         }?;
-        let tag = Sha256::of(&relinked).to_string();
-        headers.insert(header::ETAG, HeaderValue::try_from(format!("\"{}\"", &tag[..32])).ok()?);
-        Some(relinked.into())
+        headers.insert(header::ETAG, HeaderValue::try_from(&*linked.tag).ok()?);
+        Some(linked.bytes)
     }
 
     fn standing_of(&self, held: &Held, freshness: Freshness, host: &str) -> Stale {

@@ -6,5 +6,6 @@ mod disk;
 mod ends;
 mod files;
 mod indexes;
+mod large;
 mod scene;
 mod waits;
