@@ -160,6 +160,16 @@ impl Store {
         })
     }
 
+    /// Returns how long a blob is, by what the journal says.
+    pub fn size_of(&self, sha256: &Sha256) -> Result<Option<u64>, IndexError> {
+        self.list(|connection| index::blob_size(connection, sha256))
+    }
+
+    /// Returns every blob that something needs, each once.
+    pub fn needed(&self) -> Result<Vec<Sha256>, IndexError> {
+        self.list(index::needed)
+    }
+
     /// Returns the newest entry of the journal.
     pub fn newest(&self) -> Result<Option<Entry>, IndexError> {
         self.list(|connection| Ok(index::newest_entries(connection, "TRUE", 1)?.pop()))

@@ -1,6 +1,6 @@
 //! Questions about entries, and counts.
 
-use model::{Held, RunId};
+use model::{Held, RunId, Sha256};
 use rusqlite::{CachedStatement, Connection, Params, Row};
 
 use super::lookup::Generation;
@@ -71,6 +71,18 @@ pub(crate) fn n_since(connection: &Connection, seq: u64) -> Result<u64, IndexErr
     let mut statement =
         connection.prepare_cached("SELECT count(*) FROM entries WHERE seq > ?1 AND kind <> 'copied'")?;
     Ok(statement.query_row([seq], |row| row.get(0))?)
+}
+
+/// Returns every blob that something needs, each once.
+pub(crate) fn needed(connection: &Connection) -> Result<Vec<Sha256>, IndexError> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT sha256 FROM needs")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        found.push(name.parse().map_err(|_| IndexError::Damaged { place: format!("blob `{name}`") })?);
+    }
+    Ok(found)
 }
 
 /// Returns the entry of one run, the newest if it was told twice.

@@ -6,6 +6,7 @@ use std::io;
 use model::{Event, Sha256};
 use serde::Serialize;
 
+use super::heal::Bounded;
 use super::{CopyError, Head, Look, Part, SecondCopy};
 use crate::blob::{BlobError, BlobReader};
 use crate::index::{n_since, needs};
@@ -16,6 +17,11 @@ use crate::store::Store;
 /// So many blobs share their syncs; that many bytes are enough for one batch.
 const N_BATCH_MAX: usize = 256;
 const BATCH_BYTES_MAX: u64 = 64 << 20;
+/// So many blobs are asked about at a time.
+const N_ASKED_MAX: usize = 4096;
+/// So many are fetched back each time, unless they are longer.
+const N_FETCHED_BACK: usize = 4;
+const FETCHED_BACK_BYTES_MAX: u64 = 16 << 20;
 
 /// How far a second copy has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,7 +63,8 @@ impl Store {
 
     /// Brings a second copy up to date; broken off at any moment, the next one goes on. This store may be written to meanwhile.
     ///
-    /// With [`Look::Whole`] every blob that the copy has is read back there, and replaced where it is damaged.
+    /// Then, unless only what is new is looked at, it is asked for every blob that it should have, and given what it lacks; with
+    /// [`Look::Whole`] it reads all of them back. At last some of them are fetched back, whatever it says of itself.
     ///
     /// # Errors
     /// `Diverged` where the copy has entries that are not here; then nothing was changed there.
@@ -70,13 +77,11 @@ impl Store {
         self.flush()?;
         let (open, last_seq) = self.open_segment()?;
         let head = to.head()?;
-        let since = if look == Look::Whole { None } else { head.as_ref() };
-        let closed = self.closed_since(&open, since.map_or(1, |head| head.segment))?;
+        let closed = self.closed_since(&open, head.as_ref().map_or(1, |head| head.segment))?;
         let mut carrier = Carrier {
             store: self,
             known: head.as_ref().map_or(0, |head| head.seq),
             to,
-            look,
             progress,
             at: CopyProgress { last_seq, ..CopyProgress::default() },
             report: CopyReport::default(),
@@ -91,13 +96,47 @@ impl Store {
             carrier.closed(head.as_ref(), name, &next)?;
         }
         carrier.open(head.as_ref(), &open)?;
+        let needed = self.needed()?;
+        if look != Look::New {
+            carrier.mend(&needed, look)?;
+        }
+        carrier.fetch_some_back(&needed)?;
         Ok(CopyReport { seq: last_seq, n_entries: last_seq - carrier.known, ..carrier.report })
     }
 
     /// Returns how much has happened here that a second copy does not have.
+    ///
+    /// # Errors
+    /// `Diverged` where it has entries that are not here.
     pub fn n_behind(&self, copy: &dyn SecondCopy) -> Result<u64, CopyError> {
-        let known = copy.head()?.map_or(0, |head| head.seq);
-        Ok(self.list(|connection| n_since(connection, known))?)
+        let Some(head) = copy.head()? else { return Ok(self.list(|connection| n_since(connection, 0))?) };
+        let (open, _) = self.open_segment()?;
+        let begun = match self.closed_since(&open, head.segment)?.first() {
+            None => open,
+            Some(name) => self.closed_segment(name)?.1,
+        };
+        check_begun(copy, &head, &begun)?;
+        Ok(self.list(|connection| n_since(connection, head.seq))?)
+    }
+
+    /// Returns how many blobs a second copy should have and does not; it looks whether they are there.
+    pub fn n_absent(&self, copy: &dyn SecondCopy) -> Result<u64, CopyError> {
+        let mut n_absent = 0;
+        for some in self.needed()?.chunks(N_ASKED_MAX) {
+            n_absent += copy.missing(some, Look::There)?.len() as u64;
+        }
+        Ok(n_absent)
+    }
+
+    /// Returns a closed segment, compressed and not.
+    fn closed_segment(&self, name: &Sha256) -> Result<(Vec<u8>, Vec<u8>), CopyError> {
+        let packed = regular::read(&journal::closed_path(&self.home().join("journal"), name))?;
+        let (found, bytes) = journal::unpack_closed(&packed);
+        let bytes = bytes.map_err(|error| damaged(&format!("segment {name}: {error}")))?;
+        match found == *name {
+            true => Ok((packed, bytes)),
+            false => Err(damaged(&format!("segment {name} is not what was written"))),
+        }
     }
 
     /// Returns the bytes of the open segment, which are whole entries, and the number of the last.
@@ -139,7 +178,6 @@ impl Store {
 struct Carrier<'a> {
     store: &'a Store,
     to: &'a dyn SecondCopy,
-    look: Look,
     progress: &'a mut dyn FnMut(CopyProgress),
     at: CopyProgress,
     /// The last entry that the copy had before.
@@ -152,12 +190,9 @@ struct Carrier<'a> {
 impl Carrier<'_> {
     /// Carries a closed segment over, where the copy does not have it yet.
     fn closed(&mut self, head: Option<&Head>, name: &Sha256, next: &[u8]) -> Result<(), CopyError> {
-        let path = journal::closed_path(&self.store.home().join("journal"), name);
-        let packed = regular::read(&path)?;
-        let (found, bytes) = journal::unpack_closed(&packed);
-        let bytes = bytes.map_err(|error| damaged(&format!("segment {name}: {error}")))?;
+        let (packed, bytes) = self.store.closed_segment(name)?;
         let scan = Scan::of(&bytes);
-        if found != *name || !scan.problems.is_empty() {
+        if !scan.problems.is_empty() {
             return Err(damaged(&format!("segment {name} is not what was written")));
         }
         let number = scan.header.as_ref().map_or(0, |header| header.segment);
@@ -193,12 +228,7 @@ impl Carrier<'_> {
 
     /// Refuses a copy whose open segment is not the beginning of this store's own.
     fn check_begun(&self, head: Option<&Head>, number: u64, bytes: &[u8]) -> Result<(), CopyError> {
-        let Some(head) = head.filter(|head| head.segment == number) else { return Ok(()) };
-        let begun = usize::try_from(head.size_bytes).ok().and_then(|length| bytes.get(..length));
-        match begun.is_some_and(|begun| Sha256::of(begun) == head.sha256) {
-            true => Ok(()),
-            false => Err(CopyError::Diverged { place: self.to.place() }),
-        }
+        head.filter(|head| head.segment == number).map_or(Ok(()), |head| check_begun(self.to, head, bytes))
     }
 
     /// Gives the copy what a segment's entries name and it does not have.
@@ -206,23 +236,53 @@ impl Carrier<'_> {
         let mut batch = Vec::new();
         for (range, link) in &scan.lines {
             self.at.seq = link.seq;
-            if link.seq <= self.known && self.look == Look::There {
+            if link.seq <= self.known {
                 continue;
             }
             let line = Line::parse(&bytes[range.clone()]).map_err(io::Error::from)?;
             let named = line.event().as_ref().and_then(named);
             batch.extend(named.filter(|sha256| self.seen.insert(*sha256)));
-            // What it had before and what is new to it are counted apart.
-            if batch.len() == N_BATCH_MAX || link.seq == self.known {
-                self.give(&std::mem::take(&mut batch))?;
+            if batch.len() == N_BATCH_MAX {
+                self.give(&std::mem::take(&mut batch), Look::There)?;
             }
         }
-        self.give(&batch)
+        self.give(&batch, Look::There)
+    }
+
+    /// Gives the copy what it should have and has not, or not whole.
+    fn mend(&mut self, needed: &[Sha256], look: Look) -> Result<(), CopyError> {
+        let n_before = self.report.n_blobs;
+        // What is damaged here was told of above, where it is new.
+        let told: HashSet<Sha256> = self.report.damaged.iter().copied().collect();
+        let needed: Vec<Sha256> = needed.iter().filter(|sha256| !told.contains(sha256)).copied().collect();
+        for some in needed.chunks(if look == Look::Whole { N_BATCH_MAX } else { N_ASKED_MAX }) {
+            self.give(some, look)?;
+        }
+        self.report.n_mended = self.report.n_blobs - n_before;
+        Ok(())
+    }
+
+    /// Fetches a few blobs back, and compares them with their names.
+    fn fetch_some_back(&self, needed: &[Sha256]) -> Result<(), CopyError> {
+        for _ in 0..N_FETCHED_BACK.min(needed.len()) {
+            let number = usize::from_be_bytes(host::random::bytes()) % needed.len();
+            let sha256 = &needed[number];
+            let size_bytes = self.store.size_of(sha256)?.unwrap_or(0);
+            if size_bytes > FETCHED_BACK_BYTES_MAX || self.report.damaged.contains(sha256) {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            self.to.get(sha256, &mut Bounded { to: &mut bytes, n_left: FETCHED_BACK_BYTES_MAX })?;
+            if Sha256::of(&bytes) != *sha256 {
+                return Err(CopyError::Wrong { place: self.to.place(), sha256: *sha256 });
+            }
+        }
+        Ok(())
     }
 
     /// Gives the copy those of some blobs that it does not have.
-    fn give(&mut self, blobs: &[Sha256]) -> Result<(), CopyError> {
-        let missing = self.to.missing(blobs, self.look)?;
+    fn give(&mut self, blobs: &[Sha256], look: Look) -> Result<(), CopyError> {
+        let missing = self.to.missing(blobs, look)?;
         let (mut batch, mut n_bytes) = (Vec::new(), 0);
         for sha256 in missing {
             match self.store.open_blob(&sha256) {
@@ -233,7 +293,7 @@ impl Carrier<'_> {
                 Err(BlobError::Io { source }) => return Err(source.into()),
                 Err(_) => self.report.damaged.push(sha256),
             }
-            if n_bytes >= BATCH_BYTES_MAX {
+            if n_bytes >= BATCH_BYTES_MAX || batch.len() == N_BATCH_MAX {
                 self.put(std::mem::take(&mut batch))?;
                 n_bytes = 0;
             }
@@ -252,7 +312,6 @@ impl Carrier<'_> {
                 continue;
             }
             self.report.n_blobs += 1;
-            self.report.n_mended += u64::from(self.at.seq <= self.known);
             self.report.size_bytes += size_bytes;
         }
         (self.at.n_blobs, self.at.size_bytes) = (self.report.n_blobs, self.report.size_bytes);
@@ -266,6 +325,15 @@ fn named(event: &Event) -> Option<Sha256> {
     match event {
         Event::Confirmed { sha256, .. } | Event::Healed { sha256, .. } => Some(*sha256),
         _ => needs(event).map(|need| need.sha256),
+    }
+}
+
+/// Refuses a copy whose open segment is not the beginning of `bytes`.
+fn check_begun(copy: &dyn SecondCopy, head: &Head, bytes: &[u8]) -> Result<(), CopyError> {
+    let begun = usize::try_from(head.size_bytes).ok().and_then(|length| bytes.get(..length));
+    match begun.is_some_and(|begun| Sha256::of(begun) == head.sha256) {
+        true => Ok(()),
+        false => Err(CopyError::Diverged { place: copy.place() }),
     }
 }
 

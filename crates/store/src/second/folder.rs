@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use host::failpoint;
@@ -38,6 +39,8 @@ impl CopyFolder {
         };
         if is_new {
             host::file::create_folder(path).map_err(CopyError::at(&place))?;
+            // As a home is: copies of private packages and whole command lines lie in it.
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(CopyError::at(&place))?;
             host::file::create_folder(&path.join("journal")).map_err(CopyError::at(&place))?;
         }
         Self::open(path, journal)
@@ -109,16 +112,16 @@ impl CopyFolder {
     /// Begins a blob whose bytes come from somewhere else.
     pub fn begin(&self) -> Result<Arriving, CopyError> {
         let (path, file) = self.blobs.temporary().map_err(self.at())?;
-        Ok(Arriving { path, file, hasher: Sha256Hasher::new(), size_bytes: 0 })
+        Ok(Arriving { path: Some(path), file, hasher: Sha256Hasher::new(), size_bytes: 0 })
     }
 
     /// Takes a blob that has arrived, which must have this name: it is durable and was read back when this returns.
-    pub fn finish(&self, blob: Arriving, sha256: &Sha256) -> Result<(), CopyError> {
-        let Arriving { path, hasher, size_bytes, .. } = blob;
-        if hasher.finish() != *sha256 {
-            let _ = fs::remove_file(path);
+    pub fn finish(&self, mut blob: Arriving, sha256: &Sha256) -> Result<(), CopyError> {
+        let size_bytes = blob.size_bytes;
+        let is_it = std::mem::take(&mut blob.hasher).finish() == *sha256;
+        let Some(path) = blob.path.take_if(|_| is_it) else {
             return Err(CopyError::Wrong { place: self.place(), sha256: *sha256 });
-        }
+        };
         self.commit(vec![Temporary { sha256: *sha256, size_bytes, path, stage: Stage::Written }])
     }
 
@@ -186,10 +189,11 @@ impl CopyFolder {
     }
 }
 
-/// A blob on its way into a copy; what is not finished is swept when the copy is opened next.
+/// A blob on its way into a copy; dropped before it is finished, nothing stays.
 #[derive(Debug)]
 pub struct Arriving {
-    path: PathBuf,
+    /// `None` once the file belongs to the copy.
+    path: Option<PathBuf>,
     file: File,
     hasher: Sha256Hasher,
     size_bytes: u64,
@@ -205,6 +209,15 @@ impl Write for Arriving {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            // A leftover is swept when the copy is opened next.
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -226,7 +239,7 @@ impl SecondCopy for CopyFolder {
 
     fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
         let is_there = |sha256: &Sha256| match look {
-            Look::There => self.blobs.size_bytes(sha256).is_some(),
+            Look::New | Look::There => self.blobs.size_bytes(sha256).is_some(),
             Look::Whole => self.is_whole(sha256),
         };
         Ok(blobs.iter().filter(|sha256| !is_there(sha256)).copied().collect())

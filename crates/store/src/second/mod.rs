@@ -47,6 +47,8 @@ pub trait SecondCopy: Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Look {
+    /// Only what is new is looked at.
+    New,
     /// Whether a file of that name is there.
     There,
     /// Whether its bytes are right: all of them are read.

@@ -46,7 +46,10 @@ fn a_copy_is_a_store_and_grows_with_what_is_new() {
     assert_same(&store, &second);
     assert!(!second.closed_segments().is_empty(), "also across segments");
 
+    assert!(matches!(to_folder(&store, &second), Stands { n_absent: 0, n_behind: Ok(0) }));
     keep(&store, "new", b"new bytes");
+    store.flush().unwrap();
+    assert!(matches!(to_folder(&store, &second).n_behind, Ok(1)));
     let next = copy(&store, &second, Look::There).unwrap();
     assert_eq!((next.n_entries, next.n_blobs, next.size_bytes), (1, 1, 9));
     let nothing = copy(&store, &second, Look::There).unwrap();
@@ -206,10 +209,79 @@ fn a_copy_that_is_read_back_is_made_whole() {
     let (a, b) = (Sha256::of(b"a flipped one"), Sha256::of(b"a removed one"));
     fs::write(second.blob_path(&a), b"a flipped onE").unwrap();
     fs::remove_file(second.blob_path(&b)).unwrap();
-    assert_eq!(copy(&store, &second, Look::There).unwrap().n_mended, 0, "only who looks sees");
+    assert_eq!(to_folder(&store, &second).n_absent, 1);
+    let report = copy(&store, &second, Look::There).unwrap();
+    assert_eq!((report.n_mended, report.n_blobs), (1, 1), "what is there is not read");
     let report = copy(&store, &second, Look::Whole).unwrap();
-    assert_eq!((report.n_mended, report.n_blobs), (2, 2));
+    assert_eq!((report.n_mended, report.n_blobs), (1, 1));
     assert_same(&store, &second);
+}
+
+/// How a copy stands.
+struct Stands {
+    n_absent: u64,
+    n_behind: Result<u64, CopyError>,
+}
+
+fn to_folder(store: &Store, second: &Home) -> Stands {
+    let copy = CopyFolder::open(second.path(), &store.journal_id().unwrap()).unwrap();
+    Stands { n_absent: store.n_absent(&copy).unwrap(), n_behind: store.n_behind(&copy) }
+}
+
+/// A copy that says it has everything, and gives what it likes.
+#[derive(Debug)]
+struct Liar(Vec<u8>);
+
+impl SecondCopy for Liar {
+    fn place(&self) -> String {
+        "a liar".to_owned()
+    }
+
+    fn head(&self) -> Result<Option<Head>, CopyError> {
+        Ok(None)
+    }
+
+    fn missing(&self, _: &[Sha256], _: Look) -> Result<Vec<Sha256>, CopyError> {
+        Ok(Vec::new())
+    }
+
+    fn put(&self, _: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
+        Ok(Vec::new())
+    }
+
+    fn append(&self, _: Part<'_>) -> Result<(), CopyError> {
+        Ok(())
+    }
+
+    fn get(&self, _: &Sha256, to: &mut dyn Write) -> Result<(), CopyError> {
+        loop {
+            to.write_all(&self.0).map_err(CopyError::at("a liar"))?;
+            if self.0.len() < 100_000 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_copy_says_of_itself_is_not_believed() {
+    let home = Home::new();
+    let store = home.open();
+    keep(&store, "a", b"bytes");
+    store.flush().unwrap();
+    let copied = |liar: &Liar| store.copy_to(liar, Look::There, &mut |_| {});
+    assert!(copied(&Liar(b"bytes".to_vec())).is_ok(), "the control: one that gives them back");
+    assert!(matches!(copied(&Liar(b"other".to_vec())), Err(CopyError::Wrong { .. })));
+    // One that gives bytes without end fills no disk.
+    let endless = Liar(vec![b'x'; 100_000]);
+    assert!(copied(&endless).is_err());
+    let bytes = Sha256::of(b"bytes");
+    fs::write(home.blob_path(&bytes), "BYTES").unwrap();
+    assert!(store.heal(&bytes, &endless).is_err());
+    let temporaries = || fs::read_dir(home.path().join("blobs")).unwrap().filter_map(Result::ok);
+    let left = temporaries().filter(|entry| entry.file_name().to_string_lossy().starts_with("tmp-"));
+    let n_files: usize = left.map(|folder| fs::read_dir(folder.path()).unwrap().count()).sum();
+    assert_eq!(n_files, 1, "only the file that says that its owner is alive");
 }
 
 #[test]
@@ -223,6 +295,7 @@ fn what_is_no_copy_of_this_store_stays_as_it_is() {
     keep(&store, "c", b"more");
     let before = fs::read(second.current()).unwrap();
     assert!(matches!(copy(&store, &second, Look::There), Err(CopyError::Diverged { .. })));
+    assert!(matches!(to_folder(&store, &second).n_behind, Err(CopyError::Diverged { .. })));
     assert_eq!(fs::read(second.current()).unwrap(), before);
 
     keep(&other.open(), "d", b"another store's");
