@@ -13,6 +13,7 @@ mod lock;
 mod mutation;
 mod needs;
 mod path;
+mod private;
 mod site;
 mod splice;
 
@@ -25,4 +26,5 @@ pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, Unpinned, lock_of, 
 pub use mutation::no_panic;
 pub use needs::{Ask, Needs};
 pub use path::{Hostile, check_path};
+pub use private::{About, BadRegistry, Placed, PrivateRegistries, PrivateRegistry};
 pub use site::{ClientSettings, Place, Site, Target};

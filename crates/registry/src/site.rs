@@ -9,6 +9,7 @@ use model::ObjectUrl;
 use crate::class::IndexRequest;
 use crate::coordinate::Coordinate;
 use crate::ecosystem::ALL;
+use crate::private::PrivateRegistries;
 
 /// Under which path everything lies that no door of its own has: `/files/<host>/<path>`.
 const FILES: &str = "/files/";
@@ -50,16 +51,31 @@ pub enum Target {
 }
 
 /// A server, by the address under which clients know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Site {
     base: String,
     wants_token: bool,
+    private: PrivateRegistries,
+    /// Under which other addresses hosts know themselves, each with the host.
+    others: Vec<(String, String)>,
 }
 
 impl Site {
     /// Takes the server's own address: scheme, host, port and perhaps a path, `http://127.0.0.1:8080`.
     pub fn new(base: &ObjectUrl) -> Self {
-        Self { base: base.as_str().trim_end_matches('/').to_owned(), wants_token: false }
+        Self {
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            wants_token: false,
+            private: PrivateRegistries::default(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Says which registries of a company it offers beside the public ones, and where hosts really are that are elsewhere: their
+    /// documents may name themselves so.
+    pub fn with_private(self, private: PrivateRegistries, others: Vec<(ObjectUrl, String)>) -> Self {
+        let base = |url: ObjectUrl| format!("{}/", url.as_str().trim_end_matches('/'));
+        Self { private, others: others.into_iter().map(|(url, host)| (base(url), host)).collect(), ..self }
     }
 
     /// Says that whoever brings no token is refused.
@@ -120,6 +136,21 @@ impl Site {
 
     /// Returns how many bytes of an address to replace, and what by: the rest is the same on both sides.
     fn prefix(&self, url: &str) -> Option<(usize, String)> {
+        if let Some((base, host)) = self.others.iter().find(|(base, _)| url.starts_with(base)) {
+            let real = format!("https://{host}/{}", &url[base.len()..]);
+            let (n_replaced, prefix) = self.prefix_of(&real)?;
+            // What is replaced of the real address stands for more or less of the one that is written.
+            let kept = real.len().checked_sub(n_replaced)?;
+            return Some((url.len() - kept, prefix));
+        }
+        self.prefix_of(url)
+    }
+
+    fn prefix_of(&self, url: &str) -> Option<(usize, String)> {
+        let ended = &url[..url.find(['"', '\'', '<', '>', ' ', '\\']).unwrap_or(url.len())];
+        if let Some((n_replaced, path)) = self.private.prefix(ended) {
+            return Some((n_replaced, format!("{}{path}", self.base)));
+        }
         let place = ALL
             .iter()
             .filter_map(|ecosystem| ecosystem.place())
@@ -138,13 +169,42 @@ impl Site {
     /// Returns a document in which each address that follows one of `marks` is the server's; borrowed where there is none. What
     /// is not replaced stays byte for byte.
     pub(crate) fn relinked<'a>(&self, document: &'a [u8], marks: &[&str]) -> Cow<'a, [u8]> {
+        self.relinked_by(document, marks, |text| self.prefix(text))
+    }
+
+    /// Returns the same of a document that lies at `base`, whose addresses may be relative to it: on the server it lies elsewhere.
+    pub(crate) fn relinked_from<'a>(
+        &self,
+        base: &ObjectUrl,
+        document: &'a [u8],
+        marks: &[&str],
+    ) -> Cow<'a, [u8]> {
+        self.relinked_by(document, marks, |text| self.prefix(text).or_else(|| self.relative(base, text)))
+    }
+
+    /// Returns how many bytes of a relative address to replace, and what by; its query and fragment stay.
+    fn relative(&self, base: &ObjectUrl, text: &str) -> Option<(usize, String)> {
+        let path = &text[..text.find(['"', '\'', '#', '?'])?];
+        if path.is_empty() || path.starts_with("//") || path.contains([':', '&', '\\', '<']) {
+            return None;
+        }
+        let address = self.address(base.join(path).ok()?.object().as_str())?;
+        Some((path.len(), address))
+    }
+
+    fn relinked_by<'a>(
+        &self,
+        document: &'a [u8],
+        marks: &[&str],
+        replace: impl Fn(&str) -> Option<(usize, String)>,
+    ) -> Cow<'a, [u8]> {
         let mut edits = Vec::new();
         for mark in marks {
             for at in Finder::new(mark).find_iter(document) {
                 let start = at + mark.len();
                 let end = document.len().min(start + URL_BYTES_MAX);
                 let text = longest_text(&document[start..end]);
-                if let Some((n_replaced, prefix)) = self.prefix(text) {
+                if let Some((n_replaced, prefix)) = replace(text) {
                     edits.push((start, n_replaced, prefix));
                 }
             }

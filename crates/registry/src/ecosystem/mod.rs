@@ -11,6 +11,7 @@ use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
 use crate::needs::Needs;
+use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, Target};
 
 mod cargo;
@@ -132,6 +133,27 @@ pub trait Ecosystem: Sync + Debug {
     ///
     /// No place is inside another, and both of its addresses end with a slash.
     fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// Returns whether a package can have this name.
+    ///
+    /// Whoever knows a name says of an address which one it is about.
+    fn is_name(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Returns a name, or the beginning of one, in the spelling in which names are compared.
+    ///
+    /// Names that are one to a client are one here; folded twice, a name is what it was.
+    fn folded(&self, name: &str) -> String {
+        name.to_ascii_lowercase()
+    }
+
+    /// Returns which package an address of a public registry is about, nothing where it is about none.
+    ///
+    /// Each index of a package and each of its files is about this package.
+    fn about(&self, _url: &ObjectUrl) -> Option<About> {
         None
     }
 

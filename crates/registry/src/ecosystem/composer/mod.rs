@@ -15,6 +15,7 @@ use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
 use crate::needs::Needs;
+use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, Target};
 
 mod entry;
@@ -120,6 +121,14 @@ impl Ecosystem for Composer {
 
     fn place(&self) -> Option<Place> {
         Some(Place { path: "/composer/", registry: "https://repo.packagist.org/" })
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        route::is_name(name)
+    }
+
+    fn about(&self, url: &ObjectUrl) -> Option<About> {
+        route::about(url)
     }
 
     fn settings(&self) -> &'static [ClientSettings] {

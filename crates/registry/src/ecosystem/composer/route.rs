@@ -8,6 +8,7 @@ use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::{ANY_REGISTRY, Coordinate};
 use crate::needs::Needs;
 use crate::path::{self, Segment};
+use crate::private::About;
 
 /// The longest name of a package; Packagist allows far less.
 const NAME_BYTES_MAX: usize = 200;
@@ -79,6 +80,25 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
     let [tags, branches] = documents(name);
     let root = "https://repo.packagist.org/packages.json";
     Needs::default().index(root, None).index(&tags, None).index(&branches, None)
+}
+
+/// Returns which package an address of Packagist is about; of other repositories only the documents have the same place.
+pub(super) fn about(url: &ObjectUrl) -> Option<About> {
+    PACKAGIST_HOSTS.iter().find(|host| **host == url.host())?;
+    let segments = path::segments(url.path())?;
+    let names: Vec<&str> =
+        segments.iter().map(|segment| &*segment.text).skip_while(|text| text.is_empty()).collect();
+    let (folder, vendor, file) = match names.as_slice() {
+        [folder @ ("p" | "p2" | "providers" | "packages" | "downloads" | "notify"), vendor, file, ..] => {
+            (*folder, vendor, file)
+        }
+        _ => return None,
+    };
+    let file = file.split(['$', '~']).next().unwrap_or(file);
+    let name = format!("{vendor}/{}", file.strip_suffix(".json").unwrap_or(file)).to_ascii_lowercase();
+    let has_place = ["p", "p2"].contains(&folder);
+    let within = has_place.then(|| url.path_and_query().trim_start_matches('/').to_owned());
+    Some(About { name, within })
 }
 
 /// Returns where Packagist has the documents of a package: one for its tags, one for its branches.

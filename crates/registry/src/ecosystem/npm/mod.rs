@@ -13,6 +13,7 @@ use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
 use crate::needs::Needs;
+use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, changed};
 
 mod index;
@@ -109,6 +110,14 @@ impl Ecosystem for Npm {
 
     fn place(&self) -> Option<Place> {
         Some(Place { path: "/npm/", registry: "https://registry.npmjs.org/" })
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        route::is_name(name)
+    }
+
+    fn about(&self, url: &ObjectUrl) -> Option<About> {
+        route::about(url)
     }
 
     fn settings(&self) -> &'static [ClientSettings] {

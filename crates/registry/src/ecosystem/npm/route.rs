@@ -11,6 +11,7 @@ use crate::class::{Class, FileRequest, Head, IndexRequest, Redirects};
 use crate::coordinate::{ANY_REGISTRY, Coordinate, is_version};
 use crate::needs::Needs;
 use crate::path::{self, Hostile, Segment};
+use crate::private::About;
 
 /// The longest name of a package, scope included, by the rules of npm.
 const NAME_BYTES_MAX: usize = 214;
@@ -102,6 +103,36 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
         // pnpm 12 asks three times for it, and waits 70 s in all.
         .document(&format!("https://{NPMJS}/-/npm/v1/attestations/{}@{version}", escape(name)))
         .file(&format!("https://{NPMJS}/{name}/-/{bare}-{version}.tgz"))
+}
+
+/// Returns which package an address of the public registry is about.
+pub(super) fn about(url: &ObjectUrl) -> Option<About> {
+    if !NPMJS_HOSTS.contains(&url.host()) {
+        return None;
+    }
+    let within = url.path_and_query().trim_start_matches('/');
+    let segments = path::segments(url.path())?;
+    let names: Vec<&str> =
+        segments.iter().map(|segment| &*segment.text).skip_while(|text| text.is_empty()).collect();
+    let name = match names.as_slice() {
+        // What is said of one version, its name before the last `@`.
+        ["-", "npm", "v1", "attestations", name @ ..] => name.join("/").rsplit_once('@')?.0.to_owned(),
+        ["-", "package", name @ ..] => leading_name(name)?,
+        ["-", ..] => return None,
+        name => leading_name(name)?,
+    };
+    Some(About { name: name.to_ascii_lowercase(), within: Some(within.to_owned()) })
+}
+
+/// Returns the name with which a path begins.
+fn leading_name(names: &[&str]) -> Option<String> {
+    match names {
+        [scope, name, ..] if scope.starts_with('@') && !scope.contains('/') => {
+            Some(format!("{scope}/{name}"))
+        }
+        [name, ..] => Some((*name).to_owned()),
+        [] => None,
+    }
 }
 
 /// Returns the base path of a packument's canonical address.
@@ -224,7 +255,7 @@ fn escape(name: &str) -> String {
 }
 
 /// Names as npm gives them out, and the upper-case and punctuated ones from before 2017 that still exist.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_part = |part: &str| {
         !part.is_empty()
             && !part.starts_with(['.', '_'])

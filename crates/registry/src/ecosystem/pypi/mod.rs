@@ -14,6 +14,7 @@ use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts, Vouched, Worse, compare};
 use crate::lock::Lock;
 use crate::needs::Needs;
+use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, changed};
 
 mod html;
@@ -112,16 +113,29 @@ impl Ecosystem for Pypi {
         Some(Place { path: "/pypi/simple/", registry: "https://pypi.org/simple/" })
     }
 
+    fn is_name(&self, name: &str) -> bool {
+        name::normalized(name).is_some()
+    }
+
+    fn folded(&self, name: &str) -> String {
+        name::folded(name)
+    }
+
+    fn about(&self, url: &ObjectUrl) -> Option<About> {
+        route::about(url)
+    }
+
     fn settings(&self) -> &'static [ClientSettings] {
         SETTINGS
     }
 
     fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
-        let marks: &[&str] = match request.variant.as_str() {
-            "html" => &["href=\"", "href='"],
-            _ => &["\"url\":\"", "\"url\": \""],
+        // A server that does not know JSON answers with a page, whatever was asked for.
+        let marks: &[&str] = match body.trim_ascii_start().starts_with(b"{") {
+            true => &["\"url\":\"", "\"url\": \""],
+            false => &["href=\"", "href='"],
         };
-        changed(site.relinked(body, marks))
+        changed(site.relinked_from(&request.url, body, marks))
     }
 
     /// pip names what it caches after addresses that it does not tell; Poetry after the file. Both are found by their digests.

@@ -22,9 +22,11 @@ pub(super) fn normalized(name: &str) -> Option<String> {
         && is_end(bytes.first())
         && is_end(bytes.last())
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
-    if !is_name {
-        return None;
-    }
+    is_name.then(|| folded(name))
+}
+
+/// Returns a name, or the beginning of one, as PEP 503 writes it.
+pub(super) fn folded(name: &str) -> String {
     let mut result = String::with_capacity(name.len());
     for character in name.chars() {
         if !"-_.".contains(character) {
@@ -33,7 +35,7 @@ pub(super) fn normalized(name: &str) -> Option<String> {
             result.push('-');
         }
     }
-    Some(result)
+    result
 }
 
 /// Returns project and version of a file that pip would install, both in their one spelling.

@@ -9,6 +9,7 @@ use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::coordinate::{ANY_REGISTRY, Coordinate};
 use crate::needs::Needs;
 use crate::path::{self, Hostile};
+use crate::private::About;
 
 const JSON: &str = "application/vnd.pypi.simple.v1+json";
 /// What a client calls it that reads it: PEP 691 has two names for the newest version.
@@ -54,6 +55,29 @@ pub(super) fn needs(coordinate: &Coordinate) -> Needs {
         return Needs::default();
     }
     Needs::default().index(&format!("https://{PYPI}/simple/{name}/"), Some(JSON))
+}
+
+/// Returns which project an address of a public index is about; of other indexes only the list of files has the same place.
+pub(super) fn about(url: &ObjectUrl) -> Option<About> {
+    PUBLIC.iter().find(|(host, _)| *host == url.host())?;
+    let segments = path::segments(url.path())?;
+    let names: Vec<&str> =
+        segments.iter().map(|segment| &*segment.text).filter(|text| !text.is_empty()).collect();
+    match names.as_slice() {
+        ["simple", project] => {
+            let name = name::folded(project);
+            let within = Some(format!("{name}/"));
+            Some(About { name, within })
+        }
+        ["simple" | "pypi" | "project" | "integrity", project, ..] => {
+            Some(About { name: name::folded(project), within: None })
+        }
+        [.., file] => {
+            let (name, _) = name::of_file(file.strip_suffix(METADATA).unwrap_or(file))?;
+            Some(About { name, within: None })
+        }
+        [] => None,
+    }
 }
 
 /// A name that two servers could read differently, or that no project can have.
