@@ -155,6 +155,11 @@ impl Inner {
         if who == Who::NOBODY {
             return None;
         }
+        if who == self.own.who(key.url.host()) {
+            // Whoever Outlast lets in may have what anybody gets, and nothing that a client's own credentials got.
+            let key = ObjectKey { variant: variant.to_owned(), ..key.clone() };
+            return self.lookup(&key, kind).ok().flatten().filter(decide::is_good);
+        }
         let variants = self.engine.store.variants(key.method, &key.url).ok()?;
         let others = variants.into_iter().filter_map(|(key, _)| {
             let other = Who::of(variant, &key.variant).filter(|other| *other != who)?;

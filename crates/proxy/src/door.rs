@@ -44,6 +44,7 @@ impl Session {
         let url = match Site::target(path) {
             Some(Target::At(url)) => url,
             Some(Target::Named { coordinate, indexes }) => {
+                let (coordinate, indexes) = self.0.own.registries.named(coordinate, indexes);
                 match self.0.where_lies(&coordinate, &indexes).await {
                     Ok(url) => url,
                     Err(refusal) => return refusal.response(),
@@ -52,6 +53,10 @@ impl Session {
             None => return no_door().response(),
         };
         let Ok(url) = SafeUrl::parse(&url) else { return self.refuse_address() };
+        let url = match self.0.place(url) {
+            Ok(url) => url,
+            Err(refusal) => return refusal.response(),
+        };
         let (mut parts, body) = request.into_parts();
         parts.headers = forwarded(&parts.headers);
         let is_as_sent = parts.headers.contains_key(AS_SENT);

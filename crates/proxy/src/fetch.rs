@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use host::http::Outgoing;
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use model::{Event, Freshness, Held, SavedHeader, Source};
 
@@ -13,7 +12,7 @@ use crate::copy::Prior;
 use crate::decide::{self, Kind, Meaning};
 use crate::flight::{End, Flight};
 use crate::headers;
-use crate::incoming::Paced;
+use crate::incoming::read;
 use crate::keep::NotKept;
 use crate::limits::ERROR_BYTES_MAX;
 use crate::origin::NoReply;
@@ -61,7 +60,7 @@ impl Inner {
         let asked = self.ask_either(want, held, &headers, origin).await;
         let is_servers = asked.as_ref().is_ok_and(|(reply, _)| reply.giver.is_server());
         let end = self.take_asked(want, asked, prior.clone(), flight).await;
-        if !is_servers || flight.has_begun() || !is_nothing(&end) {
+        if !is_servers || flight.has_begun() || !is_nothing(&end) || self.is_private_name(want.url.object()) {
             return end;
         }
         // Whatever was wrong with it, the origin may have it right.
@@ -114,6 +113,9 @@ impl Inner {
         let is_begun = status == StatusCode::OK && want.kind() == Kind::Index;
         if !is_begun {
             self.note_status(&attempt, status, &reply.headers);
+        }
+        if self.is_shut_out(&reply.host, status) {
+            return self.shut_out(&attempt.host, want, prior, status);
         }
         match decide::meaning(status, want.kind(), prior.known()) {
             Meaning::Confirmed => self.confirm(want, prior, Source::Copy, reply.giver),
@@ -384,17 +386,4 @@ pub(crate) fn said(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
-}
-
-/// Reads a body whole.
-pub(crate) async fn read(body: Outgoing, size_max: u64) -> Result<Bytes, String> {
-    let mut all = BytesMut::new();
-    let mut body = Paced::new(body);
-    while let Some(chunk) = body.next().await.map_err(|stop| stop.reason)? {
-        if (all.len() + chunk.len()) as u64 > size_max {
-            return Err(format!("the answer is larger than {size_max} bytes"));
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok(all.freeze())
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -220,6 +220,19 @@ impl Incoming {
         self.n_repeated -= n as u64;
         Ok((!bytes.is_empty()).then_some(bytes))
     }
+}
+
+/// Reads a body whole.
+pub(crate) async fn read(body: Outgoing, size_max: u64) -> Result<Bytes, String> {
+    let mut all = BytesMut::new();
+    let mut body = Paced::new(body);
+    while let Some(chunk) = body.next().await.map_err(|stop| stop.reason)? {
+        if (all.len() + chunk.len()) as u64 > size_max {
+            return Err(format!("the answer is larger than {size_max} bytes"));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all.freeze())
 }
 
 #[cfg(test)]

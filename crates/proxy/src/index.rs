@@ -11,9 +11,10 @@ use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
 use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
-use crate::fetch::{passed, read};
+use crate::fetch::passed;
 use crate::flight::End;
 use crate::headers;
+use crate::incoming::read;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::from_http_date;
@@ -178,7 +179,7 @@ fn saved_headers(reply: &HeaderMap) -> Vec<SavedHeader> {
 }
 
 /// Returns a body without its content encoding.
-fn decode(headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
+pub(crate) fn decode(headers: &HeaderMap, body: Bytes) -> Result<Bytes, String> {
     match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")) {
         None | Some("identity" | "") => Ok(body),
         Some("gzip" | "x-gzip") => {

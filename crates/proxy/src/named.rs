@@ -106,6 +106,12 @@ impl Inner {
     /// Returns what a request wants, and the ecosystem that understands it.
     pub(crate) async fn classify(self: &Arc<Self>, head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
         let (ecosystem, class) = registry::classify(head);
+        if self.is_on_its_own()
+            && !matches!(class, Class::Refuse { .. })
+            && let Some(known) = self.own.registries.classify(head)
+        {
+            return known;
+        }
         let named = match class {
             Class::Document { .. } => self.file_at(head.url).await.or_else(|| self.index_at(head)),
             Class::Live { .. } if *head.method == Method::POST => self.post_at(head).await,

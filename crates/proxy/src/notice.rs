@@ -4,12 +4,13 @@ use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use model::{ObjectUrl, SafeUrl};
+use registry::Ecosystem;
 
 use crate::body::answer;
 use crate::breaker::Lane;
 use crate::decide;
-use crate::fetch::read;
 use crate::headers;
+use crate::incoming::read;
 use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE};
 use crate::note::Ending;
 use crate::session::Session;
@@ -24,17 +25,22 @@ impl Session {
         url: SafeUrl,
         client: &HeaderMap,
         body: Outgoing,
+        ecosystem: &'static dyn Ecosystem,
     ) -> Response<Outgoing> {
         let inner = &self.0;
         let body = match self.read_question(number, body).await {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
+        let (client, body) = match inner.untold(&url, ecosystem, client, body) {
+            Ok(told) => told,
+            Err(refusal) => return inner.missing(number, &refusal, None),
+        };
         let host = url.object().host().to_owned();
         let question = Question {
             method: Method::POST,
             url,
-            headers: headers::for_live(client),
+            headers: headers::for_live(&client),
             body: host::http::whole(body),
             chooser: inner.chooser(),
         };

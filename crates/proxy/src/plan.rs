@@ -33,6 +33,11 @@ impl Purpose {
         }
     }
 
+    /// Returns whether Outlast itself asks, with its own credentials, and knows where each name is to be asked for.
+    pub(crate) const fn is_its_own(self) -> bool {
+        matches!(self, Self::Adopt | Self::Inspect | Self::Serve)
+    }
+
     /// Returns whether there is a run, whose record says what was asked.
     pub(crate) const fn is_written_down(self) -> bool {
         matches!(self, Self::Record | Self::Drill)

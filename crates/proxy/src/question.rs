@@ -11,8 +11,9 @@ use registry::Ecosystem;
 use crate::body::answer;
 use crate::breaker::{Lane, Outcome};
 use crate::decide::Kind;
-use crate::fetch::{not_stored, read, said};
+use crate::fetch::{not_stored, said};
 use crate::headers;
+use crate::incoming::read;
 use crate::keep::NotKept;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, SOFT_DEADLINE};
 use crate::note::Ending;
@@ -34,11 +35,16 @@ impl Session {
         body: Outgoing,
         ecosystem: &'static dyn Ecosystem,
     ) -> Response<Outgoing> {
-        let (inner, client) = (&self.0, asker.client);
+        let inner = &self.0;
         let body = match self.read_question(number, body).await {
             Ok(body) => body,
             Err(refusal) => return *refusal,
         };
+        let (client, body) = match inner.untold(&url, ecosystem, asker.client, body) {
+            Ok(told) => told,
+            Err(refusal) => return inner.missing(number, &refusal, None),
+        };
+        let client = &client;
         let asked = format!("body={}", Sha256::of(&body));
         let variant = asker.who.partition(&asked);
         inner.notes.specify(number, &variant);

@@ -68,6 +68,25 @@ impl Refusal {
         }
     }
 
+    /// Whoever has it says that it does not exist, or it cannot.
+    pub(crate) fn absent(reason: String) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            error: "absent",
+            hint: "names that [[registry]] in outlast.toml has are asked for there and nowhere else",
+            ..Self::unavailable(reason)
+        }
+    }
+
+    /// A company's host does not let Outlast in.
+    pub(crate) fn shut_out(reason: String) -> Self {
+        Self {
+            error: "shut_out",
+            hint: "whoever runs this Outlast has to look at `credentials_file` of this host in outlast.toml",
+            ..Self::unavailable(reason)
+        }
+    }
+
     /// A copy is known to the journal, and its bytes are not what they were.
     pub(crate) const fn damaged(reason: String) -> Self {
         Self {

@@ -22,6 +22,7 @@ use crate::linked::OnTheirWay;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::plan::{Purpose, SessionPlan};
+use crate::private::{Keyring, Own, Private};
 use crate::refusal::Refusal;
 use crate::shelf::Shelf;
 use crate::unpack::Unpacking;
@@ -52,6 +53,8 @@ pub struct Engine {
     pub index_fresh_for: Duration,
     /// Whoever can mend what is damaged.
     pub healer: Option<Arc<dyn Healer>>,
+    /// A company's own registries, and how Outlast is let in.
+    pub private: Private,
 }
 
 /// What a session found.
@@ -90,6 +93,7 @@ pub(crate) struct Inner {
     pub(crate) site: Option<Site>,
     pub(crate) via: Option<Via>,
     pub(crate) last_resort: Option<Arc<dyn LastResort>>,
+    pub(crate) own: Own,
     /// What is ready to leave; a run has none, since it asks for each thing once.
     pub(crate) shelf: Option<Shelf>,
     pub(crate) linked: OnTheirWay,
@@ -108,9 +112,15 @@ pub(crate) struct Inner {
 impl Engine {
     /// Begins a session.
     pub fn session(&self, plan: SessionPlan) -> Session {
+        let keyring = match plan.purpose.is_its_own() {
+            true => Keyring::new(&self.private),
+            false => Keyring::default(),
+        };
+        let registries = self.private.registries.clone();
         let inner = Inner {
             engine: self.clone(),
-            line: Line::new(self.client.clone(), plan.cuts),
+            line: Line::new(self.client.clone(), plan.cuts, keyring.clone()),
+            own: Own::new(registries, keyring, self.credential_key.clone()),
             notes: if plan.purpose.is_written_down() { Notes::default() } else { Notes::none() },
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
@@ -144,6 +154,7 @@ impl Session {
         let (ecosystem, class) = self.0.classify(&head).await;
         let number = self.0.open(&parts.method, &url, ecosystem.name());
         self.0.probe(url.object().host());
+        let class = self.0.followed(url.object().host(), class);
         let (client, chooser) = (&parts.headers, self.0.chooser());
         let Some(who) = self.0.who(&url, client) else {
             let reason = "too many credentials are used at this host".to_owned();
@@ -158,7 +169,7 @@ impl Session {
             Class::Live { reason } => {
                 self.pass(number, url, &parts.method, &parts.headers, body, reason).await
             }
-            Class::Notice => self.notice(number, url, &parts.headers, body).await,
+            Class::Notice => self.notice(number, url, &parts.headers, body, ecosystem).await,
             Class::Moved { to } => self.moved(number, &to),
             Class::Question => self.question(number, url, asker, body, ecosystem).await,
             Class::Index(index) => {
@@ -256,6 +267,11 @@ impl Inner {
         self.purpose.chooser()
     }
 
+    /// Returns whether Outlast itself asks, rather than a command.
+    pub(crate) const fn is_on_its_own(&self) -> bool {
+        self.purpose.is_its_own()
+    }
+
     /// Milliseconds since the session began.
     pub(crate) fn at_ms(&self) -> u64 {
         let elapsed = self.engine.clock.elapsed().saturating_sub(self.start);
@@ -264,6 +280,10 @@ impl Inner {
 
     /// Returns who asks; nothing where there are too many to be told apart.
     pub(crate) fn who(&self, url: &SafeUrl, client: &HeaderMap) -> Option<Who> {
+        let own = self.own.who(url.object().host());
+        if own != Who::NOBODY {
+            return Some(own);
+        }
         lock(&self.seen).who(url, client)
     }
 

@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header
 use http_body_util::BodyExt as _;
 use model::{Cut, Fault, Freshness, SafeUrl, Source, Timestamp};
 
+use crate::private::Keyring;
+
 /// Who chose to make a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Chooser {
@@ -114,11 +116,12 @@ impl Reply {
 pub(crate) struct Line {
     client: Client,
     cuts: Vec<Cut>,
+    keyring: Keyring,
 }
 
 impl Line {
-    pub(crate) const fn new(client: Client, cuts: Vec<Cut>) -> Self {
-        Self { client, cuts }
+    pub(crate) const fn new(client: Client, cuts: Vec<Cut>, keyring: Keyring) -> Self {
+        Self { client, cuts, keyring }
     }
 
     /// Returns how a host was cut.
@@ -132,8 +135,13 @@ impl Line {
         if let Some(fault) = self.fault(&host) {
             return play(fault, host).await;
         }
-        let request = host::http::request(question.method, &question.url, question.headers, question.body)?;
-        let response = match question.chooser {
+        let Question { method, url, mut headers, body, chooser } = question;
+        if chooser == Chooser::Outlast {
+            // Here and nowhere before: what was asked for an instant ago may have led elsewhere.
+            self.keyring.sign(&method, &url, &mut headers);
+        }
+        let request = host::http::request(method, &url, headers, body)?;
+        let response = match chooser {
             Chooser::Command => self.client.send_for_command(request).await?,
             Chooser::Outlast => self.client.send_for_outlast(request).await?,
         };

@@ -117,7 +117,15 @@ impl Inner {
         headers: &HeaderMap,
         origin: impl Future<Output = Result<(Reply, Attempt), NoReply>>,
     ) -> Result<(Reply, Attempt), NoReply> {
-        let Some((mut asking, attempt)) = self.ask_server(want, headers) else { return origin.await };
+        // A company's name goes to the team's server alone, which knows where it is to be asked for.
+        let is_private = self.via.is_some() && self.is_private_name(want.url.object());
+        let silent = || NoReply::NotAsked("only the team's server is asked for a private name".to_owned());
+        let Some((mut asking, attempt)) = self.ask_server(want, headers) else {
+            return if is_private { Err(silent()) } else { origin.await };
+        };
+        if is_private {
+            return asking.await.map(|(reply, _)| (reply, attempt)).ok_or_else(silent);
+        }
         let mut origin = std::pin::pin!(origin);
         let mut origins = None;
         let early = tokio::time::timeout(PATIENCE, &mut asking).await;

@@ -16,7 +16,6 @@ use crate::session::{Inner, lock};
 use crate::tables::{Table, Tables};
 use crate::upstream::Chooser;
 use crate::want::{Asker, Shape, Want, is_as_sent};
-use crate::who::Who;
 
 /// Digests that somebody vouches for, and who.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,12 +143,13 @@ impl Vouchers {
     }
 }
 
-/// Returns the name under which an index is kept that everybody gets.
-fn key_of(index: &IndexRequest) -> ObjectKey {
-    ObjectKey { variant: index.variant.clone(), ..ObjectKey::get(index.url.clone()) }
-}
-
 impl Inner {
+    /// Returns the name under which an index is kept that Outlast asks for itself.
+    fn key_of(&self, index: &IndexRequest) -> ObjectKey {
+        let variant = self.own.who(index.url.host()).partition(&index.variant);
+        ObjectKey { variant, ..ObjectKey::get(index.url.clone()) }
+    }
+
     /// Returns the digests that the bytes of `want` must have, if anybody vouches for them.
     pub(crate) async fn expectation(self: &Arc<Self>, want: &Want, prior: &Prior) -> Option<Expectation> {
         if let Some(vouched) = self.vouched(want).await {
@@ -186,7 +186,7 @@ impl Inner {
         url: &ObjectUrl,
     ) -> Option<Expectation> {
         let index = file.index.as_ref()?;
-        let key = key_of(index);
+        let key = self.key_of(index);
         let vouched_by = index.url.to_string();
         let from = |table: &Table| {
             let digests = table.digests(file.coordinate.as_ref(), url)?.decisive();
@@ -252,7 +252,7 @@ impl Inner {
 
     /// Reads an index as it is held, however old, and remembers what it vouches for.
     pub(crate) fn read_held(&self, ecosystem: &'static dyn Ecosystem, index: &IndexRequest) {
-        let key = key_of(index);
+        let key = self.key_of(index);
         if let Some(held) = self.lookup(&key, Kind::Index).ok().flatten().filter(decide::is_good) {
             self.table(ecosystem, index, &key, &held);
         }
@@ -264,7 +264,7 @@ impl Inner {
         ecosystem: &'static dyn Ecosystem,
         index: &IndexRequest,
     ) -> Option<Arc<Table>> {
-        let key = key_of(index);
+        let key = self.key_of(index);
         let held = self.lookup(&key, Kind::Index).ok().flatten();
         let is_recent = |held: &Held| {
             let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
@@ -284,7 +284,8 @@ impl Inner {
     ) -> Option<Arc<Table>> {
         let url = SafeUrl::from(index.url.clone());
         let client = http::HeaderMap::new();
-        let asker = Asker { client: &client, who: Who::NOBODY, chooser: Chooser::Outlast };
+        let who = self.own.who(index.url.host());
+        let asker = Asker { client: &client, who, chooser: Chooser::Outlast };
         let want = Want::index(url, index.clone(), asker, ecosystem);
         let key = want.key.clone();
         let copy = self.copy(&want).await;

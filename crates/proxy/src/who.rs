@@ -29,6 +29,15 @@ impl CredentialKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
+    /// Returns who Outlast itself is at a host at which the configuration has credentials for it, whatever these are.
+    pub(crate) fn principal(&self, host: &str) -> Who {
+        let mut hasher = Sha256Hasher::new();
+        // No client's credentials are hashed like this: theirs begin with a length.
+        hasher.update(b"configured credentials of ");
+        hasher.update(host.as_bytes());
+        self.name(&hasher.finish())
+    }
+
     fn name(&self, credentials: &Sha256) -> Who {
         let mut name = [0; 8];
         name.copy_from_slice(&hmac::sign(&self.0, credentials.as_bytes()).as_ref()[..8]);

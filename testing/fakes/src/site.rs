@@ -53,6 +53,8 @@ pub(crate) struct Site {
     faults: Vec<Planned>,
     only_http1: HashSet<String>,
     without_ranges: HashSet<String>,
+    /// Hosts that let nobody in but who sends this.
+    guards: HashMap<String, String>,
     latency: Duration,
     log: Vec<Seen>,
     n_connections: u64,
@@ -129,6 +131,10 @@ impl Site {
         self.without_ranges.insert(host.to_lowercase());
     }
 
+    pub(crate) fn guard(&mut self, host: &str, authorization: &str) {
+        self.guards.insert(host.to_lowercase(), authorization.to_owned());
+    }
+
     pub(crate) fn set_latency(&mut self, latency: Duration) {
         self.latency = latency;
     }
@@ -171,6 +177,11 @@ impl Site {
         let handler = if answer.is_some() { None } else { generation.find_handler(asked) };
         let is_without_ranges = self.without_ranges.contains(&asked.host);
         let ranges = if is_without_ranges { Ranges::Ignored } else { Ranges::Honoured };
+        let is_let_in = |guard: &String| asked.header("authorization") == guard;
+        if !self.guards.get(&asked.host).is_none_or(is_let_in) {
+            let answer = Some(Answer::status(401).header("www-authenticate", "Bearer"));
+            return Found { answer, handler: None, fault, latency: self.latency, ranges };
+        }
         Found { answer, handler, fault, latency: self.latency, ranges }
     }
 

@@ -168,6 +168,11 @@ impl Upstream {
         self.site.lock().ignore_ranges(host);
     }
 
+    /// Answers 401 under this name to whoever sends another `Authorization`; a later one for the same name replaces it.
+    pub fn guard(&self, host: &str, authorization: &str) {
+        self.site.lock().guard(host, authorization);
+    }
+
     /// Never offers HTTP/2 under this name.
     pub fn speak_http1(&self, host: &str) {
         self.site.lock().speak_http1(host);

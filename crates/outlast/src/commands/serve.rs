@@ -111,9 +111,13 @@ fn settings(global: &Global, home: &Home, store: &Store, address: SocketAddr) ->
         None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
     };
     let gate = gate(home, address)?;
+    let others = home.config.upstreams.iter();
+    let others =
+        others.filter_map(|upstream| Some((upstream.base.clone()?, upstream.host.clone()))).collect();
+    let site = Site::new(&url).with_private(home.config.private.registries.clone(), others);
     let site = match gate.as_ref().is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read)) {
-        true => Site::new(&url).guarded(),
-        false => Site::new(&url),
+        true => site.guarded(),
+        false => site,
     };
     let adopter = Arc::new(Adopting { global: global.clone(), store: store.clone() });
     let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
@@ -125,10 +129,17 @@ fn settings(global: &Global, home: &Home, store: &Store, address: SocketAddr) ->
 /// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is
 /// no token, and else who has one.
 fn gate(home: &Home, address: SocketAddr) -> Result<Option<Arc<dyn Gate>>, Failure> {
+    let (tokens, is_here) = (TokenFile::of(home), address.ip().is_loopback());
     if home.config.serve.open {
+        if !is_here && !home.config.private.credentials.is_empty() {
+            let error = anyhow!("whoever reaches {address} could read what Outlast's credentials are for");
+            return Err(Failure::usage(error).hint(
+                "take `open = true` or each `credentials_file` out of outlast.toml; with tokens (`outlast token add NAME --scope \
+                 read`) a server has both",
+            ));
+        }
         return Ok(None);
     }
-    let (tokens, is_here) = (TokenFile::of(home), address.ip().is_loopback());
     if !is_here && tokens.read()?.is_none() {
         let error = anyhow!("whoever reaches {address} could read everything that is kept");
         return Err(Failure::usage(error).hint(

@@ -2,9 +2,11 @@
 
 mod adopt;
 mod copy;
+mod credentials;
 mod exec;
 mod limits;
 mod network;
+mod registry;
 mod serve;
 mod upstream;
 
@@ -24,6 +26,7 @@ pub(crate) use serve::Serve;
 pub(crate) struct Config {
     pub(crate) upstreams: Vec<host::http::Upstream>,
     pub(crate) allow: Vec<host::http::Network>,
+    pub(crate) private: proxy::Private,
     pub(crate) exec: Exec,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
@@ -37,6 +40,8 @@ pub(crate) struct Config {
 struct Document {
     #[serde(default)]
     upstream: Vec<upstream::Section>,
+    #[serde(default)]
+    registry: Vec<registry::Section>,
     #[serde(default)]
     network: network::Section,
     #[serde(default)]
@@ -98,8 +103,11 @@ impl Config {
 
 impl Document {
     fn check(self, folder: &Path) -> Result<Config, Mistake> {
+        let (upstreams, credentials) = upstream::check(self.upstream, folder)?;
+        let private = proxy::Private { registries: registry::check(self.registry)?, credentials };
         Ok(Config {
-            upstreams: upstream::check(self.upstream, folder)?,
+            upstreams,
+            private,
             allow: self.network.check()?,
             exec: self.exec.check()?,
             limits: self.limits.check()?,
@@ -197,6 +205,22 @@ requests_at_once = 1000
         check("[serve]\nurl = \"outlast.example\"\n", "outlast.toml:2: `outlast.example` is not an address");
         check("[[copy]]\nto = \"b\"\n[[copy]]\nto = \"b\"\n", "outlast.toml:4: `b` is a [[copy]] already");
         check("[[copy]]\nto = \"b\"\nevery = \"1ms\"\n", "outlast.toml:3: `1ms` is no time to rest");
+        let registry = |ecosystem: &str, url: &str, names: &str| {
+            format!("[[registry]]\necosystem = \"{ecosystem}\"\nurl = \"{url}\"\nnames = [{names}]\n")
+        };
+        let npm = registry("npm", "https://npm.acme.example/", "\"@acme/*\"");
+        check(&registry("cargo", "https://c.example/", "\"a\""), "outlast.toml:2: `cargo` has no names");
+        check(&registry("gems", "https://c.example/", "\"a\""), "outlast.toml:2: `gems` has no names");
+        check(
+            &registry("npm", "http://c.example/", "\"a\""),
+            "outlast.toml:3: `http://c.example/` is no address",
+        );
+        check(&registry("npm", "https://c.example/", ""), "outlast.toml:4: a registry without names");
+        check(&registry("npm", "https://c.example/", "\"acme/*\""), "outlast.toml:4: `acme/*` fits no name");
+        check(
+            &format!("{npm}{}", registry("npm", "https://c.example/", "\"b\",\n\n\"@Acme/*\"")),
+            "outlast.toml:10: `@Acme/*` is a name of `https://npm.acme.example/` already",
+        );
         check("[exec\n", "outlast.toml:1: ");
         check(
             "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",

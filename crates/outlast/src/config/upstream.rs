@@ -1,13 +1,14 @@
-//! `[[upstream]]`: where a host really is, and whom to trust for it.
+//! `[[upstream]]`: where a host really is, whom to trust for it, and how Outlast is let in.
 
 use std::path::{Path, PathBuf};
 
 use host::http::{Roots, Upstream};
 use model::ObjectUrl;
+use proxy::Credentials;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Mistake;
+use super::{Mistake, credentials};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,14 +17,20 @@ pub(super) struct Section {
     connect: Option<Spanned<String>>,
     ca_file: Option<Spanned<PathBuf>>,
     url: Option<Spanned<String>>,
+    credentials_file: Option<Spanned<PathBuf>>,
 }
 
 /// Checks all of them: a host is in one place.
-pub(super) fn check(sections: Vec<Section>, folder: &Path) -> Result<Vec<Upstream>, Mistake> {
+pub(super) fn check(
+    sections: Vec<Section>,
+    folder: &Path,
+) -> Result<(Vec<Upstream>, Vec<Credentials>), Mistake> {
     let mut upstreams: Vec<Upstream> = Vec::with_capacity(sections.len());
+    let mut all_credentials = Vec::new();
     for section in sections {
         let at = section.host.span();
-        let upstream = section.check(folder)?;
+        let (upstream, credentials) = section.check(folder)?;
+        all_credentials.extend(credentials);
         if upstreams.iter().any(|other| other.host == upstream.host) {
             return Err(Mistake {
                 at,
@@ -33,19 +40,22 @@ pub(super) fn check(sections: Vec<Section>, folder: &Path) -> Result<Vec<Upstrea
         }
         upstreams.push(upstream);
     }
-    Ok(upstreams)
+    Ok((upstreams, all_credentials))
 }
 
 impl Section {
-    fn check(self, folder: &Path) -> Result<Upstream, Mistake> {
+    fn check(self, folder: &Path) -> Result<(Upstream, Option<Credentials>), Mistake> {
         let host = host_name(&self.host)?;
         let roots = self.ca_file.map(|file| read_roots(folder, &file)).transpose()?;
-        Ok(Upstream {
+        let credentials =
+            self.credentials_file.map(|file| credentials::read(folder, &host, &file)).transpose()?;
+        let upstream = Upstream {
             host,
             connect: self.connect.map(|connect| check_connect(&connect)).transpose()?,
             roots,
             base: self.url.map(|url| check_base(&url)).transpose()?,
-        })
+        };
+        Ok((upstream, credentials))
     }
 }
 

@@ -44,5 +44,6 @@ pub(crate) fn engine(
             true => Some(Arc::new(FromCopies(home.clone()))),
             false => None,
         },
+        private: home.config.private.clone(),
     })
 }

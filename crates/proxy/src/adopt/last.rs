@@ -45,7 +45,9 @@ impl Inner {
         let url = urls.first()?;
         let Found { bytes, place, got_at } =
             tokio::task::block_in_place(|| last.find(coordinate, digests, urls))?;
-        let want = self.wanted(&SafeUrl::from(url.clone()), &HeaderMap::new()).await.ok()?;
+        // Wherever a client had it from, it is asked for where its name belongs.
+        let url = self.place(SafeUrl::from(url.clone())).ok()?;
+        let want = self.wanted(&url, &HeaderMap::new()).await.ok()?;
         if want.kind() != Kind::File {
             return None;
         }

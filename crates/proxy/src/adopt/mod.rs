@@ -163,7 +163,11 @@ impl Adopted {
 }
 
 impl Adoption {
-    async fn keep(&self, file: File) -> Vec<Adopted> {
+    async fn keep(&self, mut file: File) -> Vec<Adopted> {
+        // Which registry a private name has, no lock decides.
+        let private = file.coordinate.as_ref().and_then(|it| self.inner.own.registries.of_any(it));
+        let is_private = private.is_some();
+        file.coordinate = private.or(file.coordinate);
         let ecosystem = file.coordinate.as_ref().and_then(|it| registry::ecosystem(it.ecosystem));
         let needs = match (&file.coordinate, ecosystem) {
             (Some(coordinate), Some(ecosystem)) => ecosystem.needs(coordinate),
@@ -171,7 +175,7 @@ impl Adoption {
         };
         let mut indexes = Vec::new();
         for ask in &needs.indexes {
-            indexes.push(self.index(ask, needs.files.is_empty()).await);
+            indexes.push(self.index(ask, is_private || needs.files.is_empty()).await);
         }
         for url in &needs.documents {
             // Its absence is kept like an answer, and its failure is no failure of what is adopted.
@@ -184,7 +188,9 @@ impl Adoption {
         let places = match placed {
             _ if !file.urls.is_empty() => file.urls.clone(),
             Some(placed) => vec![placed],
-            None => needs.files,
+            // A private registry may have them anywhere.
+            None if is_private => Vec::new(),
+            None => needs.files.clone(),
         };
         if let Some(reason) = outdated(&file, &indexes) {
             return vec![Adopted::missing(file.name(), None, reason)];
@@ -196,6 +202,9 @@ impl Adoption {
             let tables = indexes.iter().flatten().filter_map(|got| got.table.as_deref());
             listed(tables, wanted, &file.digests)
         });
+        if listed.is_empty() && !needs.files.is_empty() && indexes.iter().any(Result::is_ok) {
+            return vec![self.one_of(&file, file.name(), &needs.files).await];
+        }
         if listed.is_empty() {
             let trouble =
                 indexes.into_iter().find_map(Result::err).map(|trouble| trouble.reason().to_owned());
@@ -260,6 +269,7 @@ impl Adoption {
     async fn get(&self, url: &ObjectUrl, look: &Look) -> Result<Got, Trouble> {
         let mut url = SafeUrl::from(url.clone());
         for _ in 0..=N_HOPS_MAX {
+            url = self.inner.place(url).map_err(|refusal| Trouble::Absent(refusal.reason))?;
             let budget = self.budget(url.object().host());
             let got = self.tried(&budget, &url, look).await?;
             let Some(location) = &got.location else {

@@ -13,7 +13,6 @@ use crate::headers;
 use crate::session::Inner;
 use crate::tables::Table;
 use crate::want::{Asker, Shape, Want};
-use crate::who::Who;
 
 /// The largest settings of a registry that are looked into; Packagist's root has 3 kB.
 const SETTINGS_BYTES_MAX: u64 = 64 << 10;
@@ -128,7 +127,9 @@ impl Inner {
     pub(super) async fn wanted(self: &Arc<Self>, url: &SafeUrl, client: &HeaderMap) -> Result<Want, Trouble> {
         let head = Head { method: &Method::GET, url: url.object(), headers: client };
         let (ecosystem, class) = self.classify(&head).await;
-        let asker = Asker { client, who: Who::NOBODY, chooser: self.chooser() };
+        let host = url.object().host();
+        let class = self.followed(host, class);
+        let asker = Asker { client, who: self.own.who(host), chooser: self.chooser() };
         let url = url.clone();
         match class {
             Class::Index(index) => Ok(Want::index(url, index, asker, ecosystem)),

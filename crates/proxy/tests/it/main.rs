@@ -20,6 +20,7 @@ mod mended;
 mod named;
 mod outage;
 mod pins;
+mod private;
 mod questions;
 mod races;
 mod resume;

@@ -15,7 +15,7 @@ use host::http::{Client, Roots, Settings};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
 use model::{Algorithm, Digest, Event, Held, ObjectUrl, SafeUrl, Sha256, Timestamp};
-use proxy::{Ending, Engine, Findings, Purpose, Session, SessionPlan};
+use proxy::{Ending, Engine, Findings, Private, Purpose, Session, SessionPlan};
 use registry::Pin;
 use store::Store;
 
@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) home: tempfile::TempDir,
     client: Client,
+    /// A company's own.
+    pub(crate) private: Private,
 }
 
 impl World {
@@ -69,7 +71,7 @@ impl World {
         let home = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-05-21T10:00:05Z".parse::<Timestamp>().unwrap());
         let store = Store::open(home.path(), clock.clone()).unwrap();
-        Self { upstream, store, clock, home, client }
+        Self { upstream, store, clock, home, client, private: Private::default() }
     }
 
     pub(crate) fn engine(&self) -> Engine {
@@ -80,6 +82,7 @@ impl World {
             clock: self.clock.clone(),
             index_fresh_for: FRESH_FOR,
             healer: None,
+            private: self.private.clone(),
         }
     }
 

@@ -128,3 +128,36 @@ fn an_index_on_a_server_lists_the_same_and_links_to_the_server() {
         ALL.iter().filter(|it| it.place().is_some()).map(|ecosystem| ecosystem.name()).collect();
     assert_eq!(changed, places);
 }
+
+#[test]
+fn whoever_knows_a_name_says_of_an_address_which_one_it_is_about() {
+    let knows = |it: &&&dyn registry::Ecosystem| it.is_name("a") || it.is_name("a/a");
+    let knowing: BTreeSet<&str> = ALL.iter().filter(knows).map(|ecosystem| ecosystem.name()).collect();
+    let mut telling = BTreeSet::new();
+    for Recorded { ecosystem, request, .. } in recorded() {
+        // Settings of a registry, and pages of no registry, are about no package.
+        let about = ecosystem.about(&request.url).map(|about| about.name);
+        let subject = (!request.subject.is_empty() && knowing.contains(ecosystem.name()))
+            .then(|| ecosystem.folded(&request.subject));
+        assert_eq!(about, subject, "{}", request.url);
+        telling.extend(about.map(|_| ecosystem.name()));
+    }
+    assert_eq!(telling, knowing);
+    for (ecosystem, url) in ALL.iter().flat_map(|it| it.examples().files.iter().map(move |url| (it, url))) {
+        let (_, Class::File(file)) = ask(&Method::GET, url) else { panic!("{url}") };
+        let about = ecosystem.about(&ObjectUrl::parse(url).unwrap()).map(|about| about.name);
+        let name = file.coordinate.map(|coordinate| ecosystem.folded(&coordinate.name));
+        assert_eq!(about, name.filter(|_| knowing.contains(ecosystem.name())), "{url}");
+    }
+}
+
+#[test]
+fn folded_twice_a_name_is_what_it_was() {
+    for ecosystem in ALL {
+        for name in ["Acme.Lib__x", "@Acme/Lib", "acme/Lib-", "a-", "-._a", ""] {
+            let folded = ecosystem.folded(name);
+            assert_eq!(ecosystem.folded(&folded), folded, "{} {name}", ecosystem.name());
+            assert_eq!(ecosystem.folded(&name.to_ascii_uppercase()), folded, "{} {name}", ecosystem.name());
+        }
+    }
+}

@@ -71,7 +71,7 @@ impl File {
     }
 
     /// Returns the metadata beside a wheel.
-    pub(super) fn metadata(&self) -> Option<String> {
+    pub fn metadata(&self) -> Option<String> {
         (self.kind == Kind::Wheel).then(|| self.release.metadata())
     }
 

@@ -7,6 +7,7 @@ mod copies;
 mod empty;
 mod faults;
 mod load;
+mod private;
 mod tokens;
 mod via;
 

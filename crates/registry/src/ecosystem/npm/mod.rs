@@ -35,10 +35,11 @@ const NPMJS_HOSTS: [&str; 2] = [NPMJS, "registry.yarnpkg.com"];
 const SETTINGS: &[ClientSettings] = &[
     ClientSettings {
         client: "npm, pnpm",
+        // A private archive may lie elsewhere on the server than its registry; the token is for all of it.
         set: "npm config set registry {base}/npm/
-{token}npm config set //{authority}/npm/:_authToken TOKEN",
+{token}npm config set //{authority}/:_authToken TOKEN",
         undo: "npm config delete registry
-{token}npm config delete //{authority}/npm/:_authToken",
+{token}npm config delete //{authority}/:_authToken",
     },
     ClientSettings {
         client: "Yarn 1",
