@@ -12,7 +12,7 @@ pub async fn exists(name: &str) -> io::Result<bool> {
 }
 
 /// Connects to a host that is not looked into: whoever configured it has allowed it.
-pub async fn connect(name: &str, port: u16) -> io::Result<tokio::net::TcpStream> {
+pub(crate) async fn connect(name: &str, port: u16) -> io::Result<tokio::net::TcpStream> {
     let stream = tokio::net::TcpStream::connect((name, port)).await?;
     stream.set_nodelay(true)?;
     Ok(stream)

@@ -38,6 +38,7 @@ impl Peer {
             upstreams: home.config.upstreams.clone(),
             allow: home.config.allow.clone(),
             server: Some(url.clone()),
+            proxies: wiring::proxies()?,
         });
         Ok(Self { base, client, authorization })
     }

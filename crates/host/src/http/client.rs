@@ -16,6 +16,7 @@ use model::{ObjectUrl, SafeUrl};
 use super::address::Network;
 use super::connect::{Chooser, Connector, Line, Place};
 use super::error::FetchError;
+use super::proxies::Proxies;
 use super::roots::Roots;
 
 /// How long an unused connection is kept; most registries close theirs after 60 s or later.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub allow: Vec<Network>,
     /// The team's own server, wherever it is.
     pub server: Option<ObjectUrl>,
+    /// Through whom the world is reached.
+    pub proxies: Proxies,
 }
 
 /// Sends requests to upstreams; cheap to clone.
@@ -83,6 +86,7 @@ impl Client {
             places,
             tls: settings.roots.client_config(),
             allow: settings.allow,
+            proxies: settings.proxies,
             seen: Mutex::new(HashSet::new()),
         });
         let pool = |chooser| {
@@ -106,7 +110,7 @@ impl Client {
         &self,
         request: http::Request<Outgoing>,
     ) -> Result<Response<Incoming>, FetchError> {
-        send(&self.by_command, self.rebased(request)?).await
+        send(&self.by_command, self.introduced(self.rebased(request)?)).await
     }
 
     /// Sends a request that Outlast chose to make: only to public addresses and those that are allowed.
@@ -114,7 +118,19 @@ impl Client {
         &self,
         request: http::Request<Outgoing>,
     ) -> Result<Response<Incoming>, FetchError> {
-        send(&self.by_outlast, self.rebased(request)?).await
+        send(&self.by_outlast, self.introduced(self.rebased(request)?)).await
+    }
+
+    /// Adds what lets in at a proxy that is asked for the address itself, as it is for plain HTTP.
+    fn introduced(&self, mut request: http::Request<Outgoing>) -> http::Request<Outgoing> {
+        // What a client says to its own proxy is not for this one, nor for any host.
+        request.headers_mut().remove(http::header::PROXY_AUTHORIZATION);
+        let proxy = self.line.proxy(request.uri()).filter(|_| request.uri().scheme_str() == Some("http"));
+        if let Some(authorization) = proxy.and_then(|proxy| proxy.authorization.clone()) {
+            let value = authorization.expose().clone();
+            request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, value);
+        }
+        request
     }
 
     /// Sends the address to where the configuration says that its host is.

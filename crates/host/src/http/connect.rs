@@ -20,6 +20,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::address::{Network, is_public};
 use super::error::FetchError;
+use super::proxies::{Proxies, Proxy, is_public_name};
+use super::tunnel;
 use crate::name::is_no_such_name;
 
 /// How long one address may take to accept; a dead one of several must not use up the request's patience.
@@ -50,6 +52,7 @@ pub(crate) struct Line {
     pub(crate) bases: HashSet<(String, u16)>,
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) allow: Vec<Network>,
+    pub(crate) proxies: Proxies,
     /// Addresses that commands have talked to: they are no secret to them, and a company's intercepting address is one.
     pub(crate) seen: Mutex<HashSet<IpAddr>>,
 }
@@ -79,9 +82,8 @@ impl tower_service::Service<Uri> for Connector {
 impl Connector {
     pub(super) async fn connect(&self, uri: &Uri) -> Result<Stream, FetchError> {
         let bad = || FetchError::BadAddress { url: uri.to_string() };
-        let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
-        let is_tls = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let (is_tls, host, port) = parts(uri).ok_or_else(bad)?;
+        let host = host.to_owned();
         let place = self.line.places.get(&host);
         let target = match place.and_then(|place| place.connect.clone()) {
             Some(connect) => connect,
@@ -91,10 +93,25 @@ impl Connector {
         // Whoever wrote `connect` or `url` into the configuration has allowed the address.
         let is_configured = place.is_some_and(|place| place.connect.is_some())
             || self.line.bases.contains(&(host.clone(), port));
-        let addresses = look_up(&host, &target).await?;
-        let tcp = self.connect_to_one(&host, &addresses, is_configured).await?;
+        let proxy = self.line.proxy(uri);
+        let tcp = match proxy {
+            Some(proxy) => {
+                // Named in an [[upstream]], it is allowed as well.
+                self.judge_unseen(&host, is_configured || place.is_some())?;
+                let way = tunnel::through(proxy, is_tls.then_some(&*target));
+                way.await.map_err(|source| FetchError::Proxy {
+                    host: host.clone(),
+                    proxy: proxy.authority.clone(),
+                    source,
+                })?
+            }
+            None => {
+                let addresses = look_up(&host, &target).await?;
+                self.connect_to_one(&host, &addresses, is_configured).await?
+            }
+        };
         if !is_tls {
-            return Ok(Stream::Plain(TokioIo::new(tcp)));
+            return Ok(Stream::Plain(TokioIo::new(tcp), proxy.is_some()));
         }
         let config = place.and_then(|place| place.tls.clone()).unwrap_or_else(|| self.line.tls.clone());
         let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
@@ -132,6 +149,16 @@ impl Connector {
         Err(last.unwrap_or_else(|| FetchError::NoSuchName { host: host.to_owned() }))
     }
 
+    /// Judges a host whose address only a proxy knows.
+    fn judge_unseen(&self, host: &str, is_configured: bool) -> Result<(), FetchError> {
+        match host.parse::<IpAddr>() {
+            _ if is_configured => Ok(()),
+            Ok(address) => self.judge(host, address),
+            Err(_) if self.chooser == Chooser::Command || is_public_name(host) => Ok(()),
+            Err(_) => Err(FetchError::NotPublic { host: host.to_owned() }),
+        }
+    }
+
     fn judge(&self, host: &str, address: IpAddr) -> Result<(), FetchError> {
         if self.line.allow.iter().any(|network| network.contains(address)) {
             return Ok(());
@@ -147,6 +174,22 @@ impl Connector {
         };
         if is_allowed { Ok(()) } else { Err(FetchError::Forbidden { host: host.to_owned(), address }) }
     }
+}
+
+impl Line {
+    /// Returns the proxy through which an address is asked; what the configuration places is where it says.
+    pub(crate) fn proxy(&self, uri: &Uri) -> Option<&Proxy> {
+        let (is_tls, host, port) = parts(uri)?;
+        let is_placed = self.places.get(host).is_some_and(|place| place.connect.is_some());
+        self.proxies.find(is_tls, host, port).filter(|_| !is_placed)
+    }
+}
+
+/// Returns whether TLS is spoken, the host without brackets, and the port.
+fn parts(uri: &Uri) -> Option<(bool, &str, u16)> {
+    let is_tls = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    Some((is_tls, uri.host()?.trim_matches(['[', ']']), port))
 }
 
 /// The machine itself and its metadata service: a room has neither, whatever a name resolves to.
@@ -202,7 +245,8 @@ async fn look_up(host: &str, target: &str) -> Result<Vec<SocketAddr>, FetchError
 /// A plain or an encrypted connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Plain(TokioIo<TcpStream>),
+    /// The second value says whether a proxy is at the other end, which wants to hear whole addresses.
+    Plain(TokioIo<TcpStream>, bool),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }
 
@@ -212,6 +256,7 @@ impl Connection for Stream {
             Self::Tls(tls) if tls.inner().get_ref().1.alpn_protocol() == Some(b"h2") => {
                 Connected::new().negotiated_h2()
             }
+            Self::Plain(_, is_proxy) => Connected::new().proxy(*is_proxy),
             _ => Connected::new(),
         }
     }
@@ -224,7 +269,7 @@ impl Read for Stream {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Plain(stream, _) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(context, buffer),
         }
     }
@@ -233,21 +278,21 @@ impl Read for Stream {
 impl Write for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Plain(stream, _) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Plain(stream, _) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Plain(stream, _) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
         }
     }

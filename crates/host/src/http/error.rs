@@ -39,6 +39,24 @@ pub enum FetchError {
         /// Its address.
         address: IpAddr,
     },
+    /// Outlast was led to a name that is none of the world, and a proxy would have to say where it is.
+    #[error(
+        "`{host}` is no public name, and a proxy stands between; an [[upstream]] or `no_proxy` allows it"
+    )]
+    NotPublic {
+        /// The host.
+        host: String,
+    },
+    /// The proxy that the environment names gives no way.
+    #[error("the proxy `{proxy}` gives no way to `{host}`")]
+    Proxy {
+        /// The host.
+        host: String,
+        /// The proxy.
+        proxy: String,
+        /// Its reason.
+        source: std::io::Error,
+    },
     /// No connection.
     #[error("could not connect to `{host}`")]
     Connect {
@@ -91,9 +109,11 @@ impl FetchError {
         match self {
             Self::NoSuchName { .. }
             | Self::Forbidden { .. }
+            | Self::NotPublic { .. }
             | Self::Redirects { .. }
             | Self::BadAddress { .. } => Fate::GiveUp,
             Self::Lookup { .. }
+            | Self::Proxy { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Broken { .. }
@@ -110,6 +130,10 @@ impl FetchError {
             Self::NoSuchName { host } => Self::NoSuchName { host: host.clone() },
             Self::Lookup { host, source } => Self::Lookup { host: host.clone(), source: again(source) },
             Self::Forbidden { host, address } => Self::Forbidden { host: host.clone(), address: *address },
+            Self::NotPublic { host } => Self::NotPublic { host: host.clone() },
+            Self::Proxy { host, proxy, source } => {
+                Self::Proxy { host: host.clone(), proxy: proxy.clone(), source: again(source) }
+            }
             Self::Connect { host, source } => Self::Connect { host: host.clone(), source: again(source) },
             Self::Tls { host, source } => Self::Tls { host: host.clone(), source: again(source) },
             Self::Broken { host, source } => {

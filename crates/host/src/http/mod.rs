@@ -6,11 +6,14 @@ mod certificate;
 mod client;
 mod connect;
 mod error;
+mod proxies;
 mod roots;
+mod tunnel;
 
 pub use address::{Network, NetworkError, is_public};
 pub use client::{Client, Outgoing, Settings, Upstream, request, whole};
 pub use error::{Fate, FetchError};
 pub use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 pub use hyper::body::Incoming;
+pub use proxies::{BadProxy, Proxies};
 pub use roots::{BadCertificates, Roots};

@@ -2,26 +2,26 @@
 
 use bytes::Bytes;
 use fakes::{Answer, Fault, Upstream};
-use host::http::{Client, FetchError, HeaderMap, Method, Roots, Settings};
+use host::http::{Client, FetchError, HeaderMap, Method, Proxies, Roots, Settings};
 use http_body_util::BodyExt as _;
 use model::{ObjectUrl, SafeUrl};
 
 fn client(places: Vec<host::http::Upstream>, allow: &[&str], roots: Roots) -> Client {
     let allow = allow.iter().map(|text| text.parse().expect("a network")).collect();
-    Client::new(Settings { roots, upstreams: places, allow, server: None })
+    Client::new(Settings { roots, upstreams: places, allow, server: None, proxies: Proxies::default() })
 }
 
-fn place(host: &str, connect: &str) -> host::http::Upstream {
+pub(crate) fn place(host: &str, connect: &str) -> host::http::Upstream {
     host::http::Upstream { host: host.to_owned(), connect: Some(connect.to_owned()), roots: None, base: None }
 }
 
-fn roots(upstream: &Upstream) -> Roots {
+pub(crate) fn roots(upstream: &Upstream) -> Roots {
     let mut roots = Roots::empty();
     roots.add_pem(upstream.ca_pem().as_bytes()).expect("a certificate");
     roots
 }
 
-fn get(url: &str) -> http::Request<host::http::Outgoing> {
+pub(crate) fn get(url: &str) -> http::Request<host::http::Outgoing> {
     let url = SafeUrl::parse(url).expect("an address");
     host::http::request(Method::GET, &url, HeaderMap::new(), host::http::whole(Bytes::new()))
         .expect("a request")

@@ -1,3 +1,4 @@
 //! The way out, against a scripted upstream.
 
 mod client;
+mod proxies;

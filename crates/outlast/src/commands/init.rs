@@ -18,6 +18,12 @@ const TEMPLATE: &str = r#"# Outlast's configuration. Every key may be left out; 
 # host = "registry.example.com"
 # connect = "10.20.0.7:443"          # still TLS, still under the host's name
 # ca_file = "company-ca.pem"
+# credentials_file = "npm.credentials"   # for `serve` and `adopt`: one line, TOKEN or USER:PASSWORD; chmod 600
+
+# [[registry]]                       # a company's own registry: these names are asked for there and nowhere else
+# ecosystem = "npm"
+# url = "https://registry.example.com/"
+# names = ["@acme/*"]
 
 [network]
 # allow = ["10.20.0.0/16"]           # addresses, besides public ones, that hosts chosen by Outlast may resolve to

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use host::http::{Client, Roots, Settings};
+use host::http::{Client, Proxies, Roots, Settings};
 use intercept::{Caller, CallerTrust};
 use model::ObjectUrl;
 use proxy::Engine;
@@ -21,6 +21,15 @@ pub(crate) fn trust() -> Result<CallerTrust, Failure> {
     Ok(CallerTrust::read(&Caller::new(variables, directory, intercept::caller::Disk)))
 }
 
+/// Returns through whom whoever started Outlast reaches the world.
+#[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
+pub(crate) fn proxies() -> Result<Proxies, Failure> {
+    Proxies::read(|name| std::env::var(name).ok()).map_err(|error| {
+        Failure::usage(error)
+            .hint("name one that speaks HTTP, or take the variable away and let the hosts be asked directly")
+    })
+}
+
 /// Makes the engine: it trusts what the caller trusts, and goes where the configuration says, or to the team's server.
 pub(crate) fn engine(
     home: &Home,
@@ -35,6 +44,7 @@ pub(crate) fn engine(
             upstreams: home.config.upstreams.clone(),
             allow: home.config.allow.clone(),
             server: server.and_then(|site| ObjectUrl::parse(site.base()).ok()),
+            proxies: proxies()?,
         }),
         clock: home.clock.clone(),
         credential_key: home.credential_key()?,

@@ -27,6 +27,7 @@ mod openings;
 mod output;
 mod passing;
 mod presets;
+mod proxied;
 mod pypi;
 mod raw;
 mod rows;

@@ -11,7 +11,7 @@ pub(crate) use fakes::noise;
 use fakes::npm::Package;
 use fakes::{Answer, Upstream};
 use host::Clock;
-use host::http::{Client, Roots, Settings};
+use host::http::{Client, Proxies, Roots, Settings};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
 use model::{Algorithm, Digest, Event, Held, ObjectUrl, SafeUrl, Sha256, Timestamp};
@@ -183,7 +183,7 @@ pub(crate) fn client(upstream: &Upstream, upstreams: Vec<host::http::Upstream>, 
     let mut roots = Roots::empty();
     roots.add_pem(upstream.ca_pem().as_bytes()).unwrap();
     let allow = allow.iter().map(|network| network.parse().unwrap()).collect();
-    Client::new(Settings { roots, upstreams, allow, server: None })
+    Client::new(Settings { roots, upstreams, allow, server: None, proxies: Proxies::default() })
 }
 
 /// An answer as a client has it.

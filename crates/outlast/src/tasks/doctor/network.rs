@@ -44,6 +44,7 @@ pub(super) async fn hosts(
         upstreams: home.config.upstreams.clone(),
         allow: home.config.allow.clone(),
         server: server.and_then(|server| ObjectUrl::parse(server.site.base()).ok()),
+        proxies: wiring::proxies()?,
     });
     let visits = visits(home, store, server)?;
     let n_visits = visits.len();

@@ -24,7 +24,7 @@ use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
-use crate::wiring::{Bell, Door, Heard, engine};
+use crate::wiring::{Bell, Door, Heard, engine, proxies};
 
 /// The exit code of Outlast's own failures in `exec`.
 pub(crate) const OUTLAST_ITSELF: u8 = 125;
@@ -117,6 +117,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         store: copies.clone(),
         purpose: task.purpose,
         has_server: task.via.is_some(),
+        proxies: proxies().map_err(own)?,
         passthrough: home.config.exec.passthrough.clone(),
         cuts: task.cuts.clone(),
         placed: home.config.upstreams.iter().map(|upstream| upstream.host.clone()).collect(),

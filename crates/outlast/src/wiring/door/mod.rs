@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub(crate) use heard::Heard;
-use host::http::Outgoing;
+use host::http::{Outgoing, Proxies};
 use http_body_util::BodyExt as _;
 use intercept::{Authority, Captured, Handler, Origin, RefusedWhy, Tunnel};
 use model::{Cut, Protocol, Refused, SafeUrl};
@@ -32,6 +32,8 @@ pub(crate) struct Door {
     pub(crate) has_server: bool,
     /// Hosts that the configuration places somewhere: they exist, whatever the name service says.
     pub(crate) placed: BTreeSet<String>,
+    /// Through whom the world is reached.
+    pub(crate) proxies: Proxies,
     /// Hosts that are not looked into.
     pub(crate) passthrough: Vec<String>,
     pub(crate) cuts: Vec<Cut>,
@@ -50,7 +52,7 @@ impl Door {
         if self.is_cut(host) {
             return;
         }
-        match host::name::connect(host, address.port()).await {
+        match self.proxies.connect(host, address.port()).await {
             Ok(mut upstream) => {
                 // Either end may hang up at any time; there is nobody to tell.
                 let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
@@ -75,6 +77,9 @@ impl Door {
             self.heard.leave_unanswered(name);
             // Where nothing of it is kept the outage is real for it, and the report names it.
             return if is_kept.is_ok() { Resolution::Nxdomain } else { Resolution::Unknown };
+        }
+        if self.proxies.has(name) {
+            return Resolution::Answer;
         }
         match host::name::exists(name).await {
             Ok(true) => Resolution::Answer,

@@ -1,6 +1,6 @@
 //! Which names exist in a room.
 
-use host::http::{Client, Roots, Settings};
+use host::http::{Client, Proxies, Roots, Settings};
 use model::{Held, ObjectKey, ObjectUrl, Proof, Sha256};
 
 use super::*;
@@ -42,7 +42,13 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
     let roots = Roots::empty();
     let engine = proxy::Engine {
         store: world.store.clone(),
-        client: Client::new(Settings { roots, upstreams: Vec::new(), allow: Vec::new(), server: None }),
+        client: Client::new(Settings {
+            roots,
+            upstreams: Vec::new(),
+            allow: Vec::new(),
+            server: None,
+            proxies: Proxies::default(),
+        }),
         credential_key: proxy::CredentialKey::new(&[7; 32]),
         clock: clock.clone(),
         index_fresh_for: std::time::Duration::ZERO,
@@ -58,6 +64,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         purpose,
         has_server: false,
         placed: BTreeSet::from(["placed.example".to_owned()]),
+        proxies: Proxies::default(),
         passthrough: Vec::new(),
         cuts,
         heard: Arc::default(),
