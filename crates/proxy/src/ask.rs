@@ -18,7 +18,7 @@ pub(crate) struct Ask {
     pub(crate) ecosystem: &'static dyn Ecosystem,
     pub(crate) is_head: bool,
     pub(crate) range: Option<Range>,
-    /// The index that is asked for, by whoever wants it as its door dresses it.
+    /// The index that is asked for.
     pub(crate) index: Option<IndexRequest>,
     /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
     pub(crate) is_as_sent: bool,
@@ -39,7 +39,7 @@ impl Ask {
             key: want.key.clone(),
             ecosystem: want.ecosystem,
             index: match &want.shape {
-                Shape::Index(index) if !is_as_sent => Some(index.clone()),
+                Shape::Index(index) => Some(index.clone()),
                 _ => None,
             },
             is_as_sent,

@@ -71,6 +71,16 @@ impl Site {
         }
     }
 
+    /// Returns the world itself, in which everything lies at its own address: what is linked to it has no relative addresses.
+    pub fn of_world() -> Self {
+        Self {
+            base: String::new(),
+            wants_token: false,
+            private: PrivateRegistries::default(),
+            others: Vec::new(),
+        }
+    }
+
     /// Says which registries of a company it offers beside the public ones, and where hosts really are that are elsewhere: their
     /// documents may name themselves so.
     pub fn with_private(self, private: PrivateRegistries, others: Vec<(ObjectUrl, String)>) -> Self {
@@ -136,6 +146,9 @@ impl Site {
 
     /// Returns how many bytes of an address to replace, and what by: the rest is the same on both sides.
     fn prefix(&self, url: &str) -> Option<(usize, String)> {
+        if self.base.is_empty() {
+            return None;
+        }
         if let Some((base, host)) = self.others.iter().find(|(base, _)| url.starts_with(base)) {
             let real = format!("https://{host}/{}", &url[base.len()..]);
             let (n_replaced, prefix) = self.prefix_of(&real)?;
@@ -188,7 +201,8 @@ impl Site {
         if path.is_empty() || path.starts_with("//") || path.contains([':', '&', '\\', '<']) {
             return None;
         }
-        let address = self.address(base.join(path).ok()?.object().as_str())?;
+        let joined = base.join(path).ok()?.object().to_string();
+        let address = if self.base.is_empty() { joined } else { self.address(&joined)? };
         Some((path.len(), address))
     }
 
@@ -328,6 +342,24 @@ mod tests {
         ] {
             assert_eq!(Site::target(path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn what_lies_elsewhere_than_it_did_has_no_relative_addresses() {
+        let base = ObjectUrl::parse("https://a.example/repo/simple/six/").unwrap();
+        let page = r#"<a href="../../files/six.whl#sha256=1">, <a href="/six.zip">, <a href="https://b.example/x">, <a href="?a">"#;
+        let linked = |site: &Site| {
+            let bytes = site.relinked_from(&base, page.as_bytes(), &["href=\""]).into_owned();
+            String::from_utf8(bytes).unwrap()
+        };
+        let on = |prefix: &str, other: &str| {
+            format!(
+                r#"<a href="{prefix}a.example/repo/files/six.whl#sha256=1">, <a href="{prefix}a.example/six.zip">, <a href="{other}b.example/x">, <a href="?a">"#
+            )
+        };
+        let server = "http://10.0.0.1:8080/team/files/";
+        assert_eq!(linked(&site()), on(server, server));
+        assert_eq!(linked(&Site::of_world()), on("https://", "https://"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What is a company's own: asked for at its registries alone, with Outlast's credentials, and given to nobody else.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fakes::{Answer, Fault};
 use host::http::Outgoing;
 use http::Request;
 use http_body_util::BodyExt as _;
-use model::{Event, ObjectUrl};
-use proxy::{Credentials, Outcome, Private, Purpose, Session, SessionPlan, Wanted};
+use model::{DigestSet, Event, ObjectUrl};
+use proxy::{Credentials, Found, LastResort, Outcome, Private, Purpose, Session, SessionPlan, Wanted};
 use registry::{ANY_REGISTRY, Coordinate, Pin, PrivateRegistries, PrivateRegistry, Site};
 
 use crate::world::{Got, NPM, World, get, packed};
@@ -61,6 +63,19 @@ async fn ask(session: &Session, path: &str) -> Got {
 
 fn text(got: &Got) -> String {
     String::from_utf8_lossy(got.body.as_ref().unwrap()).into_owned()
+}
+
+/// Version 1.0.0 of a package, as a lock pins it without a digest.
+fn pin(registry: &str, name: &str, url: Option<&str>) -> Wanted {
+    let coordinate = Coordinate {
+        ecosystem: "npm",
+        registry: registry.to_owned(),
+        name: name.to_owned(),
+        version: "1.0.0".to_owned(),
+        file: None,
+    };
+    let url = url.map(|url| ObjectUrl::parse(url).unwrap());
+    Wanted::Pinned(Pin { coordinate: Some(coordinate), url, digests: DigestSet::default() })
 }
 
 /// Which host got credentials, in the order of the requests for files: an index may be asked what it says of one.
@@ -194,19 +209,6 @@ async fn a_public_registry_never_hears_a_private_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adopting_asks_for_private_names_where_they_belong() {
     let world = world("S3CRET");
-    let pin = |registry: &str, name: &str, url: Option<&str>| {
-        Wanted::Pinned(Pin {
-            coordinate: Some(Coordinate {
-                ecosystem: "npm",
-                registry: registry.to_owned(),
-                name: name.to_owned(),
-                version: "1.0.0".to_owned(),
-                file: None,
-            }),
-            url: url.map(|url| ObjectUrl::parse(url).unwrap()),
-            digests: model::DigestSet::default(),
-        })
-    };
     let public = format!("https://{NPM}/@acme/lib/-/lib-1.0.0.tgz");
     for (registry, url) in [(ANY_REGISTRY, None), (NPM, Some(public.as_str())), ("web.example/npm", None)] {
         let session = world.engine().session(SessionPlan::new(Purpose::Adopt));
@@ -223,6 +225,32 @@ async fn adopting_asks_for_private_names_where_they_belong() {
     let server = server(&world);
     assert_eq!(ask(&server, "/npm/@acme%2flib").await.status, 200);
     assert_eq!(ask(&server, "/npm/@acme/lib/-/lib-1.0.0.tgz").await.status, 200);
+}
+
+/// A client's cache with one archive.
+#[derive(Debug)]
+struct Cache(Vec<u8>);
+
+impl LastResort for Cache {
+    fn find(&self, _: Option<&Coordinate>, _: &DigestSet, _: &[ObjectUrl]) -> Option<Found> {
+        let got_at = "2026-05-21T09:00:00Z".parse().unwrap();
+        Some(Found { bytes: self.0.clone(), place: "a cache".to_owned(), got_at })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_has_left_is_kept_where_its_name_belongs() {
+    let world = world("S3CRET");
+    world.upstream.on(OWN, "*", Fault::Reset);
+    let bytes = packed("left");
+    let last_resort: Option<Arc<dyn LastResort>> = Some(Arc::new(Cache(bytes.clone())));
+    let plan = SessionPlan { last_resort, ..SessionPlan::new(Purpose::Adopt) };
+    let public = format!("https://{NPM}/@acme/lib/-/lib-1.0.0.tgz");
+    let adopted =
+        world.engine().session(plan).adopt(vec![pin(NPM, "@acme/lib", Some(&public))], |_| {}).await;
+    assert!(matches!(adopted[0].outcome, Outcome::Kept { .. }), "{adopted:?}");
+    ask(&server(&world), "/npm/@acme/lib/-/lib-1.0.0.tgz").await.is(200, &bytes);
+    assert!(world.upstream.log().iter().all(|seen| seen.host == OWN), "{:?}", world.upstream.log());
 }
 
 #[tokio::test(flavor = "multi_thread")]

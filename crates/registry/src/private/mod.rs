@@ -216,6 +216,11 @@ impl PrivateRegistries {
         })
     }
 
+    /// Returns whether what lies at an address is a registry's, of a package that this registry alone is asked for.
+    pub fn has(&self, url: &ObjectUrl) -> bool {
+        self.within(url.as_str()).is_some()
+    }
+
     /// Returns how many bytes of an address stand for a registry, and where a server offers what lies there.
     pub(crate) fn prefix(&self, url: &str) -> Option<(usize, &'static str)> {
         let (registry, _) = self.within(url)?;

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use fakes::Upstream;
 
-use super::{BASIC, NPM, OWN_NPM, TOKEN, credentials, installed, nobody_else_heard, npm_install, scene};
-use crate::serve::Served;
-use crate::world::{OUTLAST, World, finish};
+use super::{
+    BASIC, CDN, NPM, OWN_NPM, OWN_PYPI, TOKEN, credentials, installed, nobody_else_heard, npm_install, scene,
+};
+use crate::serve::{PYPI, Served};
+use crate::world::{OUTLAST, World, finish, places};
 
 #[test]
 fn what_is_private_is_never_open_to_a_network() {
@@ -117,4 +119,30 @@ fn a_room_tells_a_private_name_to_its_server_alone() {
     world.configure(&toml);
     ask_in_room(&world);
     assert_eq!(upstream.log().len(), 1);
+}
+
+#[test]
+fn a_room_installs_what_is_private_through_its_server() {
+    let (upstream, world) = scene();
+    let served = Served::start(&world);
+    let machine = World::new();
+    machine.configure(&places(
+        &[&[NPM, OWN_NPM, OWN_PYPI, CDN], &PYPI[..]].concat(),
+        &[("connect", "127.0.0.1:9")],
+    ));
+    let run = |command: &[&str]| machine.outlast(&[&["exec", "--via", &served.base, "--"], command].concat());
+    let pip = ["pip", "download", "--no-cache-dir", "--retries=0", "six", "acme-lib"];
+    run(&pip).expect(0);
+    let names = fs::read_dir(machine.project()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().to_lowercase()).collect();
+    assert!(names.iter().any(|name| name.starts_with("acme_lib-1.0-")), "{names:?}");
+    let npm = ["npm", "install", "left-pad@1.3.0", "@acme/lib", "--fetch-retries=0"];
+    run(&npm).expect(0);
+    assert!(installed(&machine).contains("'ours'"));
+    nobody_else_heard(&upstream);
+    served.end();
+    // The control: another machine gets nothing without the server.
+    let other = World::new();
+    other.configure(&fs::read_to_string(machine.own().join("outlast.toml")).unwrap());
+    assert_ne!(other.outlast(&[&["exec", "--"], &pip[..]].concat()).code, 0);
 }
