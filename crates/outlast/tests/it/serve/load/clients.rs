@@ -110,7 +110,7 @@ impl<'a> Client<'a> {
                         self.complain(good, &format!("edition {edition} after {before:?}"), &got);
                     }
                     if is_same {
-                        seen.held_since = seen.held_since.or(Some(start));
+                        seen.held_since = seen.held_since.or_else(|| Some(Instant::now()));
                         if seen.newest.is_none_or(|(newest, _)| newest < edition) {
                             seen.newest = Some((edition, Instant::now()));
                         }

@@ -49,11 +49,12 @@ fn what_is_wrong_or_lost_is_seen() {
     check(index(), Seen::default(), None, Answer::text("third"), "wrong bytes");
     check(index(), held(), None, Answer::text("second"), "");
     check(index(), held(), None, Answer::text("first"), "edition 0 after");
-    // What was seen a moment before a kill may be lost, and nothing else.
+    // What was told after the last moment that is known to be kept may be lost, and nothing else.
+    let before = Instant::now();
     let mut seen = held();
-    seen.forget(Instant::now());
+    seen.forget(before);
     check(file(), seen, None, Answer::status(503), "");
     let mut seen = held();
-    seen.forget(Instant::now() + 2 * super::DURABLE);
+    seen.forget(Instant::now() + std::time::Duration::from_secs(1));
     check(file(), seen, None, Answer::status(503), "lost");
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fakes::composer::{self, HOSTS};
 use fakes::npm::{Package, package};
@@ -18,8 +18,6 @@ pub(super) const RELEASES: &str = "github.com";
 const N_EACH: usize = 24;
 const N_COMPOSER: usize = 6;
 const N_EDITIONS: usize = 8;
-/// What was answered so long before a kill must be there after it; some 40 ms are usual.
-pub(super) const DURABLE: Duration = Duration::from_secs(2);
 
 /// Something that a client may ask for.
 pub(super) struct Good {
@@ -48,9 +46,9 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Forgets what may be lost by a kill at this moment.
-    pub(super) fn forget(&mut self, killed_at: Instant) {
-        let is_durable = |at: &Instant| *at + DURABLE < killed_at;
+    /// Forgets what may be lost by a kill: what was told to clients after the moment up to which all is known to be kept.
+    pub(super) fn forget(&mut self, kept_until: Instant) {
+        let is_durable = |at: &Instant| *at < kept_until;
         self.held_since = self.held_since.filter(is_durable);
         self.newest = self.newest.filter(|(_, at)| is_durable(at));
     }

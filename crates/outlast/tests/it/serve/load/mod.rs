@@ -13,13 +13,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fakes::composer::HOSTS;
-use fakes::{Fault, Upstream};
+use fakes::{Answer, Fault, Upstream};
 
 use super::{CARGO, NPM, PYPI, Served};
+use crate::raw;
 use crate::rows::tell;
 use crate::world::{OUTLAST, World, entries, finish, places};
 use clients::{Address, Client, Tally, lock};
-use goods::{DURABLE, Good, Goods, RELEASES, Right};
+use goods::{Good, Goods, RELEASES, Right};
 use weather::Weather;
 
 const N_CLIENTS: u64 = 6;
@@ -27,6 +28,9 @@ const N_CLIENTS: u64 = 6;
 const SHORT_S: u64 = 20;
 const N_KILLS_SHORT: u32 = 3;
 const KILL_EVERY: Duration = Duration::from_secs(60);
+/// How long it may take until what was answered is kept, on a disk that others keep busy; and how long one mark is waited for.
+const KEPT_WITHIN: Duration = Duration::from_secs(60);
+const MARK: Duration = Duration::from_secs(10);
 /// The same seed is the same weather; threads are not the same threads.
 const SEED: u64 = 6;
 /// What it may take more, at its most, after the last kill than after the first two.
@@ -65,18 +69,40 @@ impl Scene {
     /// ask for, and find all hosts down for the next half minute: those are asked for by clients, in whatever weather there is.
     fn kill(&self, served: &mut Served, tally: &mut Tally) {
         let _no_change = lock(&self.weather.0);
+        self.upstream.clear_faults();
+        let kept_until = self.expect_kept(&served.base);
         self.address.epoch.fetch_add(1, Ordering::SeqCst);
-        let killed_at = Instant::now();
         served.kill();
         for good in &self.goods.all {
-            lock(&good.seen).forget(killed_at);
+            lock(&good.seen).forget(kept_until);
         }
-        self.upstream.clear_faults();
         self.upstream.on("*", "*", Fault::Reset);
         *served = self.start();
         self.address.epoch.fetch_add(1, Ordering::SeqCst);
         self.sweep(tally, |good| matches!(good.right, Right::File(_)));
         self.upstream.clear_faults();
+    }
+
+    /// Waits until all that clients were told is kept, some 40 ms where the disk has nothing else to do: until a file that is asked for
+    /// now stands in the journal, which is read as anybody can. Returns when it was asked for.
+    fn expect_kept(&self, base: &str) -> Instant {
+        let start = Instant::now();
+        for n in 0.. {
+            let path = format!("/acme/tool/releases/download/{}-{n}/mark", fastrand::u64(..));
+            self.upstream.put(RELEASES, &path, Answer::file(path.clone()));
+            let asked_at = Instant::now();
+            let got = raw::get(base, &format!("/files/{RELEASES}{path}"), &[]);
+            // A journal that begins its next segment at this moment shows it nowhere: then another is asked for.
+            while got.is(path.as_bytes()) && asked_at.elapsed() < MARK {
+                let journal = fs::read_to_string(self.world.own().join("journal/current.jsonl"));
+                if journal.is_ok_and(|journal| journal.contains(&path)) {
+                    return asked_at;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(start.elapsed() < KEPT_WITHIN, "what is answered is not kept: {got:?}");
+        }
+        unreachable!("it is kept, or takes too long")
     }
 
     /// Asks for everything of a kind that is held.
@@ -237,7 +263,6 @@ fn closes_well(scene: &Scene, served: Served) {
         }
     }
     assert!(client.tally.wrong.is_empty(), "{:?}", client.tally.wrong);
-    std::thread::sleep(DURABLE);
     served.end();
     scene.world.outlast(&["store", "verify"]).expect(0);
     let left = entries(&scene.world.own().join("blobs"));
