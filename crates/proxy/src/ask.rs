@@ -1,5 +1,6 @@
 //! What a client asked of an object, and whether it has it already.
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 use model::ObjectKey;
 use registry::{Ecosystem, IndexRequest};
@@ -7,6 +8,7 @@ use registry::{Ecosystem, IndexRequest};
 use crate::decide::Kind;
 use crate::range::Range;
 use crate::shelf::{self, ShelfKey};
+use crate::spelling::Spelling;
 use crate::via::AS_SENT;
 use crate::want::{Shape, Want};
 
@@ -16,23 +18,31 @@ pub(crate) struct Ask {
     pub(crate) number: usize,
     pub(crate) key: ObjectKey,
     pub(crate) ecosystem: &'static dyn Ecosystem,
-    pub(crate) is_head: bool,
     pub(crate) range: Option<Range>,
     /// The index that is asked for.
     pub(crate) index: Option<IndexRequest>,
-    /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
-    pub(crate) is_as_sent: bool,
     pub(crate) kind: Kind,
-    pub(crate) accepts_gzip: bool,
     /// Whether a copy that nobody confirmed just now will not do.
     pub(crate) insists: bool,
+    pub(crate) manner: Manner,
+    /// How it was asked for, where it is understood without looking at anything that may change.
+    pub(crate) spelling: Option<Spelling>,
+}
+
+/// In which dress a client wants an object, and which it has already.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    pub(crate) is_head: bool,
+    /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
+    pub(crate) is_as_sent: bool,
+    pub(crate) accepts_gzip: bool,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
 }
 
 impl Ask {
-    pub(crate) fn new(number: usize, want: &Want, method: &Method, client: &HeaderMap) -> Self {
-        let is_as_sent = client.contains_key(AS_SENT);
+    pub(crate) fn new(number: usize, want: &Want, parts: &Parts) -> Self {
+        let (client, manner) = (&parts.headers, Manner::of(&parts.method, &parts.headers));
         let range = client.get(header::RANGE).and_then(|value| Range::parse(value.to_str().ok()?));
         Self {
             number,
@@ -42,22 +52,31 @@ impl Ask {
                 Shape::Index(index) => Some(index.clone()),
                 _ => None,
             },
-            is_as_sent,
-            is_head: *method == Method::HEAD,
             // With If-Range the whole is always a right answer.
-            range: range.filter(|_| !client.contains_key(header::IF_RANGE) && *method == Method::GET),
+            range: range.filter(|_| !client.contains_key(header::IF_RANGE) && parts.method == Method::GET),
             kind: want.kind(),
-            accepts_gzip: shelf::accepts_gzip(client),
             insists: insists(client),
-            if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
-            if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
+            manner,
+            spelling: parts.extensions.get().cloned(),
         }
     }
 
     /// Returns the name of what may be ready for it; nothing where a part is wanted, or a word of the upstream.
     pub(crate) fn shelf_key(&self) -> Option<ShelfKey> {
         let is_plain = self.range.is_none() && !self.insists;
-        is_plain.then(|| ShelfKey { key: self.key.clone(), is_as_sent: self.is_as_sent })
+        is_plain.then(|| ShelfKey { key: self.key.clone(), is_as_sent: self.manner.is_as_sent })
+    }
+}
+
+impl Manner {
+    pub(crate) fn of(method: &Method, client: &HeaderMap) -> Self {
+        Self {
+            is_head: *method == Method::HEAD,
+            is_as_sent: client.contains_key(AS_SENT),
+            accepts_gzip: shelf::accepts_gzip(client),
+            if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
+            if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
+        }
     }
 
     /// Returns whether the client said that it has these bytes.
@@ -66,7 +85,6 @@ impl Ask {
             let Some(etag) = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()) else {
                 return false;
             };
-            let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
             return wanted.to_str().is_ok_and(|tags| {
                 tags.trim() == "*" || tags.split(',').any(|tag| strong(tag) == strong(etag))
             });
@@ -74,6 +92,10 @@ impl Ask {
         let since = self.if_modified_since.as_ref();
         since.is_some_and(|since| headers.get(header::LAST_MODIFIED) == Some(since))
     }
+}
+
+fn strong(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
 }
 
 /// Returns whether a client insists on asking (`Cache-Control: no-cache`).

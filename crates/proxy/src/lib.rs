@@ -40,6 +40,7 @@ mod refusal;
 mod serve;
 mod session;
 mod shelf;
+mod spelling;
 mod standing;
 mod state;
 mod tables;

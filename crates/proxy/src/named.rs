@@ -105,7 +105,15 @@ impl Inner {
 
     /// Returns what a request wants, and the ecosystem that understands it.
     pub(crate) async fn classify(self: &Arc<Self>, head: &Head<'_>) -> (&'static dyn Ecosystem, Class) {
-        let (ecosystem, class) = registry::classify(head);
+        self.named(head, registry::classify(head)).await
+    }
+
+    /// Returns what a request wants by what is known of its address beside what its address itself says.
+    pub(crate) async fn named(
+        self: &Arc<Self>,
+        head: &Head<'_>,
+        (ecosystem, class): (&'static dyn Ecosystem, Class),
+    ) -> (&'static dyn Ecosystem, Class) {
         if self.is_on_its_own()
             && !matches!(class, Class::Refuse { .. })
             && let Some(known) = self.own.registries.classify(head)

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use host::http::Outgoing;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 
 use crate::ask::{self, Ask};
@@ -23,14 +24,8 @@ use crate::want::Want;
 
 impl Session {
     /// Serves an object to a client.
-    pub(crate) async fn serve(
-        &self,
-        number: usize,
-        want: Want,
-        method: &Method,
-        client: &HeaderMap,
-    ) -> Response<Outgoing> {
-        let ask = Ask::new(number, &want, method, client);
+    pub(crate) async fn serve(&self, number: usize, want: Want, parts: &Parts) -> Response<Outgoing> {
+        let ask = Ask::new(number, &want, parts);
         let inner = &self.0;
         if let Some(response) = inner.give_ready_made(&ask) {
             return response;
@@ -43,7 +38,7 @@ impl Session {
         if let Some(at) = inner.at.filter(|_| want.kind() != Kind::File) {
             return inner.give_as_of(&ask, &want, copy, at);
         }
-        let (first, gate) = inner.first(&want, client, &copy);
+        let (first, gate) = inner.first(&want, &parts.headers, &copy);
         if gate == Gate::Probe {
             inner.probe_beside(want.clone(), copy.prior());
         }
@@ -225,7 +220,7 @@ impl Inner {
             Ready::End(End::Passed { status, headers, body, size_bytes, reason }) => {
                 let reason = reason.to_string();
                 self.end(ask.number, Ending::NotKept { status: status.as_u16(), size_bytes, reason });
-                let body = if ask.is_head { Bytes::new() } else { body };
+                let body = if ask.manner.is_head { Bytes::new() } else { body };
                 answer(status, headers::from_saved(&headers), host::http::whole(body))
             }
             Ready::End(End::Failed { refusal, sha256 }) => self.missing(ask.number, &refusal, sha256),
@@ -266,7 +261,7 @@ impl Inner {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
         }
         let reader = flight.reader(start, end);
-        if ask.is_head {
+        if ask.manner.is_head {
             return answer(status, headers, host::http::whole(Bytes::new()));
         }
         answer(status, headers, body::arriving(reader))
@@ -303,17 +298,17 @@ impl Inner {
             bytes = Verified::Whole(relinked);
         }
         self.add_state(&mut headers, held, freshness, ask.key.url.host());
-        self.add_age(ask, &mut headers, held.confirmed_at);
+        self.add_age(&ask.manner, &mut headers, held.confirmed_at);
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
-            && !ask.is_as_sent
+            && !ask.manner.is_as_sent
             && let Some(body) = self.with_message(ask.ecosystem, &ask.key.url, held, whole, &mut headers)
         {
             bytes = Verified::Whole(body);
         }
         let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
-        if status == StatusCode::OK && ask.has_it(&headers) {
+        if status == StatusCode::OK && ask.manner.has_it(&headers) {
             self.end(ask.number, object(held, 304, source, freshness));
             return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
         }
@@ -342,7 +337,8 @@ impl Inner {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
         self.end(ask.number, object(held, status.as_u16(), source, freshness));
-        let body = if ask.is_head { host::http::whole(Bytes::new()) } else { body::part(bytes, start, end) };
+        let body =
+            if ask.manner.is_head { host::http::whole(Bytes::new()) } else { body::part(bytes, start, end) };
         answer(status, headers, body)
     }
 }

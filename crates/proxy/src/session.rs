@@ -25,6 +25,7 @@ use crate::plan::{Purpose, SessionPlan};
 use crate::private::{Keyring, Own, Private};
 use crate::refusal::Refusal;
 use crate::shelf::Shelf;
+use crate::spelling::Spelling;
 use crate::unpack::Unpacking;
 use crate::upstream::{Chooser, Giver, Line};
 use crate::via::{ServerUse, Via};
@@ -149,9 +150,11 @@ impl Engine {
 impl Session {
     /// Answers one request of the command for `url`. Whatever goes wrong, there is an answer.
     pub async fn answer(&self, url: SafeUrl, request: Request<Outgoing>) -> Response<Outgoing> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let head = Head { method: &parts.method, url: url.object(), headers: &parts.headers };
-        let (ecosystem, class) = self.0.classify(&head).await;
+        let by_address = registry::classify(&head);
+        let is_understood = matches!(by_address.1, Class::Index(_) | Class::File(_));
+        let (ecosystem, class) = self.0.named(&head, by_address).await;
         let number = self.0.open(&parts.method, &url, ecosystem.name());
         self.0.probe(url.object().host());
         let class = self.0.followed(url.object().host(), class);
@@ -160,6 +163,10 @@ impl Session {
             let reason = "too many credentials are used at this host".to_owned();
             return self.pass(number, url, &parts.method, client, body, reason).await;
         };
+        // What else it may mean depends on what was read before, and on who asks.
+        if !is_understood || who != Who::NOBODY {
+            parts.extensions.remove::<Spelling>();
+        }
         let asker = Asker { client, who, chooser };
         match class {
             Class::Refuse { status, reason } => self.refuse(number, status, reason),
@@ -174,16 +181,16 @@ impl Session {
             Class::Question => self.question(number, url, asker, body, ecosystem).await,
             Class::Index(index) => {
                 let want = Want::index(url, index, asker, ecosystem);
-                self.serve(number, want, &parts.method, &parts.headers).await
+                self.serve(number, want, &parts).await
             }
             Class::File(file) => {
                 let variant = file.variant.clone();
                 let want = Want::bytes(url, variant, Shape::File(file), asker, ecosystem);
-                self.serve(number, want, &parts.method, &parts.headers).await
+                self.serve(number, want, &parts).await
             }
             Class::Document { variant, redirects } => {
                 let want = Want::bytes(url, variant, Shape::Document(redirects), asker, ecosystem);
-                self.serve(number, want, &parts.method, &parts.headers).await
+                self.serve(number, want, &parts).await
             }
         }
     }

@@ -4,8 +4,9 @@
 //! Only what is fresh is put here, for as long as it would be served without asking anybody. What is here when its copy is
 //! damaged on the disk is the right bytes all the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use http::{HeaderMap, HeaderValue, header};
 use model::{ObjectKey, Timestamp};
 
 use crate::session::lock;
+use crate::spelling::Spelling;
 
 /// Below this a packet carries it as it is.
 const COMPRESSED_BYTES_MIN: usize = 860;
@@ -25,6 +27,8 @@ const COMPRESSED_BYTES_MAX: usize = 32 << 20;
 const PART_OF_SHELF: usize = 4;
 /// What an entry takes beside its bytes: its name, headers and places in lists.
 const ENTRY_BYTES: usize = 2 << 10;
+/// By how many spellings one thing is found: clients write their version and whether they run in CI.
+const N_SPELLINGS_MAX: usize = 16;
 
 /// One object in one dress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,16 +45,27 @@ pub(crate) struct Form {
     pub(crate) body: Bytes,
 }
 
+/// Something to be made ready.
+#[derive(Debug)]
+pub(crate) struct Goods {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// On the clock that begins with the process.
+    pub(crate) good_until: Duration,
+    /// When its upstream did.
+    pub(crate) confirmed_at: Timestamp,
+}
+
 /// Something that is ready.
 #[derive(Debug)]
 pub(crate) struct Ready {
     /// Not here where the compressed form is so much smaller that it alone is worth the room.
     plain: Option<Form>,
     gzip: Option<Form>,
-    /// On the clock that begins with the process.
     good_until: Duration,
-    /// When its upstream did.
     pub(crate) confirmed_at: Timestamp,
+    /// When it was taken last, as [`Inner::now`] counts.
+    used: AtomicU64,
 }
 
 impl Ready {
@@ -75,6 +90,8 @@ pub(crate) struct Shelf {
 #[derive(Debug, Default)]
 struct Inner {
     entries: HashMap<ShelfKey, Entry>,
+    /// The same once more, by how it was asked for. What is here is in an entry as well.
+    spelled: HashMap<Arc<[u8]>, Arc<Ready>>,
     size_bytes: usize,
     /// Counts what is taken and put: the entry with the lowest number is the one that nobody wanted for longest.
     now: u64,
@@ -85,7 +102,9 @@ struct Inner {
 #[derive(Debug)]
 struct Entry {
     ready: Arc<Ready>,
-    used: u64,
+    /// The newest last.
+    spellings: VecDeque<Arc<[u8]>>,
+    size_bytes: usize,
 }
 
 impl Shelf {
@@ -101,29 +120,34 @@ impl Shelf {
         }
     }
 
-    /// Takes what is ready and still good.
-    pub(crate) fn take(&self, key: &ShelfKey, now: Duration) -> Option<Arc<Ready>> {
+    /// Takes what is ready and still good; who asks with the same spelling again finds it by that alone.
+    pub(crate) fn take(
+        &self,
+        key: &ShelfKey,
+        spelling: Option<&Spelling>,
+        now: Duration,
+    ) -> Option<Arc<Ready>> {
         let mut inner = lock(&self.inner);
-        inner.now += 1;
-        let used = inner.now;
-        let entry = inner.entries.get_mut(key)?;
-        if entry.ready.good_until <= now {
+        let ready = inner.entries.get(key)?.ready.clone();
+        if ready.good_until <= now {
             inner.remove(key);
             return None;
         }
-        entry.used = used;
-        Some(entry.ready.clone())
+        inner.use_now(&ready);
+        inner.spell(key, spelling);
+        Some(ready)
+    }
+
+    /// Takes what is ready and still good for a request that was spelled like this before.
+    pub(crate) fn take_spelled(&self, spelled: &[u8], now: Duration) -> Option<Arc<Ready>> {
+        let mut inner = lock(&self.inner);
+        let ready = inner.spelled.get(spelled).filter(|ready| ready.good_until > now)?.clone();
+        inner.use_now(&ready);
+        Some(ready)
     }
 
     /// Makes something ready and puts it on the shelf, unless somebody does so at this moment, or it is too large.
-    pub(crate) fn put(
-        &self,
-        key: ShelfKey,
-        headers: HeaderMap,
-        body: Bytes,
-        good_until: Duration,
-        confirmed_at: Timestamp,
-    ) -> Option<Arc<Ready>> {
+    pub(crate) fn put(&self, key: ShelfKey, spelling: Option<&Spelling>, goods: Goods) -> Option<Arc<Ready>> {
         {
             let mut inner = lock(&self.inner);
             if inner.in_the_making.contains(&key) {
@@ -131,19 +155,23 @@ impl Shelf {
             }
             inner.in_the_making.push(key.clone());
         }
+        let Goods { headers, body, good_until, confirmed_at } = goods;
         let forms = self.make(headers, body, key.is_as_sent);
-        let ready = forms.map(|(plain, gzip)| Arc::new(Ready { plain, gzip, good_until, confirmed_at }));
         let mut inner = lock(&self.inner);
         inner.in_the_making.retain(|other| *other != key);
-        let ready = ready?;
+        let (plain, gzip) = forms?;
+        let ready = Arc::new(Ready { plain, gzip, good_until, confirmed_at, used: AtomicU64::new(0) });
+        inner.use_now(&ready);
         inner.remove(&key);
-        inner.size_bytes += ready.size_bytes();
-        inner.now += 1;
-        let used = inner.now;
-        inner.entries.insert(key, Entry { ready: ready.clone(), used });
+        let size_bytes = ready.size_bytes();
+        inner.size_bytes += size_bytes;
+        let entry = Entry { ready: ready.clone(), spellings: VecDeque::new(), size_bytes };
+        inner.entries.insert(key.clone(), entry);
+        inner.spell(&key, spelling);
         while inner.size_bytes > self.size_bytes_max {
-            let oldest = inner.entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
-            let Some(oldest) = oldest else { break };
+            let used = |entry: &Entry| entry.ready.used.load(Ordering::Relaxed);
+            let oldest = inner.entries.iter().min_by_key(|(_, entry)| used(entry));
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             inner.remove(&oldest);
         }
         Some(ready)
@@ -176,9 +204,34 @@ impl Shelf {
 }
 
 impl Inner {
+    fn use_now(&mut self, ready: &Ready) {
+        self.now += 1;
+        ready.used.store(self.now, Ordering::Relaxed);
+    }
+
+    /// Lets an entry be found by a spelling, in place of its oldest where it has many.
+    fn spell(&mut self, key: &ShelfKey, spelling: Option<&Spelling>) {
+        let (Some(Spelling(spelling)), Some(entry)) = (spelling, self.entries.get_mut(key)) else { return };
+        if self.spelled.insert(spelling.clone(), entry.ready.clone()).is_some() {
+            return;
+        }
+        entry.spellings.push_back(spelling.clone());
+        if entry.spellings.len() > N_SPELLINGS_MAX
+            && let Some(oldest) = entry.spellings.pop_front()
+        {
+            self.spelled.remove(&oldest);
+            entry.size_bytes -= oldest.len();
+            self.size_bytes -= oldest.len();
+        }
+        entry.size_bytes += spelling.len();
+        self.size_bytes += spelling.len();
+    }
+
     fn remove(&mut self, key: &ShelfKey) {
-        if let Some(entry) = self.entries.remove(key) {
-            self.size_bytes -= entry.ready.size_bytes();
+        let Some(entry) = self.entries.remove(key) else { return };
+        self.size_bytes -= entry.size_bytes;
+        for spelling in entry.spellings {
+            self.spelled.remove(&spelling);
         }
     }
 }
@@ -243,14 +296,22 @@ mod tests {
     }
 
     const LATER: Duration = Duration::from_secs(60);
+    const NOW: Duration = Duration::from_secs(1);
+
+    fn put(shelf: &Shelf, name: &str, kind: &str, body: impl Into<Bytes>) -> Option<Arc<Ready>> {
+        let confirmed_at = Timestamp::UNIX_EPOCH;
+        shelf.put(
+            key(name),
+            None,
+            Goods { headers: headers(kind), body: body.into(), good_until: LATER, confirmed_at },
+        )
+    }
 
     #[test]
     fn a_document_is_ready_in_both_forms_with_a_tag_each() {
         let shelf = Shelf::bounded(1 << 20);
         let body = Bytes::from("{\"a\":1}".repeat(1000));
-        let ready = shelf
-            .put(key("a"), headers("application/json"), body.clone(), LATER, Timestamp::UNIX_EPOCH)
-            .unwrap();
+        let ready = put(&shelf, "a", "application/json", body.clone()).unwrap();
         let plain = ready.form(false).unwrap();
         assert_eq!((&plain.body, &plain.headers[header::ETAG]), (&body, &"\"x\"".parse().unwrap()));
         assert_eq!(plain.headers[header::VARY], "accept-encoding");
@@ -261,41 +322,45 @@ mod tests {
         assert_eq!(gzip.headers[header::ETAG], "\"x-gzip\"");
         assert_eq!(gzip.headers[header::CONTENT_LENGTH], gzip.body.len().to_string().as_str());
         // What does not get smaller, and what is no text, has one form.
-        let file = shelf
-            .put(key("f"), headers("application/octet-stream"), body, LATER, Timestamp::UNIX_EPOCH)
-            .unwrap();
+        let file = put(&shelf, "f", "application/octet-stream", body).unwrap();
         assert!(!file.form(true).unwrap().headers.contains_key(header::CONTENT_ENCODING));
-        let small = shelf
-            .put(key("s"), headers("text/plain"), Bytes::from_static(b"small"), LATER, Timestamp::UNIX_EPOCH)
-            .unwrap();
+        let small = put(&shelf, "s", "text/plain", "small").unwrap();
         assert!(!small.form(true).unwrap().headers.contains_key(header::VARY));
     }
 
     #[test]
     fn it_is_good_for_its_time_and_the_least_wanted_makes_room() {
         let shelf = Shelf::bounded(36 << 10);
-        let body = || Bytes::from(vec![7; 8 << 10]);
-        let now = Duration::from_secs(1);
+        let body = || vec![7; 8 << 10];
         for name in ["a", "b", "c"] {
-            shelf.put(key(name), headers("application/zip"), body(), LATER, Timestamp::UNIX_EPOCH).unwrap();
+            put(&shelf, name, "application/zip", body()).unwrap();
         }
-        assert!(shelf.take(&key("a"), now).is_some());
-        shelf.put(key("d"), headers("application/zip"), body(), LATER, Timestamp::UNIX_EPOCH).unwrap();
-        let is_there = |name: &str| shelf.take(&key(name), now).is_some();
+        assert!(shelf.take(&key("a"), None, NOW).is_some());
+        put(&shelf, "d", "application/zip", body()).unwrap();
+        let is_there = |name: &str| shelf.take(&key(name), None, NOW).is_some();
         assert_eq!(["a", "b", "c", "d"].map(is_there), [true, false, true, true]);
-        assert!(shelf.take(&key("a"), LATER).is_none(), "its time is over");
-        assert!(
-            shelf
-                .put(
-                    key("e"),
-                    headers("application/zip"),
-                    Bytes::from(vec![7; 20 << 10]),
-                    LATER,
-                    Timestamp::UNIX_EPOCH
-                )
-                .is_none()
-        );
+        assert!(shelf.take(&key("a"), None, LATER).is_none(), "its time is over");
+        assert!(put(&shelf, "e", "application/zip", vec![7; 20 << 10]).is_none());
         assert!(lock(&shelf.inner).size_bytes <= 36 << 10);
+    }
+
+    #[test]
+    fn what_is_found_by_a_spelling_goes_with_its_entry() {
+        let shelf = Shelf::bounded(1 << 20);
+        let spelling = |number: usize| Spelling(format!("{number}").into_bytes().into());
+        let is_found = |number: usize| shelf.take_spelled(&spelling(number).0, NOW).is_some();
+        put(&shelf, "a", "application/zip", "a").unwrap();
+        for number in 0..=N_SPELLINGS_MAX {
+            assert!(!is_found(number));
+            assert!(shelf.take(&key("a"), Some(&spelling(number)), NOW).is_some());
+        }
+        assert!(!is_found(0), "the oldest made room");
+        assert!((1..=N_SPELLINGS_MAX).all(is_found));
+        assert!(shelf.take_spelled(&spelling(1).0, LATER).is_none(), "its time is over");
+        shelf.forget(&key("a").key);
+        assert!(!(0..=N_SPELLINGS_MAX).any(is_found));
+        let inner = lock(&shelf.inner);
+        assert_eq!((inner.spelled.len(), inner.size_bytes), (0, 0));
     }
 
     #[test]

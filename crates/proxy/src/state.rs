@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use model::{Freshness, Held, ObjectUrl, Sha256, Timestamp};
 use registry::{Ecosystem, Site};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Manner};
 use crate::copy::Verified;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::outage::Stale;
@@ -40,8 +40,8 @@ impl Inner {
     }
 
     /// Tells another Outlast how long ago the upstream confirmed what it gets, fresh or not.
-    pub(crate) fn add_age(&self, ask: &Ask, headers: &mut HeaderMap, confirmed_at: Timestamp) {
-        if self.site.is_some() && ask.is_as_sent {
+    pub(crate) fn add_age(&self, manner: &Manner, headers: &mut HeaderMap, confirmed_at: Timestamp) {
+        if self.site.is_some() && manner.is_as_sent {
             let age = self.engine.clock.now().duration_since(confirmed_at).as_secs().max(0);
             headers.insert(header::AGE, HeaderValue::from(age));
         }
@@ -85,7 +85,7 @@ impl Inner {
     ) -> Option<Bytes> {
         let (site, index) = (self.site.as_ref()?, ask.index.as_ref().filter(|_| held.status == 200)?);
         let of_world = Site::of_world();
-        let site = match ask.is_as_sent {
+        let site = match ask.manner.is_as_sent {
             false => site,
             // Whoever asks knows it under the public registry's address, from which nothing leads to where it lies.
             true => Some(&of_world).filter(|_| self.own.registries.has(&index.url))?,
@@ -97,7 +97,7 @@ impl Inner {
                 ask.ecosystem.relinked(index, &document, site)
             }
         };
-        if ask.is_as_sent {
+        if ask.manner.is_as_sent {
             // Pages are small, and what is shared is linked to the server.
             let document = tokio::task::block_in_place(make)?;
             let tag = Sha256::of(&document).to_string();

@@ -135,7 +135,7 @@ impl Server {
                 "remove the proxy from the client's settings; `/setup` lists the addresses of this server",
             );
         };
-        let (path, settings) = (path.as_str().to_owned(), self.settings());
+        let (path, settings) = (path.as_str(), self.settings());
         if !is_named(request.headers(), &settings.site) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
             return refusal(
@@ -145,7 +145,7 @@ impl Server {
                 "use its address, or give it the name: `url` in [serve] of outlast.toml",
             );
         }
-        let own = path.split('?').next().unwrap_or(&path);
+        let own = path.split('?').next().unwrap_or(path);
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
@@ -165,17 +165,23 @@ impl Server {
             tracing::info!("a request of {peer} without a valid token was refused");
             return unauthorized(scope);
         }
+        // The state of what takes longer is large: in a box, it is not moved about for what is ready.
         if is_copy {
-            return settings.copies.answer(&path, request).await;
+            let path = path.to_owned();
+            return Box::pin(settings.copies.answer(&path, request)).await;
         }
         if is_adoption {
             let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
-            return adopt::adopt(&*settings.adopter, who, request).await;
+            return Box::pin(adopt::adopt(&*settings.adopter, who, request)).await;
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
         }
-        self.ask_session(&settings, &path, request).await
+        if let Some(ready) = settings.session.ready_at_door(path, request.method(), request.headers()) {
+            return ready;
+        }
+        let path = path.to_owned();
+        Box::pin(self.ask_session(&settings, &path, request)).await
     }
 
     /// Has a request answered by the engine, unless it cannot be one of a registry's client.

@@ -11,6 +11,7 @@ mod as_of;
 mod basics;
 mod cuts;
 mod damage;
+mod door;
 mod forges;
 mod framing;
 mod guard;

@@ -1,0 +1,125 @@
+//! The door of a server: what lies in memory is what would be answered without it.
+
+use fakes::npm::Package;
+use host::http::Outgoing;
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::BodyExt as _;
+use model::ObjectUrl;
+use proxy::{Purpose, Session, SessionPlan};
+use registry::Site;
+
+use crate::world::*;
+
+const PATH: &str = "/npm/left-pad";
+const GZIP: (&str, &str) = ("accept-encoding", "gzip");
+
+fn package(versions: &[&str]) -> Package {
+    let versions: Vec<(&str, &[(&str, &str)])> = versions.iter().map(|version| (*version, &[][..])).collect();
+    fakes::npm::package("left-pad", &versions)
+}
+
+fn serving(world: &World) -> Session {
+    let site = Site::new(&ObjectUrl::parse("http://outlast.example").unwrap());
+    world.engine().session(SessionPlan { site: Some(site), ..SessionPlan::new(Purpose::Serve) })
+}
+
+fn request(method: &str, headers: &[(&str, &str)]) -> Request<Outgoing> {
+    let mut request = Request::new(host::http::whole(bytes::Bytes::new()));
+    *request.method_mut() = method.parse().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().append(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
+    }
+    request
+}
+
+async fn got(response: Response<Outgoing>) -> Got {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|e| e.to_string());
+    Got { status: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+/// What is answered the long way.
+async fn at_door(session: &Session, method: &str, path: &str, headers: &[(&str, &str)]) -> Got {
+    got(session.answer_at_door(path, request(method, headers)).await).await
+}
+
+/// What lies in memory for exactly this request.
+async fn ready(session: &Session, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<Got> {
+    let request = request(method, headers);
+    match session.ready_at_door(path, request.method(), request.headers()) {
+        Some(response) => Some(got(response).await),
+        None => None,
+    }
+}
+
+/// Whether an answer lists a version.
+fn lists(got: &Got, version: &str) -> bool {
+    let body = String::from_utf8(got.body.clone().unwrap().to_vec()).unwrap();
+    body.contains(&format!("\"{version}\":"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_in_the_same_words_again_gets_the_same_from_memory() {
+    let world = World::new();
+    let package = package(&["1.0.0"]);
+    world.upstream.serve_npm(NPM, std::slice::from_ref(&package));
+    let session = serving(&world);
+    let tarball = format!("/npm{}", package.tarball_path("1.0.0"));
+    for (path, headers) in [(PATH, &[][..]), (PATH, &[GZIP]), (tarball.as_str(), &[])] {
+        assert!(ready(&session, "GET", path, headers).await.is_none(), "nobody asked yet");
+        // The second is what the first made ready.
+        at_door(&session, "GET", path, headers).await;
+        let long = at_door(&session, "GET", path, headers).await;
+        let short = ready(&session, "GET", path, headers).await.unwrap();
+        short.is(200, long.body.as_ref().unwrap());
+        assert_eq!(short.headers, long.headers, "{path} {headers:?}");
+        let tag = short.header("etag").to_owned();
+        let again = [headers, &[("if-none-match", &tag)]].concat();
+        assert_eq!(
+            ready(&session, "GET", path, &again).await.unwrap().status,
+            if tag.is_empty() { 200 } else { 304 }
+        );
+        let another = [headers, &[("if-none-match", "\"x\"")]].concat();
+        assert_eq!(ready(&session, "GET", path, &another).await.unwrap().status, 200);
+    }
+    for (method, headers) in [
+        ("HEAD", &[][..]),
+        ("POST", &[]),
+        ("GET", &[("range", "bytes=0-1")]),
+        ("GET", &[("cache-control", "no-cache")]),
+        ("GET", &[("accept", "application/vnd.npm.install-v1+json")]),
+    ] {
+        assert!(ready(&session, method, PATH, headers).await.is_none(), "{method} {headers:?}");
+    }
+    let part = at_door(&session, "GET", &tarball, &[("range", "bytes=0-1")]).await;
+    part.is(206, &package.tarball("1.0.0")[..2]);
+    let head = at_door(&session, "HEAD", PATH, &[]).await;
+    head.is(200, b"");
+    assert_eq!(
+        head.header("content-length"),
+        ready(&session, "GET", PATH, &[]).await.unwrap().header("content-length")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_replaced_or_past_its_time_is_not_given_from_memory() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[package(&["1.0.0"])]);
+    let session = serving(&world);
+    at_door(&session, "GET", PATH, &[]).await;
+    assert!(!lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"));
+    world.upstream.serve_npm(NPM, &[package(&["1.0.0", "1.1.0"])]);
+    assert!(!lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"), "its time is not over");
+    // Somebody insists, and what comes is for everybody.
+    assert!(lists(&at_door(&session, "GET", PATH, &[("cache-control", "no-cache")]).await, "1.1.0"));
+    if let Some(got) = ready(&session, "GET", PATH, &[]).await {
+        assert!(lists(&got, "1.1.0"));
+    }
+    at_door(&session, "GET", PATH, &[]).await;
+    assert!(lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"));
+    world.pass_time();
+    assert!(ready(&session, "GET", PATH, &[]).await.is_none(), "somebody has to ask");
+}
