@@ -6,8 +6,9 @@ use model::ObjectKey;
 use registry::{Ecosystem, IndexRequest};
 
 use crate::decide::Kind;
+use crate::forms;
 use crate::range::Range;
-use crate::shelf::{self, ShelfKey};
+use crate::shelf::ShelfKey;
 use crate::spelling::Spelling;
 use crate::via::AS_SENT;
 use crate::want::{Shape, Want};
@@ -73,7 +74,7 @@ impl Manner {
         Self {
             is_head: *method == Method::HEAD,
             is_as_sent: client.contains_key(AS_SENT),
-            accepts_gzip: shelf::accepts_gzip(client),
+            accepts_gzip: forms::accepts_gzip(client),
             if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
             if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),
         }

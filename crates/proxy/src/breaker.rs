@@ -125,8 +125,13 @@ impl Breaker {
 
     /// Returns whether nobody waits for the upstream now. Takes nothing.
     pub(crate) fn is_shut(&self, host: &str, lane: Lane, now: Duration) -> bool {
-        let open = self.states.get(&(host.to_owned(), lane)).and_then(|state| state.open);
-        open.is_some_and(|open| now < open.until)
+        self.shut_for(host, lane, now).is_some()
+    }
+
+    /// Returns how long nobody waits for the upstream from now on; nothing where somebody does. Takes nothing.
+    pub(crate) fn shut_for(&self, host: &str, lane: Lane, now: Duration) -> Option<Duration> {
+        let open = self.states.get(&(host.to_owned(), lane)).and_then(|state| state.open)?;
+        open.until.checked_sub(now).filter(|left| !left.is_zero())
     }
 
     /// Returns how long the upstream still wants to be left alone, even by requests that nothing can stand in for.

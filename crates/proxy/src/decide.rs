@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use model::{Freshness, Held, Timestamp};
 
+use crate::breaker::Lane;
+
 /// How long an absence is believed without asking again; longer ones have blocked releases (npm/cli#292).
 const ABSENT_FOR: Duration = Duration::from_secs(30);
 
@@ -17,6 +19,17 @@ pub(crate) enum Kind {
     Index,
     /// Anything else.
     Document,
+}
+
+impl Kind {
+    /// Returns what of its host is asked for it.
+    pub(crate) const fn lane(self) -> Lane {
+        match self {
+            Self::File => Lane::Files,
+            Self::Index => Lane::Indexes,
+            Self::Document => Lane::Documents,
+        }
+    }
 }
 
 /// What is known when a request arrives.

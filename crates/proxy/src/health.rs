@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use host::http::FetchError;
 use http::{HeaderMap, StatusCode, header};
-use model::{Event, ObjectKey, Timestamp};
+use model::{Event, Freshness, ObjectKey, Timestamp};
 
 use crate::breaker::{Attempt, Change, Gate, Lane, Outcome};
 use crate::decide;
 use crate::outage::Stale;
 use crate::session::{Inner, lock};
+use crate::shelf::Watch;
 
 /// How long after its end a breaker's finding is worth a probe rather than an ordinary request.
 const FORGOTTEN_AFTER_S: i64 = 30;
@@ -55,6 +56,7 @@ impl Inner {
     pub(crate) fn note_stale_by(&self, blamed: &str, key: &ObjectKey, lane: Lane, reason: &str) {
         let new = lock(&self.outages).meet(key, lane, self.engine.clock.now(), reason);
         let Some(Stale { since, reason }) = new else { return };
+        self.note_change(key.url.host());
         let (host, what) = (key.url.host().to_owned(), lane.name().to_owned());
         self.journal(blamed, Event::Stale { host, what, since, reason });
     }
@@ -67,6 +69,7 @@ impl Inner {
     /// Notes that an upstream gave something that could be taken: its outage may be over.
     pub(crate) fn note_recovery(&self, key: &ObjectKey, lane: Lane) {
         if lock(&self.outages).recover(key, lane) {
+            self.note_change(key.url.host());
             self.note_up(key.url.host(), lane);
         }
     }
@@ -98,6 +101,11 @@ impl Inner {
         lock(&self.breaker).is_shut(host, lane, self.engine.clock.elapsed())
     }
 
+    /// Returns how long nobody waits for the upstream from now on.
+    pub(crate) fn shut_for(&self, host: &str, lane: Lane) -> Option<Duration> {
+        lock(&self.breaker).shut_for(host, lane, self.engine.clock.elapsed())
+    }
+
     /// Returns how long the upstream still asks not to be asked at all.
     pub(crate) fn deferred(&self, host: &str, lane: Lane) -> Option<Duration> {
         lock(&self.breaker).deferred(host, lane, self.engine.clock.elapsed())
@@ -110,6 +118,7 @@ impl Inner {
             self.note_detected(&attempt.host);
         }
         let Attempt { host, lane, .. } = attempt;
+        let is_news = change != Change::None || outcome != Outcome::Answered;
         match change {
             Change::None => {}
             Change::Closed => {
@@ -126,6 +135,22 @@ impl Inner {
                     Event::Down { host, what, since: now, until, reason: reason.to_owned() },
                 );
             }
+        }
+        if is_news {
+            self.note_change(&attempt.host);
+        }
+    }
+
+    /// Begins to see whether anything changes about how a host stands, for what says that.
+    pub(crate) fn watch(&self, freshness: Freshness, host: &str) -> Option<Watch> {
+        let shelf = self.shelf.as_ref().filter(|_| freshness != Freshness::Fresh)?;
+        Some(shelf.watch(host))
+    }
+
+    /// Lets what is ready be made anew where it says how a host stood.
+    fn note_change(&self, host: &str) {
+        if let Some(shelf) = &self.shelf {
+            shelf.note_change(host);
         }
     }
 

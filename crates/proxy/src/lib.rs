@@ -12,6 +12,7 @@ mod decide;
 mod door;
 mod fetch;
 mod flight;
+mod forms;
 mod hashers;
 mod headers;
 mod heal;

@@ -1,15 +1,28 @@
 //! Gives out what is on the shelf, and puts there what will be asked for again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use model::Held;
+use model::{Freshness, Held};
 
 use crate::ask::{Ask, Manner};
 use crate::body::answer;
 use crate::decide::Kind;
 use crate::session::Inner;
-use crate::shelf::{Goods, Ready};
+use crate::shelf::{Goods, Ready, Watch};
+
+/// An answer as it would leave.
+#[derive(Debug)]
+pub(crate) struct Made<'a> {
+    pub(crate) held: &'a Held,
+    pub(crate) freshness: Freshness,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+    /// Begun before its headers said how its host stands.
+    pub(crate) watch: Option<Watch>,
+}
 
 impl Inner {
     /// Answers with what is ready, where that is still good.
@@ -25,40 +38,45 @@ impl Inner {
         self.give_form(manner, &ready)
     }
 
-    /// Makes a fresh copy ready, for as long as it would be served without asking, and answers with it.
-    pub(crate) fn make_ready(
-        &self,
-        ask: &Ask,
-        held: &Held,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Option<Response<Outgoing>> {
+    /// Makes a copy ready, for as long as it would be served without asking, and answers with it.
+    pub(crate) fn make_ready(&self, ask: &Ask, made: Made<'_>) -> Option<Response<Outgoing>> {
         let (shelf, key) = (self.shelf.as_ref()?, ask.shelf_key()?);
-        let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
-        let left = match held.immutable {
-            true => self.engine.index_fresh_for,
-            false => self.engine.index_fresh_for.checked_sub(age)?,
-        };
-        // A document that may change is asked for each time.
-        let is_asked_for_each_time = ask.kind == Kind::Document && !held.immutable;
-        if held.status != 200 || left.is_zero() || is_asked_for_each_time {
-            return None;
-        }
-        let good_until = self.engine.clock.elapsed() + left;
+        let Made { held, freshness, headers, body, watch } = made;
+        let left =
+            self.good_for(ask, held, freshness).filter(|left| held.status == 200 && !left.is_zero())?;
         let mut headers = headers.clone();
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let goods = Goods { headers, body: body.clone(), good_until, confirmed_at: held.confirmed_at };
+        let good_until = self.engine.clock.elapsed() + left;
+        let confirmed_at = held.confirmed_at;
+        let goods = Goods { headers, body: body.clone(), freshness, good_until, watch, confirmed_at };
         let put = || shelf.put(key, ask.spelling.as_ref(), goods);
         // Compressing megabytes is nothing for a thread that serves others.
         let ready = tokio::task::block_in_place(put)?;
         self.give_form(&ask.manner, &ready)
     }
 
+    /// Returns how long the same answer would be given to whoever asks.
+    fn good_for(&self, ask: &Ask, held: &Held, freshness: Freshness) -> Option<Duration> {
+        let fresh_for = self.engine.index_fresh_for;
+        match freshness {
+            Freshness::Fresh | Freshness::Gone if held.immutable => Some(fresh_for),
+            // A document that may change is asked for each time.
+            Freshness::Fresh if ask.kind == Kind::Document => None,
+            Freshness::Fresh => {
+                let age = self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
+                fresh_for.checked_sub(age)
+            }
+            // It is another's.
+            Freshness::Stale if held.immutable => None,
+            Freshness::Stale | Freshness::Gone => self.shut_for(ask.key.url.host(), ask.kind.lane()),
+        }
+    }
+
     /// Answers with the form for a client of what is ready.
     fn give_form(&self, manner: &Manner, ready: &Ready) -> Option<Response<Outgoing>> {
         let form = ready.form(manner.accepts_gzip)?;
         let mut headers = form.headers.clone();
-        self.add_age(manner, &mut headers, ready.confirmed_at);
+        self.add_age(manner, ready.freshness, &mut headers, ready.confirmed_at);
         if manner.has_it(&headers) {
             headers.remove(header::CONTENT_LENGTH);
             return Some(answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new())));

@@ -18,6 +18,7 @@ use crate::headers;
 use crate::limits::SOFT_DEADLINE;
 use crate::note::Ending;
 use crate::range;
+use crate::ready::Made;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::want::Want;
@@ -293,12 +294,13 @@ impl Inner {
     ) -> Response<Outgoing> {
         let Loaded { held, mut bytes, .. } = loaded;
         let held = &held;
+        let watch = self.watch(freshness, ask.key.url.host());
         let mut headers = headers::from_saved(&held.headers);
         if let Some(relinked) = self.relinked(ask, held, &bytes, &mut headers) {
             bytes = Verified::Whole(relinked);
         }
         self.add_state(&mut headers, held, freshness, ask.key.url.host());
-        self.add_age(&ask.manner, &mut headers, held.confirmed_at);
+        self.add_age(&ask.manner, freshness, &mut headers, held.confirmed_at);
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
@@ -307,16 +309,16 @@ impl Inner {
         {
             bytes = Verified::Whole(body);
         }
+        if let Verified::Whole(body) = &bytes
+            && let Some(response) =
+                self.make_ready(ask, Made { held, freshness, headers: &headers, body, watch })
+        {
+            return response;
+        }
         let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
         if status == StatusCode::OK && ask.manner.has_it(&headers) {
             self.end(ask.number, object(held, 304, source, freshness));
             return answer(StatusCode::NOT_MODIFIED, headers, host::http::whole(Bytes::new()));
-        }
-        if freshness == Freshness::Fresh
-            && let Verified::Whole(whole) = &bytes
-            && let Some(response) = self.make_ready(ask, held, &headers, whole)
-        {
-            return response;
         }
         let size = bytes.size_bytes();
         let (status, start, end) = match ask.range.filter(|_| status == StatusCode::OK) {

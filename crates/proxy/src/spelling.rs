@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method, header};
 
 use crate::ask;
-use crate::shelf;
+use crate::forms;
 use crate::via::AS_SENT;
 
 /// Longer ones are understood each time; the longest of real clients has about 300 bytes.
@@ -34,7 +34,7 @@ impl Speller {
         }
         let mut speller = Self { bytes: [0; SPELLING_BYTES_MAX], n_bytes: 0 };
         let is_as_sent = client.contains_key(AS_SENT);
-        speller.add(&[u8::from(shelf::accepts_gzip(client)), u8::from(is_as_sent)])?;
+        speller.add(&[u8::from(forms::accepts_gzip(client)), u8::from(is_as_sent)])?;
         speller.add(path.as_bytes())?;
         // Ecosystems tell by these what is wanted: `Head::header`.
         for name in [header::ACCEPT, header::USER_AGENT] {

@@ -27,8 +27,12 @@ impl Inner {
         if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert("outlast-state", value);
         }
-        let age = self.engine.clock.now().duration_since(held.confirmed_at).as_secs().max(0);
-        headers.insert(header::AGE, HeaderValue::from(age));
+        headers.insert(header::AGE, self.age(held.confirmed_at));
+    }
+
+    fn age(&self, confirmed_at: Timestamp) -> HeaderValue {
+        let age = self.engine.clock.now().duration_since(confirmed_at).as_secs().max(0);
+        HeaderValue::from(age)
     }
 
     /// Says that an answer is as the upstream has it. In a room nothing is added to that; whoever asks a server knows that it
@@ -39,11 +43,17 @@ impl Inner {
         }
     }
 
-    /// Tells another Outlast how long ago the upstream confirmed what it gets, fresh or not.
-    pub(crate) fn add_age(&self, manner: &Manner, headers: &mut HeaderMap, confirmed_at: Timestamp) {
-        if self.site.is_some() && manner.is_as_sent {
-            let age = self.engine.clock.now().duration_since(confirmed_at).as_secs().max(0);
-            headers.insert(header::AGE, HeaderValue::from(age));
+    /// Adds `Age` to what is not fresh, as it is now; another Outlast is told of what is fresh as well.
+    pub(crate) fn add_age(
+        &self,
+        manner: &Manner,
+        freshness: Freshness,
+        headers: &mut HeaderMap,
+        confirmed_at: Timestamp,
+    ) {
+        let is_told = self.site.is_some() && manner.is_as_sent;
+        if is_told || freshness != Freshness::Fresh {
+            headers.insert(header::AGE, self.age(confirmed_at));
         }
     }
 

@@ -91,11 +91,7 @@ impl Want {
 
     /// Returns what of its host is asked for it.
     pub(crate) const fn lane(&self) -> Lane {
-        match self.shape {
-            Shape::File(_) => Lane::Files,
-            Shape::Index(_) => Lane::Indexes,
-            Shape::Document(_) => Lane::Documents,
-        }
+        self.kind().lane()
     }
 
     /// Wants an index that a client asked for at `url`.

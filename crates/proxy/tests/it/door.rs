@@ -1,5 +1,8 @@
 //! The door of a server: what lies in memory is what would be answered without it.
 
+use std::time::Duration;
+
+use fakes::Fault;
 use fakes::npm::Package;
 use host::http::Outgoing;
 use http::{HeaderName, HeaderValue, Request, Response};
@@ -122,4 +125,45 @@ async fn what_is_replaced_or_past_its_time_is_not_given_from_memory() {
     assert!(lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"));
     world.pass_time();
     assert!(ready(&session, "GET", PATH, &[]).await.is_none(), "somebody has to ask");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_an_outage_what_is_stale_is_given_from_memory_until_somebody_may_ask() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[package(&["1.0.0"])]);
+    let session = serving(&world);
+    let get = || at_door(&session, "GET", PATH, &[]);
+    get().await;
+    world.pass_time();
+    world.upstream.on(NPM, "*", Fault::Hang);
+    get().await;
+    let long = get().await;
+    let n_asked = world.upstream.n_asked(NPM, "/left-pad");
+    let short = ready(&session, "GET", PATH, &[]).await.unwrap();
+    short.is(200, long.body.as_ref().unwrap()).state("stale");
+    assert_eq!(short.headers, long.headers);
+    world.clock.advance(Duration::from_secs(10));
+    let later = ready(&session, "GET", PATH, &[]).await.unwrap();
+    let age = |got: &Got| got.header("age").parse::<u64>().unwrap();
+    assert_eq!(age(&later), age(&short) + 10);
+    assert_eq!(later.header("outlast-state"), short.header("outlast-state"));
+    assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), n_asked);
+    // Half a minute after it was found down one may ask.
+    world.upstream.clear_faults();
+    world.clock.advance(Duration::from_secs(21));
+    assert!(ready(&session, "GET", PATH, &[]).await.is_none());
+    get().await.state("stale");
+    for n_left in (0..500).rev() {
+        // Whoever comes meanwhile may get it from memory; once it is back, nobody does.
+        let got = match ready(&session, "GET", PATH, &[]).await {
+            Some(got) => got,
+            None => get().await,
+        };
+        if got.header("outlast-state") == "fresh" {
+            break;
+        }
+        assert!(n_left > 0, "it is never fresh again");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(get().await.header("outlast-state"), "fresh");
 }
