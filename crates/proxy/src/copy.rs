@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use model::{Algorithm, Digest, Event, Held, ObjectKey, ObjectUrl, Proof, Sha256};
 use registry::Coordinate;
-use store::{BlobError, BlobReader, IndexError, Store};
+use store::{BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
 use crate::hashers::Hashers;
-use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, SHELVED_BYTES_MAX, VERIFY_FIRST_BYTES};
+use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, SHELVED_BYTES_MAX, VERIFIED_FOR, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
 use crate::vouch::Expectation;
@@ -329,14 +329,13 @@ pub(crate) async fn load(store: &Store, held: Held, small_bytes_max: u64) -> Res
         let bytes = store.read_blob(&sha256, small_bytes_max).map_err(|error| error.to_string())?;
         Verified::Whole(bytes.into())
     } else {
-        let store = store.clone();
-        let verify = move || {
-            let blob = store.open_blob(&sha256)?;
-            blob.verify()?;
-            Ok::<_, BlobError>(blob)
-        };
-        let verified = tokio::task::spawn_blocking(verify).await.map_err(|error| error.to_string())?;
-        Verified::File(Box::new(verified.map_err(|error| error.to_string())?))
+        let mut blob = store.open_blob(&sha256).map_err(|error| error.to_string())?;
+        if !blob.is_verified(VERIFIED_FOR).unwrap_or(false) {
+            let verify = move || blob.verify().map(|()| blob);
+            let verified = tokio::task::spawn_blocking(verify).await.map_err(|error| error.to_string())?;
+            blob = verified.map_err(|error| error.to_string())?;
+        }
+        Verified::File(Box::new(blob))
     };
     if bytes.size_bytes() == size_bytes {
         Ok(Loaded { held, bytes, is_anothers: false })

@@ -24,6 +24,9 @@ pub(crate) const N_HOPS_MAX: usize = 5;
 pub(crate) const INDEX_BYTES_MAX: u64 = 64 << 20;
 /// Files up to this size are verified before their first byte leaves; larger ones by holding the last chunk back.
 pub(crate) const VERIFY_FIRST_BYTES: u64 = 1 << 20;
+/// How long a large file is served again without being hashed, if nothing touches it. What the disk itself gets wrong shows in no time
+/// stamp, so it must not be long; a second client of a team's build comes within it.
+pub(crate) const VERIFIED_FOR: Duration = Duration::from_secs(60);
 /// No file of a registry is larger; an endless one must not fill the disk.
 pub(crate) const FILE_BYTES_MAX: u64 = 16 << 30;
 /// A server says how long what it keeps is; of what it only passes on, nothing a build needs is longer than this.

@@ -1,5 +1,8 @@
 //! Copies that rotted on the disk.
 
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::time::Duration;
+
 use fakes::{Answer, Fault};
 use model::{Event, Sha256};
 use proxy::Ending;
@@ -45,6 +48,43 @@ async fn a_damaged_copy_is_missing_when_the_upstream_is_cut_or_down() {
             assert_eq!(named, Some(sha256), "{path}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_is_hashed_again_once_somebody_touched_it() {
+    let world = World::new();
+    let package = fakes::npm::package("left-pad", &[("1.0.0", &[])]);
+    let (path, url) = (package.tarball_path("1.0.0"), tarball(&package, "1.0.0"));
+    let text: String = noise(LARGE_BYTES, 3).iter().map(|byte| format!("{byte:02x}")).collect();
+    let body = packed(&text);
+    world.upstream.put(NPM, &path, file(body.clone()));
+    get(&world.session(), &url).await.is(200, &body);
+    world.store.flush().unwrap();
+    // Much later than the time that the disk wrote down.
+    world.clock.advance(Duration::from_secs(100 * 365 * 86_400));
+    let sha256 = Sha256::of(&body);
+    let is_remembered = || {
+        let blob = world.store.open_blob(&sha256).unwrap();
+        blob.is_verified(Duration::from_secs(60)).unwrap()
+    };
+    assert!(!is_remembered());
+    get(&world.session(), &url).await.is(200, &body);
+    assert!(is_remembered());
+    let place = world.blob_path(&sha256);
+    let changed_at = || place.metadata().unwrap().ctime_nsec();
+    let before = changed_at();
+    // Within one tick of the disk's clock it would not show, which is why nothing is remembered that was touched just now.
+    while changed_at() == before {
+        let blob = std::fs::File::options().write(true).open(&place).unwrap();
+        blob.write_all_at(&[body[9] ^ 1], 9).unwrap();
+    }
+    assert!(!is_remembered());
+    world.upstream.on(NPM, &path, Fault::Status(500));
+    get(&world.session(), &url).await.is_refused();
+    world.upstream.clear_faults();
+    get(&world.session(), &url).await.is(200, &body);
+    world.store.flush().unwrap();
+    get(&world.drill("all"), &url).await.is(200, &body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Immutable bytes under their SHA-256: `blobs/ab/cd/<64 hex>`, plain, so that `sha256sum` of a file is its name.
 
 mod folder;
+mod hashed;
 mod reader;
 mod writer;
 
@@ -10,6 +11,7 @@ use model::Sha256;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use folder::{Folder, Stage, Temporary, fault_of, hash_file};
+pub(crate) use hashed::{FileState, Hashed};
 pub use reader::BlobReader;
 pub use writer::BlobWriter;
 

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{Sha256, Sha256Hasher};
 
-use super::{BlobError, BlobFault, fault_of};
+use super::{BlobError, BlobFault, FileState, fault_of};
 use crate::commit::Shared;
 
 /// Reads one blob.
@@ -66,6 +67,8 @@ impl BlobReader {
 
     /// Hashes the whole blob, wherever it was read before.
     pub fn verify(&self) -> Result<(), BlobError> {
+        let before = FileState::of(&self.file.metadata()?);
+        let at = self.shared.clock.elapsed();
         let mut hasher = Sha256Hasher::new();
         let mut chunk = vec![0; 128 * 1024];
         let mut offset = 0;
@@ -77,7 +80,20 @@ impl BlobReader {
             hasher.update(&chunk[..n]);
             offset += n as u64;
         }
-        if hasher.finish() == self.sha256 { Ok(()) } else { Err(self.damaged(BlobFault::Flipped)) }
+        if hasher.finish() != self.sha256 {
+            return Err(self.damaged(BlobFault::Flipped));
+        }
+        if FileState::of(&self.file.metadata()?) == before {
+            self.shared.hashed().note(self.sha256, before, at, self.shared.clock.now());
+        }
+        Ok(())
+    }
+
+    /// Returns whether it was hashed at most so long ago, and nothing has touched its file since.
+    pub fn is_verified(&self, at_most: Duration) -> io::Result<bool> {
+        let state = FileState::of(&self.file.metadata()?);
+        let since = self.shared.clock.elapsed().saturating_sub(at_most);
+        Ok(self.shared.hashed().knows(&self.sha256, &state, since))
     }
 
     /// Reads everything and verifies it before it returns.

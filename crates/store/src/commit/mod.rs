@@ -18,7 +18,7 @@ pub(crate) use overlay::Overlay;
 pub(crate) use queue::{Guarded, Item, Queue};
 
 use crate::access::Access;
-use crate::blob::{Folder, Temporary};
+use crate::blob::{Folder, Hashed, Temporary};
 use crate::error::{IndexError, WriteError};
 use crate::index::{Index, needs};
 use crate::journal::{Draft, Journal, Stamp};
@@ -51,6 +51,7 @@ pub(crate) struct Shared {
     folded: Mutex<Option<Stamp>>,
     /// Blobs that were found damaged: they are replaced when the same bytes come again.
     damaged: Mutex<HashSet<Sha256>>,
+    hashed: Mutex<Hashed>,
     /// Something was handed over, or somebody is in a hurry.
     pub(crate) work: Condvar,
     /// An attempt to commit has ended.
@@ -78,6 +79,7 @@ impl Shared {
             overlay: RwLock::default(),
             folded: Mutex::default(),
             damaged: Mutex::default(),
+            hashed: Mutex::default(),
             work: Condvar::new(),
             ended: Condvar::new(),
         }
@@ -192,6 +194,10 @@ impl Shared {
 
     pub(crate) fn note_damage(&self, sha256: Sha256) {
         unpoisoned(&self.damaged).insert(sha256);
+    }
+
+    pub(crate) fn hashed(&self) -> MutexGuard<'_, Hashed> {
+        unpoisoned(&self.hashed)
     }
 
     pub(crate) fn forget_damage(&self, blobs: &[Temporary]) {
