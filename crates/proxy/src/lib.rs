@@ -13,6 +13,7 @@ mod door;
 mod fetch;
 mod flight;
 mod forms;
+mod growth;
 mod hashers;
 mod headers;
 mod heal;

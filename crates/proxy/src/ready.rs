@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use model::{Freshness, Held};
+use model::{Freshness, Held, ObjectKey};
 
 use crate::ask::{Ask, Manner};
 use crate::body::answer;
-use crate::decide::Kind;
+use crate::decide::{self, Kind};
 use crate::session::Inner;
-use crate::shelf::{Goods, Ready, Watch};
+use crate::shelf::{Goods, Mark, Ready, Watch};
 
 /// An answer as it would leave.
 #[derive(Debug)]
@@ -29,13 +29,25 @@ impl Inner {
     pub(crate) fn give_ready_made(&self, ask: &Ask) -> Option<Response<Outgoing>> {
         let (shelf, key) = (self.shelf.as_ref()?, ask.shelf_key()?);
         let ready = shelf.take(&key, ask.spelling.as_ref(), self.engine.clock.elapsed())?;
-        self.give_form(&ask.manner, &ready)
+        self.give_held(&ask.manner, &ready)
     }
 
     /// Answers with what is ready for a request that was spelled like this before.
     pub(crate) fn give_spelled(&self, spelled: &[u8], manner: &Manner) -> Option<Response<Outgoing>> {
         let ready = self.shelf.as_ref()?.take_spelled(spelled, self.engine.clock.elapsed())?;
-        self.give_form(manner, &ready)
+        self.give_held(manner, &ready)
+    }
+
+    /// Answers with what is ready, unless somebody has kept another one: it may have been another process.
+    fn give_held(&self, manner: &Manner, ready: &Ready) -> Option<Response<Outgoing>> {
+        let store = &self.engine.store;
+        let now = self.engine.clock.elapsed();
+        let generation = self.shelf.as_ref()?.generation(now, || store.stamp());
+        let mark = |key: &ObjectKey| store.lookup(key).ok().flatten().as_ref().map(Mark::from);
+        if !ready.is_held(generation, mark) {
+            return None;
+        }
+        self.give_form(manner, ready)
     }
 
     /// Makes a copy ready, for as long as it would be served without asking, and answers with it.
@@ -46,9 +58,15 @@ impl Inner {
             self.good_for(ask, held, freshness).filter(|left| held.status == 200 && !left.is_zero())?;
         let mut headers = headers.clone();
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let known = self.engine.store.lookup(&ask.key).ok()?;
+        let mark = known.as_ref().map(Mark::from);
+        // Somebody has kept another one meanwhile. One of another name of its registry has none of its own.
+        if known.is_some_and(|known| decide::is_good(&known)) && mark != Some(held.into()) {
+            return None;
+        }
         let good_until = self.engine.clock.elapsed() + left;
         let confirmed_at = held.confirmed_at;
-        let goods = Goods { headers, body: body.clone(), freshness, good_until, watch, confirmed_at };
+        let goods = Goods { headers, body: body.clone(), freshness, good_until, watch, mark, confirmed_at };
         let put = || shelf.put(key, ask.spelling.as_ref(), goods);
         // Compressing megabytes is nothing for a thread that serves others.
         let ready = tokio::task::block_in_place(put)?;

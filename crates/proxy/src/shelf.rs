@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use model::{Freshness, ObjectKey, Timestamp};
+use model::{Freshness, Held, ObjectKey, Sha256, Timestamp};
 
 use crate::forms::{Bare, Form, Forms};
+use crate::growth::Growth;
 use crate::session::lock;
 use crate::spelling::Spelling;
 
@@ -32,6 +33,22 @@ pub(crate) struct ShelfKey {
     pub(crate) is_as_sent: bool,
 }
 
+/// What tells one state of something held from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    sha256: Sha256,
+    status: u16,
+    confirmed_at: Timestamp,
+    gone_since: Option<Timestamp>,
+}
+
+impl From<&Held> for Mark {
+    fn from(held: &Held) -> Self {
+        let Held { sha256, status, confirmed_at, gone_since, .. } = *held;
+        Self { sha256, status, confirmed_at, gone_since }
+    }
+}
+
 /// Something to be made ready.
 #[derive(Debug)]
 pub(crate) struct Goods {
@@ -42,6 +59,8 @@ pub(crate) struct Goods {
     pub(crate) good_until: Duration,
     /// What must not change either: what its headers say of an outage.
     pub(crate) watch: Option<Watch>,
+    /// What the store says of its name.
+    pub(crate) mark: Option<Mark>,
     /// When its upstream did.
     pub(crate) confirmed_at: Timestamp,
 }
@@ -53,6 +72,10 @@ pub(crate) struct Ready {
     pub(crate) freshness: Freshness,
     good_until: Duration,
     watch: Option<Watch>,
+    key: ObjectKey,
+    mark: Option<Mark>,
+    /// Which generation of the store was asked last whether it still says so.
+    seen: AtomicU64,
     /// Whether something else has taken its place in the store.
     is_over: AtomicBool,
     pub(crate) confirmed_at: Timestamp,
@@ -64,6 +87,20 @@ impl Ready {
     /// Returns the form for a client.
     pub(crate) fn form(&self, accepts_gzip: bool) -> Option<&Form> {
         self.forms.one(accepts_gzip)
+    }
+
+    /// Asks what the store says of its name, unless that was done in this generation of it; returns whether it is the same.
+    pub(crate) fn is_held(&self, generation: u64, ask: impl FnOnce(&ObjectKey) -> Option<Mark>) -> bool {
+        if self.seen.load(Ordering::Acquire) == generation {
+            return true;
+        }
+        let is_held = ask(&self.key) == self.mark;
+        if is_held {
+            self.seen.store(generation, Ordering::Release);
+        } else {
+            self.is_over.store(true, Ordering::Release);
+        }
+        is_held
     }
 
     fn is_good(&self, now: Duration) -> bool {
@@ -92,6 +129,7 @@ pub(crate) struct Shelf {
     inner: Mutex<Inner>,
     /// How often it changed how a host stands.
     hosts: Mutex<HashMap<String, Arc<AtomicU64>>>,
+    journal: Growth,
     size_bytes_max: usize,
 }
 
@@ -117,7 +155,7 @@ struct Entry {
 
 impl Shelf {
     pub(crate) fn bounded(size_bytes_max: usize) -> Self {
-        Self { inner: Mutex::default(), hosts: Mutex::default(), size_bytes_max }
+        Self { inner: Mutex::default(), hosts: Mutex::default(), journal: Growth::default(), size_bytes_max }
     }
 
     /// Gives nothing out any more of what has been replaced. It stays where it is: its bytes may be those that come next.
@@ -128,6 +166,11 @@ impl Shelf {
                 entry.ready.is_over.store(true, Ordering::Release);
             }
         }
+    }
+
+    /// Returns the generation of the store: `stamp` is asked for it now and then.
+    pub(crate) fn generation<T: FnOnce() -> Option<(u64, u64)>>(&self, now: Duration, stamp: T) -> u64 {
+        self.journal.generation(now, stamp)
     }
 
     /// Begins to see whether anything changes about how a host stands.
@@ -182,15 +225,24 @@ impl Shelf {
             inner.in_the_making.push(key.clone());
             inner.entries.get(&key).map(|entry| entry.ready.clone())
         };
-        let Goods { headers, body, freshness, good_until, watch, confirmed_at } = goods;
+        let Goods { headers, body, freshness, good_until, watch, mark, confirmed_at } = goods;
         let bare = Bare { headers, body, is_as_sent: key.is_as_sent };
         let before = before.as_ref().map(|ready| &ready.forms);
         let forms = Forms::make(bare, before, self.size_bytes_max / PART_OF_SHELF);
         let mut inner = lock(&self.inner);
         inner.in_the_making.retain(|other| *other != key);
-        let (is_over, used) = (AtomicBool::new(false), AtomicU64::new(0));
-        let ready = Ready { forms: forms?, freshness, good_until, watch, is_over, confirmed_at, used };
-        let ready = Arc::new(ready);
+        let ready = Arc::new(Ready {
+            forms: forms?,
+            freshness,
+            good_until,
+            watch,
+            key: key.key.clone(),
+            mark,
+            seen: AtomicU64::default(),
+            is_over: AtomicBool::default(),
+            confirmed_at,
+            used: AtomicU64::default(),
+        });
         inner.use_now(&ready);
         inner.replace(&key, &ready);
         inner.spell(&key, spelling);
@@ -272,6 +324,7 @@ mod tests {
             freshness: Freshness::Fresh,
             good_until: LATER,
             watch: Some(shelf.watch("a.example")),
+            mark: None,
             confirmed_at: Timestamp::UNIX_EPOCH,
         };
         shelf.put(key(name), None, goods)

@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter, Folder};
 use crate::commit::{self, Desk, Shared};
 use crate::error::{AppendError, IndexError, OpenError, WriteError};
+use crate::journal::Journal;
 use crate::regular;
 
 /// What the caller of [`Store::append`] has seen of a subject.
@@ -104,6 +105,13 @@ impl Store {
         // Without the index the digest still decides, only later.
         let expected = self.blob_size(sha256).ok().flatten();
         BlobReader::new(shared.clone(), *sha256, file, expected)
+    }
+
+    /// Returns what changes whenever anybody, in whatever process, has appended to the journal; nothing of it is read.
+    ///
+    /// What was handed over and is not durable yet shows later. Where there is no journal there is nothing to tell apart.
+    pub fn stamp(&self) -> Option<(u64, u64)> {
+        Journal::stamp_on_disk(&self.home().join("journal"))
     }
 
     /// Reads a blob of at most `size_max` bytes, verified before it returns.

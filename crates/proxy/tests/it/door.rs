@@ -8,8 +8,9 @@ use host::http::Outgoing;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
 use model::ObjectUrl;
-use proxy::{Purpose, Session, SessionPlan};
+use proxy::{Engine, Purpose, Session, SessionPlan};
 use registry::Site;
+use store::Store;
 
 use crate::world::*;
 
@@ -166,4 +167,31 @@ async fn in_an_outage_what_is_stale_is_given_from_memory_until_somebody_may_ask(
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(get().await.header("outlast-state"), "fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_kept_is_given_within_a_second() {
+    let world = World::new();
+    world.upstream.serve_npm(NPM, &[package(&["1.0.0"])]);
+    let session = serving(&world);
+    at_door(&session, "GET", PATH, &[]).await;
+    assert!(ready(&session, "GET", PATH, &[]).await.is_some());
+    world.store.flush().unwrap();
+    assert!(ready(&session, "GET", PATH, &[]).await.is_some());
+    world.upstream.serve_npm(NPM, &[package(&["1.0.0", "1.1.0"])]);
+    {
+        // A store of its own over the same home is what another process has.
+        let store = Store::open(world.home.path(), world.clock.clone()).unwrap();
+        let other =
+            Engine { store: store.clone(), ..world.engine() }.session(SessionPlan::new(Purpose::Record));
+        let got =
+            ask(&other, "GET", "https://registry.npmjs.org/left-pad", &[("cache-control", "no-cache")], b"");
+        assert!(lists(&got.await, "1.1.0"));
+        store.flush().unwrap();
+    }
+    world.clock.advance(Duration::from_secs(1));
+    assert!(ready(&session, "GET", PATH, &[]).await.is_none(), "it is another one now");
+    assert!(lists(&at_door(&session, "GET", PATH, &[]).await, "1.1.0"));
+    assert!(lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"));
+    assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 2, "nobody was asked for it again");
 }
