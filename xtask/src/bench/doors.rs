@@ -49,9 +49,9 @@ const LOADS: [Load; 3] = [
 ];
 
 /// A server that ends when it is dropped.
-struct Served {
-    child: Child,
-    base: String,
+pub(super) struct Served {
+    pub(super) child: Child,
+    pub(super) base: String,
 }
 
 impl Drop for Served {
@@ -191,7 +191,7 @@ fn pinned(program: &Path) -> Command {
 }
 
 /// Starts a server that says where it listens.
-fn listening(mut command: Command) -> Result<Served> {
+pub(super) fn listening(mut command: Command) -> Result<Served> {
     let mut child = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
@@ -218,7 +218,7 @@ fn bombard(served: &Served, path: &str, load: &Load) -> Result<Measured> {
 }
 
 /// Reads the number that follows some words at the beginning of a line.
-fn read_number(said: &str, start: &str) -> Option<f64> {
+pub(super) fn read_number(said: &str, start: &str) -> Option<f64> {
     let line = said.lines().find_map(|line| line.trim().strip_prefix(start))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -6,6 +6,7 @@ mod hang;
 mod overhead;
 mod replay;
 mod room;
+mod scale;
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +30,7 @@ struct Bench {
 }
 
 const ALL: &[Bench] =
-    &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH, doors::BENCH];
+    &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH, doors::BENCH, scale::BENCH];
 
 /// What was measured.
 #[derive(Debug)]

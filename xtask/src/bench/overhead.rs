@@ -27,7 +27,7 @@ pub(super) const BENCH: Bench = Bench {
 };
 
 /// What is built, and how a direct run is told of the registry's CA.
-struct Work {
+pub(super) struct Work {
     kind: &'static str,
     n_packages: &'static str,
     command: &'static [&'static str],
@@ -40,7 +40,7 @@ struct Work {
 }
 
 /// What the file holds.
-enum Trust {
+pub(super) enum Trust {
     /// The CA: the client adds it to its own.
     Added,
     /// All roots of this machine, and the CA.
@@ -105,25 +105,39 @@ fn rounds(work: &'static Work) -> Result<[Vec<Duration>; 3]> {
 }
 
 /// A registry that runs as long as this does.
-struct Registry {
+pub(super) struct Registry {
     work: &'static Work,
     child: Child,
-    project: PathBuf,
-    address: String,
+    pub(super) project: PathBuf,
+    pub(super) address: String,
     proxy: String,
-    ca: String,
+    pub(super) ca: String,
     /// What direct runs trust.
     trusted: PathBuf,
 }
 
 impl Registry {
     fn start(place: &Path, work: &'static Work) -> Result<Self> {
+        Self::answering_after(LATENCY_MS, place, work, work.n_packages)
+    }
+
+    /// Starts one with so many packages of npm.
+    pub(super) fn of_npm(place: &Path, n_packages: &str, latency_ms: &str) -> Result<Self> {
+        Self::answering_after(latency_ms, place, &NPM, n_packages)
+    }
+
+    fn answering_after(
+        latency_ms: &str,
+        place: &Path,
+        work: &'static Work,
+        n_packages: &str,
+    ) -> Result<Self> {
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "fakes", "--example", "registry"]))?;
         run(&mut cargo(&["build", "--quiet", "--release", "-p", "outlast"]))?;
         let project = place.join("project");
         fs::create_dir(&project)?;
         let mut command = Command::new(target().join("release/examples/registry"));
-        command.arg(&project).args([work.kind, work.n_packages, LATENCY_MS]);
+        command.arg(&project).args([work.kind, n_packages, latency_ms]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the registry cannot be started")?;
         let mut lines = BufReader::new(child.stdout.take().context("no pipe from the registry")?).lines();
@@ -165,7 +179,8 @@ impl Registry {
         Ok(command)
     }
 
-    fn through(&self, own: &Path, copy: &Path) -> Result<Command> {
+    /// Makes a home that finds the registry.
+    pub(super) fn configure(&self, own: &Path) -> Result<()> {
         fs::create_dir_all(own)?;
         let (address, ca) = (&self.address, &self.ca);
         let place = |host: &&str| {
@@ -173,6 +188,11 @@ impl Registry {
         };
         let upstreams: String = self.work.hosts.iter().map(place).collect();
         fs::write(own.join("outlast.toml"), upstreams)?;
+        Ok(())
+    }
+
+    fn through(&self, own: &Path, copy: &Path) -> Result<Command> {
+        self.configure(own)?;
         let mut command = self.command(&target().join("release/outlast"), copy)?;
         command.args(["exec", "-q", "--home", text(own)?, "--"]).args(self.work.command);
         Ok(command)
