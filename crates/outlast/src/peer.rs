@@ -1,5 +1,7 @@
 //! Another Outlast's server, asked by this one on behalf of a person.
 
+use std::fmt;
+
 use anyhow::{Context as _, anyhow, bail};
 use host::http::{Client, Outgoing, Roots, Settings};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -10,10 +12,13 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::speak;
 use crate::wiring;
 
 /// The longest answer that is no blob.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// How much of a server's words is shown.
+const N_LETTERS_MAX: usize = 300;
 
 /// A server.
 #[derive(Debug)]
@@ -73,12 +78,31 @@ impl Peer {
             ),
             status => {
                 let said: serde_json::Value = read(response).await.unwrap_or_default();
-                let reason = said["reason"].as_str().unwrap_or("no reason");
-                bail!("it answered with status {}: {reason}", status.as_u16())
+                // It may be anybody's text.
+                let word =
+                    |name: &str| speak::in_line(said[name].as_str().unwrap_or("nothing more"), N_LETTERS_MAX);
+                Err(Refused { status: status.as_u16(), kind: word("error"), reason: word("reason") }.into())
             }
         }
     }
 }
+
+/// What a server said in place of an answer.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    status: u16,
+    /// The word for programs.
+    pub(crate) kind: String,
+    reason: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it answered with status {}: {}", self.status, self.reason)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// Reads an answer of Outlast's own.
 pub(crate) async fn read<T: DeserializeOwned>(response: Response<Incoming>) -> anyhow::Result<T> {

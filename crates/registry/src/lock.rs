@@ -69,6 +69,8 @@ pub struct Locked {
     pub pins: Vec<Pin>,
     /// What it names besides, each name once. Who needs everything that a lock names does not have it with the pins alone.
     pub unpinned: Vec<Unpinned>,
+    /// Other locks of the same kind that it includes, relative to itself.
+    pub includes: Vec<String>,
 }
 
 /// Something that a lock names and that no pin can hold.
@@ -90,6 +92,13 @@ impl Unpinned {
     pub(crate) const UNDECIDED: &'static str = "no version is decided on";
     /// An address that is not of HTTP, or none at all.
     pub(crate) const NOWHERE: &'static str = "where it lies cannot be read from the lock";
+    /// A requirement of which several indexes may be asked, and no digest says whose it is.
+    pub(crate) const WHOSE: &'static str =
+        "the lock names an index besides the public one, and no digest says whose it is";
+    /// Another file that the lock includes.
+    pub const INCLUDED: &'static str = "it is another file, which is not there";
+    /// A line that no client would understand either.
+    pub(crate) const NOT_UNDERSTOOD: &'static str = "it is not understood";
 }
 
 impl Locked {
@@ -107,8 +116,15 @@ impl Locked {
         Ok(())
     }
 
+    /// Notes another lock of the same kind that this one includes, relative to itself.
+    pub(crate) fn include(&mut self, path: &str) -> Result<(), LockError> {
+        self.check_room()?;
+        self.includes.push(path.to_owned());
+        Ok(())
+    }
+
     fn check_room(&self) -> Result<(), LockError> {
-        let is_full = self.pins.len() + self.unpinned.len() >= N_NAMED_MAX;
+        let is_full = self.pins.len() + self.unpinned.len() + self.includes.len() >= N_NAMED_MAX;
         if is_full { Err(LockError::ManyNamed) } else { Ok(()) }
     }
 

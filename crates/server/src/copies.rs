@@ -3,7 +3,7 @@
 //!
 //! | request, below `/copies/<journal id>` | what it does |
 //! |---|---|
-//! | `GET` | says how far the copy's journal has come ([`Head`]); 404 where there is none |
+//! | `GET` | says how far the copy's journal has come ([`store::Head`]); 404 where there is none |
 //! | `POST /missing?look=there\|whole`, a list of digests | says which of these blobs are not there; `whole` reads them back |
 //! | `PUT /blobs/<sha256>` | takes a blob; durable and read back before the answer |
 //! | `GET /blobs/<sha256>` | gives one |
@@ -35,6 +35,8 @@ pub(crate) const PATH: &str = "/copies/";
 const PART_BYTES_MAX: usize = 64 << 20;
 /// What is asked about at a time.
 const N_ASKED_MAX: usize = 10_000;
+/// Copies that are open.
+const N_OPEN_MAX: usize = 64;
 /// How much of a blob is read before it has left.
 const N_CHUNKS_AHEAD: usize = 4;
 
@@ -158,10 +160,15 @@ impl Copies {
     /// Returns the copy, which is begun where there is none.
     fn begun(&self, journal: &str) -> Result<Arc<CopyFolder>, CopyError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(copy) = open.get(journal) {
+        let path = self.folder.join(journal);
+        if let Some(copy) = open.get(journal).filter(|_| path.join("journal").is_dir()) {
             return Ok(copy.clone());
         }
-        let copy = Arc::new(blocking(|| CopyFolder::create(&self.folder.join(journal), journal))?);
+        // Each holds a file open; there are as many as there are homes that copy themselves here.
+        if open.len() >= N_OPEN_MAX {
+            open.clear();
+        }
+        let copy = Arc::new(blocking(|| CopyFolder::create(&path, journal))?);
         open.insert(journal.to_owned(), copy.clone());
         Ok(copy)
     }
@@ -270,8 +277,9 @@ fn refuse(error: &CopyError) -> Response<Outgoing> {
         CopyError::Foreign { .. } => (StatusCode::CONFLICT, "foreign"),
         _ => (StatusCode::INSUFFICIENT_STORAGE, "disk"),
     };
-    tracing::warn!("a second copy could not be brought up to date: {error}");
-    refusal(status, kind, &error.to_string(), "look at the log of this server")
+    let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+    tracing::error!("a second copy could not be brought up to date: {error}{why}");
+    refusal(status, kind, &format!("{error}{why}"), "look at the disk of this server")
 }
 
 #[cfg(test)]

@@ -59,6 +59,13 @@ impl Section {
                 hint: "write at least `1s`; each takes over only what is new",
             });
         }
+        if self.to.get_ref().contains("://") && self.to.get_ref().contains(['@', '?']) {
+            return Err(Mistake {
+                at: self.to.span(),
+                what: "an address of a second copy has no login and no question mark".to_owned(),
+                hint: "write scheme, name and port; the token goes into the file that `token_file` names",
+            });
+        }
         let to = match self.to.get_ref().contains("://") {
             true => self.to.get_ref().clone(),
             false => folder.join(self.to.get_ref()).display().to_string(),

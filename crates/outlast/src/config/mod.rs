@@ -221,6 +221,10 @@ requests_at_once = 1000
             &format!("{npm}{}", registry("npm", "https://c.example/", "\"b\",\n\n\"@Acme/*\"")),
             "outlast.toml:10: `@Acme/*` is a name of `https://npm.acme.example/` already",
         );
+        check(
+            "[[copy]]\nto = \"http://me:secret@b.c\"\n",
+            "outlast.toml:2: an address of a second copy has no login",
+        );
         check("[exec\n", "outlast.toml:1: ");
         check(
             "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use model::{ObjectUrl, Secret, Sha256};
+use model::{Event, ObjectUrl, Secret, Sha256};
 use proxy::Healer;
 use store::{CopyError, CopyFolder, SecondCopy, Store};
 
@@ -26,12 +26,16 @@ pub(crate) enum Destination {
 impl Destination {
     /// Reads a folder or an address, as a person writes it.
     pub(crate) fn parse(text: &str, token: Option<Secret<String>>) -> Result<Self, Failure> {
+        if text.is_empty() {
+            return Err(Failure::usage(anyhow!("that is no place"))
+                .hint("name a folder on another disk, or a server"));
+        }
         if !text.contains("://") {
             return Ok(Self::Folder(std::path::absolute(text).map_err(Failure::nowhere)?));
         }
         let is_plain = |url: &ObjectUrl| !url.path_and_query().contains('?') && !text.contains('@');
         let url = ObjectUrl::parse(text).ok().filter(is_plain).ok_or_else(|| {
-            Failure::usage(anyhow!("`{}` is no address of a server", without_login(text))).hint(
+            Failure::usage(anyhow!("that is no address of a server")).hint(
                 "write it as that server's first line of output has it, `http://HOST:PORT`; a token goes into \
                  OUTLAST_TOKEN, or into a file that `token_file` names",
             )
@@ -72,6 +76,13 @@ impl Destination {
             Self::Folder(path) => {
                 check_apart(path, &home.path)?;
                 let is_there = path.join("journal").is_dir();
+                if begin && !path.exists() && was_copied_to(store, path)? {
+                    let error =
+                        anyhow!("a second copy was at `{}`, and is not there any more", path.display());
+                    return Err(Failure::no(error).hint(
+                        "mount its disk; or, to begin another one there, make the empty folder first",
+                    ));
+                }
                 let copy = match begin && !is_there {
                     true => CopyFolder::create(path, &journal),
                     false => CopyFolder::open(path, &journal),
@@ -89,9 +100,13 @@ impl Destination {
     }
 }
 
+fn was_copied_to(store: &Store, path: &Path) -> Result<bool, Failure> {
+    let is_it = |event: &Event| matches!(event, Event::Copied { to, .. } if Path::new(to) == path);
+    Ok(store.copies()?.iter().any(|(entry, _)| is_it(&entry.event)))
+}
+
 /// Refuses a copy inside its own home, or the other way around.
 fn check_apart(path: &Path, home: &Path) -> Result<(), Failure> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let (path, home) = (real(path), real(home));
     if path.starts_with(&home) || home.starts_with(&path) {
         let error = anyhow!("`{}` and the home `{}` lie in each other", path.display(), home.display());
@@ -100,8 +115,18 @@ fn check_apart(path: &Path, home: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn without_login(text: &str) -> &str {
-    text.rsplit_once('@').map_or(text, |(_, rest)| rest)
+/// Returns where a path leads, also where its end is not there yet.
+fn real(path: &Path) -> PathBuf {
+    let there = path.ancestors().find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    there.map_or_else(
+        || path.to_owned(),
+        |(folder, real)| real.join(path.strip_prefix(folder).unwrap_or(path)),
+    )
+}
+
+/// Returns whether a folder is this home: a home that was a copy finds itself in its journal.
+pub(crate) fn is_home(path: &str, home: &Home) -> bool {
+    real(Path::new(path)) == real(&home.path)
 }
 
 /// Says what a failed copy means, with the next step.
@@ -117,7 +142,7 @@ pub(crate) fn failed(error: CopyError) -> Failure {
         CopyError::Diverged { .. } => {
             "keep both as they are and find out why: either this home was set back (then the copy has \
              what it lost: `outlast --home COPY status`), or somebody used the copy as a home; then begin another copy in an \
-             empty folder"
+             empty folder (at a server: have its `copies/<journal id>` moved away)"
         }
         CopyError::Moved { .. } => "let the other one end; what it brought there stays",
         CopyError::Missing { .. } | CopyError::Wrong { .. } => {

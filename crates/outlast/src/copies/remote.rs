@@ -23,6 +23,8 @@ const N_AT_ONCE: usize = 8;
 const CHUNK_BYTES: usize = 128 * 1024;
 /// How long the other side may take for anything but the bytes of a blob: it may read back a gigabyte meanwhile.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may take to say how far it has come.
+const PATIENCE_FOR_HEAD: Duration = Duration::from_secs(10);
 /// How long a blob may be on its way: a gigabyte at 1 MB/s.
 const PATIENCE_WITH_BLOBS: Duration = Duration::from_secs(1200);
 
@@ -65,13 +67,33 @@ impl Remote {
         path: &str,
         body: Bytes,
     ) -> Result<Option<T>, CopyError> {
+        self.ask_within(PATIENCE, method, path, body)
+    }
+
+    fn ask_within<T: DeserializeOwned>(
+        &self,
+        patience: Duration,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Option<T>, CopyError> {
         let asking = async {
             match self.send(method, path, host::http::whole(body)).await? {
                 None => Ok(None),
                 Some(response) => peer::read(response).await.map(Some),
             }
         };
-        self.wait(PATIENCE, asking).map_err(self.at())
+        self.wait(patience, asking).map_err(|error| self.error(error))
+    }
+
+    /// Returns what an error means for a copy.
+    fn error(&self, error: anyhow::Error) -> CopyError {
+        let place = self.place();
+        match error.downcast_ref::<peer::Refused>().map(|refused| &*refused.kind) {
+            Some("diverged") => CopyError::Diverged { place },
+            Some("moved") => CopyError::Moved { place },
+            _ => self.at()(error),
+        }
     }
 
     fn wait<T>(
@@ -141,7 +163,7 @@ impl SecondCopy for Remote {
     }
 
     fn head(&self) -> Result<Option<Head>, CopyError> {
-        self.ask(Method::GET, "", Bytes::new())
+        self.ask_within(PATIENCE_FOR_HEAD, Method::GET, "", Bytes::new())
     }
 
     fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
@@ -149,7 +171,7 @@ impl SecondCopy for Remote {
             return Ok(Vec::new());
         }
         let path = match look {
-            Look::There => "/missing?look=there",
+            Look::New | Look::There => "/missing?look=there",
             Look::Whole => "/missing?look=whole",
         };
         let body = serde_json::to_vec(blobs).map_err(io::Error::from)?;

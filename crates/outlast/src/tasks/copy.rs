@@ -15,6 +15,8 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say, size};
 
+/// How often a copy is asked for everything that it should have; in between for what is new.
+const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How often a server looks whether second copies were written into its configuration.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -102,28 +104,52 @@ fn note(home: &Home, store: &Store, report: &CopyReport) -> Result<(), Failure> 
     Ok(())
 }
 
+/// A second copy that was made since the server started; times are those of its clock.
+#[derive(Debug)]
+struct Known {
+    copy: Copy,
+    made_at: Duration,
+    /// When all of it was looked at.
+    looked_at: Duration,
+}
+
+impl Known {
+    /// Returns how closely it is to be looked at now.
+    fn look(&mut self, now: Duration) -> Look {
+        self.made_at = now;
+        if now.saturating_sub(self.looked_at) < LOOK_AT_ALL_EVERY {
+            return Look::New;
+        }
+        self.looked_at = now;
+        Look::There
+    }
+}
+
 /// Brings the copies that the configuration names up to date, each as often as it says, for as long as a server runs.
 pub(crate) async fn again_and_again(global: Global, store: Store, clock: Clock) {
     let quiet = Global { quiet: true, ..global.clone() };
-    let mut known: Vec<(Copy, Duration)> = Vec::new();
+    let mut known: Vec<Known> = Vec::new();
     let mut under_way = JoinSet::new();
     loop {
         // Read each time: the configuration may have changed. Whoever reads it for the server says what is wrong with it.
         if let Ok(home) = Home::find(&global) {
             let now = clock.elapsed();
-            known.retain(|(copy, _)| home.config.copies.contains(copy));
+            known.retain(|known| home.config.copies.contains(&known.copy));
             for copy in &home.config.copies {
-                let last = known.iter().position(|(other, _)| other == copy);
-                if last.is_some_and(|index| now.saturating_sub(known[index].1) < copy.every) {
+                let last = known.iter().position(|known| known.copy == *copy);
+                if last.is_some_and(|index| now.saturating_sub(known[index].made_at) < copy.every) {
                     continue;
                 }
-                match last {
-                    Some(index) => known[index].1 = now,
-                    None => known.push((copy.clone(), now)),
-                }
+                let look = match last {
+                    Some(index) => known[index].look(now),
+                    None => {
+                        known.push(Known { copy: copy.clone(), made_at: now, looked_at: now });
+                        Look::There
+                    }
+                };
                 let (quiet, home, store, copy) = (quiet.clone(), home.clone(), store.clone(), copy.clone());
                 // One that takes long holds up nobody else.
-                under_way.spawn_blocking(move || scheduled(&quiet, &home, &store, &copy));
+                under_way.spawn_blocking(move || scheduled(&quiet, &home, &store, &copy, look));
             }
         }
         while under_way.try_join_next().is_some() {}
@@ -131,11 +157,12 @@ pub(crate) async fn again_and_again(global: Global, store: Store, clock: Clock) 
     }
 }
 
-fn scheduled(global: &Global, home: &Home, store: &Store, copy: &Copy) {
+fn scheduled(global: &Global, home: &Home, store: &Store, copy: &Copy, look: Look) {
     let copied =
-        Destination::configured(copy).and_then(|place| once(global, home, store, &place, Look::There, false));
+        Destination::configured(copy).and_then(|place| once(global, home, store, &place, look, false));
     match copied {
         Ok(copied) => copied.say(global),
-        Err(failure) => tracing::warn!("the second copy was not brought up to date: {failure}"),
+        // Also where nobody asked for more words: a copy that is not made is no copy.
+        Err(failure) => _ = failure.context("the second copy was not brought up to date").report(),
     }
 }

@@ -27,6 +27,8 @@ const PATH: &str = "/adopt";
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long a run waits at its end for a server to take its locks: what it keeps of them is its own affair.
 const PATIENCE_AFTER_RUN: Duration = Duration::from_secs(2);
+/// Locks and addresses of one project.
+const N_THINGS_MAX: usize = 500;
 /// Letters of a project's name that are kept.
 const NAME_LETTERS_MAX: usize = 100;
 
@@ -52,6 +54,14 @@ impl Adopter for Adopting {
 impl Adopting {
     async fn take(&self, who: &str, request: AdoptRequest) -> Result<AdoptAnswer, Failure> {
         let name = format!("{} ({who})", speak::in_line(&request.project, NAME_LETTERS_MAX));
+        if request.project.is_empty() || (request.locks.is_empty() && request.urls.is_empty()) {
+            return Ok(AdoptAnswer::Refused("nothing is named that could be kept".to_owned()));
+        }
+        if request.locks.len() + request.urls.len() > N_THINGS_MAX {
+            return Ok(AdoptAnswer::Refused(format!(
+                "more than {N_THINGS_MAX} locks and addresses at a time"
+            )));
+        }
         if self.is_known(&name, &request)? {
             return Ok(AdoptAnswer::Known);
         }

@@ -83,9 +83,10 @@ impl Thing {
             locks.push(SentLock { path: path.display().to_string(), sha256: *sha256, text });
         }
         let folder = if root.is_dir() { Some(root) } else { root.parent() };
-        let project = folder
-            .and_then(Path::file_name)
-            .map_or_else(|| self.name.clone(), |name| name.display().to_string());
+        let project = match folder.filter(|folder| folder.is_dir()) {
+            Some(folder) => project::name(folder),
+            None => self.name.clone(),
+        };
         let urls = self.urls.iter().map(ToString::to_string).collect();
         Ok(AdoptRequest { project, locks, urls })
     }

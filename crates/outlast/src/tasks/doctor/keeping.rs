@@ -1,11 +1,13 @@
 //! What is kept: whether it is whole, and whether it lies in two places.
 
+use std::path::Path;
+
 use drill::State;
 use model::Event;
-use store::Store;
+use store::{CopyError, SecondCopy, Store};
 
 use super::Chart;
-use crate::copies::Destination;
+use crate::copies::{self, Destination, is_home};
 use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
 use crate::speak::count;
@@ -31,44 +33,69 @@ pub(super) fn damage(chart: &mut Chart, store: &Store) -> Result<(), Failure> {
 }
 
 /// Opens each second copy.
-pub(super) async fn copies(mut chart: Chart, home: Home, store: Store) -> Result<Chart, Failure> {
+pub(super) async fn second_copies(mut chart: Chart, home: Home, store: Store) -> Result<Chart, Failure> {
     let looking = tokio::task::spawn_blocking(move || {
-        let copies = home.config.copies.clone();
-        if copies.is_empty() && store.copies()?.is_empty() {
+        let configured = home.config.copies.clone();
+        let is_elsewhere = |event: &Event| match event {
+            Event::Copied { to, .. } if to.contains("://") => true,
+            // This very home may have been the copy of another; and a folder that is gone is none.
+            Event::Copied { to, .. } => !is_home(to, &home) && Path::new(to).is_dir(),
+            _ => false,
+        };
+        let was_copied = store.copies()?.iter().any(|(entry, _)| is_elsewhere(&entry.event));
+        if configured.is_empty() && !was_copied {
             let detail = "everything is kept once: what takes this disk or this machine takes it all";
             let mend = "outlast store copy /another/disk/outlast; then name it as [[copy]] in outlast.toml";
             chart.find(State::Lost, "no_second_copy", "this home", detail, mend);
-        } else if copies.is_empty() {
+        } else if configured.is_empty() {
             let detail = "a second copy was made once, and nothing keeps it up to date";
             let mend = "name it as [[copy]] in outlast.toml, and let `outlast serve` or a timer run `outlast store copy`";
             chart.find(State::Claimed, "copy_not_scheduled", "this home", detail, mend);
         }
-        for copy in &copies {
+        for copy in &configured {
             one(&mut chart, &home, &store, &copy.to, Destination::configured(copy));
         }
-        chart.look_at(format!("second copies ({})", copies.len()));
+        chart.look_at(format!("second copies ({})", configured.len()));
         Ok(chart)
     });
     looking.await.map_err(Failure::no)?
 }
 
 fn one(chart: &mut Chart, home: &Home, store: &Store, to: &str, place: Result<Destination, Failure>) {
-    let mend = format!("outlast store copy {to}");
-    let opened = place.and_then(|place| {
-        let copy = place.open(home, store, false)?;
-        let n_behind = store.n_behind(&*copy).map_err(crate::copies::failed)?;
-        Ok((place, n_behind))
-    });
-    let (place, n_behind) = match opened {
-        Ok(opened) => opened,
+    let mend = format!("outlast store copy {}", drill::quoted(&[to.to_owned()]));
+    let stand = |copy: &dyn SecondCopy| Ok((store.n_behind(copy)?, store.n_absent(copy)?));
+    let opened = place.and_then(|place| Ok((place.open(home, store, false)?, place)));
+    let (place, stands) = match opened {
+        Ok((copy, place)) => (place, stand(&*copy)),
         Err(failure) => {
+            let mend = format!("mount its disk, or start that server; then {mend}");
             return chart.find(State::Unknown, "copy_not_reached", to, failure.to_string(), mend);
         }
     };
-    if n_behind > 0 {
-        let detail =
-            format!("the second copy does not have the newest {} of the journal", count(n_behind, "line"));
-        chart.find(State::Claimed, "copy_behind", to, detail, mend);
+    match stands {
+        Err(CopyError::Diverged { .. }) => {
+            let detail =
+                "it has entries that this home does not have, so that nothing is added to it any more";
+            let mend =
+                "outlast store copy /another/empty/folder; and find out which of both was set back or used";
+            chart.find(State::Lost, "copy_diverged", to, detail, mend);
+        }
+        Err(error) => {
+            let mend = format!("mount its disk, or start that server; then {mend}");
+            chart.find(State::Unknown, "copy_not_reached", to, copies::failed(error).to_string(), mend);
+        }
+        Ok((n_behind, n_absent)) => {
+            // What is new is not there yet, and is brought along.
+            if n_absent > 0 && n_behind == 0 {
+                let detail = format!("the second copy lacks {}", count(n_absent, "blob"));
+                chart.find(State::Lost, "copy_incomplete", to, detail, mend.clone());
+            }
+            if n_behind > 0 {
+                let lines = count(n_behind, "line");
+                let detail = format!("the second copy does not have the newest {lines} of the journal");
+                chart.find(State::Claimed, "copy_behind", to, detail, mend);
+            }
+        }
     }
     if place.shares_disk(home) {
         let detail = "the second copy lies on the home's own disk: what takes one takes both";

@@ -67,7 +67,7 @@ pub(crate) async fn examine(
     projects::locks(&mut chart, &home, &store, &things).await?;
     projects::drills(&mut chart, &home, &store, server.as_ref())?;
     keeping::damage(&mut chart, &store)?;
-    chart = keeping::copies(chart, home.clone(), store.clone()).await?;
+    chart = keeping::second_copies(chart, home.clone(), store.clone()).await?;
     machine::disk(&mut chart, &home);
     machine::clock(&mut chart, &home, &store)?;
     machine::room(&mut chart, &home).await?;

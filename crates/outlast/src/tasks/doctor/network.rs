@@ -136,7 +136,13 @@ fn compare(chart: &mut Chart, times: &[Timestamp], now: Timestamp) {
     off.sort_unstable();
     let Some(median) = off.get(off.len() / 2) else {
         let detail = "no host could be asked what time it is";
-        chart.find(State::Unknown, "clock", subject, detail, "run it again when a host answers");
+        chart.find(
+            State::Unknown,
+            "clock",
+            subject,
+            detail,
+            "name a host as [[upstream]] in outlast.toml, or a server with --via",
+        );
         return;
     };
     if median.unsigned_abs() > machine::CLOCK_MAX.as_secs() {

@@ -29,8 +29,14 @@ pub(super) async fn locks(
     let mut names: BTreeSet<String> = named.iter().cloned().collect();
     if named.is_empty() {
         let here = project::root(&std::env::current_dir().map_err(Failure::nowhere)?);
-        let has_locks = !project::locks(&here).read.is_empty();
-        names.extend(has_locks.then(|| here.display().to_string()));
+        let (locks, shown) = (project::locks(&here), here.display().to_string());
+        if !locks.read.is_empty() || !locks.unread.is_empty() {
+            names.insert(shown);
+        } else if here.join(".git").exists() {
+            let detail = "no lock that Outlast knows is in it: only recorded runs say what its builds need";
+            let mend = format!("cd {} && outlast exec --fresh -- CMD", quoted(&shown));
+            chart.find(State::Unknown, "no_lock", shown, detail, mend);
+        }
         names.extend(home.config.adopt.things.iter().cloned());
         let known = store.adopted()?.into_iter().filter_map(|entry| match entry.event {
             Event::Adopted { thing, .. } => Some(thing),

@@ -80,7 +80,9 @@ fn a_server_keeps_what_the_locks_pin_that_somebody_may_send() {
     assert_eq!(file.0, "200");
     let status = scene.team.outlast(&["status", "--json"]).expect(0).json();
     let cell = &status["cells"][0];
-    assert_eq!((&cell["thing"], &cell["state"]), (&"project (kim)".into(), &"claimed".into()), "{status:#}");
+    let name = scene.project.path().file_name().unwrap().to_str().unwrap();
+    let expected = format!("{name}/project (kim)");
+    assert_eq!((&cell["thing"], &cell["state"]), (&expected.into(), &"claimed".into()), "{status:#}");
     // The same locks again are no work at all.
     adopt(&kim).expect(0);
     // Others cannot be had now, and that is said.

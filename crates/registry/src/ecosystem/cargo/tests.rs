@@ -182,7 +182,7 @@ fn a_lock_and_an_index_name_the_same_file() {
 #[test]
 fn every_kind_of_lock_entry_is_understood() {
     let check = |lock_text: &str, expected: &[&str]| {
-        let Locked { pins, unpinned } = lock(lock_text).unwrap();
+        let Locked { pins, unpinned, .. } = lock(lock_text).unwrap();
         let pins = pins.iter().map(|pin| {
             let no = if pin.digests.is_empty() { ", no digest" } else { "" };
             format!("{}{no}", pin.coordinate.as_ref().unwrap())

@@ -64,7 +64,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
             }
         }
         (None, Some(dependencies)) => add_dependencies(&mut locked, &dependencies)?,
-        (None, None) => {}
+        // A project without dependencies has an entry of its own.
+        (None, None) => return Err(LockError::Format),
     }
     Ok(locked)
 }

@@ -14,32 +14,73 @@ const ARCHIVES: [&str; 10] =
 pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = text(bytes)?.replace("\\\r\n", " ").replace("\\\n", " ").replace('\t', " ");
     let mut locked = Locked::default();
-    for line in text.lines() {
-        let line = line.split(" #").next().unwrap_or(line).trim();
-        if let Some(editable) = editable(line) {
+    let lines = || text.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
+    let has_other_index = lines().any(names_other_index);
+    for line in lines() {
+        if let Some(included) = option(line, &["-r", "--requirement"]) {
+            locked.include(included)?;
+        } else if let Some(editable) = editable(line) {
             // All else that can be edited is a folder of the project.
             if let Requirement::At(name, address) = Requirement::read(editable) {
                 add_address(&mut locked, name, address, hashes(name, [])?)?;
             }
         } else if !line.starts_with(['#', '-']) {
-            add(&mut locked, line)?;
+            add(&mut locked, line, has_other_index)?;
         }
     }
     Ok(locked)
 }
 
-fn add(locked: &mut Locked, line: &str) -> Result<(), LockError> {
+fn add(locked: &mut Locked, line: &str, has_other_index: bool) -> Result<(), LockError> {
     let (requirement, options) = line.find(" --").map_or((line, ""), |at| line.split_at(at));
     let digests = |name: &str| hashes(name, hash_options(options));
     match Requirement::read(requirement) {
         Requirement::At(name, address) => add_address(locked, name, address, digests(name)?),
-        Requirement::Version(name, version) => add_version(locked, name, version, digests(name)?),
+        Requirement::Version(name, version) => {
+            let digests = digests(name)?;
+            match has_other_index && digests.is_empty() {
+                // A namesake in the public index is another package.
+                true => locked.leave(name, Unpinned::WHOSE),
+                false => add_version(locked, name, version, digests),
+            }
+        }
         Requirement::Open(name) => {
             digests(name)?;
             locked.leave(name, Unpinned::UNDECIDED)
         }
-        Requirement::Local => Ok(()),
+        Requirement::Local if is_path(requirement) => Ok(()),
+        Requirement::Local => {
+            let shown: String = requirement.trim().chars().take(N_LETTERS_SHOWN).collect();
+            locked.leave(&shown, Unpinned::NOT_UNDERSTOOD)
+        }
     }
+}
+
+/// How much is shown of a line that is not understood.
+const N_LETTERS_SHOWN: usize = 60;
+
+/// Returns whether a line is a path, an archive beside the requirements, or nothing.
+fn is_path(text: &str) -> bool {
+    let path = text.split([';', '[']).next().unwrap_or(text).trim();
+    let is_relative = path.starts_with('.') || path.starts_with('/') || path.starts_with('~');
+    path.is_empty()
+        || is_relative
+        || (path.contains(['/', '\\']) && !path.contains([' ', '<', '=']))
+        || ARCHIVES.iter().any(|end| path.ends_with(end))
+}
+
+/// Returns the value of an option of pip's, in one of its spellings.
+fn option<'a>(line: &'a str, names: &[&str]) -> Option<&'a str> {
+    let rest = names.iter().find_map(|name| line.strip_prefix(name))?;
+    let value = rest.trim_matches([' ', '=', '"', '\'']);
+    (rest.starts_with([' ', '=']) && !value.is_empty()).then_some(value)
+}
+
+/// Returns whether a line tells pip of another index than the public one.
+fn names_other_index(line: &str) -> bool {
+    const PUBLIC: &str = "https://pypi.org/simple";
+    let other = ["-i", "--index-url", "--extra-index-url", "-f", "--find-links"];
+    option(line, &other).is_some_and(|url| url.trim_end_matches('/') != PUBLIC)
 }
 
 /// Returns what a line tells pip to build where it lies.

@@ -28,7 +28,7 @@ fn shown(file_name: &str, text: &str) -> Vec<String> {
         };
         format!("{what}: {}", pin.digests.iter().count())
     };
-    let Locked { pins, unpinned } = read(file_name, text).unwrap();
+    let Locked { pins, unpinned, .. } = read(file_name, text).unwrap();
     let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
     let mut shown: Vec<String> = pins.iter().map(show).chain(unpinned).collect();
     shown.sort();
@@ -263,12 +263,12 @@ fn a_requirement_without_a_hash_is_a_pin_or_is_named() {
         "six @ file:///six-1.0.zip",
         "six @ ./six",
         "# six",
-        "six is a library",
-        "<html>",
-        "é==1.0",
         "",
     ] {
         check(none, &[]);
+    }
+    for strange in ["six is a library", "<html>", "é==1.0"] {
+        check(strange, &[&format!("{strange}: it is not understood")]);
     }
 }
 
@@ -368,4 +368,31 @@ fn a_broken_lock_is_an_error() {
     }
     let broken = PYLOCK.replace("sha256 = \"4721", "sha256 = \"zz21");
     assert!(matches!(read("pylock.toml", &broken), Err(LockError::Digest { .. })));
+}
+
+#[test]
+fn a_namesake_in_the_public_index_is_not_what_another_index_has() {
+    let whose = "the lock names an index besides the public one, and no digest says whose it is";
+    for option in
+        ["--index-url https://corp.example/simple", "--extra-index-url=https://corp.example/s", "-f ./wheels"]
+    {
+        let lock = format!("six==1.0\n{option}\n");
+        assert_eq!(shown("requirements.txt", &lock), [format!("six: {whose}")], "{option}");
+        let sha256 = "a".repeat(64);
+        let lock = format!("{option}\nsix==1.0 --hash=sha256:{sha256}\n");
+        assert_eq!(shown("requirements.txt", &lock), ["six 1: 1"], "a digest says whose it is");
+    }
+    assert_eq!(shown("requirements.txt", "-i https://pypi.org/simple/\nsix==1.0\n"), ["six 1: 0"]);
+}
+
+#[test]
+fn what_is_included_or_not_understood_is_named() {
+    let locked = read("requirements.txt", "-r base.txt\n--requirement=more/dev.txt\nsix==1.0\n").unwrap();
+    assert_eq!(locked.includes, ["base.txt", "more/dev.txt"]);
+    let strange = shown(
+        "requirements.txt",
+        "this is a login page <html>\n<<<<<<< HEAD\nsix==1.0\n./local\nlibs/a.whl\n",
+    );
+    assert_eq!(strange.len(), 3, "{strange:?}");
+    assert!(strange.iter().filter(|it| it.ends_with("it is not understood")).count() == 2, "{strange:?}");
 }

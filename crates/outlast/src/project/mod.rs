@@ -1,18 +1,16 @@
 //! The project a command runs in: its lock files, and the files that a fresh copy of it has.
 
+mod locks;
+
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use model::{Output, Sha256, Sha256Hasher, escape};
-use registry::{Locked, Pin, Unpinned};
 
+pub(crate) use self::locks::{Locks, is_lock, locks};
 use crate::failure::Failure;
 
-/// How deep lock files are looked for; a monorepo keeps them in `packages/<name>/`.
-const LOCK_DEPTH_MAX: usize = 3;
-/// How many lock files of one project are read.
-const N_LOCKS_MAX: usize = 500;
 /// A repository's own folder is copied up to this size: builds ask it for their version.
 const REPOSITORY_BYTES_MAX: u64 = 512 << 20;
 /// Folders that hold what was fetched or built: never part of a project's own files unless it tracks them.
@@ -22,79 +20,6 @@ const BUILT: [&str; 6] = ["node_modules", "vendor", "target", ".venv", "__pycach
 pub(crate) fn root(directory: &Path) -> PathBuf {
     let is_root = |folder: &&Path| folder.join(".git").exists();
     directory.ancestors().find(is_root).unwrap_or(directory).to_owned()
-}
-
-/// What lock files say.
-#[derive(Debug, Default)]
-pub(crate) struct Locks {
-    /// The locks that were read, each with the digest of its bytes.
-    pub(crate) read: Vec<(String, Sha256)>,
-    /// What they vouch for, each with the lock's name.
-    pub(crate) pins: Vec<(String, Pin)>,
-    /// What they name and no pin can hold, each with the lock's name.
-    pub(crate) unpinned: Vec<(String, Unpinned)>,
-    /// The locks that could not be read, each with the reason.
-    pub(crate) unread: Vec<String>,
-}
-
-impl Locks {
-    /// Names the locks as whoever looks from outside the folder does in which they were found.
-    pub(crate) fn below(self, folder: &str) -> Self {
-        let shown = |inner: String| Path::new(folder).join(inner).display().to_string();
-        let of = |(inner, pin): (String, Pin)| (shown(inner), pin);
-        Self {
-            read: self.read.into_iter().map(|(inner, sha256)| (shown(inner), sha256)).collect(),
-            pins: self.pins.into_iter().map(of).collect(),
-            unpinned: self.unpinned.into_iter().map(|(inner, unpinned)| (shown(inner), unpinned)).collect(),
-            unread: self.unread.into_iter().map(|reason| format!("{folder}: {reason}")).collect(),
-        }
-    }
-
-    /// Adds the lock at `path`, which a person knows as `shown`.
-    pub(crate) fn add(&mut self, path: &Path, shown: String) {
-        self.take(read_lock(path), shown);
-    }
-
-    /// Adds a lock of which the bytes are here; the last part of its path says which one it is.
-    pub(crate) fn add_bytes(&mut self, path: &str, bytes: &[u8]) {
-        self.take(parse_lock(path, bytes), path.to_owned());
-    }
-
-    fn take(&mut self, read: Result<(Locked, Sha256), String>, shown: String) {
-        match read {
-            Ok((Locked { pins, unpinned }, sha256)) => {
-                self.pins.extend(pins.into_iter().map(|pin| (shown.clone(), pin)));
-                self.unpinned.extend(unpinned.into_iter().map(|unpinned| (shown.clone(), unpinned)));
-                self.read.push((shown, sha256));
-            }
-            Err(reason) => self.unread.push(format!("`{shown}`: {reason}")),
-        }
-    }
-}
-
-/// Returns what the lock files in and below `directory` say.
-pub(crate) fn locks(directory: &Path) -> Locks {
-    let walk = ignore::WalkBuilder::new(directory)
-        .max_depth(Some(LOCK_DEPTH_MAX))
-        .standard_filters(false)
-        .filter_entry(|entry| !is_built(entry.file_name()) && entry.file_name() != ".git")
-        .build();
-    let (mut locks, mut n_locks) = (Locks::default(), 0);
-    for entry in walk.filter_map(Result::ok).filter(|entry| is_lock(entry.path())) {
-        n_locks += 1;
-        if n_locks > N_LOCKS_MAX {
-            locks.unread.push(format!("more than {N_LOCKS_MAX} lock files"));
-            break;
-        }
-        let shown = entry.path().strip_prefix(directory).unwrap_or(entry.path()).display().to_string();
-        locks.add(entry.path(), shown);
-    }
-    locks
-}
-
-/// Returns whether a file is a lock by its name, and is there.
-pub(crate) fn is_lock(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| registry::lock_of(path).is_some()) && path.is_file()
 }
 
 /// Returns the paths, relative to `root`, of the project's tracked and unignored files, and its repository's folder if
@@ -223,49 +148,73 @@ fn hash(path: &Path) -> std::io::Result<Sha256> {
     }
 }
 
-fn read_lock(path: &Path) -> Result<(Locked, Sha256), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if metadata.len() > registry::LOCK_BYTES_MAX as u64 {
-        return Err("too large".to_owned());
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    parse_lock(&path.to_string_lossy(), &bytes)
-}
-
-fn parse_lock(path: &str, bytes: &[u8]) -> Result<(Locked, Sha256), String> {
-    let locked = registry::read_locks(path, bytes).transpose();
-    let locked = locked.map_err(|error| error.to_string())?.unwrap_or_default();
-    Ok((locked, Sha256::of(bytes)))
-}
-
 fn is_built(name: &std::ffi::OsStr) -> bool {
     BUILT.iter().any(|built| name == *built)
 }
 
-/// Asks git for the files it tracks; none where there is no git or no repository.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rim asks git for names only; the `git` crate comes with mirrors"
-)]
+/// Returns what a project is called wherever it is checked out: after its repository, `forge.example/acme/app`, or else after its
+/// folder and the one above.
+pub(crate) fn name(root: &Path) -> String {
+    let remote = String::from_utf8(git(root, &["config", "--get", "remote.origin.url"])).unwrap_or_default();
+    repository_name(&remote).unwrap_or_else(|| {
+        let names: Vec<_> = root.iter().filter(|part| *part != "/").collect();
+        let last: PathBuf = names[names.len().saturating_sub(2)..].iter().collect();
+        last.display().to_string()
+    })
+}
+
+/// Returns host and path of a repository's address, without login, port and `.git`: `https://…`, `ssh://…` and `git@host:path`.
+fn repository_name(url: &str) -> Option<String> {
+    let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    let (host, path) = rest.split_once(['/', ':'])?;
+    let path = match path.split_once('/') {
+        Some((port, path)) if port.bytes().all(|byte| byte.is_ascii_digit()) => path,
+        _ => path,
+    };
+    let path = path.trim_matches('/');
+    let path = path.strip_suffix(".git").unwrap_or(path);
+    (!host.is_empty() && !path.is_empty()).then(|| format!("{host}/{path}"))
+}
+
+/// Asks git for the files it tracks.
 fn tracked(root: &Path) -> Vec<PathBuf> {
     use std::os::unix::ffi::OsStringExt as _;
-    let output = std::process::Command::new("git")
-        .args(["ls-files", "-z", "--cached"])
-        .current_dir(root)
-        .stdin(std::process::Stdio::null())
-        .output();
-    let Ok(output) = output else { return Vec::new() };
-    output
-        .stdout
+    git(root, &["ls-files", "-z", "--cached"])
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty())
         .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())))
         .collect()
 }
 
+/// Asks git something; nothing where there is no git or no repository.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim asks git for names only; the `git` crate comes with mirrors"
+)]
+fn git(root: &Path, arguments: &[&str]) -> Vec<u8> {
+    let mut command = std::process::Command::new("git");
+    command.args(arguments).current_dir(root).stdin(std::process::Stdio::null());
+    command.output().map(|output| output.stdout).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_project_is_called_after_its_repository() {
+        for url in [
+            "https://forge.example/acme/app.git",
+            "https://kim:secret@forge.example/acme/app",
+            "ssh://git@forge.example:2222/acme/app.git\n",
+            "git@forge.example:acme/app.git",
+        ] {
+            assert_eq!(repository_name(url).as_deref(), Some("forge.example/acme/app"), "{url}");
+        }
+        assert_eq!(repository_name(""), None);
+        assert_eq!(name(Path::new("/nowhere/acme/app")), "acme/app");
+    }
 
     #[test]
     fn a_copy_has_what_is_tracked_or_not_ignored() {
