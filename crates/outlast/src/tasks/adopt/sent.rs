@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use host::http::{Method, whole};
 use http::{HeaderMap, HeaderValue};
+use hyper::body::Bytes;
 use model::{Event, Sha256};
 use proxy::TeamServer;
 use serde::Deserialize;
@@ -27,6 +28,8 @@ const PATH: &str = "/adopt";
 const PATIENCE: Duration = Duration::from_secs(3600);
 /// How long a run waits at its end for a server to take its locks: what it keeps of them is its own affair.
 const PATIENCE_AFTER_RUN: Duration = Duration::from_secs(2);
+/// How long it may take to answer a question that costs it nothing: nobody waits at the end of a build for one that is deaf.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 /// Locks and addresses of one project.
 const N_THINGS_MAX: usize = 500;
 /// Letters of a project's name that are kept.
@@ -137,6 +140,8 @@ pub(crate) async fn tell(home: &Home, server: &TeamServer, directory: &Path) {
     let telling = async {
         let thing = Thing::find(&root.display().to_string()).map_err(|failure| anyhow!("{failure}"))?;
         let peer = peer_of(home, server).map_err(|failure| anyhow!("{failure}"))?;
+        let sign = peer.send(Method::GET, "/healthz", HeaderMap::new(), whole(Bytes::new()), "read");
+        tokio::time::timeout(SIGN_OF_LIFE, sign).await.map_err(|_| anyhow!("it gives no sign of life"))??;
         let send = async |with_texts| {
             let request = thing.to_send(with_texts).map_err(|failure| anyhow!("{failure}"))?;
             let headers = HeaderMap::from_iter([(
