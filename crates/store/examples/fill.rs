@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if packument_bytes > 0 {
         let blob = store.put(packument(packument_bytes, &mut random)?.as_bytes())?;
-        let key = ObjectKey::get(ObjectUrl::parse("https://registry.npmjs.org/large")?);
+        // The full form, as a client gets it that does not ask for the abbreviated one.
+        let url = ObjectUrl::parse("https://registry.npmjs.org/large")?;
+        let key = ObjectKey { variant: "full".to_owned(), ..ObjectKey::get(url) };
         store.record(vec![Event::Kept { key, held: held(&blob, "application/json", clock.now()) }])?;
     }
     store.flush()?;
