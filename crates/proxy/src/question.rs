@@ -44,7 +44,6 @@ impl Session {
             Ok(told) => told,
             Err(refusal) => return inner.missing(number, &refusal, None),
         };
-        let client = &client;
         let asked = format!("body={}", Sha256::of(&body));
         let variant = asker.who.partition(&asked);
         inner.notes.specify(number, &variant);
@@ -56,8 +55,8 @@ impl Session {
         if let Some(at) = inner.at {
             return recall(&format!("nothing newer than {at} was asked for"));
         }
-        let question = body.clone();
-        let asked = inner.ask_in_time(&url, client, body, &key, ecosystem).await;
+        let posed = Posed { url: &url, client: &client, body, key: &key, ecosystem };
+        let asked = inner.ask_in_time(&posed).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) => {
                 inner.note_recovery(&key, Lane::Questions);
@@ -79,10 +78,19 @@ impl Session {
             Err(reason) => reason,
         };
         if asker.who == Who::NOBODY {
-            inner.ask_server_too(&url, client, question, &key, ecosystem).await;
+            inner.ask_server_too(&posed).await;
         }
         recall(&trouble)
     }
+}
+
+/// A question as it is asked, and where its answer is remembered.
+struct Posed<'a> {
+    url: &'a SafeUrl,
+    client: &'a HeaderMap,
+    body: Bytes,
+    key: &'a ObjectKey,
+    ecosystem: &'static dyn Ecosystem,
 }
 
 /// Status, headers and body of an answer, and what was kept of it.
@@ -90,17 +98,10 @@ type Asked = (StatusCode, Vec<model::SavedHeader>, Bytes, Result<Held, String>);
 
 impl Inner {
     /// Asks, but where an answer is remembered, neither for long nor a host that was found down.
-    async fn ask_in_time(
-        &self,
-        url: &SafeUrl,
-        client: &HeaderMap,
-        body: Bytes,
-        key: &ObjectKey,
-        ecosystem: &'static dyn Ecosystem,
-    ) -> Result<Asked, String> {
-        let asking = self.ask_question(url, client, body, key, ecosystem);
-        let host = url.object().host();
-        if !self.remembers(key) {
+    async fn ask_in_time(&self, posed: &Posed<'_>) -> Result<Asked, String> {
+        let asking = self.ask_question(posed);
+        let host = posed.url.object().host();
+        if !self.remembers(posed.key) {
             return self.wait_for_answer(host, asking).await;
         }
         if !self.take_turn_to_wait(host, Lane::Questions) {
@@ -134,14 +135,8 @@ impl Inner {
         if is_down { Err(format!("{reason}, and was found down before")) } else { asking.await }
     }
 
-    async fn ask_question(
-        &self,
-        url: &SafeUrl,
-        client: &HeaderMap,
-        body: Bytes,
-        key: &ObjectKey,
-        ecosystem: &'static dyn Ecosystem,
-    ) -> Result<Asked, String> {
+    async fn ask_question(&self, posed: &Posed<'_>) -> Result<Asked, String> {
+        let &Posed { url, client, ref body, key, ecosystem } = posed;
         let host = url.object().host();
         let mut sent = headers::for_whole(client);
         // `for_whole` drops what narrows an answer; the request's own encoding stays with its body.
@@ -152,7 +147,7 @@ impl Inner {
             method: Method::POST,
             url: url.clone(),
             headers: sent,
-            body: host::http::whole(body),
+            body: host::http::whole(body.clone()),
             chooser: self.chooser(),
         };
         let attempt = self.attempt(host, Lane::Questions);
@@ -184,15 +179,9 @@ impl Inner {
     }
 
     /// Asks the team's server what its host could not answer, and remembers that where it is newer than what is remembered here.
-    async fn ask_server_too(
-        self: &Arc<Self>,
-        url: &SafeUrl,
-        client: &HeaderMap,
-        body: Bytes,
-        key: &ObjectKey,
-        ecosystem: &'static dyn Ecosystem,
-    ) {
-        let asking = self.ask_server_question(url, client, body);
+    async fn ask_server_too(self: &Arc<Self>, posed: &Posed<'_>) {
+        let &Posed { url, client, ref body, key, ecosystem } = posed;
+        let asking = self.ask_server_question(url, client, body.clone());
         let Ok(Some((reply, standing))) = tokio::time::timeout(ANSWER_PATIENCE, asking).await else { return };
         let is_news = |held: Held| held.confirmed_at < standing.confirmed_at;
         if reply.status != StatusCode::OK
