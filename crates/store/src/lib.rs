@@ -15,12 +15,12 @@ mod regular;
 mod second;
 mod store;
 
-pub use blob::{Blob, BlobError, BlobFault, BlobReader, BlobWriter};
+pub use blob::{Arriving, Blob, BlobError, BlobFault, BlobReader, BlobWriter};
 pub use care::{Count, Damaged, RebuildReport, Stat, StatError, VerifyError, VerifyProgress, VerifyReport};
 pub use error::{AppendError, IndexError, OpenError, WriteError};
 pub use journal::Entry;
 pub use lookup::Attention;
-pub use second::{Arriving, CopyError, CopyFolder, CopyProgress, CopyReport, Head, Look, Part, SecondCopy};
+pub use second::{CopyError, CopyFolder, CopyProgress, CopyReport, Head, Look, Part, SecondCopy};
 pub use store::{Expect, Store};
 
 /// Every failure point of the store, in the order in which a commit passes them.

@@ -145,7 +145,7 @@ impl Store {
     }
 
     /// Reads a blob, whatever is known about it.
-    fn is_whole(&self, sha256: &Sha256) -> bool {
+    pub(crate) fn is_whole(&self, sha256: &Sha256) -> bool {
         self.open_blob(sha256).and_then(|blob| blob.verify()).is_ok()
     }
 
@@ -160,14 +160,15 @@ impl Store {
         })
     }
 
-    /// Returns how long a blob is, by what the journal says.
-    pub fn size_of(&self, sha256: &Sha256) -> Result<Option<u64>, IndexError> {
-        self.list(|connection| index::blob_size(connection, sha256))
-    }
-
     /// Returns every blob that something needs, each once.
     pub fn needed(&self) -> Result<Vec<Sha256>, IndexError> {
         self.list(index::needed)
+    }
+
+    /// Returns any one of them.
+    pub fn any_needed(&self) -> Result<Option<Sha256>, IndexError> {
+        let name = Sha256::from_bytes(host::random::bytes());
+        self.list(|connection| index::needed_from(connection, &name))
     }
 
     /// Returns the newest entry of the journal.

@@ -187,7 +187,8 @@ impl Store {
         }
     }
 
-    fn blob_size(&self, sha256: &Sha256) -> Result<Option<u64>, IndexError> {
+    /// Returns how long a blob is, by what the index knows now.
+    pub(crate) fn blob_size(&self, sha256: &Sha256) -> Result<Option<u64>, IndexError> {
         self.shared().index.read(|connection| crate::index::blob_size(connection, sha256))
     }
 }

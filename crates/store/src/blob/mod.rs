@@ -1,5 +1,6 @@
 //! Immutable bytes under their SHA-256: `blobs/ab/cd/<64 hex>`, plain, so that `sha256sum` of a file is its name.
 
+mod arriving;
 mod folder;
 mod hashed;
 mod reader;
@@ -10,6 +11,7 @@ use std::io;
 use model::Sha256;
 use serde::{Deserialize, Serialize};
 
+pub use arriving::Arriving;
 pub(crate) use folder::{Folder, Stage, Temporary, fault_of, hash_file};
 pub(crate) use hashed::{FileState, Hashed};
 pub use reader::BlobReader;

@@ -1,7 +1,7 @@
 //! Questions about entries, and counts.
 
 use model::{Held, RunId, Sha256};
-use rusqlite::{CachedStatement, Connection, Params, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row};
 
 use super::lookup::Generation;
 use crate::error::IndexError;
@@ -79,10 +79,23 @@ pub(crate) fn needed(connection: &Connection) -> Result<Vec<Sha256>, IndexError>
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let name: String = row.get(0)?;
-        found.push(name.parse().map_err(|_| IndexError::Damaged { place: format!("blob `{name}`") })?);
+        found.push(blob(&row.get::<_, String>(0)?)?);
     }
     Ok(found)
+}
+
+/// Returns the first needed blob from a name on, or the very first: whatever the number of blobs, it costs one look.
+pub(crate) fn needed_from(connection: &Connection, name: &Sha256) -> Result<Option<Sha256>, IndexError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sha256 FROM (SELECT sha256, 0 AS turn FROM (SELECT sha256 FROM needs WHERE sha256 >= ?1 ORDER BY sha256 LIMIT 1)
+         UNION ALL SELECT sha256, 1 FROM (SELECT sha256 FROM needs ORDER BY sha256 LIMIT 1)) ORDER BY turn LIMIT 1",
+    )?;
+    let found: Option<String> = statement.query_row([name.to_string()], |row| row.get(0)).optional()?;
+    found.map(|name| blob(&name)).transpose()
+}
+
+fn blob(name: &str) -> Result<Sha256, IndexError> {
+    name.parse().map_err(|_| IndexError::Damaged { place: format!("blob `{name}`") })
 }
 
 /// Returns the entry of one run, the newest if it was told twice.

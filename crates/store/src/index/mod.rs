@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub(crate) use fold::{apply, fold, needs};
 pub(crate) use list::{
     ADOPTED, COPIED, HAPPENED, HOLDING, SUCCEEDED, WHATEVER_ENDING, count, each_object, n_since, needed,
-    newest as newest_entries, newest_of_each, newest_recording, outages, run, since,
+    needed_from, newest as newest_entries, newest_of_each, newest_recording, outages, run, since,
 };
 pub(crate) use lookup::{
     belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,

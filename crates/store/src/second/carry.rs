@@ -75,6 +75,8 @@ impl Store {
         progress: &mut dyn FnMut(CopyProgress),
     ) -> Result<CopyReport, CopyError> {
         self.flush()?;
+        // Chosen before the end is: what others add from then on is not carried this time.
+        let chosen = self.chosen()?;
         let (open, last_seq) = self.open_segment()?;
         let head = to.head()?;
         let closed = self.closed_since(&open, head.as_ref().map_or(1, |head| head.segment))?;
@@ -96,12 +98,23 @@ impl Store {
             carrier.closed(head.as_ref(), name, &next)?;
         }
         carrier.open(head.as_ref(), &open)?;
-        let needed = self.needed()?;
         if look != Look::New {
-            carrier.mend(&needed, look)?;
+            carrier.mend(&self.needed()?, look)?;
         }
-        carrier.fetch_some_back(&needed)?;
+        carrier.fetch_back(&chosen)?;
         Ok(CopyReport { seq: last_seq, n_entries: last_seq - carrier.known, ..carrier.report })
+    }
+
+    /// Chooses a few blobs that are not long.
+    fn chosen(&self) -> Result<Vec<Sha256>, CopyError> {
+        let mut chosen = Vec::new();
+        for _ in 0..N_FETCHED_BACK {
+            let Some(sha256) = self.any_needed()? else { break };
+            if self.blob_size(&sha256)?.is_none_or(|size_bytes| size_bytes <= FETCHED_BACK_BYTES_MAX) {
+                chosen.push(sha256);
+            }
+        }
+        Ok(chosen)
     }
 
     /// Returns how much has happened here that a second copy does not have.
@@ -262,19 +275,21 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    /// Fetches a few blobs back, and compares them with their names.
-    fn fetch_some_back(&self, needed: &[Sha256]) -> Result<(), CopyError> {
-        for _ in 0..N_FETCHED_BACK.min(needed.len()) {
-            let number = usize::from_be_bytes(host::random::bytes()) % needed.len();
-            let sha256 = &needed[number];
-            let size_bytes = self.store.size_of(sha256)?.unwrap_or(0);
-            if size_bytes > FETCHED_BACK_BYTES_MAX || self.report.damaged.contains(sha256) {
+    /// Fetches blobs back, and compares them with their names.
+    fn fetch_back(&mut self, chosen: &[Sha256]) -> Result<(), CopyError> {
+        for sha256 in chosen {
+            if self.report.damaged.contains(sha256) {
                 continue;
             }
             let mut bytes = Vec::new();
-            self.to.get(sha256, &mut Bounded { to: &mut bytes, n_left: FETCHED_BACK_BYTES_MAX })?;
-            if Sha256::of(&bytes) != *sha256 {
-                return Err(CopyError::Wrong { place: self.to.place(), sha256: *sha256 });
+            match self.to.get(sha256, &mut Bounded { to: &mut bytes, n_left: FETCHED_BACK_BYTES_MAX }) {
+                Ok(()) if Sha256::of(&bytes) == *sha256 => {}
+                Ok(()) => return Err(CopyError::Wrong { place: self.to.place(), sha256: *sha256 }),
+                // It could not be given what is damaged here, now or an earlier time.
+                Err(CopyError::Missing { .. }) if !self.store.is_whole(sha256) => {
+                    self.report.damaged.push(*sha256);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(())

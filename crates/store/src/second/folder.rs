@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use host::failpoint;
-use model::{Sha256, Sha256Hasher};
+use model::Sha256;
 
 use super::{CopyError, Head, Look, Part, SecondCopy};
 use crate::access::Access;
-use crate::blob::{BlobReader, Folder, Stage, Temporary, hash_file};
+use crate::blob::{Arriving, BlobReader, Folder, Stage, Temporary, hash_file};
 use crate::journal::{self, Header, Scan, Tail};
 use crate::regular;
 
@@ -111,18 +111,17 @@ impl CopyFolder {
 
     /// Begins a blob whose bytes come from somewhere else.
     pub fn begin(&self) -> Result<Arriving, CopyError> {
-        let (path, file) = self.blobs.temporary().map_err(self.at())?;
-        Ok(Arriving { path: Some(path), file, hasher: Sha256Hasher::new(), size_bytes: 0 })
+        self.blobs.temporary().map(Arriving::new).map_err(self.at())
     }
 
     /// Takes a blob that has arrived, which must have this name: it is durable and was read back when this returns.
     pub fn finish(&self, mut blob: Arriving, sha256: &Sha256) -> Result<(), CopyError> {
-        let size_bytes = blob.size_bytes;
-        let is_it = std::mem::take(&mut blob.hasher).finish() == *sha256;
-        let Some(path) = blob.path.take_if(|_| is_it) else {
-            return Err(CopyError::Wrong { place: self.place(), sha256: *sha256 });
-        };
-        self.commit(vec![Temporary { sha256: *sha256, size_bytes, path, stage: Stage::Written }])
+        let is_it = blob.sha256() == *sha256;
+        // What is not it goes with `blob`.
+        match is_it.then(|| blob.give_away()).flatten() {
+            Some(temporary) => self.commit(vec![temporary]),
+            None => Err(CopyError::Wrong { place: self.place(), sha256: *sha256 }),
+        }
     }
 
     /// Makes blobs durable, and reads back what lies there then.
@@ -186,38 +185,6 @@ impl CopyFolder {
             journal::write_closed(&folder, name, packed).map_err(self.at())?;
         }
         host::file::write_atomically(&self.current(), next).map_err(self.at())
-    }
-}
-
-/// A blob on its way into a copy; dropped before it is finished, nothing stays.
-#[derive(Debug)]
-pub struct Arriving {
-    /// `None` once the file belongs to the copy.
-    path: Option<PathBuf>,
-    file: File,
-    hasher: Sha256Hasher,
-    size_bytes: u64,
-}
-
-impl Write for Arriving {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        self.size_bytes += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
-            // A leftover is swept when the copy is opened next.
-            let _ = fs::remove_file(path);
-        }
     }
 }
 

@@ -15,7 +15,7 @@ impl Store {
     /// when it returns.
     pub fn heal(&self, sha256: &Sha256, from: &dyn SecondCopy) -> Result<(), CopyError> {
         let mut writer = self.writer()?;
-        let n_left = self.size_of(sha256)?.unwrap_or(BLOB_BYTES_MAX);
+        let n_left = self.blob_size(sha256)?.unwrap_or(BLOB_BYTES_MAX);
         from.get(sha256, &mut Bounded { to: &mut writer, n_left })?;
         if writer.sha256() != *sha256 {
             return Err(CopyError::Wrong { place: from.place(), sha256: *sha256 });

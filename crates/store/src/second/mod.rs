@@ -15,7 +15,7 @@ use model::Sha256;
 use serde::{Deserialize, Serialize};
 
 pub use carry::{CopyProgress, CopyReport};
-pub use folder::{Arriving, CopyFolder};
+pub use folder::CopyFolder;
 
 use crate::blob::BlobReader;
 use crate::error::{IndexError, WriteError};

@@ -191,6 +191,10 @@ fn what_is_damaged_here_is_not_carried_on_until_it_is_whole() {
     assert_eq!((report.n_blobs, report.damaged.as_slice()), (1, &[bad][..]));
     assert!(!second.blob_path(&bad).exists(), "no wrong byte leaves");
 
+    // It is named as long as it is, also by whoever looks at what is new alone.
+    let again = (0..40).map(|_| copy(&store, &second, Look::New).unwrap());
+    assert!(again.into_iter().any(|report| report.damaged == [bad]), "chosen at least once, and no error");
+
     store.put(b"bytes to be flipped").unwrap();
     store.note_healed(&bad, "example.com").unwrap();
     let report = copy(&store, &second, Look::There).unwrap();
