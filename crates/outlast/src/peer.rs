@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context as _, anyhow, bail};
-use host::http::{Client, Outgoing, Roots, Settings};
+use host::http::{Client, Outgoing};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
@@ -38,13 +38,7 @@ impl Peer {
             })
         };
         let authorization = token.map(bearer).transpose()?;
-        let client = Client::new(Settings {
-            roots: Roots::from(wiring::trust()?.upstream_roots()),
-            upstreams: home.config.upstreams.clone(),
-            allow: home.config.allow.clone(),
-            server: Some(url.clone()),
-            proxies: wiring::proxies()?,
-        });
+        let client = wiring::client(home, &wiring::trust()?, Some(url.clone()))?;
         Ok(Self { base, client, authorization })
     }
 

@@ -160,20 +160,40 @@ pub(crate) fn failed(error: CopyError) -> Failure {
 #[derive(Debug)]
 pub(crate) struct FromCopies(pub(crate) Home);
 
+impl FromCopies {
+    /// Mends what it can, and returns that with the place it came from. Each copy is opened once.
+    pub(crate) fn heal_all(&self, store: &Store, mut damaged: Vec<Sha256>) -> Vec<(Sha256, String)> {
+        let mut healed = Vec::new();
+        for copy in &self.0.config.copies {
+            if damaged.is_empty() {
+                break;
+            }
+            let opened = Destination::configured(copy).and_then(|place| place.open(&self.0, store, false));
+            let from = match opened {
+                Ok(from) => from,
+                Err(failure) => {
+                    tracing::warn!("nothing could be healed from a second copy: {failure}");
+                    continue;
+                }
+            };
+            damaged.retain(|sha256| match store.heal(sha256, &*from) {
+                Ok(()) => {
+                    healed.push((*sha256, from.place()));
+                    false
+                }
+                Err(error) => {
+                    tracing::warn!("blob {sha256} could not be healed: {}", failed(error));
+                    true
+                }
+            });
+        }
+        healed
+    }
+}
+
 impl Healer for FromCopies {
     fn heal(&self, store: &Store, sha256: &Sha256) -> Option<String> {
-        self.0.config.copies.iter().find_map(|copy| {
-            let healed = Destination::configured(copy)
-                .and_then(|place| place.open(&self.0, store, false))
-                .and_then(|from| store.heal(sha256, &*from).map(|()| from.place()).map_err(failed));
-            match healed {
-                Ok(place) => Some(place),
-                Err(failure) => {
-                    tracing::warn!("blob {sha256} could not be healed: {failure}");
-                    None
-                }
-            }
-        })
+        self.heal_all(store, vec![*sha256]).pop().map(|(_, place)| place)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::speak::{self, count, say, size};
 /// How often a copy is asked for everything that it should have; in between for what is new.
 const LOOK_AT_ALL_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How often a server looks whether second copies were written into its configuration.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// What became of one second copy. Its JSON is what `outlast store copy --json` prints.
 #[derive(Debug, Serialize)]
@@ -131,11 +131,13 @@ pub(crate) async fn again_and_again(global: Global, store: Store, clock: Clock) 
     let mut known: Vec<Known> = Vec::new();
     let mut under_way = JoinSet::new();
     loop {
+        let mut rest = LOOK_EVERY;
         // Read each time: the configuration may have changed. Whoever reads it for the server says what is wrong with it.
         if let Ok(home) = Home::find(&global) {
             let now = clock.elapsed();
             known.retain(|known| home.config.copies.contains(&known.copy));
             for copy in &home.config.copies {
+                rest = rest.min(copy.every);
                 let last = known.iter().position(|known| known.copy == *copy);
                 if last.is_some_and(|index| now.saturating_sub(known[index].made_at) < copy.every) {
                     continue;
@@ -153,7 +155,7 @@ pub(crate) async fn again_and_again(global: Global, store: Store, clock: Clock) 
             }
         }
         while under_way.try_join_next().is_some() {}
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(rest).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Makes damaged blobs whole again: from a second copy, or else from whoever they came from.
 
 use model::{ObjectUrl, Sha256};
-use proxy::{Healer as _, Purpose, SessionPlan, Wanted};
+use proxy::{Purpose, SessionPlan, Wanted};
 use serde::Serialize;
 use store::{Damaged, Store};
 
@@ -44,8 +44,8 @@ async fn from_copies(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<
     let (copies, store) = (FromCopies(home.clone()), store.clone());
     let names: Vec<Sha256> = damaged.iter().map(|damaged| damaged.sha256).collect();
     let healing = tokio::task::spawn_blocking(move || {
-        let one = |sha256: Sha256| copies.heal(&store, &sha256).map(|from| Healed { sha256, from });
-        names.into_iter().filter_map(one).collect()
+        let healed = copies.heal_all(&store, names).into_iter();
+        healed.map(|(sha256, from)| Healed { sha256, from }).collect()
     });
     healing.await.map_err(Failure::no)
 }

@@ -30,6 +30,17 @@ pub(crate) fn proxies() -> Result<Proxies, Failure> {
     })
 }
 
+/// Makes the way out: it trusts what the caller trusts, and goes where the configuration says, or to a server wherever that is.
+pub(crate) fn client(home: &Home, trust: &CallerTrust, server: Option<ObjectUrl>) -> Result<Client, Failure> {
+    Ok(Client::new(Settings {
+        roots: Roots::from(trust.upstream_roots()),
+        upstreams: home.config.upstreams.clone(),
+        allow: home.config.allow.clone(),
+        server,
+        proxies: proxies()?,
+    }))
+}
+
 /// Makes the engine: it trusts what the caller trusts, and goes where the configuration says, or to the team's server.
 pub(crate) fn engine(
     home: &Home,
@@ -39,13 +50,7 @@ pub(crate) fn engine(
 ) -> Result<Engine, Failure> {
     Ok(Engine {
         store: store.clone(),
-        client: Client::new(Settings {
-            roots: Roots::from(trust.upstream_roots()),
-            upstreams: home.config.upstreams.clone(),
-            allow: home.config.allow.clone(),
-            server: server.and_then(|site| ObjectUrl::parse(site.base()).ok()),
-            proxies: proxies()?,
-        }),
+        client: client(home, trust, server.and_then(|site| ObjectUrl::parse(site.base()).ok()))?,
         clock: home.clock.clone(),
         credential_key: home.credential_key()?,
         index_fresh_for: home.config.limits.index_fresh_for,

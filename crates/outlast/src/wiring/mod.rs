@@ -4,4 +4,4 @@ mod door;
 mod engine;
 
 pub(crate) use door::{Bell, Door, Heard, NOT_LOOKED_INTO, Requests};
-pub(crate) use engine::{engine, proxies, trust};
+pub(crate) use engine::{client, engine, proxies, trust};

@@ -6,7 +6,7 @@ use drill::State;
 use model::Event;
 use store::{CopyError, SecondCopy, Store};
 
-use super::Chart;
+use super::{Chart, quoted};
 use crate::copies::{self, Destination, is_home};
 use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
@@ -62,14 +62,14 @@ pub(super) async fn second_copies(mut chart: Chart, home: Home, store: Store) ->
 }
 
 fn one(chart: &mut Chart, home: &Home, store: &Store, to: &str, place: Result<Destination, Failure>) {
-    let mend = format!("outlast store copy {}", drill::quoted(&[to.to_owned()]));
+    let mend = format!("outlast store copy {}", quoted(to));
+    let out_of_reach = format!("mount its disk, or start that server; then {mend}");
     let stand = |copy: &dyn SecondCopy| Ok((store.n_behind(copy)?, store.n_absent(copy)?));
     let opened = place.and_then(|place| Ok((place.open(home, store, false)?, place)));
     let (place, stands) = match opened {
         Ok((copy, place)) => (place, stand(&*copy)),
         Err(failure) => {
-            let mend = format!("mount its disk, or start that server; then {mend}");
-            return chart.find(State::Unknown, "copy_not_reached", to, failure.to_string(), mend);
+            return chart.find(State::Unknown, "copy_not_reached", to, failure.to_string(), out_of_reach);
         }
     };
     match stands {
@@ -81,8 +81,13 @@ fn one(chart: &mut Chart, home: &Home, store: &Store, to: &str, place: Result<De
             chart.find(State::Lost, "copy_diverged", to, detail, mend);
         }
         Err(error) => {
-            let mend = format!("mount its disk, or start that server; then {mend}");
-            chart.find(State::Unknown, "copy_not_reached", to, copies::failed(error).to_string(), mend);
+            chart.find(
+                State::Unknown,
+                "copy_not_reached",
+                to,
+                copies::failed(error).to_string(),
+                out_of_reach,
+            );
         }
         Ok((n_behind, n_absent)) => {
             // What is new is not there yet, and is brought along.

@@ -74,3 +74,8 @@ pub(crate) async fn examine(
     network::hosts(&mut chart, &home, &store, server.as_ref()).await?;
     Ok((chart.findings, chart.looked_at))
 }
+
+/// Returns a text as one word for a shell.
+fn quoted(text: &str) -> String {
+    drill::quoted(&[text.to_owned()])
+}

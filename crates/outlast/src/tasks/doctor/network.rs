@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drill::State;
-use host::http::{Client, FetchError, Method, Roots, Settings, StatusCode, header};
+use host::http::{Client, FetchError, Method, StatusCode, header};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
 use model::{Event, ObjectUrl, SafeUrl, Timestamp};
@@ -39,13 +39,8 @@ pub(super) async fn hosts(
     store: &Store,
     server: Option<&TeamServer>,
 ) -> Result<(), Failure> {
-    let client = Client::new(Settings {
-        roots: Roots::from(wiring::trust()?.upstream_roots()),
-        upstreams: home.config.upstreams.clone(),
-        allow: home.config.allow.clone(),
-        server: server.and_then(|server| ObjectUrl::parse(server.site.base()).ok()),
-        proxies: wiring::proxies()?,
-    });
+    let place = server.and_then(|server| ObjectUrl::parse(server.site.base()).ok());
+    let client = wiring::client(home, &wiring::trust()?, place)?;
     let visits = visits(home, store, server)?;
     let n_visits = visits.len();
     let now = home.clock.now();

@@ -9,7 +9,7 @@ use model::{Event, Verdict};
 use proxy::TeamServer;
 use store::Store;
 
-use super::Chart;
+use super::{Chart, quoted};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::project;
@@ -186,8 +186,4 @@ fn command_of<'a>(event: &'a Event, thing: &str, what: &str) -> Option<&'a [Stri
         }
         _ => None,
     }
-}
-
-fn quoted(text: &str) -> String {
-    drill::quoted(&[text.to_owned()])
 }
