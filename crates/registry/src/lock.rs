@@ -135,6 +135,11 @@ impl Locked {
     }
 }
 
+/// Refuses a lock of a version that is newer than those which are known.
+pub(crate) fn check_version(version: u64, known: u64) -> Result<(), LockError> {
+    if version > known { Err(LockError::Version { version, known }) } else { Ok(()) }
+}
+
 /// Returns why what lies in a repository of some kind is not kept; the kinds are named as in addresses: `git`, `hg`.
 pub(crate) fn in_repository(kind: &str) -> &'static str {
     if kind == "git" { Unpinned::GIT } else { Unpinned::OTHER_REPOSITORY }
@@ -179,6 +184,14 @@ pub enum LockError {
     /// A format that nobody here knows.
     #[error("lock has none of the known formats")]
     Format,
+    /// Of a version that nobody here knows: what such a lock says may be anything.
+    #[error("lock has version {version}, and known are those up to {known}")]
+    Version {
+        /// Its version.
+        version: u64,
+        /// The newest that is known.
+        known: u64,
+    },
     /// A digest that is no digest.
     #[error("digest of `{package}` cannot be read")]
     Digest {

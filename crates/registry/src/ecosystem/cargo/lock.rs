@@ -10,13 +10,18 @@ use serde::Deserialize;
 
 use super::{CRATES_IO, NAME, registry_of};
 use crate::coordinate::Coordinate;
-use crate::lock::{LockError, Locked, Pin, Unpinned, is_local};
+use crate::lock::{LockError, Locked, Pin, Unpinned, check_version, is_local};
 
 /// The index of crates.io that Cargo writes into every lock, whatever protocol it used.
 const CRATES_IO_INDEX: &str = "https://github.com/rust-lang/crates.io-index";
 
+/// The newest version that Cargo writes.
+const VERSION: u64 = 4;
+
 #[derive(Deserialize)]
 struct CargoLock {
+    /// The first two have none.
+    version: Option<u64>,
     #[serde(default)]
     package: Vec<Package>,
     #[serde(default)]
@@ -36,6 +41,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })?;
     let lock: CargoLock =
         toml::from_str(text).map_err(|source| LockError::Toml { source: Box::new(source) })?;
+    if lock.version.is_none() && lock.package.is_empty() {
+        return Err(LockError::Format);
+    }
+    check_version(lock.version.unwrap_or_default(), VERSION)?;
     let mut locked = Locked::default();
     for package in lock.package {
         let Some(source) = &package.source else { continue };

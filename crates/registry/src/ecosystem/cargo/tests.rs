@@ -230,6 +230,9 @@ fn a_broken_lock_is_an_error() {
         lock(&LOCK.replace("3bd1574e617a9a6c1f8f8181bd7e841e1f20e4277607ef28945765188d6284d4", &wide)),
         Err(LockError::Digest { .. })
     ));
+    assert!(matches!(lock(""), Err(LockError::Format)));
+    let newer = LOCK.replace("version = 4", "version = 5");
+    assert!(matches!(lock(&newer), Err(LockError::Version { version: 5, known: 4 })));
     assert!(matches!(read_locks("Cargo.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
 }
 

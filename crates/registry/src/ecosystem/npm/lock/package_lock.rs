@@ -9,10 +9,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::{Entry, add, digests};
-use crate::lock::{LockError, Locked};
+use crate::lock::{LockError, Locked, check_version};
+
+/// The newest version that npm writes.
+const VERSION: u64 = 3;
 
 #[derive(Deserialize)]
 struct PackageLock {
+    /// Old ones have none.
+    #[serde(default, rename = "lockfileVersion")]
+    version: Lenient<u64>,
     packages: Option<Map<Package>>,
     dependencies: Option<Map<Dependency>>,
 }
@@ -56,6 +62,7 @@ struct Dependency {
 /// Reads a lock.
 pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: PackageLock = serde_json::from_slice(bytes).map_err(|source| LockError::Json { source })?;
+    check_version(lock.version.0.unwrap_or_default(), VERSION)?;
     let mut locked = Locked::default();
     match (lock.packages, lock.dependencies) {
         (Some(packages), _) => {

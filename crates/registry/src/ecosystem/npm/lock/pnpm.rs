@@ -6,14 +6,17 @@
 
 use super::{Entry, add, digests};
 use crate::coordinate::is_version;
-use crate::lock::{LockError, Locked, Unpinned};
+use crate::lock::{LockError, Locked, Unpinned, check_version};
+
+/// The newest version that pnpm writes.
+const VERSION: u64 = 9;
 
 /// Reads a lock.
 pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let text = std::str::from_utf8(bytes).map_err(|source| LockError::NotText { source })?;
-    if !text.lines().any(|line| line.starts_with("lockfileVersion:")) {
-        return Err(LockError::Format);
-    }
+    let version = text.lines().find_map(|line| line.strip_prefix("lockfileVersion:"));
+    let major = version.and_then(|version| unquote(version).split('.').next()?.parse().ok());
+    check_version(major.ok_or(LockError::Format)?, VERSION)?;
     let mut locked = Locked::default();
     let mut is_inside = false;
     let mut package: Option<Package<'_>> = None;

@@ -344,6 +344,10 @@ fn a_broken_lock_is_an_error() {
     );
     assert_eq!(broken("pnpm-lock.yaml", "<html>"), "lock has none of the known formats");
     assert_eq!(broken("yarn.lock", "<html>"), "lock has none of the known formats");
+    let newer = V3.replace("\"lockfileVersion\": 3", "\"lockfileVersion\": 4");
+    assert_eq!(broken("package-lock.json", &newer), "lock has version 4, and known are those up to 3");
+    let newer = PNPM.replace("'9.0'", "'10.0'");
+    assert_eq!(broken("pnpm-lock.yaml", &newer), "lock has version 10, and known are those up to 9");
     assert!(matches!(read_locks("yarn.lock", b"\xff"), Some(Err(LockError::NotText { .. }))));
     assert!(read_locks("unknown.lock", b"{}").is_none());
 }

@@ -359,6 +359,8 @@ fn a_broken_lock_is_an_error() {
         assert!(matches!(read(name, "[[package]]\nname = "), Err(LockError::Toml { .. })), "{name}");
         assert!(read(name, "").is_err(), "{name}");
     }
+    let newer = UV.replacen("version = 1", "version = 2", 1);
+    assert!(matches!(read("uv.lock", &newer), Err(LockError::Version { version: 2, known: 1 })));
     assert!(matches!(read("Pipfile.lock", "{}"), Err(LockError::Json { .. })));
     for (name, lock) in [("uv.lock", UV), ("poetry.lock", POETRY), ("Pipfile.lock", PIPFILE)] {
         let broken = lock.replace("sha256:4721", "sha256:zz21");

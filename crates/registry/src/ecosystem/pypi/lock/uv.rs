@@ -4,13 +4,14 @@ use model::DigestSet;
 use serde::Deserialize;
 
 use super::{add_address, add_version, hash, toml};
-use crate::lock::{LockError, Locked, Unpinned, is_local};
+use crate::lock::{LockError, Locked, Unpinned, check_version, is_local};
+
+/// The newest version that uv writes; what it adds to it without a new one it calls revisions.
+const VERSION: u64 = 1;
 
 #[derive(Deserialize)]
 struct Lock {
-    /// Every lock of uv has it.
-    #[serde(rename = "version")]
-    _version: u32,
+    version: u64,
     #[serde(default)]
     package: Vec<Package>,
 }
@@ -46,6 +47,7 @@ struct File {
 /// Reads a lock. Files without an address lie in a folder of the project.
 pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let lock: Lock = toml(bytes)?;
+    check_version(lock.version, VERSION)?;
     let mut locked = Locked::default();
     for package in &lock.package {
         add(&mut locked, package)?;
