@@ -82,6 +82,8 @@ struct Known {
     looked_at: Duration,
     stamp: Option<(SystemTime, u64)>,
     tokens: Option<Arc<Tokens>>,
+    /// Why the file could not be read last.
+    mistake: Option<String>,
 }
 
 impl Keyring {
@@ -89,7 +91,7 @@ impl Keyring {
     pub(crate) fn new(file: TokenFile, clock: Clock, is_open: bool) -> Result<Self, Failure> {
         let stamp = file.stamp();
         let tokens = file.read()?.map(Arc::new);
-        let known = Mutex::new(Known { looked_at: clock.elapsed(), stamp, tokens });
+        let known = Mutex::new(Known { looked_at: clock.elapsed(), stamp, tokens, mistake: None });
         Ok(Self { file, clock, is_open, known })
     }
 
@@ -107,12 +109,17 @@ impl Keyring {
                 // That the file went is no reason to let everybody in.
                 Ok(None) => known.tokens = known.tokens.as_ref().map(|_| Arc::default()),
                 Ok(Some(tokens)) => known.tokens = Some(Arc::new(tokens)),
+                // Read again at the next look, and told once: every request that is refused looks.
                 Err(failure) => {
-                    failure.report();
+                    let mistake = Some(failure.to_string());
+                    if known.mistake != mistake {
+                        failure.report();
+                        known.mistake = mistake;
+                    }
                     return known.tokens.clone();
                 }
             }
-            known.stamp = stamp;
+            (known.stamp, known.mistake) = (stamp, None);
         }
         known.tokens.clone()
     }

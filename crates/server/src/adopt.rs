@@ -49,12 +49,14 @@ pub struct SentLock {
 /// What became of it.
 #[derive(Debug)]
 pub enum AdoptAnswer {
-    /// These very locks were adopted, and nothing is missing.
+    /// These very locks were adopted, and nothing is missing that was not tried a short while ago.
     Known,
     /// The texts are wanted.
     WantsTexts,
     /// The report of `outlast adopt --json`.
     Done(serde_json::Value),
+    /// Too much is being adopted already.
+    Busy,
     /// It cannot be adopted.
     Refused(String),
 }
@@ -101,6 +103,10 @@ pub(crate) async fn adopt(
         }
         Ok(AdoptAnswer::Refused(reason)) => {
             refusal(StatusCode::UNPROCESSABLE_ENTITY, "refused", &reason, HINT)
+        }
+        Ok(AdoptAnswer::Busy) => {
+            let reason = "this server adopts too many projects already";
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason, "send it again in some minutes")
         }
         Err(_) => refusal(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -57,7 +57,14 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
     let address = listener.local_addr()?;
     let store = home.store()?;
-    let settings = settings(global, home, &store, address)?;
+    let mut serving = Serving {
+        global,
+        store: &store,
+        address,
+        adopter: Adopting::new(global, &store, &home.clock),
+        last_mistake: None,
+    };
+    let settings = serving.settings(home)?;
     let setup = format!("{}/setup", settings.site.base());
     let server = Server::new(settings);
     // Before anybody is told that it listens.
@@ -69,8 +76,12 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
     let end = async {
         loop {
             tokio::select! {
-                _ = look.tick() => if !server.says_who_may_ask() { read_again(global, &server, &store, address) },
-                _ = hang_up.recv() => read_again(global, &server, &store, address),
+                _ = look.tick() => if !server.says_who_may_ask() { serving.read_again(&server) },
+                _ = hang_up.recv() => {
+                    // Whoever asks for it is told each time.
+                    serving.last_mistake = None;
+                    serving.read_again(&server);
+                }
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
             }
@@ -89,41 +100,57 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the configuration again, as SIGHUP asks for. One with a mistake changes nothing.
-fn read_again(global: &Global, server: &Server, store: &Store, address: SocketAddr) {
-    match Home::find(global).and_then(|home| settings(global, &home, store, address)) {
-        Ok(settings) => {
-            // What is under way holds what it needs of the session before, and lets it go at its end.
-            drop(server.renew(settings));
-            say(global, &"the configuration was read again");
-        }
-        Err(failure) => {
-            failure.report();
-            say(global, &"the server goes on with the configuration that it had");
-        }
-    }
+/// What stays the same however often the configuration is read.
+struct Serving<'a> {
+    global: &'a Global,
+    store: &'a Store,
+    address: SocketAddr,
+    adopter: Adopting,
+    /// What was wrong with the configuration when it was read last: it is looked at every second, and told once.
+    last_mistake: Option<String>,
 }
 
-/// Returns what the configuration says of a server that listens on `address`.
-fn settings(global: &Global, home: &Home, store: &Store, address: SocketAddr) -> Result<Settings, Failure> {
-    let url = match &home.config.serve.url {
-        Some(url) => url.clone(),
-        None => ObjectUrl::parse(&format!("http://{address}")).map_err(Failure::no)?,
-    };
-    let gate = gate(home, address)?;
-    let others = home.config.upstreams.iter();
-    let others =
-        others.filter_map(|upstream| Some((upstream.base.clone()?, upstream.host.clone()))).collect();
-    let site = Site::new(&url).with_private(home.config.private.registries.clone(), others);
-    let site = match gate.as_ref().is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read)) {
-        true => site.guarded(),
-        false => site,
-    };
-    let adopter = Arc::new(Adopting { global: global.clone(), store: store.clone() });
-    let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
-    let session = wiring::engine(home, store, &wiring::trust()?, None)?.session(plan);
-    let (copies, pace) = (Arc::new(Copies::new(home.copies())), home.config.serve.pace);
-    Ok(Settings { site, session, gate, copies, adopter, pace })
+impl Serving<'_> {
+    /// Reads the configuration again, as SIGHUP asks for. One with a mistake changes nothing.
+    fn read_again(&mut self, server: &Server) {
+        match Home::find(self.global).and_then(|home| self.settings(&home)) {
+            Ok(settings) => {
+                // What is under way holds what it needs of the session before, and lets it go at its end.
+                drop(server.renew(settings));
+                self.last_mistake = None;
+                say(self.global, &"the configuration was read again");
+            }
+            Err(failure) => {
+                let mistake = Some(failure.to_string());
+                if mistake != self.last_mistake {
+                    failure.report();
+                    say(self.global, &"the server goes on with the configuration that it had");
+                    self.last_mistake = mistake;
+                }
+            }
+        }
+    }
+
+    /// Returns what the configuration says.
+    fn settings(&self, home: &Home) -> Result<Settings, Failure> {
+        let url = match &home.config.serve.url {
+            Some(url) => url.clone(),
+            None => ObjectUrl::parse(&format!("http://{}", self.address)).map_err(Failure::no)?,
+        };
+        let gate = gate(home, self.address)?;
+        let others = home.config.upstreams.iter();
+        let others =
+            others.filter_map(|upstream| Some((upstream.base.clone()?, upstream.host.clone()))).collect();
+        let site = Site::new(&url).with_private(home.config.private.registries.clone(), others);
+        let site = match gate.as_ref().is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read)) {
+            true => site.guarded(),
+            false => site,
+        };
+        let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
+        let session = wiring::engine(home, self.store, &wiring::trust()?, None)?.session(plan);
+        let (copies, adopter) = (Arc::new(Copies::new(home.copies())), Arc::new(self.adopter.clone()));
+        Ok(Settings { site, session, gate, copies, adopter, pace: home.config.serve.pace })
+    }
 }
 
 /// Returns who may ask a server that listens on `address`: anybody where that was said, on this machine as long as there is

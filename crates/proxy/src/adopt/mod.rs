@@ -236,6 +236,8 @@ impl Adoption {
                 Err(_) => {}
             }
         }
+        // What a client has left is in memory as a whole.
+        let _of_all = self.at_once.acquire().await;
         match self.inner.rescue(file.coordinate.as_ref(), &file.digests, places).await {
             Some(outcome) => Adopted { name, url: places.first().cloned(), outcome },
             None => Adopted::missing(name, places.first().cloned(), reason),

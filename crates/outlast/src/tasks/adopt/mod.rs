@@ -3,6 +3,7 @@
 mod left;
 mod report;
 mod sent;
+mod taken;
 mod thing;
 
 use std::path::Path;
@@ -15,7 +16,8 @@ use store::Store;
 
 use self::left::Left;
 pub(crate) use self::report::Report;
-pub(crate) use self::sent::{Adopting, at_server, tell};
+pub(crate) use self::sent::{at_server, tell};
+pub(crate) use self::taken::Adopting;
 pub(crate) use self::thing::Thing;
 use crate::command_line::Global;
 use crate::failure::Failure;
@@ -73,7 +75,7 @@ fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<()
     let missing = missing.chain(report.unread.iter().cloned());
     let event = |at| Event::Adopted {
         thing: thing.name.clone(),
-        locks: report.locks.clone(),
+        locks: thing.locks.read.clone(),
         n_kept: report.n_kept,
         n_first_seen: report.first_seen.len() as u64,
         n_missing: report.n_missing(),

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use model::{ObjectUrl, Proof, Sha256, Source};
+use model::{ObjectUrl, Proof, Source};
 use proxy::{Adopted, Outcome};
 use registry::Unpinned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{N_LETTERS_MAX, Thing};
 use crate::command_line::Global;
@@ -20,8 +20,7 @@ const N_WARNED_MAX: usize = 20;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// The locks that were read.
-    #[serde(serialize_with = "names_alone", deserialize_with = "without_digests")]
-    pub(super) locks: Vec<(String, Sha256)>,
+    pub(super) locks: Vec<String>,
     /// Files that are kept.
     pub(crate) n_kept: u64,
     /// Bytes of them.
@@ -37,16 +36,6 @@ pub(crate) struct Report {
     pub(super) missing: Vec<Missing>,
     /// Locks that could not be read, each with the reason.
     pub(super) unread: Vec<String>,
-}
-
-fn names_alone<S: Serializer>(locks: &[(String, Sha256)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(locks.iter().map(|(name, _)| name))
-}
-
-/// A server says which locks it read; their digests are not needed here.
-fn without_digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Sha256)>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    Ok(names.into_iter().map(|name| (name, Sha256::of(b""))).collect())
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,8 +61,7 @@ pub(super) struct Missing {
 impl Report {
     pub(super) fn new(thing: &Thing, adopted: Vec<Adopted>) -> Self {
         let locks = &thing.locks;
-        let (read, unread) = (locks.read.clone(), locks.unread.clone());
-        let mut report = Self { locks: read, unread, ..Self::default() };
+        let mut report = Self { locks: thing.lock_names(), unread: locks.unread.clone(), ..Self::default() };
         for (_, Unpinned { name, reason }) in &locks.unpinned {
             let named = Named { name: name.clone(), url: None };
             report.missing.push(Missing { named, reason: (*reason).to_owned() });

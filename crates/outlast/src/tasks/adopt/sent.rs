@@ -1,26 +1,22 @@
-//! Locks that travel: from a machine that has a project to the server that is to keep what it needs.
+//! Locks that travel: from a machine that has a project to the server that is to keep what it needs. What that does with them
+//! is next door.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use host::http::{Method, whole};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
-use model::{Event, Sha256};
 use proxy::TeamServer;
 use serde::Deserialize;
-use server::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
-use store::Store;
+use server::AdoptRequest;
 
-use super::{Report, Thing, once};
-use crate::command_line::Global;
+use super::{Report, Thing};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::peer::{self, Peer};
-use crate::project::{self, Locks};
-use crate::speak;
+use crate::project;
 
 /// Where a server takes locks.
 const PATH: &str = "/adopt";
@@ -30,72 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 const PATIENCE_AFTER_RUN: Duration = Duration::from_secs(2);
 /// How long it may take to answer a question that costs it nothing: nobody waits at the end of a build for one that is deaf.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
-/// Locks and addresses of one project.
-const N_THINGS_MAX: usize = 500;
-/// Letters of a project's name that are kept.
-const NAME_LETTERS_MAX: usize = 100;
-
-/// Keeps what the locks pin that are sent to a server.
-#[derive(Debug, Clone)]
-pub(crate) struct Adopting {
-    pub(crate) global: Global,
-    pub(crate) store: Store,
-}
-
-impl Adopter for Adopting {
-    fn adopt(&self, who: String, request: AdoptRequest) -> Pin<Box<dyn Future<Output = AdoptAnswer> + Send>> {
-        let adopting = self.clone();
-        Box::pin(async move {
-            adopting
-                .take(&who, request)
-                .await
-                .unwrap_or_else(|failure| AdoptAnswer::Refused(failure.to_string()))
-        })
-    }
-}
-
-impl Adopting {
-    async fn take(&self, who: &str, request: AdoptRequest) -> Result<AdoptAnswer, Failure> {
-        let name = format!("{} ({who})", speak::in_line(&request.project, NAME_LETTERS_MAX));
-        if request.project.is_empty() || (request.locks.is_empty() && request.urls.is_empty()) {
-            return Ok(AdoptAnswer::Refused("nothing is named that could be kept".to_owned()));
-        }
-        if request.locks.len() + request.urls.len() > N_THINGS_MAX {
-            return Ok(AdoptAnswer::Refused(format!(
-                "more than {N_THINGS_MAX} locks and addresses at a time"
-            )));
-        }
-        if self.is_known(&name, &request)? {
-            return Ok(AdoptAnswer::Known);
-        }
-        if request.locks.iter().any(|lock| lock.text.is_none()) {
-            return Ok(AdoptAnswer::WantsTexts);
-        }
-        let mut locks = Locks::default();
-        for SentLock { path, text, .. } in &request.locks {
-            locks.add_bytes(path, text.as_deref().unwrap_or_default().as_bytes());
-        }
-        let thing = Thing::sent(name, locks, &request.urls)?;
-        let quiet = Global { quiet: true, ..self.global.clone() };
-        let report = once(&quiet, &Home::find(&self.global)?, &self.store, vec![thing]).await?;
-        report.say(&self.global);
-        Ok(AdoptAnswer::Done(serde_json::to_value(&report).map_err(Failure::no)?))
-    }
-
-    /// Returns whether these very locks were adopted with nothing missing.
-    fn is_known(&self, name: &str, request: &AdoptRequest) -> Result<bool, Failure> {
-        let sent: Vec<(&str, Sha256)> = request.locks.iter().map(|lock| (&*lock.path, lock.sha256)).collect();
-        let is_it = |event: &Event| match event {
-            Event::Adopted { thing, locks, n_missing: 0, .. } if thing == name => {
-                locks.iter().map(|(path, sha256)| (&**path, *sha256)).eq(sent.iter().copied())
-            }
-            _ => false,
-        };
-        let was_adopted = self.store.adopted()?.iter().any(|entry| is_it(&entry.event));
-        Ok(was_adopted && request.urls.is_empty() && !request.locks.is_empty())
-    }
-}
-
 /// What a server answers.
 #[derive(Debug, Deserialize)]
 struct Answered {

@@ -93,7 +93,12 @@ impl Thing {
 
     /// Returns the report on a thing that a server has already, which says no more.
     pub(super) fn known(&self) -> Report {
-        Report { locks: self.locks.read.clone(), ..Report::default() }
+        Report { locks: self.lock_names(), ..Report::default() }
+    }
+
+    /// Returns the locks that were read.
+    pub(super) fn lock_names(&self) -> Vec<String> {
+        self.locks.read.iter().map(|(name, _)| name.clone()).collect()
     }
 
     pub(super) fn wanted(&self) -> Vec<Wanted> {

@@ -19,6 +19,8 @@ use crate::tasks::adopt::{self, Thing};
 /// How many runs and drills are looked through; `status` looks at as many.
 const N_RUNS_MAX: usize = 10_000;
 
+const LOCK_WITH_CHECKSUMS: &str = "lock with checksums where the client can write them; a drill shows that these bytes build: outlast drill -- CMD";
+
 /// Looks whether all that locks pin is kept, and vouched for.
 pub(super) async fn locks(
     chart: &mut Chart,
@@ -45,6 +47,7 @@ pub(super) async fn locks(
         // A checkout that is gone is nobody's project any more; what was kept for it stays.
         names.extend(known.filter(|thing| thing.contains("://") || Path::new(thing).exists()));
     }
+    let n_sent = if named.is_empty() { sent(chart, home, store)? } else { 0 };
     let mut seen = BTreeSet::new();
     for name in names {
         let thing = match Thing::find(&name) {
@@ -60,8 +63,36 @@ pub(super) async fn locks(
             one(chart, home, store, &thing).await?;
         }
     }
-    chart.look_at(count(seen.len() as u64, "project"));
+    chart.look_at(count(seen.len() as u64 + n_sent, "project"));
     Ok(())
+}
+
+/// Looks at the projects that were sent from elsewhere: their locks are not here, but what became of them is. Returns how many
+/// there are.
+fn sent(chart: &mut Chart, home: &Home, store: &Store) -> Result<u64, Failure> {
+    let url = home.config.serve.url.as_ref().map_or_else(|| "URL".to_owned(), ToString::to_string);
+    let mut n_sent = 0;
+    for entry in store.adopted()? {
+        let Event::Adopted { thing, n_kept, n_first_seen, n_missing, missing, at, .. } = entry.event else {
+            continue;
+        };
+        if thing.starts_with('/') || thing.contains("://") {
+            continue;
+        }
+        n_sent += 1;
+        let day = at.strftime("%Y-%m-%d");
+        if n_missing > 0 {
+            let first = missing.first().map_or_else(String::new, |first| format!(", the first: {first}"));
+            let n_all = count(n_kept + n_missing, "file");
+            let detail = format!("{n_missing} of {n_all} that it needed on {day} are not kept{first}");
+            let mend = format!("outlast adopt --via {url} . (where the project is)");
+            chart.find(State::Lost, "not_adopted", &thing, detail, mend);
+        }
+        if n_first_seen > 0 {
+            chart.find(State::Claimed, "first_seen", &thing, unvouched(n_first_seen), LOCK_WITH_CHECKSUMS);
+        }
+    }
+    Ok(n_sent)
 }
 
 async fn one(chart: &mut Chart, home: &Home, store: &Store, thing: &Thing) -> Result<(), Failure> {
@@ -77,12 +108,14 @@ async fn one(chart: &mut Chart, home: &Home, store: &Store, thing: &Thing) -> Re
         chart.find(State::Lost, "not_adopted", &thing.name, detail, mend);
     }
     if !report.first_seen.is_empty() {
-        let n = count(report.first_seen.len() as u64, "file");
-        let detail = format!("nobody vouches for {n}: neither a lock nor an index has a checksum");
-        let mend = "lock with checksums where the client can write them; a drill shows that these bytes build: outlast drill -- CMD";
-        chart.find(State::Claimed, "first_seen", &thing.name, detail, mend);
+        let detail = unvouched(report.first_seen.len() as u64);
+        chart.find(State::Claimed, "first_seen", &thing.name, detail, LOCK_WITH_CHECKSUMS);
     }
     Ok(())
+}
+
+fn unvouched(n_files: u64) -> String {
+    format!("nobody vouches for {}: neither a lock nor an index has a checksum", count(n_files, "file"))
 }
 
 /// Looks whether somebody has proved lately that each recorded command survives, and that a new machine does.

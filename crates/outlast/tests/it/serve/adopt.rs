@@ -89,6 +89,11 @@ fn a_server_keeps_what_the_locks_pin_that_somebody_may_send() {
     scene.lock("1.4.0");
     let report = adopt(&kim).expect(1).json();
     assert!(report["missing"][0]["name"].as_str().unwrap().contains("left-pad 1.4.0"), "{report:#}");
+    // Whoever looks after the server hears of it, though the project is elsewhere.
+    let findings = scene.team.outlast(&["doctor", "--json"]).json()["findings"].as_array().unwrap().clone();
+    let lost = findings.iter().find(|finding| finding["kind"] == "not_adopted").unwrap();
+    let (subject, detail) = (lost["subject"].as_str().unwrap(), lost["detail"].as_str().unwrap());
+    assert!(subject.ends_with("(kim)") && detail.contains("left-pad 1.4.0"), "{lost:#}");
 }
 
 #[test]
@@ -105,6 +110,38 @@ fn a_run_that_asks_a_server_tells_it_of_a_changed_lock() {
     assert_eq!(scene.n_asked("1.4.0"), 0, "the control: who may only read has nothing kept");
     run(&kim);
     scene.becomes_asked("1.4.0");
+}
+
+#[test]
+fn what_could_not_be_had_is_not_tried_again_by_each_run() {
+    let scene = Scene::new();
+    let kim = scene.token("kim", "adopt");
+    let via = ["--via", &scene.served.base];
+    let run = || {
+        scene.outlast(&kim, &[&["exec"], &via[..], &["--", "true"]].concat()).expect(0);
+    };
+    scene.upstream.on(NPM, "/left-pad/-/*", Fault::Status(404));
+    run();
+    scene.becomes_asked("1.3.0");
+    let adopt = || scene.outlast(&kim, &[&["adopt"], &via[..], &["--json", "."]].concat());
+    // Sent while it is under way, they share it; sent after it, they are tried at once.
+    adopt().expect(1);
+    scene.upstream.clear_faults();
+    for _ in 0..3 {
+        run();
+    }
+    let missing = || adopt_event(&scene.team)["n_missing"].clone();
+    assert_eq!(missing(), 1, "no run tried again");
+    adopt().expect(0);
+    assert_eq!(missing(), 0, "the control: a person did");
+}
+
+/// Returns the last event that says what was adopted.
+fn adopt_event(team: &World) -> serde_json::Value {
+    let journal = std::fs::read_to_string(team.own().join("journal/current.jsonl")).unwrap();
+    let line = journal.lines().rev().find(|line| line.contains("\"adopted\"")).unwrap();
+    let mut event = serde_json::from_str::<serde_json::Value>(line).unwrap();
+    event["payload"].take()
 }
 
 #[test]
