@@ -322,9 +322,9 @@ impl Inner {
         self.notes.end(number, self.at_ms(), ending);
     }
 
-    /// Writes an event to the journal. Faults that a drill plays are no events.
+    /// Writes an event to the journal. Faults that a drill plays are no events; a team's server has none played.
     pub(crate) fn journal(&self, host: &str, event: Event) {
-        if self.line.fault(host).is_some() {
+        if self.line.fault(host).is_some() && !self.is_server(host) {
             return;
         }
         self.write(&host, event);

@@ -2,6 +2,7 @@
 
 mod keep;
 mod observed;
+mod scratch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,13 +14,13 @@ use model::{Containment, Cut, Output, Record, RunId, Timestamp};
 use proxy::{Findings, Purpose, SessionPlan, TeamServer};
 use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
-use tempfile::TempDir;
 
 pub(crate) use keep::ended;
 
+use self::scratch::Scratch;
+
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::mend;
 use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
@@ -128,6 +129,9 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let copies_bytes = lived.copies_bytes(&task);
     lived.let_go();
     let findings = session.finish().await;
+    if let Some(scratch) = &scratch {
+        scratch.hand_over(store).map_err(own)?;
+    }
     let record =
         record::record(described(home, &task, &lived, started_at, outputs, copies_bytes), &findings, &heard);
     let unwritten = keep::keep(home, store, &record, task.purpose)
@@ -170,27 +174,6 @@ fn described(
         duration_ms: lived.duration_ms,
         copies_bytes,
         outputs,
-    }
-}
-
-/// A store of one drill that asks a server: it begins empty, as on a machine on which nothing was ever run, and goes with the
-/// drill. It lies in the home, which no room shows.
-struct Scratch {
-    store: Store,
-    _folder: TempDir,
-    /// While it is there, nobody sweeps the home.
-    _writing: mend::Writing,
-}
-
-impl Scratch {
-    fn of(home: &Home, task: &Task) -> Result<Option<Self>, Failure> {
-        if task.purpose != Purpose::Drill || task.via.is_none() {
-            return Ok(None);
-        }
-        let writing = mend::writing(&home.path)?;
-        let folder = tempfile::Builder::new().prefix(mend::SCRATCH).tempdir_in(&home.path)?;
-        let store = Store::open(folder.path(), home.clock.clone())?;
-        Ok(Some(Self { store, _folder: folder, _writing: writing }))
     }
 }
 

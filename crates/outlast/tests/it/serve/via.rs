@@ -266,6 +266,19 @@ fn a_drill_proves_what_a_new_machine_gets_from_the_server() {
 }
 
 #[test]
+fn a_server_that_gave_wrong_bytes_in_a_drill_is_told_of_when_the_drill_is_over() {
+    let (_upstream, project) = locked();
+    project.record(&CI).expect(0);
+    let (server, url) = fake_server();
+    server.put(ITSELF, TARBALL, Answer::file("something else").header("outlast-state", "fresh"));
+    project.outlast(&[&["drill", "--via", &url, "--"], &CI[..]].concat()).expect(1);
+    let status = project.outlast(&["status", "--json"]).expect(0).json();
+    let kinds = texts(&status["events"], "kind");
+    assert!(kinds.contains(&"quarantined"), "{status:#}");
+    project.outlast(&["store", "verify"]).expect(0);
+}
+
+#[test]
 fn an_audit_that_its_host_cannot_answer_is_answered_by_the_server_with_its_age() {
     const AUDIT: &str = "/-/npm/v1/security/advisories/bulk";
     let upstream = Upstream::start_blocking();
