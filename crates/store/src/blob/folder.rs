@@ -15,8 +15,11 @@ use super::BlobFault;
 use crate::access::Access;
 use crate::regular;
 
-/// Files are synced by this many threads: most of an fsync is waiting, and file systems commit several at once.
-const N_SYNC_THREADS: usize = 4;
+/// Files and folders are synced by as many threads: all of an fsync is waiting, and file systems and disks commit at once
+/// whatever they are asked for at the same time.
+const N_SYNC_THREADS: usize = 16;
+/// Things to sync that are worth a thread.
+const N_PER_THREAD_MIN: usize = 4;
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// How far a blob has come on its way to being durable.
@@ -130,28 +133,10 @@ impl Folder {
                 host::file::begin_writing(&file);
             }
         }
-        let per_thread = waiting.len().div_ceil(N_SYNC_THREADS).max(1);
-        if per_thread < 2 {
-            waiting.iter_mut().try_for_each(|blob| self.sync(blob))?;
-        } else {
-            std::thread::scope(|scope| {
-                let threads: Vec<_> = waiting
-                    .chunks_mut(per_thread)
-                    .map(|chunk| scope.spawn(|| chunk.iter_mut().try_for_each(|blob| self.sync(blob))))
-                    .collect();
-                // Every thread is waited for; the first error is the one that is told.
-                let outcomes: Vec<io::Result<()>> = threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())))
-                    .collect();
-                outcomes.into_iter().collect::<io::Result<()>>()
-            })?;
-        }
-        for blob in waiting {
-            if blob.stage != Stage::Renamed {
-                self.rename(blob)?;
-            }
-        }
+        at_once(&mut waiting, |blob| {
+            self.sync(blob)?;
+            if blob.stage == Stage::Renamed { Ok(()) } else { self.rename(blob) }
+        })?;
         self.sync_folders(blobs.iter().map(|blob| &blob.sha256))
     }
 
@@ -235,12 +220,8 @@ impl Folder {
             }
             leaves.insert(leaf);
         }
-        for leaf in &leaves {
-            sync_folder(leaf)?;
-        }
-        for above in &parents {
-            sync_folder(above)?;
-        }
+        let mut folders: Vec<&Path> = leaves.iter().chain(&parents).map(PathBuf::as_path).collect();
+        at_once(&mut folders, |folder| sync_folder(folder))?;
         if !parents.is_empty() {
             sync_folder(&self.root)?;
         }
@@ -353,6 +334,24 @@ fn obstructed(error: io::Error, path: &Path, what: &str) -> io::Error {
         }
         _ => error,
     }
+}
+
+/// Does the same to each of many things, by several threads where it is worth them. Every thread is waited for; the first error
+/// is the one that is told.
+fn at_once<T: Send>(things: &mut [T], act: impl Fn(&mut T) -> io::Result<()> + Sync) -> io::Result<()> {
+    let per_thread = things.len().div_ceil(N_SYNC_THREADS).max(N_PER_THREAD_MIN);
+    if things.len() <= per_thread {
+        return things.iter_mut().try_for_each(act);
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = things
+            .chunks_mut(per_thread)
+            .map(|chunk| scope.spawn(|| chunk.iter_mut().try_for_each(&act)))
+            .collect();
+        let outcomes: Vec<io::Result<()>> =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect();
+        outcomes.into_iter().collect()
+    })
 }
 
 fn panicked() -> io::Error {
