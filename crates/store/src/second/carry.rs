@@ -77,8 +77,9 @@ impl Store {
         self.flush()?;
         // Chosen before the end is: what others add from then on is not carried this time.
         let chosen = self.chosen()?;
-        let (open, last_seq) = self.open_segment()?;
+        // Asked for first: meanwhile others may carry there what this one has not read yet.
         let head = to.head()?;
+        let (open, last_seq) = self.open_segment()?;
         let closed = self.closed_since(&open, head.as_ref().map_or(1, |head| head.segment))?;
         let mut carrier = Carrier {
             store: self,

@@ -169,18 +169,25 @@ impl CopyFolder {
         if found != *name {
             return Err(self.foreign("was given a segment that is not what its name says"));
         }
-        let open = self.read_open()?;
-        // What is there must be the beginning of what takes its place.
-        if open.is_some_and(|(_, current)| !unpacked.starts_with(&current)) {
-            return Err(CopyError::Diverged { place: self.place() });
-        }
-        let follows = Scan::of(next)
-            .header
-            .is_some_and(|header| header.previous == Some(*name) && header.journal == self.journal);
-        if !follows {
+        let header = Scan::of(next).header;
+        let follows = |header: &Header| header.previous == Some(*name) && header.journal == self.journal;
+        let Some(header) = header.filter(follows) else {
             return Err(self.foreign("was given segments that do not follow each other"));
-        }
+        };
         let folder = self.path.join("journal");
+        if let Some((open, current)) = self.read_open()? {
+            if open.segment >= header.segment {
+                // Somebody else has closed it already.
+                return match journal::closed_path(&folder, name).exists() {
+                    true => Ok(()),
+                    false => Err(CopyError::Moved { place: self.place() }),
+                };
+            }
+            // What is there must be the beginning of what takes its place.
+            if !unpacked.starts_with(&current) {
+                return Err(CopyError::Diverged { place: self.place() });
+            }
+        }
         if !journal::closed_path(&folder, name).exists() {
             journal::write_closed(&folder, name, packed).map_err(self.at())?;
         }

@@ -1,5 +1,7 @@
 //! The second copy: it is a store, it only grows, it is never given a wrong byte, and it gives back what this one lost.
 
+mod overtaken;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
