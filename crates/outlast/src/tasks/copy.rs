@@ -6,7 +6,7 @@ use host::Clock;
 use model::Event;
 use serde::Serialize;
 use store::{CopyReport, Look, Store};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::command_line::Global;
 use crate::config::Copy;
@@ -104,67 +104,157 @@ fn note(home: &Home, store: &Store, report: &CopyReport) -> Result<(), Failure> 
     Ok(())
 }
 
-/// A second copy that was made since the server started; times are those of its clock.
+/// What a running server knows of the copy at one place; times are those of its clock.
 #[derive(Debug)]
 struct Known {
     copy: Copy,
-    made_at: Duration,
-    /// When all of it was looked at.
-    looked_at: Duration,
+    is_under_way: bool,
+    begun_at: Duration,
+    /// When the last one was begun that looked at all of it, and came to its end.
+    looked_at: Option<Duration>,
 }
 
-impl Known {
-    /// Returns how closely it is to be looked at now.
-    fn look(&mut self, now: Duration) -> Look {
-        self.made_at = now;
-        if now.saturating_sub(self.looked_at) < LOOK_AT_ALL_EVERY {
-            return Look::New;
+/// When each copy is due.
+#[derive(Debug, Default)]
+struct Schedule(Vec<Known>);
+
+impl Schedule {
+    /// Forgets what the configuration names no more; what is under way goes on.
+    fn keep(&mut self, copies: &[Copy]) {
+        self.0.retain(|known| known.is_under_way || copies.contains(&known.copy));
+    }
+
+    /// Returns how closely a copy is to be looked at now, and takes it for begun; nothing while it is not due or the one before
+    /// goes on, however the configuration names that place by now.
+    fn begin(&mut self, copy: &Copy, now: Duration) -> Option<Look> {
+        let last = self.0.iter().find(|known| known.copy.to == copy.to);
+        let looked_at = match last {
+            Some(known) if known.is_under_way => return None,
+            Some(known) if known.copy == *copy => {
+                if now.saturating_sub(known.begun_at) < copy.every {
+                    return None;
+                }
+                known.looked_at
+            }
+            _ => None,
+        };
+        self.0.retain(|known| known.copy.to != copy.to);
+        self.0.push(Known { copy: copy.clone(), is_under_way: true, begun_at: now, looked_at });
+        let is_known = looked_at.is_some_and(|at| now.saturating_sub(at) < LOOK_AT_ALL_EVERY);
+        Some(if is_known { Look::New } else { Look::There })
+    }
+
+    /// Notes how the one that was begun ended: one that failed has looked at nothing.
+    fn end(&mut self, to: &str, look: Look, was_made: bool) {
+        for known in self.0.iter_mut().filter(|known| known.copy.to == to) {
+            known.is_under_way = false;
+            if was_made && look != Look::New {
+                known.looked_at = Some(known.begun_at);
+            }
         }
-        self.looked_at = now;
-        Look::There
     }
 }
 
 /// Brings the copies that the configuration names up to date, each as often as it says, for as long as a server runs.
 pub(crate) async fn again_and_again(global: Global, store: Store, clock: Clock) {
     let quiet = Global { quiet: true, ..global.clone() };
-    let mut known: Vec<Known> = Vec::new();
-    let mut under_way = JoinSet::new();
+    let mut schedule = Schedule::default();
+    let mut under_way: Vec<(Copy, Look, JoinHandle<bool>)> = Vec::new();
     loop {
+        for (copy, look, copying) in under_way.extract_if(.., |(_, _, copying)| copying.is_finished()) {
+            // One that panicked was not made.
+            schedule.end(&copy.to, look, copying.await.unwrap_or(false));
+        }
         let mut rest = LOOK_EVERY;
         // Read each time: the configuration may have changed. Whoever reads it for the server says what is wrong with it.
         if let Ok(home) = Home::find(&global) {
-            let now = clock.elapsed();
-            known.retain(|known| home.config.copies.contains(&known.copy));
+            schedule.keep(&home.config.copies);
             for copy in &home.config.copies {
                 rest = rest.min(copy.every);
-                let last = known.iter().position(|known| known.copy == *copy);
-                if last.is_some_and(|index| now.saturating_sub(known[index].made_at) < copy.every) {
-                    continue;
-                }
-                let look = match last {
-                    Some(index) => known[index].look(now),
-                    None => {
-                        known.push(Known { copy: copy.clone(), made_at: now, looked_at: now });
-                        Look::There
-                    }
-                };
-                let (quiet, home, store, copy) = (quiet.clone(), home.clone(), store.clone(), copy.clone());
+                let Some(look) = schedule.begin(copy, clock.elapsed()) else { continue };
+                let (quiet, home, store, of) = (quiet.clone(), home.clone(), store.clone(), copy.clone());
                 // One that takes long holds up nobody else.
-                under_way.spawn_blocking(move || scheduled(&quiet, &home, &store, &copy, look));
+                let copying =
+                    tokio::task::spawn_blocking(move || scheduled(&quiet, &home, &store, &of, look));
+                under_way.push((copy.clone(), look, copying));
             }
         }
-        while under_way.try_join_next().is_some() {}
         tokio::time::sleep(rest).await;
     }
 }
 
-fn scheduled(global: &Global, home: &Home, store: &Store, copy: &Copy, look: Look) {
+/// Returns whether it was made.
+fn scheduled(global: &Global, home: &Home, store: &Store, copy: &Copy, look: Look) -> bool {
     let copied =
         Destination::configured(copy).and_then(|place| once(global, home, store, &place, look, false));
     match copied {
-        Ok(copied) => copied.say(global),
-        // Also where nobody asked for more words: a copy that is not made is no copy.
-        Err(failure) => _ = failure.context("the second copy was not brought up to date").report(),
+        Ok(copied) => {
+            copied.say(global);
+            true
+        }
+        Err(failure) => {
+            // Also where nobody asked for more words: a copy that is not made is no copy.
+            failure.context("the second copy was not brought up to date").report();
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn copy(to: &str, every: Duration) -> Copy {
+        Copy { to: to.to_owned(), every, token_file: None }
+    }
+
+    #[test]
+    fn a_place_has_one_copy_under_way_however_long_it_takes() {
+        let (mut schedule, slow, other) = (Schedule::default(), copy("slow", HOUR), copy("other", HOUR));
+        assert_eq!(schedule.begin(&slow, HOUR), Some(Look::There));
+        assert_eq!(schedule.begin(&other, HOUR), Some(Look::There), "others are not held up");
+        for n in 2..9 {
+            assert_eq!(schedule.begin(&slow, n * HOUR), None, "{n}");
+        }
+        // Also where the configuration forgot it and named it anew, or in another way.
+        schedule.keep(&[]);
+        assert_eq!(schedule.begin(&copy("slow", HOUR / 2), 9 * HOUR), None);
+        schedule.end("slow", Look::There, true);
+        assert_eq!(schedule.begin(&slow, 9 * HOUR), Some(Look::New), "it has been due for long");
+        schedule.end("slow", Look::New, true);
+        assert_eq!(
+            schedule.begin(&slow, 10 * HOUR - HOUR / 9),
+            None,
+            "not before an hour after it was begun"
+        );
+        assert_eq!(schedule.begin(&slow, 10 * HOUR), Some(Look::New));
+    }
+
+    #[test]
+    fn only_what_was_looked_at_to_the_end_rests_for_a_day() {
+        let (mut schedule, copy) = (Schedule::default(), copy("second", HOUR));
+        let mut hour = 0;
+        let mut goes = |was_made: bool| {
+            hour += 1;
+            let look = schedule.begin(&copy, hour * HOUR).unwrap();
+            schedule.end("second", look, was_made);
+            look
+        };
+        assert_eq!((goes(false), goes(false), goes(true)), (Look::There, Look::There, Look::There));
+        assert!((0..23).all(|_| goes(true) == Look::New));
+        assert_eq!((goes(false), goes(true), goes(true)), (Look::There, Look::There, Look::New));
+    }
+
+    #[test]
+    fn what_the_configuration_says_anew_is_tried_at_once() {
+        let mut schedule = Schedule::default();
+        let with_token = Copy { token_file: Some("token".into()), ..copy("second", HOUR) };
+        assert!(schedule.begin(&copy("second", HOUR), HOUR).is_some());
+        schedule.end("second", Look::There, false);
+        assert_eq!(schedule.begin(&copy("second", HOUR), HOUR), None);
+        assert_eq!(schedule.begin(&with_token, HOUR), Some(Look::There));
+        assert_eq!(schedule.0.len(), 1);
     }
 }
