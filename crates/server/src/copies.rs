@@ -77,7 +77,7 @@ impl Copies {
                 let (Some(copy), Ok(sha256)) = (self.existing(asked.journal)?, name.parse()) else {
                     return Ok(absent("there is no such blob"));
                 };
-                if !blocking(|| copy.missing(&[sha256], Look::There))?.is_empty() {
+                if !blocking(|| copy.missing(&[sha256], Look::There, 0))?.is_empty() {
                     return Ok(absent("there is no such blob"));
                 }
                 Ok(Response::new(sent(copy, sha256)))
@@ -129,7 +129,7 @@ impl Copies {
         }
         match self.existing(asked.journal)? {
             None => Ok(json(&blobs)),
-            Some(copy) => Ok(json(&blocking(|| copy.missing(&blobs, look))?)),
+            Some(copy) => Ok(json(&blocking(|| copy.missing(&blobs, look, 0))?)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Second copies of this home: where they lie, and what mends damaged blobs from them.
 
+mod moving;
 mod remote;
 
 use std::os::unix::fs::MetadataExt as _;

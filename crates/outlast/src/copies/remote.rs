@@ -7,26 +7,26 @@ use anyhow::{Context as _, anyhow};
 use futures_util::{StreamExt as _, stream};
 use host::http::Outgoing;
 use http::{HeaderMap, Method, Response};
-use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::{Bytes, Frame, Incoming};
+use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Incoming};
 use model::{ObjectUrl, Secret, Sha256};
 use serde::de::DeserializeOwned;
 use store::{BlobReader, CopyError, Head, Look, Part, SecondCopy};
 use tokio::runtime::Handle;
 
+use super::moving::Moving;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::peer::{self, Peer};
 
 /// So many blobs are on their way at a time.
 const N_AT_ONCE: usize = 8;
-const CHUNK_BYTES: usize = 128 * 1024;
-/// How long the other side may take for anything but the bytes of a blob: it may read back a gigabyte meanwhile.
+/// What is no longer is sent at once.
+const WHOLE_BYTES_MAX: u64 = 128 * 1024;
+/// How long nothing may move: the buffers on the way hold a megabyte that a line of 10 KB/s has to carry first.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long it may take to say how far it has come.
+/// How long the other side may take to say how far it has come.
 const PATIENCE_FOR_HEAD: Duration = Duration::from_secs(10);
-/// How long a blob may be on its way: a gigabyte at 1 MB/s.
-const PATIENCE_WITH_BLOBS: Duration = Duration::from_secs(1200);
 
 /// The copy of one journal at a server. Its methods wait, and must not be called where others would be held up.
 #[derive(Debug)]
@@ -60,30 +60,28 @@ impl Remote {
         self.peer.send(method, &format!("{}{path}", self.path), HeaderMap::new(), body, "admin").await
     }
 
-    /// Asks, and reads the answer; nothing where there is none.
+    /// Asks, and reads the answer; nothing where there is none. `size_bytes` is what the other side reads back before it answers.
     fn ask<T: DeserializeOwned>(
         &self,
-        method: Method,
-        path: &str,
-        body: Bytes,
-    ) -> Result<Option<T>, CopyError> {
-        self.ask_within(PATIENCE, method, path, body)
-    }
-
-    fn ask_within<T: DeserializeOwned>(
-        &self,
         patience: Duration,
-        method: Method,
-        path: &str,
-        body: Bytes,
+        (method, path): (Method, &str),
+        body: Vec<u8>,
+        size_bytes: u64,
     ) -> Result<Option<T>, CopyError> {
+        let moving = Moving::within(patience);
         let asking = async {
-            match self.send(method, path, host::http::whole(body)).await? {
+            let body = match body.is_empty() {
+                true => host::http::whole(Bytes::new()),
+                false => moving.body(io::Cursor::new(body), size_bytes),
+            };
+            let answered = self.send(method, path, body).await?;
+            moving.moved();
+            match answered {
                 None => Ok(None),
                 Some(response) => peer::read(response).await.map(Some),
             }
         };
-        self.wait(patience, asking).map_err(|error| self.error(error))
+        self.runtime.block_on(moving.wait(asking)).map_err(|error| self.error(error))
     }
 
     /// Returns what an error means for a copy.
@@ -96,24 +94,12 @@ impl Remote {
         }
     }
 
-    fn wait<T>(
-        &self,
-        patience: Duration,
-        future: impl Future<Output = anyhow::Result<T>>,
-    ) -> anyhow::Result<T> {
-        self.runtime.block_on(async {
-            let late = || anyhow!("it did not answer within {} s", patience.as_secs());
-            tokio::time::timeout(patience, future).await.unwrap_or_else(|_| Err(late()))
-        })
-    }
-
-    /// Sends a blob; whether it could be read whole from here.
-    async fn put_one(&self, blob: BlobReader) -> anyhow::Result<bool> {
-        let (sha256, size_bytes) = (blob.sha256(), blob.size_bytes());
+    /// Sends a blob; whether it could be read whole from here. `size_bytes` is what the other side has to read back meanwhile.
+    async fn put_one(&self, mut blob: BlobReader, moving: &Moving, size_bytes: u64) -> anyhow::Result<bool> {
+        let sha256 = blob.sha256();
         // Small ones are read before anything is sent.
-        let body = if size_bytes <= CHUNK_BYTES as u64 {
+        let body = if blob.size_bytes() <= WHOLE_BYTES_MAX {
             let mut bytes = Vec::new();
-            let mut blob = blob;
             if blob.read_to_end(&mut bytes).is_err() {
                 return Ok(false);
             }
@@ -121,38 +107,19 @@ impl Remote {
         } else if blob.verify().is_err() {
             return Ok(false);
         } else {
-            StreamBody::new(stream::iter(Chunks(blob))).boxed_unsync()
+            moving.body(blob, size_bytes)
         };
+        // Long ones take their time to be read here.
+        moving.moved();
         let taken = self.send(Method::PUT, &format!("/blobs/{sha256}"), body).await;
+        moving.moved();
         taken?.with_context(|| format!("it did not take blob {sha256}")).map(|_| true)
     }
 
-    fn path_of(part: &Part<'_>) -> (String, Bytes) {
+    fn path_of(part: &Part<'_>) -> (String, Vec<u8>) {
         match part {
-            Part::Closed { name, packed, next } => {
-                (format!("/segments/{name}"), [*next, *packed].concat().into())
-            }
-            Part::Open { offset, bytes } => (format!("/journal?offset={offset}"), bytes.to_vec().into()),
-        }
-    }
-}
-
-/// The bytes of a blob as a body is made of them.
-#[derive(Debug)]
-struct Chunks(BlobReader);
-
-impl Iterator for Chunks {
-    type Item = Result<Frame<Bytes>, Box<dyn std::error::Error + Send + Sync>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut chunk = vec![0; CHUNK_BYTES];
-        match self.0.read(&mut chunk) {
-            Ok(0) => None,
-            Ok(n) => {
-                chunk.truncate(n);
-                Some(Ok(Frame::data(chunk.into())))
-            }
-            Err(error) => Some(Err(error.into())),
+            Part::Closed { name, packed, next } => (format!("/segments/{name}"), [*next, *packed].concat()),
+            Part::Open { offset, bytes } => (format!("/journal?offset={offset}"), bytes.to_vec()),
         }
     }
 }
@@ -163,10 +130,10 @@ impl SecondCopy for Remote {
     }
 
     fn head(&self) -> Result<Option<Head>, CopyError> {
-        self.ask_within(PATIENCE_FOR_HEAD, Method::GET, "", Bytes::new())
+        self.ask(PATIENCE_FOR_HEAD, (Method::GET, ""), Vec::new(), 0)
     }
 
-    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
+    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError> {
         if blobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -175,16 +142,19 @@ impl SecondCopy for Remote {
             Look::Whole => "/missing?look=whole",
         };
         let body = serde_json::to_vec(blobs).map_err(io::Error::from)?;
-        self.ask(Method::POST, path, body.into())?
+        self.ask(PATIENCE, (Method::POST, path), body, size_bytes)?
             .ok_or_else(|| self.at()(anyhow!("it has no place for second copies")))
     }
 
     fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
+        let moving = Moving::within(PATIENCE);
+        // Several are read back at the same time there, from the same disk.
+        let size_bytes = blobs.iter().map(BlobReader::size_bytes).sum();
         let sending = async {
             let mut unread = Vec::new();
             let one = |blob: BlobReader| async {
                 let sha256 = blob.sha256();
-                self.put_one(blob).await.map(|was_read| (sha256, was_read))
+                self.put_one(blob, &moving, size_bytes).await.map(|was_read| (sha256, was_read))
             };
             let mut all = stream::iter(blobs.into_iter().map(one)).buffer_unordered(N_AT_ONCE);
             while let Some(sent) = all.next().await {
@@ -195,16 +165,17 @@ impl SecondCopy for Remote {
             }
             Ok(unread)
         };
-        self.wait(PATIENCE_WITH_BLOBS, sending).map_err(self.at())
+        self.runtime.block_on(moving.wait(sending)).map_err(self.at())
     }
 
     fn append(&self, part: Part<'_>) -> Result<(), CopyError> {
         let (path, body) = Self::path_of(&part);
-        let taken: Option<serde_json::Value> = self.ask(Method::PUT, &path, body)?;
+        let taken: Option<serde_json::Value> = self.ask(PATIENCE, (Method::PUT, &path), body, 0)?;
         taken.map(drop).ok_or_else(|| self.at()(anyhow!("it did not take the journal")))
     }
 
     fn get(&self, sha256: &Sha256, to: &mut dyn Write) -> Result<(), CopyError> {
+        let moving = Moving::within(PATIENCE);
         let getting = async {
             let body = host::http::whole(Bytes::new());
             let Some(response) = self.send(Method::GET, &format!("/blobs/{sha256}"), body).await? else {
@@ -214,11 +185,12 @@ impl SecondCopy for Remote {
             while let Some(frame) = body.frame().await {
                 if let Some(chunk) = frame?.data_ref() {
                     to.write_all(chunk)?;
+                    moving.moved();
                 }
             }
             Ok(true)
         };
-        match self.wait(PATIENCE_WITH_BLOBS, getting).map_err(self.at())? {
+        match self.runtime.block_on(moving.wait(getting)).map_err(self.at())? {
             true => Ok(()),
             false => Err(CopyError::Missing { place: self.place(), sha256: *sha256 }),
         }

@@ -19,6 +19,8 @@ const N_BATCH_MAX: usize = 256;
 const BATCH_BYTES_MAX: u64 = 64 << 20;
 /// So many blobs are asked about at a time.
 const N_ASKED_MAX: usize = 4096;
+/// So much is read back at a time, unless one blob alone is longer: nobody hears anything of the other side meanwhile.
+const READ_BACK_BYTES_MAX: u64 = 1 << 30;
 /// So many are fetched back each time, unless they are longer.
 const N_FETCHED_BACK: usize = 4;
 const FETCHED_BACK_BYTES_MAX: u64 = 16 << 20;
@@ -137,7 +139,7 @@ impl Store {
     pub fn n_absent(&self, copy: &dyn SecondCopy) -> Result<u64, CopyError> {
         let mut n_absent = 0;
         for some in self.needed()?.chunks(N_ASKED_MAX) {
-            n_absent += copy.missing(some, Look::There)?.len() as u64;
+            n_absent += copy.missing(some, Look::There, 0)?.len() as u64;
         }
         Ok(n_absent)
     }
@@ -257,10 +259,10 @@ impl Carrier<'_> {
             let named = line.event().as_ref().and_then(named);
             batch.extend(named.filter(|sha256| self.seen.insert(*sha256)));
             if batch.len() == N_BATCH_MAX {
-                self.give(&std::mem::take(&mut batch), Look::There)?;
+                self.give(&std::mem::take(&mut batch), Look::There, 0)?;
             }
         }
-        self.give(&batch, Look::There)
+        self.give(&batch, Look::There, 0)
     }
 
     /// Gives the copy what it should have and has not, or not whole.
@@ -269,11 +271,31 @@ impl Carrier<'_> {
         // What is damaged here was told of above, where it is new.
         let told: HashSet<Sha256> = self.report.damaged.iter().copied().collect();
         let needed: Vec<Sha256> = needed.iter().filter(|sha256| !told.contains(sha256)).copied().collect();
-        for some in needed.chunks(if look == Look::Whole { N_BATCH_MAX } else { N_ASKED_MAX }) {
-            self.give(some, look)?;
+        let mut rest = &*needed;
+        while !rest.is_empty() {
+            let (n, size_bytes) = self.portion(rest, look)?;
+            self.give(&rest[..n], look, size_bytes)?;
+            rest = &rest[n..];
         }
         self.report.n_mended = self.report.n_blobs - n_before;
         Ok(())
+    }
+
+    /// Returns how many of some blobs are asked about at a time, and how much is read for that; one at least.
+    fn portion(&self, blobs: &[Sha256], look: Look) -> Result<(usize, u64), CopyError> {
+        if look != Look::Whole {
+            return Ok((blobs.len().min(N_ASKED_MAX), 0));
+        }
+        let mut all_bytes = 0;
+        for (n, sha256) in blobs.iter().take(N_BATCH_MAX).enumerate() {
+            // How long they were is not known of the records of old runs, which are short.
+            let size_bytes = self.store.blob_size(sha256)?.unwrap_or(0);
+            if n > 0 && all_bytes + size_bytes > READ_BACK_BYTES_MAX {
+                return Ok((n, all_bytes));
+            }
+            all_bytes += size_bytes;
+        }
+        Ok((blobs.len().min(N_BATCH_MAX), all_bytes))
     }
 
     /// Fetches blobs back, and compares them with their names.
@@ -297,8 +319,8 @@ impl Carrier<'_> {
     }
 
     /// Gives the copy those of some blobs that it does not have.
-    fn give(&mut self, blobs: &[Sha256], look: Look) -> Result<(), CopyError> {
-        let missing = self.to.missing(blobs, look)?;
+    fn give(&mut self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<(), CopyError> {
+        let missing = self.to.missing(blobs, look, size_bytes)?;
         let (mut batch, mut n_bytes) = (Vec::new(), 0);
         for sha256 in missing {
             match self.store.open_blob(&sha256) {

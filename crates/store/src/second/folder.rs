@@ -211,7 +211,7 @@ impl SecondCopy for CopyFolder {
         }))
     }
 
-    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
+    fn missing(&self, blobs: &[Sha256], look: Look, _: u64) -> Result<Vec<Sha256>, CopyError> {
         let is_there = |sha256: &Sha256| match look {
             Look::New | Look::There => self.blobs.size_bytes(sha256).is_some(),
             Look::Whole => self.is_whole(sha256),

@@ -28,8 +28,9 @@ pub trait SecondCopy: Debug + Send + Sync {
     /// Returns how far its journal has come; nothing where it has none yet.
     fn head(&self) -> Result<Option<Head>, CopyError>;
 
-    /// Returns which of these blobs it does not have, or has and are damaged, as far as it was looked at.
-    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError>;
+    /// Returns which of these blobs it does not have, or has and are damaged, as far as it was looked at. `size_bytes` is how
+    /// much it has to read for that, as far as anybody knows.
+    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError>;
 
     /// Takes blobs: they are durable there and were read back when this returns.
     ///

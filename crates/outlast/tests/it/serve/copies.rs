@@ -29,8 +29,11 @@ fn ask_for_all(served: &Served) {
 
 /// Returns where the package's archive lies in a home.
 fn archive(home: &Path) -> PathBuf {
-    let package = package();
-    let sha256 = sha256sum(package.tarball("1.3.0"));
+    blob(home, package().tarball("1.3.0"))
+}
+
+fn blob(home: &Path, bytes: &[u8]) -> PathBuf {
+    let sha256 = sha256sum(bytes);
     home.join("blobs").join(&sha256[..2]).join(&sha256[2..4]).join(sha256)
 }
 
@@ -168,6 +171,34 @@ fn another_outlast_takes_a_copy_from_whoever_may_and_gives_it_back() {
     world.write(&world.own().join("second.token"), &admin);
     world.configure(&format!("{toml}[[copy]]\nto = {:?}\ntoken_file = \"second.token\"\n", served.base));
     world.outlast(&["store", "verify", "--heal"]).expect(0).says(&format!("from `{}`", served.base));
+}
+
+#[test]
+fn what_is_long_travels_in_parts_and_is_read_back() {
+    let (upstream, world) = kept();
+    let large = fakes::noise(3 << 20, 1);
+    upstream.put("a.example", "/large.tar.gz", fakes::Answer::file(large.clone()));
+    world.place(&upstream, &[NPM, "a.example"]);
+    let asking = Served::start(&world);
+    assert_eq!(asking.get(&["-o", "/dev/null"], "/files/a.example/large.tar.gz").0, "200");
+    asking.end();
+    let other = World::new();
+    let admin = other.outlast(&["token", "add", "admin", "--scope", "admin"]).expect(0).stdout;
+    let served = Served::start(&other);
+    let copy = |arguments: &[&str]| {
+        let mut command = world.command(OUTLAST);
+        command.args(["store", "copy"]).args(arguments).arg(&served.base);
+        finish(command.env("OUTLAST_TOKEN", admin.trim()), b"").expect(0)
+    };
+    copy(&[]);
+    let [there] = &*entries(&other.own().join("copies")) else { panic!("one copy") };
+    let stat = at(&other, there, &["store", "stat", "--json"]).expect(0).json();
+    assert!(stat["size_bytes"].as_u64().unwrap() > large.len() as u64, "{stat:#}");
+    at(&other, there, &["store", "verify"]).expect(0);
+    flip(&blob(there, &large));
+    at(&other, there, &["store", "verify"]).expect(1);
+    copy(&["--verify"]).says("1 of them in place of damaged ones");
+    at(&other, there, &["store", "verify"]).expect(0);
 }
 
 #[test]

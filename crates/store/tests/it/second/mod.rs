@@ -1,6 +1,7 @@
 //! The second copy: it is a store, it only grows, it is never given a wrong byte, and it gives back what this one lost.
 
 mod overtaken;
+mod portions;
 
 use std::fs;
 use std::io::Write;
@@ -86,8 +87,8 @@ impl SecondCopy for Breaking {
         self.to.head()
     }
 
-    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
-        self.to.missing(blobs, look)
+    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError> {
+        self.to.missing(blobs, look, size_bytes)
     }
 
     fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
@@ -247,7 +248,7 @@ impl SecondCopy for Liar {
         Ok(None)
     }
 
-    fn missing(&self, _: &[Sha256], _: Look) -> Result<Vec<Sha256>, CopyError> {
+    fn missing(&self, _: &[Sha256], _: Look, _: u64) -> Result<Vec<Sha256>, CopyError> {
         Ok(Vec::new())
     }
 

@@ -52,9 +52,9 @@ impl SecondCopy for Overtaken<'_> {
         self.to.head()
     }
 
-    fn missing(&self, blobs: &[Sha256], look: Look) -> Result<Vec<Sha256>, CopyError> {
+    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError> {
         self.step();
-        self.to.missing(blobs, look)
+        self.to.missing(blobs, look, size_bytes)
     }
 
     fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
