@@ -5,17 +5,16 @@ use std::pin::Pin;
 
 use host::http::Outgoing;
 use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use model::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{answer, refusal};
+use crate::arriving::Arriving;
 
 /// Where it is asked.
 pub(crate) const PATH: &str = "/adopt";
 /// All locks of a large monorepo.
-const BODY_BYTES_MAX: usize = 64 << 20;
+const BODY_BYTES_MAX: u64 = 64 << 20;
 /// Whoever sends `Prefer: respond-async` (RFC 7240 §4.1) does not wait for the end.
 const ASYNC: &str = "respond-async";
 
@@ -71,22 +70,17 @@ pub trait Adopter: Send + Sync + std::fmt::Debug {
 pub(crate) async fn adopt(
     adopter: &dyn Adopter,
     who: String,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
 ) -> Response<Outgoing> {
     if request.method() != http::Method::POST {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, "refused", "locks are sent with POST", HINT);
     }
     let is_patient = !is_async(request.headers());
-    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
-    let Ok(body) = body else {
-        return refusal(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            "these locks are too large, or broke off",
-            HINT,
-        );
+    let body = match request.into_body().whole(BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(fault) => return fault.refuse(),
     };
-    let sent: AdoptRequest = match serde_json::from_slice(&body.to_bytes()) {
+    let sent: AdoptRequest = match serde_json::from_slice(&body) {
         Ok(sent) => sent,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "bad_request", &error.to_string(), HINT),
     };

@@ -21,18 +21,18 @@ use bytes::Bytes;
 use host::http::Outgoing;
 use http::{Method, Request, Response, StatusCode};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
 use model::Sha256;
-use store::{CopyError, CopyFolder, Look, Part, SecondCopy};
+use store::{BLOB_BYTES_MAX, CopyError, CopyFolder, Look, Part, SecondCopy};
 use tokio::sync::mpsc;
 
 use crate::answer::{answer, refusal};
+use crate::arriving::{Arriving, Fault};
 
 /// Under which path the copies are.
 pub(crate) const PATH: &str = "/copies/";
 /// A part of a journal, or a list of digests.
-const PART_BYTES_MAX: usize = 64 << 20;
+const PART_BYTES_MAX: u64 = 64 << 20;
 /// What is asked about at a time.
 const N_ASKED_MAX: usize = 10_000;
 /// Copies that are open.
@@ -54,19 +54,22 @@ impl Copies {
     }
 
     /// Answers a request for a path below [`PATH`], query included. Whoever asks may do so.
-    pub(crate) async fn answer(&self, path: &str, request: Request<Incoming>) -> Response<Outgoing> {
+    pub(crate) async fn answer(&self, path: &str, request: Request<Arriving>) -> Response<Outgoing> {
         let answered = match Asked::parse(path) {
             Some(asked) => self.answer_to(&asked, request).await,
             None => return refusal(StatusCode::NOT_FOUND, "absent", "nothing is there", HINT),
         };
-        answered.unwrap_or_else(|error| refuse(&error))
+        answered.unwrap_or_else(|why| match why {
+            Why::Sender(fault) => fault.refuse(),
+            Why::Copy(error) => refuse(&error),
+        })
     }
 
     async fn answer_to(
         &self,
         asked: &Asked<'_>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Outgoing>, CopyError> {
+        request: Request<Arriving>,
+    ) -> Result<Response<Outgoing>, Why> {
         let method = request.method().clone();
         match (&method, asked.what, asked.name) {
             (&Method::GET, "", "") => {
@@ -114,8 +117,8 @@ impl Copies {
     async fn missing(
         &self,
         asked: &Asked<'_>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Outgoing>, CopyError> {
+        request: Request<Arriving>,
+    ) -> Result<Response<Outgoing>, Why> {
         let look = match asked.query {
             "look=whole" => Look::Whole,
             _ => Look::There,
@@ -137,16 +140,13 @@ impl Copies {
         &self,
         journal: &str,
         sha256: &Sha256,
-        request: Request<Incoming>,
-    ) -> Result<Response<Outgoing>, CopyError> {
+        request: Request<Arriving>,
+    ) -> Result<Response<Outgoing>, Why> {
+        let mut body = request.into_body().at_most(BLOB_BYTES_MAX)?;
         let copy = self.begun(journal)?;
         let mut blob = copy.begin()?;
-        let mut body = request.into_body();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(CopyError::at("the sender"))?;
-            if let Some(chunk) = frame.data_ref() {
-                blocking(|| blob.write_all(chunk)).map_err(CopyError::at(&copy.place()))?;
-            }
+        while let Some(chunk) = body.next().await? {
+            blocking(|| blob.write_all(&chunk)).map_err(CopyError::at(&copy.place()))?;
         }
         blocking(|| copy.finish(blob, sha256))?;
         Ok(taken())
@@ -176,6 +176,25 @@ impl Copies {
 
 const HINT: &str = "`outlast store copy` speaks to this address";
 
+/// Why something is not done.
+#[derive(Debug)]
+enum Why {
+    Sender(Fault),
+    Copy(CopyError),
+}
+
+impl From<Fault> for Why {
+    fn from(fault: Fault) -> Self {
+        Self::Sender(fault)
+    }
+}
+
+impl From<CopyError> for Why {
+    fn from(error: CopyError) -> Self {
+        Self::Copy(error)
+    }
+}
+
 /// What a path asks for.
 #[derive(Debug, Clone, Copy)]
 struct Asked<'a> {
@@ -202,9 +221,8 @@ fn blocking<T>(act: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(act)
 }
 
-async fn whole(request: Request<Incoming>) -> Result<Bytes, CopyError> {
-    let body = Limited::new(request.into_body(), PART_BYTES_MAX).collect().await;
-    Ok(body.map_err(CopyError::at("the sender"))?.to_bytes())
+async fn whole(request: Request<Arriving>) -> Result<Bytes, Fault> {
+    request.into_body().whole(PART_BYTES_MAX).await
 }
 
 fn json(value: &impl serde::Serialize) -> Response<Outgoing> {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::adopt::{self, Adopter};
 use crate::answer::refusal;
-use crate::arriving::{Arriving, Slow};
+use crate::arriving::{Arriving, Fault};
 use crate::clients::{Clients, Pace, Place};
 use crate::copies::{self, Copies};
 use crate::hosts;
@@ -168,11 +168,11 @@ impl Server {
         // The state of what takes longer is large: in a box, it is not moved about for what is ready.
         if is_copy {
             let path = path.to_owned();
-            return Box::pin(settings.copies.answer(&path, request)).await;
+            return Box::pin(settings.copies.answer(&path, request.map(Arriving::new))).await;
         }
         if is_adoption {
             let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
-            return Box::pin(adopt::adopt(&*settings.adopter, who, request)).await;
+            return Box::pin(adopt::adopt(&*settings.adopter, who, request.map(Arriving::new))).await;
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
@@ -181,7 +181,7 @@ impl Server {
             return ready;
         }
         let path = path.to_owned();
-        Box::pin(self.ask_session(&settings, &path, request)).await
+        Box::pin(self.ask_session(&settings, &path, request.map(Arriving::new))).await
     }
 
     /// Has a request answered by the engine, unless it cannot be one of a registry's client.
@@ -189,7 +189,7 @@ impl Server {
         &self,
         settings: &Settings,
         path: &str,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
     ) -> Response<Outgoing> {
         if tokens::is_in(path) {
             return refusal(
@@ -203,19 +203,10 @@ impl Server {
             let hint = "no client of a registry sends so much";
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large", hint);
         }
-        let slow = Slow::default();
-        let request = request.map(|body| Arriving::new(body, slow.clone()).boxed_unsync());
+        let slow = request.body().slow();
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let response = settings.session.answer_at_door(path, request).await;
-        if slow.was_given_up() {
-            let hint = "send the body at once";
-            return refusal(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                "the rest of the body did not come",
-                hint,
-            );
-        }
-        response
+        if slow.was_given_up() { Fault::Paused.refuse() } else { response }
     }
 }
 

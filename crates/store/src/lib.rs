@@ -20,7 +20,9 @@ pub use care::{Count, Damaged, RebuildReport, Stat, StatError, VerifyError, Veri
 pub use error::{AppendError, IndexError, OpenError, WriteError};
 pub use journal::Entry;
 pub use lookup::Attention;
-pub use second::{CopyError, CopyFolder, CopyProgress, CopyReport, Head, Look, Part, SecondCopy};
+pub use second::{
+    BLOB_BYTES_MAX, CopyError, CopyFolder, CopyProgress, CopyReport, Head, Look, Part, SecondCopy,
+};
 pub use store::{Expect, Store};
 
 /// Every failure point of the store, in the order in which a commit passes them.

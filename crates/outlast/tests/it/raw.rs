@@ -1,7 +1,7 @@
 //! A client that sends what it is told byte for byte, and knows whether an answer came whole.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 /// Longer than anything may take that is asked here; what takes so long has hung.
@@ -90,6 +90,11 @@ impl Raw {
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.began = Instant::now();
         self.reader.get_mut().write_all(bytes)
+    }
+
+    /// Sends no more, and still waits for an answer.
+    pub(crate) fn break_off(&mut self) {
+        let _ = self.reader.get_ref().shutdown(Shutdown::Write);
     }
 
     /// Reads one answer to a GET.

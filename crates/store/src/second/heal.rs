@@ -7,8 +7,8 @@ use model::{Event, Sha256};
 use super::{CopyError, SecondCopy};
 use crate::store::Store;
 
-/// What is taken from a second copy where nobody has written down how long a blob is: the longest that is ever kept.
-const BLOB_BYTES_MAX: u64 = 16 << 30;
+/// What is taken where nobody has written down how long a blob is: the longest that is ever kept.
+pub const BLOB_BYTES_MAX: u64 = 16 << 30;
 
 impl Store {
     /// Replaces a damaged or missing blob by what a second copy has under its name, and notes that in the journal; durable

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use carry::{CopyProgress, CopyReport};
 pub use folder::CopyFolder;
+pub use heal::BLOB_BYTES_MAX;
 
 use crate::blob::BlobReader;
 use crate::error::{IndexError, WriteError};

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Siege;
-use crate::raw::Raw;
+use super::{Served, Siege};
+use crate::raw::{Got, Raw};
+use crate::world::World;
 
 /// Connections that are held open by somebody who says nearly nothing.
 const N_SLOW: usize = 300;
@@ -45,6 +46,55 @@ fn who_says_nearly_nothing_is_let_go_and_holds_up_nobody() {
     siege.assert_unharmed();
     let (_, metrics) = siege.served.get(&[], "/metrics");
     assert!(metrics.contains("\noutlast_connections 1\n"), "all are gone but whoever asks: {metrics}");
+}
+
+/// Begins a request of somebody who may do everything, and sends the first byte of its body.
+fn begin(served: &Served, token: &str, line: &str, length: &str) -> Raw {
+    let mut raw = Raw::connect(&served.base).unwrap();
+    let head =
+        format!("{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n{length}\r\n\r\n");
+    raw.send(format!("{head}{}", if length.ends_with("chunked") { "3e8\r\n{" } else { "{" }).as_bytes())
+        .unwrap();
+    raw
+}
+
+#[test]
+fn copies_and_locks_that_stop_coming_are_their_senders_fault() {
+    let world = World::new();
+    let token = world.outlast(&["token", "add", "all", "--scope", "admin"]).expect(0).stdout;
+    let served = Served::start(&world);
+    let (copy, sha256) = (format!("/copies/{}", "0a".repeat(16)), "0b".repeat(32));
+    let lines = [
+        format!("PUT {copy}/blobs/{sha256}"),
+        format!("PUT {copy}/segments/{sha256}"),
+        format!("PUT {copy}/journal?offset=0"),
+        format!("POST {copy}/missing?look=there"),
+        "POST /adopt".to_owned(),
+    ];
+    let check = |line: &str, what: &str, got: &Got, expected: u16, word: &str| {
+        assert_eq!(got.status, expected, "{line} {what}: {got:?}");
+        let said: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
+        assert_eq!(said["error"], word, "{line} {what}: {said:#}");
+        assert!(!said.to_string().contains("disk"), "{line} {what}: {said:#}");
+    };
+    let lengths = ["Content-Length: 1000", "Transfer-Encoding: chunked"];
+    let mut paused = Vec::new();
+    for (line, length) in lines.iter().flat_map(|line| lengths.map(|length| (line, length))) {
+        paused.push((line, length, begin(&served, token.trim(), line, length)));
+        let mut raw = begin(&served, token.trim(), line, length);
+        raw.break_off();
+        check(line, length, &raw.answer(), 400, "broke_off");
+    }
+    for line in &lines {
+        let got = begin(&served, token.trim(), line, "Content-Length: 99000000000").answer();
+        check(line, "too much", &got, 413, "too_large");
+    }
+    let start = Instant::now();
+    for (line, length, raw) in &mut paused {
+        check(line, length, &raw.answer(), 408, "too_slow");
+        assert!(start.elapsed() < BOUND, "{line} {length}: {:?}", start.elapsed());
+    }
+    assert_eq!(served.get(&[], "/healthz").0, "200");
 }
 
 #[test]
