@@ -54,6 +54,13 @@ impl CopyFolder {
             let what = if path.exists() { "is a folder with something else in it" } else { "is not there" };
             return Err(CopyError::Foreign { place, what: what.to_owned() });
         }
+        if let Some(link) = link_in(path).map_err(CopyError::at(&place))? {
+            let link = link.strip_prefix(path).unwrap_or(&link).display();
+            return Err(CopyError::Foreign {
+                place,
+                what: format!("has a link where its folder `{link}` belongs"),
+            });
+        }
         let lock = lock(path).map_err(CopyError::at(&place))?;
         let blobs = Folder::open(path, &Access::Write).map_err(CopyError::at(&place))?;
         let copy = Self { path: path.to_owned(), journal: journal.to_owned(), blobs };
@@ -178,7 +185,7 @@ impl CopyFolder {
         if let Some((open, current)) = self.read_open()? {
             if open.segment >= header.segment {
                 // Somebody else has closed it already.
-                return match journal::closed_path(&folder, name).exists() {
+                return match is_file(&journal::closed_path(&folder, name)) {
                     true => Ok(()),
                     false => Err(CopyError::Moved { place: self.place() }),
                 };
@@ -188,7 +195,7 @@ impl CopyFolder {
                 return Err(CopyError::Diverged { place: self.place() });
             }
         }
-        if !journal::closed_path(&folder, name).exists() {
+        if !is_file(&journal::closed_path(&folder, name)) {
             journal::write_closed(&folder, name, packed).map_err(self.at())?;
         }
         host::file::write_atomically(&self.current(), next).map_err(self.at())
@@ -248,6 +255,38 @@ impl SecondCopy for CopyFolder {
             opened => io::copy(&mut opened.map_err(self.at())?, to).map(drop).map_err(self.at()),
         }
     }
+}
+
+/// Returns a link that lies where a folder of the copy's own belongs: what it leads to is no part of the copy.
+fn link_in(path: &Path) -> io::Result<Option<PathBuf>> {
+    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let (journal, blobs) = (path.join("journal"), path.join("blobs"));
+    if let Some(link) = [&journal, &blobs].into_iter().find(|path| is_link(path)) {
+        return Ok(Some(link.clone()));
+    }
+    // `blobs/ab/cd`, and no deeper.
+    let mut folders = vec![blobs];
+    for _ in 0..2 {
+        let mut below = Vec::new();
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_symlink() {
+                    return Ok(Some(entry.path()));
+                }
+                if kind.is_dir() && entry.file_name().len() == 2 {
+                    below.push(entry.path());
+                }
+            }
+        }
+        folders = below;
+    }
+    Ok(None)
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// Takes the lock under which a store's journal is written.
