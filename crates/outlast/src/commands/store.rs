@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use store::{BlobFault, Look, VerifyReport};
+use store::{BlobFault, Damaged, Look, VerifyReport};
 
 use crate::command_line::Global;
 use crate::copies::{self, Destination};
@@ -79,6 +79,10 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     let mut healed = Vec::new();
     if is_to_heal && report.n_damaged > 0 {
         healed = super::block_on(heal::heal(&home, &store, &report.damaged))?;
+        let is_healed = |damaged: &&Damaged| healed.iter().any(|healed| healed.sha256 == damaged.sha256);
+        let were_missing = |damaged: &&Damaged| damaged.fault == BlobFault::Missing;
+        // They were read back now; the others were before.
+        report.checked += report.damaged.iter().filter(is_healed).filter(were_missing).count() as u64;
         report.damaged.retain(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
         report.n_damaged = report.damaged.len() as u64;
     }
@@ -89,7 +93,7 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     for Healed { sha256, from } in &verified.healed {
         say(global, &format_args!("blob {sha256} is whole again, from `{from}`"));
     }
-    tell(global, &verified.report)
+    tell(global, &verified)
 }
 
 /// Brings one second copy up to date, or all that the configuration names; the worst outcome is the command's.
@@ -134,7 +138,7 @@ fn copy_to(global: &Global, home: &Home, places: &[Destination], look: Look) -> 
     }
 }
 
-fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
+fn tell(global: &Global, Verified { report, healed }: &Verified) -> Result<ExitCode, Failure> {
     for damaged in &report.damaged {
         let fault = match damaged.fault {
             BlobFault::Flipped => "flipped",
@@ -161,7 +165,9 @@ fn tell(global: &Global, report: &VerifyReport) -> Result<ExitCode, Failure> {
         say(global, &format_args!("journal: {problem}"));
     }
     if report.is_good() {
-        say(global, &format_args!("{} read back, none damaged", count(report.checked, "blob")));
+        let healed =
+            if healed.is_empty() { String::new() } else { format!(", {} of them healed", healed.len()) };
+        say(global, &format_args!("{} read back{healed}, none damaged", count(report.checked, "blob")));
         return Ok(ExitCode::SUCCESS);
     }
     if report.n_damaged == 0 {

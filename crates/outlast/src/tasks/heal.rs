@@ -18,9 +18,11 @@ pub(crate) struct Healed {
     pub(crate) from: String,
 }
 
-/// Heals what it can, and returns that; all of it is durable then.
+/// Heals what it can, and returns that; all of it is durable then, and was read back.
 pub(crate) async fn heal(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<Vec<Healed>, Failure> {
+    let is_whole = |sha256: &Sha256| store.open_blob(sha256).and_then(|blob| blob.verify()).is_ok();
     let mut healed = from_copies(home, store, damaged).await?;
+    healed.retain(|healed| is_whole(&healed.sha256));
     let rest = damaged.iter().filter(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
     let rest: Vec<&Damaged> = rest.collect();
     let urls =
@@ -33,7 +35,6 @@ pub(crate) async fn heal(home: &Home, store: &Store, damaged: &[Damaged]) -> Res
         session.finish().await;
         store.flush()?;
     }
-    let is_whole = |sha256: &Sha256| store.open_blob(sha256).and_then(|blob| blob.verify()).is_ok();
     for Damaged { sha256, .. } in rest.into_iter().filter(|damaged| is_whole(&damaged.sha256)) {
         healed.push(Healed { sha256: *sha256, from: "upstream".to_owned() });
     }

@@ -126,7 +126,9 @@ fn verify_heals_from_the_second_copy_or_else_from_upstream() {
     world.configure(&format!("{toml}[[copy]]\nto = {:?}\n", second.to_str().unwrap()));
     upstream.on(NPM, "/*", Fault::Reset);
     std::fs::remove_file(archive(&world.own())).unwrap();
-    world.outlast(&["store", "verify", "--heal"]).expect(0).says("is whole again, from");
+    let healed = world.outlast(&["store", "verify", "--heal"]).expect(0).says("is whole again, from");
+    let n_blobs = &world.outlast(&["store", "stat", "--json"]).expect(0).json()["n_blobs"];
+    healed.says(&format!("{n_blobs} blobs read back, 1 of them healed, none damaged"));
     // Where neither has it, it stays damaged, and says so.
     flip(&archive(&world.own()));
     flip(&archive(&second));
