@@ -204,7 +204,7 @@ struct Carrier<'a> {
 }
 
 impl Carrier<'_> {
-    /// Carries a closed segment over, where the copy does not have it yet.
+    /// Carries a closed segment over, which the copy does not have, or has open.
     fn closed(&mut self, head: Option<&Head>, name: &Sha256, next: &[u8]) -> Result<(), CopyError> {
         let (packed, bytes) = self.store.closed_segment(name)?;
         let scan = Scan::of(&bytes);
@@ -212,15 +212,9 @@ impl Carrier<'_> {
             return Err(damaged(&format!("segment {name} is not what was written")));
         }
         let number = scan.header.as_ref().map_or(0, |header| header.segment);
-        let is_there = head.is_some_and(|head| head.segment > number);
-        if !is_there {
-            self.check_begun(head, number, &bytes)?;
-        }
+        self.check_begun(head, number, &bytes)?;
         self.blobs(&bytes, &scan)?;
-        if !is_there {
-            self.to.append(Part::Closed { name, packed: &packed, next })?;
-        }
-        Ok(())
+        self.to.append(Part::Closed { name, packed: &packed, next })
     }
 
     /// Carries over what follows in the open segment.
