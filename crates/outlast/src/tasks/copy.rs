@@ -37,16 +37,16 @@ impl Copied {
 
     /// Says what was done, and what is wrong with it.
     pub(crate) fn say(&self, global: &Global) {
-        let CopyReport { to, n_entries, n_blobs, size_bytes, n_mended, damaged, .. } = &self.report;
-        let mended = if *n_mended > 0 {
-            format!(", {n_mended} of them in place of damaged ones")
+        let CopyReport { to, n_entries, n_blobs, size_bytes, n_healed, damaged, .. } = &self.report;
+        let healed = if *n_healed > 0 {
+            format!(", {n_healed} of them in place of damaged ones")
         } else {
             String::new()
         };
         say(
             global,
             &format_args!(
-                "outlast: `{to}` has everything: {} and {} of {} were new to it{mended}",
+                "outlast: `{to}` has everything: {} and {} of {} were new to it{healed}",
                 count(*n_entries, "line"),
                 count(*n_blobs, "blob"),
                 size(*size_bytes)

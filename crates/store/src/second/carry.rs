@@ -52,7 +52,7 @@ pub struct CopyReport {
     /// Their bytes.
     pub size_bytes: u64,
     /// Blobs of its own that were damaged or missing, and are whole now.
-    pub n_mended: u64,
+    pub n_healed: u64,
     /// Blobs that are damaged or missing here, and that it does not have either.
     pub damaged: Vec<Sha256>,
 }
@@ -102,7 +102,7 @@ impl Store {
         }
         carrier.open(head.as_ref(), &open)?;
         if look != Look::New {
-            carrier.mend(&self.needed()?, look)?;
+            carrier.heal(&self.needed()?, look)?;
         }
         carrier.fetch_back(&chosen)?;
         Ok(CopyReport { seq: last_seq, n_entries: last_seq - carrier.known, ..carrier.report })
@@ -260,7 +260,7 @@ impl Carrier<'_> {
     }
 
     /// Gives the copy what it should have and has not, or not whole.
-    fn mend(&mut self, needed: &[Sha256], look: Look) -> Result<(), CopyError> {
+    fn heal(&mut self, needed: &[Sha256], look: Look) -> Result<(), CopyError> {
         let n_before = self.report.n_blobs;
         // What is damaged here was told of above, where it is new.
         let told: HashSet<Sha256> = self.report.damaged.iter().copied().collect();
@@ -271,7 +271,7 @@ impl Carrier<'_> {
             self.give(&rest[..n], look, size_bytes)?;
             rest = &rest[n..];
         }
-        self.report.n_mended = self.report.n_blobs - n_before;
+        self.report.n_healed = self.report.n_blobs - n_before;
         Ok(())
     }
 

@@ -219,9 +219,9 @@ fn a_copy_that_is_read_back_is_made_whole() {
     fs::remove_file(second.blob_path(&b)).unwrap();
     assert_eq!(to_folder(&store, &second).n_absent, 1);
     let report = copy(&store, &second, Look::There).unwrap();
-    assert_eq!((report.n_mended, report.n_blobs), (1, 1), "what is there is not read");
+    assert_eq!((report.n_healed, report.n_blobs), (1, 1), "what is there is not read");
     let report = copy(&store, &second, Look::Whole).unwrap();
-    assert_eq!((report.n_mended, report.n_blobs), (1, 1));
+    assert_eq!((report.n_healed, report.n_blobs), (1, 1));
     assert_same(&store, &second);
 }
 
