@@ -29,15 +29,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(home: &Home, url: &ObjectUrl, token: Option<Secret<String>>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        home: &Home,
+        url: &ObjectUrl,
+        authorization: Option<Secret<HeaderValue>>,
+    ) -> Result<Self, Failure> {
         let base = url.as_str().trim_end_matches('/').to_owned();
-        let bearer = |token: Secret<String>| {
-            HeaderValue::try_from(format!("Bearer {}", token.expose())).map(Secret::new).map_err(|_| {
-                Failure::usage(anyhow!("the token for `{base}` has letters that no token has"))
-                    .hint("write the token alone, as `outlast token add` printed it")
-            })
-        };
-        let authorization = token.map(bearer).transpose()?;
         let client = wiring::client(home, &wiring::trust()?, Some(url.clone()))?;
         Ok(Self { base, client, authorization })
     }

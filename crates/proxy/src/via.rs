@@ -39,8 +39,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
 pub struct TeamServer {
     /// Its addresses.
     pub site: Site,
-    /// What it lets in by.
-    pub token: Option<Secret<String>>,
+    /// What it lets in by, as it is sent.
+    pub authorization: Option<Secret<HeaderValue>>,
 }
 
 /// What came of asking a team's server.
@@ -57,7 +57,7 @@ pub struct ServerUse {
 pub(crate) struct Via {
     used: Arc<Mutex<ServerUse>>,
     site: Site,
-    authorization: Option<HeaderValue>,
+    authorization: Option<Secret<HeaderValue>>,
     /// Its name and port, by which its health is known.
     host: String,
 }
@@ -66,12 +66,7 @@ type Asking = Pin<Box<dyn Future<Output = Option<(Reply, Standing)>> + Send>>;
 
 impl Via {
     pub(crate) fn new(server: TeamServer) -> Self {
-        let TeamServer { site, token } = server;
-        let authorization = token.and_then(|token| {
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
-            value.set_sensitive(true);
-            Some(value)
-        });
+        let TeamServer { site, authorization } = server;
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
         Self { used: Arc::default(), site, authorization, host }
@@ -85,7 +80,7 @@ impl Via {
                 sent.insert(name, value.clone());
             }
         }
-        sent.extend(self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value.clone())));
+        sent.extend(self.authorization.as_ref().map(|value| (header::AUTHORIZATION, value.expose().clone())));
         sent
     }
 
@@ -327,7 +322,7 @@ mod tests {
     fn an_address_with_secrets_is_no_affair_of_the_servers() {
         let via = Via::new(TeamServer {
             site: Site::new(&ObjectUrl::parse("http://10.0.0.1:8642").unwrap()),
-            token: None,
+            authorization: None,
         });
         let place = |url: &str| via.place(&SafeUrl::parse(url).unwrap()).map(|url| url.object().to_string());
         assert_eq!(via.host, "10.0.0.1:8642");

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use http::HeaderValue;
 use model::{Event, ObjectUrl, Secret, Sha256};
 use proxy::Healer;
 use store::{CopyError, CopyFolder, SecondCopy, Store};
@@ -21,12 +22,12 @@ use remote::Remote;
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
     Folder(PathBuf),
-    Server { url: ObjectUrl, token: Option<Secret<String>> },
+    Server { url: ObjectUrl, authorization: Option<Secret<HeaderValue>> },
 }
 
 impl Destination {
     /// Reads a folder or an address, as a person writes it.
-    pub(crate) fn parse(text: &str, token: Option<Secret<String>>) -> Result<Self, Failure> {
+    fn parse(text: &str) -> Result<Self, Failure> {
         if text.is_empty() {
             return Err(Failure::usage(anyhow!("that is no place"))
                 .hint("name a folder on another disk, or a server"));
@@ -34,30 +35,30 @@ impl Destination {
         if !text.contains("://") {
             return Ok(Self::Folder(std::path::absolute(text).map_err(Failure::nowhere)?));
         }
-        let is_plain = |url: &ObjectUrl| !url.path_and_query().contains('?') && !text.contains('@');
-        let url = ObjectUrl::parse(text).ok().filter(is_plain).ok_or_else(|| {
-            Failure::usage(anyhow!("that is no address of a server")).hint(
-                "write it as that server's first line of output has it, `http://HOST:PORT`; a token goes into \
-                 OUTLAST_TOKEN, or into a file that `token_file` names",
-            )
-        })?;
-        Ok(Self::Server { url, token })
+        Ok(Self::Server { url: via::server_address(text)?, authorization: None })
+    }
+
+    /// Returns it with what lets in there, where it is a server.
+    fn let_in_by(
+        self,
+        token: impl FnOnce() -> Result<Option<Secret<HeaderValue>>, Failure>,
+    ) -> Result<Self, Failure> {
+        match self {
+            Self::Folder(path) => Ok(Self::Folder(path)),
+            Self::Server { url, .. } => Ok(Self::Server { url, authorization: token()? }),
+        }
     }
 
     /// Returns what the configuration names.
     pub(crate) fn configured(copy: &Copy) -> Result<Self, Failure> {
-        let token = match &copy.token_file {
-            None => None,
-            Some(file) => {
-                let text = std::fs::read_to_string(file).map_err(|error| {
-                    let error = anyhow!(error).context(format!("could not read `{}`", file.display()));
-                    Failure::usage(error)
-                        .hint("`token_file` of a [[copy]] names a file with nothing but the token")
-                })?;
-                Some(Secret::new(text.trim().to_owned()))
-            }
-        };
-        Self::parse(&copy.to, token)
+        let place = Self::parse(&copy.to)?;
+        let Some(file) = &copy.token_file else { return Ok(place) };
+        let text = std::fs::read(file).map_err(|error| {
+            let error = anyhow!(error).context(format!("could not read `{}`", file.display()));
+            Failure::usage(error).hint("`token_file` of a [[copy]] names a file with nothing but the token")
+        })?;
+        let file = file.display().to_string();
+        place.let_in_by(|| via::bearer(&text, &file)?.map(Some).ok_or_else(|| via::no_token(&file)))
     }
 
     /// Opens the place. A folder is made only where that is asked for: a disk that is not mounted today must not begin a new
@@ -70,8 +71,8 @@ impl Destination {
     ) -> Result<Box<dyn SecondCopy>, Failure> {
         let journal = store.journal_id().map_err(failed)?;
         match self {
-            Self::Server { url, token } => {
-                let remote = Remote::new(home, url, &journal, token.clone())?;
+            Self::Server { url, authorization } => {
+                let remote = Remote::new(home, url, &journal, authorization.clone())?;
                 Ok(Box::new(remote))
             }
             Self::Folder(path) => {
@@ -201,13 +202,13 @@ impl Healer for FromCopies {
 /// Returns the destination that a person named on the command line; the token is the environment's, unless the configuration
 /// has one for that very place.
 pub(crate) fn named(home: &Home, text: &str) -> Result<Destination, Failure> {
-    let place = Destination::parse(text, via::token())?;
+    let place = Destination::parse(text)?;
     let known = home.config.copies.iter().find(|copy| match &place {
         Destination::Folder(_) => false,
         Destination::Server { url, .. } => ObjectUrl::parse(&copy.to).is_ok_and(|other| other == *url),
     });
     match known.filter(|copy| copy.token_file.is_some()) {
         Some(copy) => Destination::configured(copy),
-        None => Ok(place),
+        None => place.let_in_by(via::token),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use futures_util::{StreamExt as _, stream};
 use host::http::Outgoing;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use model::{ObjectUrl, Secret, Sha256};
@@ -41,10 +41,10 @@ impl Remote {
         home: &Home,
         url: &ObjectUrl,
         journal: &str,
-        token: Option<Secret<String>>,
+        authorization: Option<Secret<HeaderValue>>,
     ) -> Result<Self, Failure> {
         let path = format!("/copies/{journal}");
-        Ok(Self { peer: Peer::new(home, url, token)?, path, runtime: Handle::current() })
+        Ok(Self { peer: Peer::new(home, url, authorization)?, path, runtime: Handle::current() })
     }
 
     fn at(&self) -> impl FnOnce(anyhow::Error) -> CopyError {

@@ -94,7 +94,7 @@ pub(crate) async fn tell(home: &Home, server: &TeamServer, directory: &Path) {
 
 fn peer_of(home: &Home, server: &TeamServer) -> Result<Peer, Failure> {
     let url = model::ObjectUrl::parse(server.site.base()).map_err(Failure::no)?;
-    Peer::new(home, &url, server.token.clone())
+    Peer::new(home, &url, server.authorization.clone())
 }
 
 async fn ask(peer: &Peer, request: &AdoptRequest, headers: HeaderMap) -> anyhow::Result<Answered> {

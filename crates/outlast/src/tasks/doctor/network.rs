@@ -8,7 +8,7 @@ use drill::State;
 use host::http::{Client, FetchError, Method, StatusCode, header};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
-use model::{Event, ObjectUrl, SafeUrl, Timestamp};
+use model::{Event, ObjectUrl, SafeUrl, Secret, Timestamp};
 use proxy::TeamServer;
 use store::Store;
 
@@ -29,7 +29,7 @@ struct Visit {
     what: &'static str,
     /// What to do where it cannot be used.
     mend: String,
-    authorization: Option<HeaderValue>,
+    authorization: Option<Secret<HeaderValue>>,
 }
 
 /// Looks at every host that is named, all at once.
@@ -86,7 +86,7 @@ struct Answer {
 async fn ask(client: &Client, visit: &Visit) -> Result<Answer, FetchError> {
     let certificate_end = client.certificate_end(&visit.url).await?;
     let mut headers = HeaderMap::new();
-    headers.extend(visit.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
+    headers.extend(visit.authorization.as_ref().map(|value| (header::AUTHORIZATION, value.expose().clone())));
     let url = SafeUrl::from(visit.url.clone());
     let request = host::http::request(Method::HEAD, &url, headers, host::http::whole(Bytes::new()))?;
     let response = client.send_for_command(request).await?;
@@ -157,7 +157,7 @@ const N_ENTRIES_LATELY: u64 = 500;
 /// Returns whom to visit: what the configuration names, the team's server, and one host of the newest run, for the time.
 fn visits(home: &Home, store: &Store, server: Option<&TeamServer>) -> Result<Vec<Visit>, Failure> {
     let mut visits: BTreeMap<String, Visit> = BTreeMap::new();
-    let mut add = |url: &str, what: &'static str, mend: &str, authorization: Option<HeaderValue>| {
+    let mut add = |url: &str, what: &'static str, mend: &str, authorization: Option<Secret<HeaderValue>>| {
         if let Ok(url) = ObjectUrl::parse(url) {
             visits.entry(url.host().to_owned()).or_insert(Visit {
                 url,
@@ -168,16 +168,12 @@ fn visits(home: &Home, store: &Store, server: Option<&TeamServer>) -> Result<Vec
         }
     };
     if let Some(server) = server {
-        let bearer = server
-            .token
-            .as_ref()
-            .and_then(|token| HeaderValue::try_from(format!("Bearer {}", token.expose())).ok());
         let page = format!("{}/metrics", server.site.base());
         add(
             &page,
             SERVER,
             "look at the machine that runs `outlast serve`; without it rooms ask the hosts themselves",
-            bearer,
+            server.authorization.clone(),
         );
     }
     if let Some(url) = &home.config.serve.url {

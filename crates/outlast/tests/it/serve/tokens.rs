@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fakes::Upstream;
 
 use super::{CARGO, NPM, PYPI, Served, as_new, cargo_build, npm_install, package, pip_download};
-use crate::world::{World, finish};
+use crate::world::{OUTLAST, World, finish};
 
 /// A world whose server wants tokens, and one token.
 fn guarded() -> (Upstream, World, Served, String) {
@@ -34,7 +34,7 @@ fn each_client_gets_in_with_a_token_and_none_without() {
     pip_download(&world, &served).expect(0);
     as_new(&world);
     let via = |token: &str| {
-        let mut command = world.command(crate::world::OUTLAST);
+        let mut command = world.command(OUTLAST);
         command.args(["exec", "--fresh", "--cut", "all", "--via", &served.base, "--"]);
         command.args(["sh", "-c", "curl -fsS -o /dev/null https://registry.npmjs.org/left-pad && env"]);
         finish(command.env("OUTLAST_TOKEN", token), b"")
@@ -44,7 +44,7 @@ fn each_client_gets_in_with_a_token_and_none_without() {
     // The control: the same without, and with another token.
     let other = format!("outlast_{}", "A".repeat(43));
     let empty = World::new();
-    let mut command = empty.command(crate::world::OUTLAST);
+    let mut command = empty.command(OUTLAST);
     command.args([
         "exec",
         "--cut",
@@ -92,6 +92,40 @@ fn a_token_that_was_revoked_is_refused_at_once_and_pages_that_say_nothing_stay_o
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(without("/npm/left-pad"), "401", "no token is no open door");
+}
+
+#[test]
+fn what_can_be_no_token_is_a_mistake_and_never_left_out() {
+    let (_upstream, world, served, token) = guarded();
+    let run = |token: &str, arguments: &[&str]| {
+        let mut command = world.command(OUTLAST);
+        finish(command.args(arguments).env("OUTLAST_TOKEN", token), b"")
+    };
+    let (broken, via) = (format!("{}\n{}", &token[..20], &token[20..]), &*served.base);
+    let exec = ["exec", "--via", via, "--", "true"];
+    for arguments in [
+        &exec[..],
+        &["drill", "--via", via, "--", "true"],
+        &["adopt", "--via", via, "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz"],
+        &["doctor", "--via", via],
+        &["store", "copy", via],
+    ] {
+        let refused =
+            run(&broken, arguments).expect(2).says("OUTLAST_TOKEN").says("hint: write the token alone");
+        assert!(!refused.stderr.contains(&token[..20]), "{}", refused.stderr);
+    }
+    // The line break with which a file ends is none of the token's, and who asks no server needs none.
+    run(&format!("{token}\n"), &exec).expect(0);
+    run(&broken, &["exec", "--", "true"]).expect(0);
+    run(&broken, &["store", "copy", world.path().join("second").to_str().unwrap()]).expect(0);
+    let toml = std::fs::read_to_string(world.own().join("outlast.toml")).unwrap();
+    world.configure(&format!("{toml}[[copy]]\nto = {via:?}\ntoken_file = \"second.token\"\n"));
+    for text in [&*broken, "", "\n"] {
+        world.write(&world.own().join("second.token"), text);
+        run(&token, &["store", "copy"]).expect(2).says("second.token").says("hint: write the token alone");
+    }
+    world.write(&world.own().join("second.token"), format!("{token}\n"));
+    run(&broken, &["store", "copy", via]).expect(1).says("--scope admin");
 }
 
 #[test]
