@@ -1,6 +1,6 @@
 //! What the indexes that were read vouch for: which files they list, where, and with which digests. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{Digest, DigestSet, ObjectKey, ObjectUrl, Sha256};
@@ -72,46 +72,49 @@ fn text_bytes(vouched: &Vouched) -> usize {
     vouched.version.len() + 2 * (name + address)
 }
 
-/// The tables of a session, each with the document that it was read from.
+/// A table, and the document that it was read from.
+type Learned = (ObjectKey, Sha256, Arc<Table>);
+
+/// The tables of a session. Questions that no name answers go through all of them, newest first.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    by_key: HashMap<ObjectKey, (Sha256, Arc<Table>)>,
-    /// The newest last.
-    order: VecDeque<ObjectKey>,
+    /// By number; the newest has the greatest.
+    learned: BTreeMap<u64, Learned>,
+    numbers: HashMap<ObjectKey, u64>,
+    next: u64,
     size_bytes: usize,
     size_bytes_max: usize,
 }
 
 impl Tables {
     pub(crate) fn bounded(size_bytes_max: usize) -> Self {
-        Self { by_key: HashMap::new(), order: VecDeque::new(), size_bytes: 0, size_bytes_max }
+        let (learned, numbers) = (BTreeMap::new(), HashMap::new());
+        Self { learned, numbers, next: 0, size_bytes: 0, size_bytes_max }
     }
 
     /// Takes a table in; returns the oldest ones, for which there is no more room.
-    pub(crate) fn learn(
-        &mut self,
-        key: ObjectKey,
-        sha256: Sha256,
-        table: Arc<Table>,
-    ) -> Vec<(ObjectKey, Sha256, Arc<Table>)> {
+    pub(crate) fn learn(&mut self, key: ObjectKey, sha256: Sha256, table: Arc<Table>) -> Vec<Learned> {
         self.size_bytes += table.size_bytes;
-        match self.by_key.insert(key.clone(), (sha256, table)) {
-            Some((_, before)) => self.size_bytes -= before.size_bytes,
-            None => self.order.push_back(key),
+        // A newer one of the same document stays as old as that is.
+        let number = *self.numbers.entry(key.clone()).or_insert(self.next);
+        self.next += 1;
+        if let Some((.., before)) = self.learned.insert(number, (key, sha256, table)) {
+            self.size_bytes -= before.size_bytes;
         }
         let mut forgotten = Vec::new();
         // The newest stays, however large it is: it is about to be asked.
-        while self.size_bytes > self.size_bytes_max && self.order.len() > 1 {
-            let Some(oldest) = self.order.pop_front() else { break };
-            let Some((sha256, table)) = self.by_key.remove(&oldest) else { continue };
+        while self.size_bytes > self.size_bytes_max && self.learned.len() > 1 {
+            let Some((_, (key, sha256, table))) = self.learned.pop_first() else { break };
+            self.numbers.remove(&key);
             self.size_bytes -= table.size_bytes;
-            forgotten.push((oldest, sha256, table));
+            forgotten.push((key, sha256, table));
         }
         forgotten
     }
 
     pub(crate) fn known(&self, key: &ObjectKey) -> Option<(Sha256, Arc<Table>)> {
-        self.by_key.get(key).cloned()
+        let (_, sha256, table) = self.learned.get(self.numbers.get(key)?)?;
+        Some((*sha256, table.clone()))
     }
 
     /// Returns which file an address is, nothing within where indexes do not agree or one does not know; `None` where none
@@ -133,10 +136,10 @@ impl Tables {
     }
 
     /// Returns the indexes that list a file.
-    pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<(ObjectKey, Sha256, Arc<Table>)> {
+    pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<Learned> {
         let listing =
-            self.by_key.iter().filter(|(_, (_, table))| table.by_coordinate.contains_key(coordinate));
-        listing.map(|(key, (sha256, table))| (key.clone(), *sha256, table.clone())).collect()
+            self.learned.values().filter(|(.., table)| table.by_coordinate.contains_key(coordinate));
+        listing.cloned().collect()
     }
 
     /// Returns what an index says of an address to which clients post.
@@ -158,8 +161,7 @@ impl Tables {
     }
 
     fn newest_first(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Table>)> {
-        let known = |key| self.by_key.get(key).map(|(_, table)| (key, table));
-        self.order.iter().rev().filter_map(known)
+        self.learned.values().rev().map(|(key, _, table)| (key, table))
     }
 }
 

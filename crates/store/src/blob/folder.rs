@@ -141,7 +141,7 @@ impl Folder {
     }
 
     fn sync(&self, blob: &mut Temporary) -> io::Result<()> {
-        if blob.stage == Stage::Written && self.is_held(blob) {
+        if blob.stage == Stage::Written && self.is_held(&blob.sha256, blob.size_bytes) {
             // A leftover is swept when the store is opened next.
             let _ = fs::remove_file(&blob.path);
             blob.stage = Stage::Renamed;
@@ -161,11 +161,11 @@ impl Folder {
         Ok(())
     }
 
-    /// Returns whether the same bytes lie under the blob's name. They are read: a length is right in a flipped file, too,
-    /// and the new bytes may be the only good ones there ever will be.
-    fn is_held(&self, blob: &Temporary) -> bool {
-        self.size_bytes(&blob.sha256) == Some(blob.size_bytes)
-            && hash_file(&self.path(&blob.sha256)).is_ok_and(|(sha256, _)| sha256 == blob.sha256)
+    /// Returns whether a blob lies under its name. Its bytes are read: a length is right in a flipped file, too, and new bytes
+    /// may be the only good ones there ever will be.
+    pub(crate) fn is_held(&self, sha256: &Sha256, size_bytes: u64) -> bool {
+        self.size_bytes(sha256) == Some(size_bytes)
+            && hash_file(&self.path(sha256)).is_ok_and(|(found, _)| found == *sha256)
     }
 
     fn write_anew(&self, blob: &mut Temporary) -> io::Result<()> {

@@ -62,7 +62,9 @@ fn begin(shared: &Shared, waiting: &mut Vec<Item>) -> Option<Attempt> {
         if queue.is_closing {
             return None;
         }
+        queue.is_idle = true;
         queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        queue.is_idle = false;
     }
     if !queue.is_urgent {
         (queue, _) = shared

@@ -6,6 +6,7 @@ mod overlay;
 mod queue;
 
 use std::collections::HashSet;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -18,7 +19,7 @@ pub(crate) use overlay::Overlay;
 pub(crate) use queue::{Guarded, Item, Queue};
 
 use crate::access::Access;
-use crate::blob::{Folder, Hashed, Temporary};
+use crate::blob::{Folder, Hashed, Stage, Temporary};
 use crate::error::{IndexError, WriteError};
 use crate::index::{Index, needs};
 use crate::journal::{Draft, Journal, Stamp};
@@ -97,8 +98,34 @@ impl Shared {
             queue.blobs.insert(blob.sha256, blob);
         }
         queue.handed += 1;
-        self.work.notify_all();
+        self.begin_work(&queue);
         Ok(())
+    }
+
+    /// Takes over a blob that lies here whole: somebody may have put it there a moment ago, and its folder is made durable.
+    pub(crate) fn take_held(&self, sha256: Sha256, size_bytes: u64) -> Result<(), WriteError> {
+        let mut queue = self.room(|queue| queue.blobs.len() < N_BLOBS_MAX)?;
+        let path = self.folder.path(&sha256);
+        let held = Temporary { sha256, size_bytes, path, stage: Stage::Renamed };
+        if let Entry::Vacant(place) = queue.blobs.entry(sha256) {
+            place.insert(held);
+            queue.n_blob_bytes += size_bytes;
+        }
+        queue.handed += 1;
+        self.begin_work(&queue);
+        Ok(())
+    }
+
+    /// Returns whether the same bytes are on their way already.
+    pub(crate) fn is_pending(&self, sha256: &Sha256) -> bool {
+        self.queue().blobs.contains_key(sha256)
+    }
+
+    /// Wakes the committing thread where it waits for work; while it gathers some or is at work, it looks by itself.
+    fn begin_work(&self, queue: &Queue) {
+        if queue.is_idle {
+            self.work.notify_all();
+        }
     }
 
     /// Takes events over.
@@ -114,7 +141,7 @@ impl Shared {
             overlay.push(upto, event);
             queue.items.push_back(Item { upto, drafts: vec![draft], guarded: None });
         }
-        self.work.notify_all();
+        self.begin_work(&queue);
         Ok(())
     }
 
@@ -187,8 +214,7 @@ impl Shared {
 
     /// Returns whether a blob is held and not known to be damaged.
     pub(crate) fn has_blob(&self, sha256: &Sha256) -> bool {
-        let is_pending = self.queue().blobs.contains_key(sha256);
-        is_pending
+        self.is_pending(sha256)
             || (self.folder.size_bytes(sha256).is_some() && !unpoisoned(&self.damaged).contains(sha256))
     }
 

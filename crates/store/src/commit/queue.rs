@@ -40,6 +40,8 @@ pub(crate) struct Queue {
     pub(crate) n_attempts: u64,
     /// The last attempt and its error, if it failed.
     pub(crate) failure: Option<(u64, WriteError)>,
+    /// The committing thread waits for work.
+    pub(crate) is_idle: bool,
     /// Somebody waits: no gathering, no back-off.
     pub(crate) is_urgent: bool,
     /// The store is being closed.
