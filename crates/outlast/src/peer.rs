@@ -63,8 +63,8 @@ impl Peer {
         match response.status() {
             status if status.is_success() => Ok(Some(response)),
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::UNAUTHORIZED => bail!(
-                "it wants a token: `outlast token add NAME --scope {scope}` there; here it goes into OUTLAST_TOKEN, or for a \
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => bail!(
+                "it wants a token that allows this: `outlast token add NAME --scope {scope}` there; here it goes into OUTLAST_TOKEN, or for a \
                  second copy into the file that `token_file` of its [[copy]] names"
             ),
             status => {

@@ -162,6 +162,11 @@ impl Server {
         };
         if !settings.allows(request.headers(), scope) {
             self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
+            let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers()));
+            if let Some(who) = who {
+                tracing::info!("a request of {who} at {peer}, whose token allows less, was refused");
+                return forbidden(scope);
+            }
             tracing::info!("a request of {peer} without a valid token was refused");
             return unauthorized(scope);
         }
@@ -226,16 +231,25 @@ fn is_named(headers: &HeaderMap, site: &Site) -> bool {
     host.is_some_and(|host| hosts.next().is_none() && hosts::is_ours(host, site.base()))
 }
 
+/// Returns the answer to a token that is known and not enough; no client should ask a person for another password (RFC 9110
+/// §15.5.4).
+fn forbidden(scope: Scope) -> Response<Outgoing> {
+    refusal(StatusCode::FORBIDDEN, "forbidden", "this token allows less than that", &token_hint(scope))
+}
+
 fn unauthorized(scope: Scope) -> Response<Outgoing> {
-    let hint = format!(
-        "ask whoever runs it for one (`outlast token add NAME --scope {scope}`), and send it as a password or a bearer token"
-    );
     let reason = match scope {
         Scope::Read => "this server wants a token",
         _ => "this takes a token that allows more than to read",
     };
-    let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorized", reason, &hint);
+    let mut response = refusal(StatusCode::UNAUTHORIZED, "unauthorized", reason, &token_hint(scope));
     let challenge = HeaderValue::from_static("Basic realm=\"outlast\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
+}
+
+fn token_hint(scope: Scope) -> String {
+    format!(
+        "ask whoever runs it for one (`outlast token add NAME --scope {scope}`), and send it as a password or a bearer token"
+    )
 }

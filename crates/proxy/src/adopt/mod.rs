@@ -264,6 +264,8 @@ impl Adoption {
             })
             .collect();
         missing.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        // It may be lacking in several forms.
+        missing.dedup_by(|one, other| one.name == other.name);
         missing
     }
 

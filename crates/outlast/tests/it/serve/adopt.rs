@@ -61,8 +61,10 @@ fn a_server_keeps_what_the_locks_pin_that_somebody_may_send() {
     let scene = Scene::new();
     let (kim, reader) = (scene.token("kim", "adopt"), scene.token("reader", "read"));
     let adopt = |token: &str| scene.outlast(token, &["adopt", "--via", &scene.served.base, "--json", "."]);
-    for token in [&*reader, "", "outlast_guessed"] {
+    for (token, status) in [(&*reader, "403"), ("", "401"), ("outlast_guessed", "401")] {
         adopt(token).expect(1).says("--scope adopt");
+        let bearer = format!("Authorization: Bearer {token}");
+        assert_eq!(scene.served.get(&["-H", &bearer, "-X", "POST"], "/adopt").0, status, "{token}");
     }
     assert_eq!(scene.n_asked("1.3.0"), 0);
     let report = adopt(&kim).expect(0).json();
