@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::peers::Peer;
 use super::{Bench, Table, folder, quantile, text};
 use crate::step::{cargo, is_installed, output, run, target};
 
@@ -19,8 +20,8 @@ pub(super) const BENCH: Bench = Bench {
     name: "doors",
     method: "`ab` keeps 64 connections busy on a core of its own, the server has another (taskset): Outlast with copies of \
         npm's lodash (packument, abbreviated) and of a tarball of 1.09 MB; a bare hyper server that gives the same bytes from \
-        memory, the limit of what any server in Rust can do; nginx with `proxy_cache` of the same bytes, one worker. CPU is \
-        what the process used, user and system, for each request: medians of 5 interleaved rounds, as ratios to the limit.",
+        memory, the limit of what any server in Rust can do; nginx with `proxy_cache` of the same bytes, one worker; Verdaccio \
+        and devpi, which make documents of their own and are asked a tenth as often. CPU is what the process used, user and system, for each request: medians of 5 interleaved rounds, as ratios to the limit.",
     measure,
 };
 
@@ -28,24 +29,46 @@ pub(super) const BENCH: Bench = Bench {
 struct Load {
     name: &'static str,
     path: &'static str,
+    /// Where it is from.
+    url: &'static str,
     headers: &'static [&'static str],
     n_requests: usize,
+    peer: Peer,
 }
 
-const LOADS: [Load; 3] = [
+const LOADS: [Load; 4] = [
     Load {
         name: "index, gzip",
         path: "/npm/lodash",
+        url: "https://registry.npmjs.org/lodash",
         headers: &["Accept: application/vnd.npm.install-v1+json", "Accept-Encoding: gzip"],
         n_requests: 30_000,
+        peer: Peer::Verdaccio,
     },
     Load {
         name: "index, identity",
         path: "/npm/lodash",
+        url: "https://registry.npmjs.org/lodash",
         headers: &["Accept: application/vnd.npm.install-v1+json"],
         n_requests: 10_000,
+        peer: Peer::Verdaccio,
     },
-    Load { name: "file", path: "/npm/react-dom/-/react-dom-18.2.0.tgz", headers: &[], n_requests: 2_000 },
+    Load {
+        name: "file",
+        path: "/npm/react-dom/-/react-dom-18.2.0.tgz",
+        url: "https://registry.npmjs.org/react-dom/-/react-dom-18.2.0.tgz",
+        headers: &[],
+        n_requests: 2_000,
+        peer: Peer::Verdaccio,
+    },
+    Load {
+        name: "PyPI index, JSON",
+        path: "/pypi/simple/requests/",
+        url: "https://pypi.org/simple/requests/",
+        headers: &["Accept: application/vnd.pypi.simple.v1+json"],
+        n_requests: 10_000,
+        peer: Peer::Devpi,
+    },
 ];
 
 /// A server that ends when it is dropped.
@@ -82,24 +105,35 @@ fn measure() -> Result<Table> {
     run(&mut cargo(&["build", "--quiet", "--release", "-p", "server", "--example", "limit"]))?;
     let place = folder()?;
     let outlast = outlast(place.path())?;
+    let (verdaccio, devpi) = (Peer::Verdaccio.start(place.path())?, Peer::Devpi.start(place.path())?);
     let mut rows = Vec::new();
     for load in &LOADS {
         let file = place.path().join("body");
-        let kind = fetch(&outlast.base, load, &file)?;
+        let kind = fetch(&outlast.base, load.path, load, &file)?;
         let limit = limit(&file, &kind, load)?;
         let nginx = nginx(place.path(), &file, &kind, load)?;
-        let sides = [(&outlast, load.path), (&limit, load.path), (&nginx, load.path)];
-        let mut measured: [Vec<Measured>; 3] = [Vec::new(), Vec::new(), Vec::new()];
+        let (peer, peer_path) = (load.peer, load.peer.path(load.path));
+        let peers = if peer == Peer::Verdaccio { &verdaccio } else { &devpi };
+        let n_requests = load.n_requests;
+        let sides = [
+            ("Outlast", &outlast, load.path, n_requests),
+            ("bare hyper", &limit, load.path, n_requests),
+            ("nginx", &nginx, load.path, n_requests),
+            (peer.name(), peers, &peer_path, n_requests / 10),
+        ];
+        // The first answer of a peer is not from its cache.
+        fetch(&peers.base, &peer_path, load, &place.path().join("peer"))?;
+        let mut measured: [Vec<Measured>; 4] = Default::default();
         for _ in 0..N_ROUNDS {
-            for ((served, path), measured) in sides.iter().zip(&mut measured) {
-                measured.push(bombard(served, path, load)?);
+            for ((_, served, path, n_requests), measured) in sides.iter().zip(&mut measured) {
+                measured.push(bombard(served, path, load, *n_requests)?);
             }
         }
         let median = |of: &[Measured], part: fn(&Measured) -> f64| {
             quantile(&of.iter().map(part).collect::<Vec<f64>>(), 0.5)
         };
         let limit_us = median(&measured[1], |it| it.cpu_us);
-        for (name, measured) in ["Outlast", "bare hyper", "nginx"].iter().zip(&measured) {
+        for ((name, ..), measured) in sides.iter().zip(&measured) {
             let cpu_us = median(measured, |it| it.cpu_us);
             rows.push(vec![
                 load.name.to_owned(),
@@ -121,10 +155,9 @@ fn outlast(place: &Path) -> Result<Served> {
     fs::write(own.join("outlast.toml"), "[limits]\nindex_fresh_for = \"2h\"\n")?;
     let binary = target().join("release/outlast");
     for load in &LOADS {
-        let url = format!("https://registry.npmjs.org/{}", load.path.trim_start_matches("/npm/"));
         let mut record = Command::new(&binary);
         record.args(["exec", "-q", "--home", text(&own)?, "--", "curl", "-fsS", "-o", "/dev/null"]);
-        record.args(load.headers.iter().flat_map(|header| ["-H", header])).arg(url).current_dir(place);
+        record.args(load.headers.iter().flat_map(|header| ["-H", header])).arg(load.url).current_dir(place);
         run(&mut record)?;
     }
     let mut serve = pinned(&binary);
@@ -133,10 +166,10 @@ fn outlast(place: &Path) -> Result<Served> {
 }
 
 /// Has the bytes that Outlast gives, as it gives them; returns their type.
-fn fetch(base: &str, load: &Load, file: &Path) -> Result<String> {
+fn fetch(base: &str, path: &str, load: &Load, file: &Path) -> Result<String> {
     let mut curl = Command::new("curl");
     curl.args(["-fsS", "--raw", "-w", "%{content_type}", "-o", text(file)?]);
-    curl.args(load.headers.iter().flat_map(|header| ["-H", header])).arg(format!("{base}{}", load.path));
+    curl.args(load.headers.iter().flat_map(|header| ["-H", header])).arg(format!("{base}{path}"));
     // The first answer may not be ready made.
     output(&mut curl)?;
     output(&mut curl)
@@ -184,7 +217,7 @@ fn nginx(place: &Path, file: &Path, kind: &str, load: &Load) -> Result<Served> {
 }
 
 /// A program on the server's core.
-fn pinned(program: &Path) -> Command {
+pub(super) fn pinned(program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program);
     command
@@ -202,17 +235,17 @@ pub(super) fn listening(mut command: Command) -> Result<Served> {
     Ok(served)
 }
 
-fn bombard(served: &Served, path: &str, load: &Load) -> Result<Measured> {
+fn bombard(served: &Served, path: &str, load: &Load, n_requests: usize) -> Result<Measured> {
     let before = cpu_ticks(served.child.id())?;
     let mut ab = Command::new("taskset");
-    ab.args(["-c", "1", "ab", "-q", "-k", "-n", &load.n_requests.to_string()]);
+    ab.args(["-c", "1", "ab", "-q", "-k", "-n", &n_requests.to_string()]);
     ab.args(["-c", &N_CONNECTIONS.to_string()]).args(load.headers.iter().flat_map(|header| ["-H", header]));
     let said = output(ab.arg(format!("{}{path}", served.base)))?;
     if said.contains("Non-2xx") || !said.contains("Failed requests:        0") {
         bail!("requests failed: {said}");
     }
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let cpu_us = (cpu_ticks(served.child.id())? - before) as f64 * 10_000.0 / load.n_requests as f64;
+    let cpu_us = (cpu_ticks(served.child.id())? - before) as f64 * 10_000.0 / n_requests as f64;
     let number = |start: &str| read_number(&said, start).with_context(|| format!("no `{start}` in {said}"));
     Ok(Measured { cpu_us, per_second: number("Requests per second:")?, p99_ms: number("99%")? })
 }

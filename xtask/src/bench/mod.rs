@@ -4,6 +4,7 @@ mod composer;
 mod doors;
 mod hang;
 mod overhead;
+mod peers;
 mod replay;
 mod room;
 mod scale;
