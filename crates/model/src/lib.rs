@@ -17,7 +17,7 @@ mod word;
 
 pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher};
 pub use escape::{escape, is_escaped, unescape};
-pub use event::{Event, Held, SavedHeader};
+pub use event::{Concern, Event, Held, Kind, Need, SavedHeader};
 pub use fault::{Cut, Fault, ParseFaultError};
 pub use key::{Method, ObjectKey};
 pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, Unlisted};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use model::{Event, Held, Method, ObjectKey, ObjectUrl, RunId, Sha256, Timestamp};
+use model::{Event, Held, Kind, Method, ObjectKey, ObjectUrl, RunId, Sha256, Timestamp};
 use rusqlite::Connection;
 
 use crate::commit::Overlay;
@@ -111,14 +111,12 @@ impl Store {
         self.list(index::outages)
     }
 
-    /// Returns what a person should see besides outages, newest first: `limit` times what happened (quarantined, rejected,
-    /// changed, vanished, republished, healed), and all that holds now: damaged, for which the blobs are read, and gone.
+    /// Returns what a person should see besides outages, newest first: `limit` times what happened, and all that holds now:
+    /// damaged, for which the blobs are read, and gone. Which is which is said by [`model::Concern`].
     pub fn attention(&self, limit: usize) -> Result<Attention, IndexError> {
         let (mut entries, holding, n_happened) = self.list(|connection| {
-            let happened = index::newest_entries(connection, index::HAPPENED, limit)?;
-            let holding = index::newest_entries(connection, index::HOLDING, usize::MAX)?;
-            let count = format!("SELECT count(*) FROM entries WHERE {}", index::HAPPENED);
-            Ok((happened, holding, index::count(connection, &count)?))
+            let happened = index::happened(connection, limit)?;
+            Ok((happened, index::holding(connection)?, index::n_happened(connection)?))
         })?;
         let n_more = n_happened.saturating_sub(entries.len() as u64);
         let mut seen = HashSet::new();
@@ -152,7 +150,7 @@ impl Store {
     /// Returns of every second copy the newest entry, and how much happened since that is not in it.
     pub fn copies(&self) -> Result<Vec<(Entry, u64)>, IndexError> {
         self.list(|connection| {
-            let newest = index::newest_of_each(connection, index::COPIED)?.into_iter().map(|entry| {
+            let newest = index::newest_of_each(connection, Kind::Copied)?.into_iter().map(|entry| {
                 let Event::Copied { seq, .. } = entry.event else { return Ok((entry, 0)) };
                 index::n_since(connection, seq).map(|n_behind| (entry, n_behind))
             });
@@ -173,17 +171,17 @@ impl Store {
 
     /// Returns the newest entry of the journal.
     pub fn newest(&self) -> Result<Option<Entry>, IndexError> {
-        self.list(|connection| Ok(index::newest_entries(connection, "TRUE", 1)?.pop()))
+        self.list(index::newest_entry)
     }
 
     /// Returns of everything that was adopted the newest entry, oldest first.
     pub fn adopted(&self) -> Result<Vec<Entry>, IndexError> {
-        self.list(|connection| index::newest_of_each(connection, index::ADOPTED))
+        self.list(|connection| index::newest_of_each(connection, Kind::Adopted))
     }
 
     /// Returns the runs, drills' replays included, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<Entry>, IndexError> {
-        self.list(|connection| index::newest_entries(connection, "kind = 'ran'", limit))
+        self.list(|connection| index::of_kind(connection, Kind::Ran, limit))
     }
 
     /// Returns one run.
@@ -205,8 +203,7 @@ impl Store {
 
     /// Returns every drill, oldest first.
     pub fn drills(&self) -> Result<Vec<Entry>, IndexError> {
-        let mut drills =
-            self.list(|connection| index::newest_entries(connection, "kind = 'drilled'", usize::MAX))?;
+        let mut drills = self.list(|connection| index::of_kind(connection, Kind::Drilled, usize::MAX))?;
         drills.reverse();
         debug_assert!(drills.iter().all(|entry| matches!(entry.event, Event::Drilled { .. })));
         Ok(drills)

@@ -32,33 +32,40 @@ pub(crate) fn list(entries: Vec<Entry>, outages: &[Entry], now: Timestamp) -> Ve
 }
 
 fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
-    let (kind, detail) = match event {
+    let detail = match event {
         Event::Quarantined { expected, got, vouched_by, .. } => {
-            ("quarantined", format!("{vouched_by} vouches for {expected}, the upstream gave {got}"))
+            format!("{vouched_by} vouches for {expected}, the upstream gave {got}")
         }
-        Event::Rejected { reason, .. } => ("rejected", reason.clone()),
+        Event::Rejected { reason, .. } => reason.clone(),
         Event::Damaged { sha256, reason, .. } => {
-            ("damaged", format!("its copy {sha256}: {reason}; run again what fetched it, which mends it"))
+            format!("its copy {sha256}: {reason}; run again what fetched it, which mends it")
         }
-        Event::Healed { belongs_to, from, .. } => (
-            "healed",
-            format!("was damaged, and is whole again from `{from}`; it belongs to {}", some(belongs_to)),
-        ),
-        Event::Changed { before, after, .. } => {
-            ("changed", format!("from {before} to {after}; both are kept"))
+        Event::Healed { belongs_to, from, .. } => {
+            format!("was damaged, and is whole again from `{from}`; it belongs to {}", some(belongs_to))
         }
+        Event::Changed { before, after, .. } => format!("from {before} to {after}; both are kept"),
         Event::Gone { status, since, .. } => {
-            ("gone", format!("the upstream answers {status} since {since}; the copy is kept"))
+            format!("the upstream answers {status} since {since}; the copy is kept")
         }
         Event::Vanished { versions, .. } => {
-            ("vanished", format!("no longer lists {}; they stay listed here", some(versions)))
+            format!("no longer lists {}; they stay listed here", some(versions))
         }
         Event::Republished { versions, .. } => {
-            ("republished", format!("lists other bytes for {}; the first ones stay", some(versions)))
+            format!("lists other bytes for {}; the first ones stay", some(versions))
         }
-        _ => return None,
+        // An outage is told as a whole.
+        Event::Down { .. } | Event::Up { .. } | Event::Stale { .. } => return None,
+        // Whoever adds a kind that concerns people has the compiler's word for it that it is told here.
+        Event::Kept { .. }
+        | Event::Confirmed { .. }
+        | Event::Unpacked { .. }
+        | Event::Repacked { .. }
+        | Event::Copied { .. }
+        | Event::Adopted { .. }
+        | Event::Ran { .. }
+        | Event::Drilled { .. } => return None,
     };
-    Some(Attention { time, kind, subject, detail })
+    Some(Attention { time, kind: event.kind().name(), subject, detail })
 }
 
 /// An outage as far as it was read.
@@ -75,15 +82,12 @@ fn hosts(outages: &[Entry], now: Timestamp) -> Vec<Attention> {
     let mut begun: BTreeMap<&str, Timestamp> = BTreeMap::new();
     let mut lines: BTreeMap<(&str, String), Outage<'_>> = BTreeMap::new();
     for entry in outages {
-        let (line, since, until, reason) = match &entry.event {
-            Event::Down { since, until, reason, .. } => {
-                (("down", entry.subject.clone()), *since, Some(*until), reason)
-            }
-            Event::Stale { host, since, reason, .. } => {
-                (("stale", format!("host {host}")), *since, None, reason)
-            }
+        let (subject, since, until, reason) = match &entry.event {
+            Event::Down { since, until, reason, .. } => (entry.subject.clone(), *since, Some(*until), reason),
+            Event::Stale { host, since, reason, .. } => (format!("host {host}"), *since, None, reason),
             _ => continue,
         };
+        let line = (entry.event.kind().name(), subject);
         let since = *begun.entry(&entry.subject).or_insert(since);
         let since = lines.get(&line).map_or(since, |known| known.since.min(since));
         lines.insert(line, Outage { since, time: entry.time, until, reason });

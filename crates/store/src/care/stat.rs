@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
+use model::Kind;
 use serde::Serialize;
 
 use crate::error::IndexError;
@@ -91,7 +92,7 @@ impl Store {
                 journal_bytes,
                 n_objects: index::count(connection, "SELECT count(*) FROM objects")?,
                 n_runs: index::count(connection, "SELECT count(*) FROM runs WHERE is_drill = 0")?,
-                n_drills: index::count(connection, "SELECT count(*) FROM entries WHERE kind = 'drilled'")?,
+                n_drills: index::n_of_kind(connection, Kind::Drilled)?,
                 ecosystems: ecosystems.into_values().collect(),
                 hosts: hosts.into_values().collect(),
             })

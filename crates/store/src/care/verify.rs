@@ -6,12 +6,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::Sha256;
+use model::{Event, Sha256};
 use serde::Serialize;
 
 use crate::blob::{BlobFault, fault_of, hash_file};
 use crate::error::WriteError;
-use crate::index::needs;
 use crate::journal;
 use crate::regular;
 use crate::store::Store;
@@ -110,7 +109,7 @@ impl Store {
         })?;
         let mut named: BTreeMap<Sha256, Named> = BTreeMap::new();
         let whole = journal::read_whole(&folder, current.as_deref(), |line| {
-            if let Some(need) = line.event().as_ref().and_then(needs) {
+            for need in line.event().as_ref().map(Event::needs).unwrap_or_default() {
                 let named = named.entry(need.sha256).or_default();
                 named.size_bytes = named.size_bytes.or(need.size_bytes);
                 if let Err(place) = named.subjects.binary_search(&need.subject) {

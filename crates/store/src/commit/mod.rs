@@ -21,7 +21,7 @@ pub(crate) use queue::{Guarded, Item, Queue};
 use crate::access::Access;
 use crate::blob::{Folder, Hashed, Stage, Temporary};
 use crate::error::{IndexError, WriteError};
-use crate::index::{Index, needs};
+use crate::index::Index;
 use crate::journal::{Draft, Journal, Stamp};
 
 /// What waits for the disk is bounded: beyond this, whoever hands over more waits as well.
@@ -202,9 +202,7 @@ impl Shared {
             if size_bytes > EVENT_BYTES_MAX {
                 return Err(WriteError::TooLong { size_bytes });
             }
-            if let Some(need) = needs(event)
-                && !self.has_blob(&need.sha256)
-            {
+            if let Some(need) = event.needs().iter().find(|need| !self.has_blob(&need.sha256)) {
                 return Err(WriteError::NoBlob { sha256: need.sha256 });
             }
             drafts.push(draft);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use model::{Event, Held, Method, ObjectKey, ObjectUrl, Sha256};
 
-use crate::index::{apply, needs};
+use crate::index::apply;
 use crate::journal::Line;
 
 /// In the order in which events apply.
@@ -46,7 +46,7 @@ impl Overlay {
                 return;
             }
             if let Some(event) = self.events.remove(&place)
-                && let Some(key) = key_of(&event)
+                && let Some(key) = event.key()
                 && let Some(places) = self.by_url.get_mut(&key.url)
             {
                 places.retain(|other| *other != place);
@@ -82,7 +82,7 @@ impl Overlay {
     }
 
     fn insert(&mut self, place: Place, event: Event) {
-        if let Some(key) = key_of(&event) {
+        if let Some(key) = event.key() {
             self.by_url.entry(key.url.clone()).or_default().push(place);
         }
         self.events.insert(place, event);
@@ -90,7 +90,7 @@ impl Overlay {
 
     /// Changes what the index says about a key.
     pub(crate) fn apply(&self, key: &ObjectKey, generations: &mut Vec<Held>) {
-        for event in self.about(&key.url).filter(|event| key_of(event) == Some(key)) {
+        for event in self.about(&key.url).filter(|event| event.key() == Some(key)) {
             apply(generations, event);
         }
     }
@@ -117,7 +117,7 @@ impl Overlay {
     pub(crate) fn belongs_to(&self, sha256: &Sha256) -> impl Iterator<Item = String> {
         self.events
             .values()
-            .filter_map(needs)
+            .flat_map(Event::needs)
             .filter(move |need| need.sha256 == *sha256)
             .map(|need| need.subject)
     }
@@ -129,29 +129,5 @@ impl Overlay {
 
     fn about(&self, url: &ObjectUrl) -> impl Iterator<Item = &Event> {
         self.by_url.get(url).into_iter().flatten().filter_map(|id| self.events.get(id))
-    }
-}
-
-const fn key_of(event: &Event) -> Option<&ObjectKey> {
-    match event {
-        Event::Kept { key, .. }
-        | Event::Confirmed { key, .. }
-        | Event::Gone { key, .. }
-        | Event::Quarantined { key, .. }
-        | Event::Rejected { key, .. }
-        | Event::Damaged { key, .. }
-        | Event::Changed { key, .. }
-        | Event::Vanished { key, .. }
-        | Event::Republished { key, .. }
-        | Event::Unpacked { key, .. }
-        | Event::Repacked { key, .. } => Some(key),
-        Event::Down { .. }
-        | Event::Up { .. }
-        | Event::Stale { .. }
-        | Event::Ran { .. }
-        | Event::Drilled { .. }
-        | Event::Healed { .. }
-        | Event::Adopted { .. }
-        | Event::Copied { .. } => None,
     }
 }

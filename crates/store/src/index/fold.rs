@@ -110,7 +110,7 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
         }
         _ => {}
     }
-    if let Some(need) = needs(event) {
+    for need in event.needs() {
         transaction.prepare_cached("INSERT OR IGNORE INTO needs VALUES (?1, ?2, ?3)")?.execute(params![
             need.sha256.to_string(),
             need.subject,
@@ -173,30 +173,4 @@ fn changed(
             .execute(params![text, lookup::seal(object, &text), seq])?;
     }
     Ok(())
-}
-
-/// A blob that something cannot do without.
-#[derive(Debug)]
-pub(crate) struct Need {
-    pub(crate) sha256: Sha256,
-    pub(crate) subject: String,
-    pub(crate) size_bytes: Option<u64>,
-}
-
-/// Returns the blobs that an event says are held.
-///
-/// A drill's attestation lies in its own folder; what `Confirmed` and `Changed` name was `Kept` before.
-pub(crate) fn needs(event: &Event) -> Option<Need> {
-    match event {
-        Event::Kept { held, .. } => {
-            Some(Need { sha256: held.sha256, subject: event.subject(), size_bytes: Some(held.size_bytes) })
-        }
-        Event::Quarantined { sha256: Some(sha256), size_bytes, .. } => {
-            Some(Need { sha256: *sha256, subject: event.subject(), size_bytes: Some(*size_bytes) })
-        }
-        Event::Ran { run_id, record, record_bytes, .. } => {
-            Some(Need { sha256: *record, subject: format!("run {run_id}"), size_bytes: *record_bytes })
-        }
-        _ => None,
-    }
 }

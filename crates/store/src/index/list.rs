@@ -1,18 +1,12 @@
 //! Questions about entries, and counts.
 
-use model::{Held, RunId, Sha256};
+use model::{Concern, Held, Kind, RunId, Sha256};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row};
 
+use super::condition::{concerns, is};
 use super::lookup::Generation;
 use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
-
-/// What happened once and a person should see, as SQL; the index `entries_happened` has the same list.
-pub(crate) const HAPPENED: &str =
-    "kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished', 'healed')";
-/// What may hold no more, the newest of each subject, as SQL; the index `entries_holding` has the same list.
-pub(crate) const HOLDING: &str =
-    "seq IN (SELECT max(seq) FROM entries WHERE kind IN ('damaged', 'gone') GROUP BY kind, subject)";
 
 const COLUMNS: &str =
     "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";
@@ -24,27 +18,53 @@ pub(crate) fn since(connection: &Connection, seq: u64, limit: usize) -> Result<V
     entries(statement, (seq, rows(limit)))
 }
 
+/// Returns the newest entry.
+pub(crate) fn newest(connection: &Connection) -> Result<Option<Entry>, IndexError> {
+    Ok(newest_where(connection, "TRUE", 1)?.pop())
+}
+
+/// Returns entries of a kind, newest first.
+pub(crate) fn of_kind(connection: &Connection, kind: Kind, limit: usize) -> Result<Vec<Entry>, IndexError> {
+    newest_where(connection, &is(kind), limit)
+}
+
+/// Returns how many entries of a kind there are.
+pub(crate) fn n_of_kind(connection: &Connection, kind: Kind) -> Result<u64, IndexError> {
+    count(connection, &format!("SELECT count(*) FROM entries WHERE {}", is(kind)))
+}
+
+/// Returns what happened and a person should see, newest first.
+pub(crate) fn happened(connection: &Connection, limit: usize) -> Result<Vec<Entry>, IndexError> {
+    newest_where(connection, &concerns(Concern::Happened), limit)
+}
+
+/// Returns how much happened that a person should see.
+pub(crate) fn n_happened(connection: &Connection) -> Result<u64, IndexError> {
+    count(connection, &format!("SELECT count(*) FROM entries WHERE {}", concerns(Concern::Happened)))
+}
+
+/// Returns of each subject the newest entry of each kind that may hold still, newest first.
+pub(crate) fn holding(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+    let condition = concerns(Concern::Holds);
+    let newest = format!("seq IN (SELECT max(seq) FROM entries WHERE {condition} GROUP BY kind, subject)");
+    newest_where(connection, &newest, usize::MAX)
+}
+
 /// Returns entries that satisfy a condition, newest first.
-pub(crate) fn newest(
-    connection: &Connection,
-    condition: &str,
-    limit: usize,
-) -> Result<Vec<Entry>, IndexError> {
+fn newest_where(connection: &Connection, condition: &str, limit: usize) -> Result<Vec<Entry>, IndexError> {
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM entries WHERE {condition} ORDER BY seq DESC LIMIT ?1"
     ))?;
     entries(statement, [rows(limit)])
 }
 
-/// What is said of an upstream that does not answer, or answers again, as SQL; the index `entries_standing` has it, too.
-const STANDING: &str = "kind IN ('down', 'up', 'stale')";
-
 /// Returns of every outage that is not over the first entry and the newest of each kind.
 pub(crate) fn outages(connection: &Connection) -> Result<Vec<Entry>, IndexError> {
+    let (condition, up) = (concerns(Concern::Outage), is(Kind::Up));
     let statement = connection.prepare_cached(&format!(
-        "WITH over AS (SELECT subject, max(seq) AS seq FROM entries WHERE {STANDING} AND kind = 'up' GROUP BY subject),
+        "WITH over AS (SELECT subject, max(seq) AS seq FROM entries WHERE {condition} AND {up} GROUP BY subject),
          now AS (SELECT entries.subject, kind, entries.seq FROM entries LEFT JOIN over USING (subject)
-             WHERE {STANDING} AND entries.seq > coalesce(over.seq, 0))
+             WHERE {condition} AND entries.seq > coalesce(over.seq, 0))
          SELECT {COLUMNS} FROM entries WHERE seq IN
              (SELECT min(seq) FROM now GROUP BY subject UNION SELECT max(seq) FROM now GROUP BY subject, kind)
          ORDER BY seq"
@@ -52,13 +72,9 @@ pub(crate) fn outages(connection: &Connection) -> Result<Vec<Entry>, IndexError>
     entries(statement, [])
 }
 
-/// That a second copy has everything, as SQL; the index `entries_copied` has the same condition.
-pub(crate) const COPIED: &str = "kind = 'copied'";
-/// What is kept for a project, as SQL; the index `entries_adopted` has the same condition.
-pub(crate) const ADOPTED: &str = "kind = 'adopted'";
-
-/// Returns of every subject the newest entry that satisfies a condition, oldest first.
-pub(crate) fn newest_of_each(connection: &Connection, condition: &str) -> Result<Vec<Entry>, IndexError> {
+/// Returns of every subject the newest entry of a kind, oldest first.
+pub(crate) fn newest_of_each(connection: &Connection, kind: Kind) -> Result<Vec<Entry>, IndexError> {
+    let condition = is(kind);
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM entries WHERE seq IN (SELECT max(seq) FROM entries WHERE {condition} GROUP BY subject)
          ORDER BY seq"
@@ -68,8 +84,9 @@ pub(crate) fn newest_of_each(connection: &Connection, condition: &str) -> Result
 
 /// Returns how many entries after a number say something besides that a copy was made.
 pub(crate) fn n_since(connection: &Connection, seq: u64) -> Result<u64, IndexError> {
-    let mut statement =
-        connection.prepare_cached("SELECT count(*) FROM entries WHERE seq > ?1 AND kind <> 'copied'")?;
+    let copied = is(Kind::Copied);
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT count(*) FROM entries WHERE seq > ?1 AND NOT {copied}"))?;
     Ok(statement.query_row([seq], |row| row.get(0))?)
 }
 
@@ -171,4 +188,36 @@ fn entry(row: &Row<'_>) -> Result<Option<Entry>, IndexError> {
 
 fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::{Place, schema};
+
+    /// Returns how SQLite answers a question.
+    fn plan(connection: &Connection, question: &str) -> String {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        steps.join("; ")
+    }
+
+    #[test]
+    fn questions_about_kinds_do_not_read_all_entries() {
+        let connection = schema::create(&Place::memory(), "journal").unwrap();
+        let check = |condition: String, index: &str| {
+            let plan = plan(&connection, &format!("SELECT count(*) FROM entries WHERE {condition}"));
+            assert!(plan.contains(index), "{condition}: {plan}");
+        };
+        check(concerns(Concern::Happened), "entries_happened");
+        check(concerns(Concern::Holds), "entries_holding");
+        check(concerns(Concern::Outage), "entries_standing");
+        check(is(Kind::Ran), "entries_ran");
+        check(is(Kind::Drilled), "entries_drilled");
+        check(is(Kind::Adopted), "entries_adopted");
+        check(is(Kind::Copied), "entries_copied");
+        let plan = plan(&connection, "SELECT count(*) FROM entries WHERE kind IN ('ran', 'drilled')");
+        assert!(!plan.contains("entries_"), "{plan}");
+    }
 }

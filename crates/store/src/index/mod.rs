@@ -2,6 +2,7 @@
 //!
 //! It speaks of outcomes, not of tables. Behind, it catches up; corrupt, foreign or gone, it is made anew.
 
+mod condition;
 mod fold;
 mod list;
 mod lookup;
@@ -16,10 +17,11 @@ use std::sync::{Mutex, PoisonError};
 use model::Sha256;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-pub(crate) use fold::{apply, fold, needs};
+pub(crate) use fold::{apply, fold};
 pub(crate) use list::{
-    ADOPTED, COPIED, HAPPENED, HOLDING, SUCCEEDED, WHATEVER_ENDING, count, each_object, n_since, needed,
-    needed_from, newest as newest_entries, newest_of_each, newest_recording, outages, run, since,
+    SUCCEEDED, WHATEVER_ENDING, count, each_object, happened, holding, n_happened, n_of_kind, n_since,
+    needed, needed_from, newest as newest_entry, newest_of_each, newest_recording, of_kind, outages, run,
+    since,
 };
 pub(crate) use lookup::{
     belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,

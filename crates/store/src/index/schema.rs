@@ -1,15 +1,17 @@
-//! The tables. Whoever changes them raises [`VERSION`]; an index of another version is made anew.
+//! The tables. An index with others, or by an Outlast that knew other kinds of events, is made anew.
 
 use std::time::Duration;
 
-use model::Sha256;
+use model::{Concern, Kind, Sha256};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::condition::{concerns, is};
 use super::{Place, Position};
 use crate::error::IndexError;
 
-const VERSION: u32 = 7;
+/// Whoever changes what an event means to the index raises it; tables and kinds count by themselves.
+const MEANING: u32 = 8;
 /// `Outl`, which tells an index from any other SQLite database.
 const APPLICATION: u32 = 0x4f75_746c;
 /// Writers take turns under the journal's lock; this is for a backup tool that holds the file for a moment.
@@ -19,13 +21,6 @@ const TABLES: &str = "
 CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL);
 CREATE TABLE entries (seq INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
     subject_seq INTEGER NOT NULL, payload TEXT NOT NULL);
-CREATE INDEX entries_happened ON entries (seq) WHERE kind IN ('quarantined', 'rejected', 'changed', 'vanished', 'republished', 'healed');
-CREATE INDEX entries_holding ON entries (kind, subject, seq) WHERE kind IN ('damaged', 'gone');
-CREATE INDEX entries_standing ON entries (subject, seq) WHERE kind IN ('down', 'up', 'stale');
-CREATE INDEX entries_ran ON entries (seq) WHERE kind = 'ran';
-CREATE INDEX entries_drilled ON entries (seq) WHERE kind = 'drilled';
-CREATE INDEX entries_adopted ON entries (subject, seq) WHERE kind = 'adopted';
-CREATE INDEX entries_copied ON entries (subject, seq) WHERE kind = 'copied';
 CREATE TABLE heads (subject TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (id INTEGER PRIMARY KEY, url TEXT NOT NULL, method TEXT NOT NULL, variant TEXT NOT NULL,
     host TEXT NOT NULL, newest INTEGER NOT NULL, UNIQUE (url, method, variant));
@@ -39,6 +34,38 @@ CREATE TABLE runs (seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL, directory TEXT
 CREATE INDEX runs_id ON runs (run_id);
 CREATE INDEX runs_command ON runs (directory, command, is_drill, seq);
 ";
+
+/// Returns the indexes that answer a question about some kinds of entries without reading the others.
+fn partial_indexes() -> String {
+    let one =
+        |name, columns, condition| format!("CREATE INDEX {name} ON entries ({columns}) WHERE {condition};\n");
+    [
+        one("entries_happened", "seq", concerns(Concern::Happened)),
+        one("entries_holding", "kind, subject, seq", concerns(Concern::Holds)),
+        one("entries_standing", "subject, seq", concerns(Concern::Outage)),
+        one("entries_ran", "seq", is(Kind::Ran)),
+        one("entries_drilled", "seq", is(Kind::Drilled)),
+        one("entries_adopted", "subject, seq", is(Kind::Adopted)),
+        one("entries_copied", "subject, seq", is(Kind::Copied)),
+    ]
+    .concat()
+}
+
+/// Returns the version that an index has: of a kind that its maker did not know it holds nothing but the entry.
+fn version<'a>(tables: &str, kinds: impl Iterator<Item = &'a str>) -> u32 {
+    let mut text = format!("{MEANING}{tables}");
+    for kind in kinds {
+        text.push_str(kind);
+        text.push('\n');
+    }
+    let [a, b, c, d, ..] = *Sha256::of(text.as_bytes()).as_bytes();
+    // SQLite keeps it with a sign.
+    u32::from_be_bytes([a, b, c, d]) >> 1
+}
+
+fn own_version() -> u32 {
+    version(&(TABLES.to_owned() + &partial_indexes()), Kind::all().map(Kind::name))
+}
 
 /// Opens a database as every connection must be opened.
 pub(super) fn connect(place: &Place, flags: OpenFlags) -> Result<Connection, IndexError> {
@@ -59,8 +86,9 @@ pub(super) fn create(place: &Place, journal: &str) -> Result<Connection, IndexEr
     // It is synced as a whole before it gets its name.
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
+    connection.pragma_update(None, "user_version", own_version())?;
     connection.execute_batch(TABLES)?;
+    connection.execute_batch(&partial_indexes())?;
     connection.execute(
         "INSERT INTO position VALUES (1, ?1, 0, ?2)",
         (journal, Sha256::from_bytes([0; 32]).to_string()),
@@ -71,7 +99,7 @@ pub(super) fn create(place: &Place, journal: &str) -> Result<Connection, IndexEr
 /// Refuses a database that is not an index of this version, and turns on the write-ahead log.
 pub(super) fn check(connection: &Connection) -> Result<(), IndexError> {
     let read = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
-    if (read("application_id")?, read("user_version")?) != (APPLICATION, VERSION) {
+    if (read("application_id")?, read("user_version")?) != (APPLICATION, own_version()) {
         return Err(IndexError::Damaged { place: "version".to_owned() });
     }
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -92,5 +120,19 @@ pub(super) fn position(connection: &Connection) -> Result<Position, IndexError> 
             Err(IndexError::Damaged { place: "position".to_owned() })
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_kind_of_event_makes_another_index() {
+        let kinds = || Kind::all().map(Kind::name);
+        assert_eq!(version(TABLES, kinds()), version(TABLES, kinds()));
+        assert_ne!(version(TABLES, kinds()), version(TABLES, kinds().chain(["pushed"])));
+        assert_ne!(version(TABLES, kinds()), version(&TABLES.replace("payload", "text"), kinds()));
+        assert!(i32::try_from(own_version()).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::heal::Bounded;
 use super::{CopyError, Head, Look, Part, SecondCopy};
 use crate::blob::{BlobError, BlobReader};
-use crate::index::{n_since, needs};
+use crate::index::n_since;
 use crate::journal::{self, Header, Line, Scan};
 use crate::regular;
 use crate::store::Store;
@@ -250,10 +250,13 @@ impl Carrier<'_> {
                 continue;
             }
             let line = Line::parse(&bytes[range.clone()]).map_err(io::Error::from)?;
-            let named = line.event().as_ref().and_then(named);
-            batch.extend(named.filter(|sha256| self.seen.insert(*sha256)));
-            if batch.len() == N_BATCH_MAX {
-                self.give(&std::mem::take(&mut batch), Look::There, 0)?;
+            for sha256 in line.event().as_ref().map(named).unwrap_or_default() {
+                if self.seen.insert(sha256) {
+                    batch.push(sha256);
+                }
+                if batch.len() == N_BATCH_MAX {
+                    self.give(&std::mem::take(&mut batch), Look::There, 0)?;
+                }
             }
         }
         self.give(&batch, Look::There, 0)
@@ -352,11 +355,11 @@ impl Carrier<'_> {
     }
 }
 
-/// Returns the blob that must be there before an entry is: also one that was damaged when the copy was made, and came again.
-fn named(event: &Event) -> Option<Sha256> {
+/// Returns the blobs that must be there before an entry is: also one that was damaged when the copy was made, and came again.
+fn named(event: &Event) -> Vec<Sha256> {
     match event {
-        Event::Confirmed { sha256, .. } | Event::Healed { sha256, .. } => Some(*sha256),
-        _ => needs(event).map(|need| need.sha256),
+        Event::Confirmed { sha256, .. } | Event::Healed { sha256, .. } => vec![*sha256],
+        _ => event.needs().iter().map(|need| need.sha256).collect(),
     }
 }
 

@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod disk;
 mod format;
+mod old;
 mod processes;
 mod rebuild;
 mod second;

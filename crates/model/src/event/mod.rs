@@ -1,48 +1,23 @@
 //! What the journal says: the facts that everything else is derived from.
+//!
+//! A new kind of event is a variant here, a line in `facts.rs` (what it is about; the blobs it needs) and a row of the table in
+//! `kind.rs` (its name, whom it concerns). Whether a person reads it, and in which words, is told by `attention.rs` of the binary.
+
+mod facts;
+mod held;
+mod kind;
 
 use serde::{Deserialize, Serialize};
+
+pub use facts::Need;
+pub use held::{Held, SavedHeader};
+pub use kind::{Concern, Kind};
 
 use crate::digest::Sha256;
 use crate::key::ObjectKey;
 use crate::run::RunId;
 use crate::time::Timestamp;
-use crate::word::{Containment, Proof, Verdict};
-
-/// One response header kept with an object; only headers on the proxy's list are, never credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedHeader(pub String, pub String);
-
-/// What is held under a key: an answer of an upstream, and how far it can be trusted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// The upstream's status: 200, a redirect, a proved 404 or 410, or a 401 that says how to ask.
-    pub status: u16,
-    /// The headers that a client needs.
-    pub headers: Vec<SavedHeader>,
-    /// The blob with the body, transfer and content encodings removed.
-    pub sha256: Sha256,
-    /// Its size.
-    pub size_bytes: u64,
-    /// The ecosystem that understood it.
-    pub ecosystem: String,
-    /// Who answers for the bytes.
-    pub proof: Proof,
-    /// Whether other bytes under the same key would be wrong, rather than newer.
-    pub immutable: bool,
-    /// When the upstream last said that these are the bytes.
-    pub confirmed_at: Timestamp,
-    /// Since when the upstream says that the object does not exist, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone_since: Option<Timestamp>,
-}
-
-impl Held {
-    /// Returns whether `later` must not take this one's place: other bytes of what cannot change, for which nobody
-    /// vouches.
-    pub fn outlasts(&self, later: &Self) -> bool {
-        self.immutable && self.sha256 != later.sha256 && later.proof == Proof::FirstSeen
-    }
-}
+use crate::word::{Containment, Verdict};
 
 /// A fact of the journal.
 ///
@@ -272,62 +247,4 @@ pub enum Event {
         /// When it ended.
         at: Timestamp,
     },
-}
-
-impl Event {
-    /// Returns the subject under which the journal numbers this event: an object, a blob, a host, a second
-    /// copy, an adopted project, the runs, the drills.
-    pub fn subject(&self) -> String {
-        match self {
-            Self::Kept { key, .. }
-            | Self::Confirmed { key, .. }
-            | Self::Gone { key, .. }
-            | Self::Quarantined { key, .. }
-            | Self::Rejected { key, .. }
-            | Self::Damaged { key, .. }
-            | Self::Changed { key, .. }
-            | Self::Vanished { key, .. }
-            | Self::Republished { key, .. }
-            | Self::Unpacked { key, .. }
-            | Self::Repacked { key, .. } => key.to_string(),
-            Self::Stale { host, what, .. } if what.is_empty() => format!("host {host}"),
-            Self::Down { host, what, .. } | Self::Up { host, what, .. } | Self::Stale { host, what, .. } => {
-                format!("host {host} {what}")
-            }
-            Self::Healed { sha256, .. } => format!("blob {sha256}"),
-            Self::Adopted { thing, .. } => format!("adopted {thing}"),
-            Self::Copied { to, .. } => format!("copy {to}"),
-            Self::Ran { .. } => "runs".to_owned(),
-            Self::Drilled { .. } => "drills".to_owned(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn held(body: &[u8], proof: Proof, immutable: bool) -> Held {
-        Held {
-            status: 200,
-            headers: Vec::new(),
-            sha256: Sha256::of(body),
-            size_bytes: body.len() as u64,
-            ecosystem: "npm".to_owned(),
-            proof,
-            immutable,
-            confirmed_at: "2026-11-01T00:00:00Z".parse().unwrap(),
-            gone_since: None,
-        }
-    }
-
-    #[test]
-    fn only_the_first_bytes_of_what_cannot_change_stay() {
-        let first = held(b"first", Proof::FirstSeen, true);
-        assert!(first.outlasts(&held(b"other", Proof::FirstSeen, true)));
-        assert!(!first.outlasts(&held(b"other", Proof::Verified, true)), "a lock has the last word");
-        assert!(!first.outlasts(&held(b"first", Proof::FirstSeen, true)), "the same bytes");
-        let index = held(b"first", Proof::FirstSeen, false);
-        assert!(!index.outlasts(&held(b"other", Proof::FirstSeen, false)), "a newer index");
-    }
 }
