@@ -1,4 +1,4 @@
-//! The outside world behind one door: clock, randomness, files that survive a crash, outgoing HTTP, and points at which
+//! The outside world behind one door: clock, randomness, files that survive a crash, outgoing HTTP, programs, and points at which
 //! a test can make them fail.
 
 pub mod clock;
@@ -7,6 +7,7 @@ pub mod failpoint;
 pub mod file;
 pub mod http;
 pub mod name;
+pub mod process;
 pub mod random;
 
 pub use clock::Clock;

@@ -1,0 +1,127 @@
+use super::*;
+
+/// As much as nothing here needs.
+const LIMITS: Limits = Limits { time: Duration::from_secs(60), stdout_bytes: 1 << 20, stderr_bytes: 1000 };
+
+fn path() -> [(&'static str, &'static str); 1] {
+    [("PATH", "/usr/local/bin:/usr/bin:/bin")]
+}
+
+fn sh(script: &str, limits: Limits) -> Program {
+    Program::new("sh", limits).args(["-c", script]).environment(path())
+}
+
+/// A pipe with a name: it tells what was written by whoever had it open, and when nobody has any more.
+struct Witness {
+    folder: tempfile::TempDir,
+    /// So that opening it waits for nobody.
+    both: File,
+}
+
+impl Witness {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("witness");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Self { both: File::options().read(true).write(true).open(&path).unwrap(), folder }
+    }
+
+    /// Returns a script that starts a second process, tells of it, and waits for it; neither ends in less than half a minute.
+    fn script(&self) -> String {
+        let path = self.folder.path().join("witness");
+        let second = "(sleep 30; echo survived >&3) & echo started >&3; wait";
+        format!("exec 3>{}; {second}", path.display())
+    }
+
+    /// Waits until the second process was started.
+    fn started(&mut self) {
+        let mut text = [0; 8];
+        self.both.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"started\n");
+    }
+
+    /// Returns what was written until nobody was left who could.
+    fn rest(self) -> String {
+        let mut witness = File::open(self.folder.path().join("witness")).unwrap();
+        drop(self.both);
+        let mut text = String::new();
+        witness.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+#[test]
+fn a_program_has_the_environment_and_the_folder_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = folder.path().canonicalize().unwrap();
+    let output = Program::new("/usr/bin/env", LIMITS).environment([("A", "b c")]).run().unwrap();
+    // Whatever else there may be is not for the log of a test.
+    assert!(output.stdout == b"A=b c\n" && output.status.success());
+    let output = sh("pwd -P; echo why >&2; exit 7", LIMITS).folder(folder.path()).run().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{}\n", real.display()));
+    assert_eq!((output.stderr, output.status.code()), (b"why\n".to_vec(), Some(7)));
+    assert_eq!(sh("cat; kill -9 $$", LIMITS).run().unwrap().status.code(), None);
+}
+
+#[test]
+fn a_program_that_never_ends_is_ended_with_what_it_started() {
+    let mut witness = Witness::new();
+    let limits = Limits { time: Duration::from_secs(2), ..LIMITS };
+    let error = sh(&witness.script(), limits).run().unwrap_err();
+    assert!(matches!(&error, ProcessError::Slow { program, .. } if program == "sh"), "{error}");
+    witness.started();
+    assert_eq!(witness.rest(), "");
+}
+
+#[test]
+fn a_program_that_nobody_waits_for_is_ended_with_what_it_started() {
+    let mut witness = Witness::new();
+    let running = sh(&witness.script(), LIMITS).start().unwrap();
+    witness.started();
+    drop(running);
+    assert_eq!(witness.rest(), "");
+}
+
+#[test]
+fn what_a_program_leaves_in_its_group_ends_with_it() {
+    let mut witness = Witness::new();
+    let script = witness.script().replace("; wait", "");
+    assert!(sh(&script, LIMITS).run().unwrap().status.success());
+    witness.started();
+    assert_eq!(witness.rest(), "");
+}
+
+#[test]
+fn what_leaves_the_group_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { time: Duration::from_secs(20), ..LIMITS };
+    // It says its id once it has left.
+    let script = "mkfifo up; setsid sh -c 'echo $$ >up; exec sleep 40' & read id <up; echo $id";
+    let output =
+        sh(script, limits).folder(folder.path()).run().expect("it holds the pipes open all the while");
+    let id: i32 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+    nix::sys::signal::kill(Pid::from_raw(id), Signal::SIGKILL).expect("it is still there");
+}
+
+#[test]
+fn a_program_that_writes_without_end_is_ended() {
+    let error = sh("while :; do echo more; done", LIMITS).run().unwrap_err();
+    assert!(matches!(error, ProcessError::Long { bytes_max: 1_048_576, .. }), "{error}");
+    let all = sh("head -c 1048576 /dev/zero", LIMITS).run().unwrap();
+    assert_eq!(all.stdout.len(), 1 << 20, "as much as it may");
+    assert!(sh("head -c 1048577 /dev/zero", LIMITS).run().is_err(), "one byte more");
+    let output = sh("head -c 3000000 /dev/zero >&2; echo done", LIMITS).run().unwrap();
+    assert_eq!((output.stdout, output.stderr.len()), (b"done\n".to_vec(), 1000));
+}
+
+#[test]
+fn a_program_that_cannot_be_started_is_named() {
+    let check = |program: Program, expected: &str| {
+        let error = program.environment(path()).run().unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    };
+    check(Program::new("no-such-program", LIMITS), "`no-such-program` is not installed");
+    check(Program::new("/etc/passwd", LIMITS), "`/etc/passwd` could not be started");
+    let nowhere = Program::new("sh", LIMITS).folder(Path::new("/nowhere"));
+    check(nowhere, "`sh` could not be started; look at its permissions and at the folder `/nowhere`");
+}
