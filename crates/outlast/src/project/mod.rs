@@ -1,5 +1,6 @@
 //! The project a command runs in: its lock files, and the files that a fresh copy of it has.
 
+mod git;
 mod locks;
 
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ pub(crate) fn root(directory: &Path) -> PathBuf {
 /// that is not too large to copy.
 pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = BTreeSet::new();
-    for path in tracked(root) {
+    for path in git::tracked(root)? {
         if root.join(&path).symlink_metadata().is_ok() {
             found.insert(path);
         }
@@ -58,13 +59,17 @@ pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// Returns the files of a project without what is in folders that its build makes, unless it tracks them.
-pub(crate) fn without_made(root: &Path, files: Vec<PathBuf>, made: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn without_made(
+    root: &Path,
+    files: Vec<PathBuf>,
+    made: &[PathBuf],
+) -> Result<Vec<PathBuf>, Failure> {
     let is_made = |file: &PathBuf| made.iter().any(|folder| file.starts_with(folder));
     if !files.iter().any(is_made) {
-        return files;
+        return Ok(files);
     }
-    let tracked: BTreeSet<PathBuf> = tracked(root).into_iter().collect();
-    files.into_iter().filter(|file| !is_made(file) || tracked.contains(file)).collect()
+    let tracked: BTreeSet<PathBuf> = git::tracked(root)?.into_iter().collect();
+    Ok(files.into_iter().filter(|file| !is_made(file) || tracked.contains(file)).collect())
 }
 
 /// Returns the size of the files in a folder, counted until it is too large.
@@ -154,13 +159,13 @@ fn is_built(name: &std::ffi::OsStr) -> bool {
 
 /// Returns what a project is called wherever it is checked out: after its repository, `forge.example/acme/app`, or else after its
 /// folder and the one above.
-pub(crate) fn name(root: &Path) -> String {
-    let remote = String::from_utf8(git(root, &["config", "--get", "remote.origin.url"])).unwrap_or_default();
-    repository_name(&remote).unwrap_or_else(|| {
+pub(crate) fn name(root: &Path) -> Result<String, Failure> {
+    let remote = git::remote(root)?.unwrap_or_default();
+    Ok(repository_name(&remote).unwrap_or_else(|| {
         let names: Vec<_> = root.iter().filter(|part| *part != "/").collect();
         let last: PathBuf = names[names.len().saturating_sub(2)..].iter().collect();
         last.display().to_string()
-    })
+    }))
 }
 
 /// Returns host and path of a repository's address, without login, port and `.git`: `https://…`, `ssh://…` and `git@host:path`.
@@ -175,27 +180,6 @@ fn repository_name(url: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     (!host.is_empty() && !path.is_empty()).then(|| format!("{host}/{path}"))
-}
-
-/// Asks git for the files it tracks.
-fn tracked(root: &Path) -> Vec<PathBuf> {
-    use std::os::unix::ffi::OsStringExt as _;
-    git(root, &["ls-files", "-z", "--cached"])
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty())
-        .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.to_vec())))
-        .collect()
-}
-
-/// Asks git something; nothing where there is no git or no repository.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rim asks git for names only; the `git` crate comes with mirrors"
-)]
-fn git(root: &Path, arguments: &[&str]) -> Vec<u8> {
-    let mut command = std::process::Command::new("git");
-    command.args(arguments).current_dir(root).stdin(std::process::Stdio::null());
-    command.output().map(|output| output.stdout).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -213,7 +197,7 @@ mod tests {
             assert_eq!(repository_name(url).as_deref(), Some("forge.example/acme/app"), "{url}");
         }
         assert_eq!(repository_name(""), None);
-        assert_eq!(name(Path::new("/nowhere/acme/app")), "acme/app");
+        assert_eq!(name(Path::new("/nowhere/acme/app")).unwrap(), "acme/app");
     }
 
     #[test]
@@ -246,7 +230,7 @@ mod tests {
         }
         let check = |expected: &[&str]| {
             let files = files(folder.path()).unwrap().into_iter().filter(|file| file != ".git").collect();
-            let kept = without_made(folder.path(), files, &[PathBuf::from("out")]);
+            let kept = without_made(folder.path(), files, &[PathBuf::from("out")]).unwrap();
             assert_eq!(kept, expected.iter().map(PathBuf::from).collect::<Vec<_>>());
         };
         check(&["outer/b.rs", "src/a.rs"]);

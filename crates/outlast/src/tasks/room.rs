@@ -159,7 +159,7 @@ pub(crate) fn fresh(order: &Order, space: Space) -> Result<Masked, Failure> {
     }
     let unhidden = drill::mask::unhidden(&place, &masks, &lookup, &|path| path.exists());
     let fresh = Fresh {
-        project: ProjectCopy { from: project::without_made(&root, files, &made), at: root },
+        project: ProjectCopy { from: project::without_made(&root, files, &made)?, at: root },
         empty: masks.iter().map(|mask| mask.path.clone()).collect(),
         scratch: space.folder(order, &homes),
         homes,

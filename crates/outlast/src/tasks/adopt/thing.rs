@@ -84,7 +84,7 @@ impl Thing {
         }
         let folder = if root.is_dir() { Some(root) } else { root.parent() };
         let project = match folder.filter(|folder| folder.is_dir()) {
-            Some(folder) => project::name(folder),
+            Some(folder) => project::name(folder)?,
             None => self.name.clone(),
         };
         let urls = self.urls.iter().map(ToString::to_string).collect();
