@@ -22,7 +22,7 @@ pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classif
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, ecosystem};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
-pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, Unpinned, lock_of, read_locks};
+pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, RepoPin, Unpinned, lock_of, read_locks};
 pub use mutation::no_panic;
 pub use needs::{Ask, Needs};
 pub use path::{Hostile, check_path};

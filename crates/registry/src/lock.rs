@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use model::{DigestError, DigestSet, ObjectUrl};
+use model::{CommitId, DigestError, DigestSet, ObjectUrl, RepoId};
 
 use crate::coordinate::Coordinate;
 use crate::ecosystem::ALL;
@@ -62,11 +62,33 @@ pub struct Pin {
     pub digests: DigestSet,
 }
 
+/// A package that a lock takes from a git repository, in place of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RepoPin {
+    /// The package, as the lock names it.
+    pub name: String,
+    /// The repository.
+    pub repo: RepoId,
+    /// The commit, where the lock has decided on one.
+    pub commit: Option<CommitId>,
+}
+
+impl RepoPin {
+    /// Returns why it is not kept, in words for a person.
+    pub fn reason(&self) -> String {
+        let Self { repo, commit, .. } = self;
+        let at = commit.as_ref().map(|commit| format!(" at {commit}")).unwrap_or_default();
+        format!("{}: {repo}{at}", Unpinned::GIT)
+    }
+}
+
 /// What a lock says.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Locked {
     /// The files that it has decided on.
     pub pins: Vec<Pin>,
+    /// The repositories that it takes packages from, each once.
+    pub repositories: Vec<RepoPin>,
     /// What it names besides, each name once. Who needs everything that a lock names does not have it with the pins alone.
     pub unpinned: Vec<Unpinned>,
     /// Other locks of the same kind that it includes, relative to itself.
@@ -83,7 +105,7 @@ pub struct Unpinned {
 }
 
 impl Unpinned {
-    /// A commit of a git repository.
+    /// A git repository, said of one whose address is not understood, too.
     pub(crate) const GIT: &'static str = "it is in a git repository, and those are not kept yet";
     /// The same of Mercurial, Subversion, Bazaar and whatever else.
     pub(crate) const OTHER_REPOSITORY: &'static str =
@@ -109,6 +131,22 @@ impl Locked {
         Ok(())
     }
 
+    /// Adds a package that is in a git repository: its address, whatever a client put before or behind it, and what the lock
+    /// says of the commit.
+    pub(crate) fn pin_repository(
+        &mut self,
+        name: &str,
+        address: &str,
+        commit: Option<&str>,
+    ) -> Result<(), LockError> {
+        let address = address.split(['?', '#']).next().unwrap_or(address);
+        let Ok(repo) = RepoId::parse(address) else { return self.leave(name, Unpinned::GIT) };
+        self.check_room()?;
+        let commit = commit.and_then(CommitId::parse);
+        self.repositories.push(RepoPin { name: name.to_owned(), repo, commit });
+        Ok(())
+    }
+
     /// Adds something that no pin can hold.
     pub(crate) fn leave(&mut self, name: &str, reason: &'static str) -> Result<(), LockError> {
         self.check_room()?;
@@ -124,13 +162,15 @@ impl Locked {
     }
 
     fn check_room(&self) -> Result<(), LockError> {
-        let is_full = self.pins.len() + self.unpinned.len() + self.includes.len() >= N_NAMED_MAX;
-        if is_full { Err(LockError::ManyNamed) } else { Ok(()) }
+        let n_named = self.pins.len() + self.repositories.len() + self.unpinned.len() + self.includes.len();
+        if n_named >= N_NAMED_MAX { Err(LockError::ManyNamed) } else { Ok(()) }
     }
 
     fn named_once(mut self) -> Self {
         let mut names = HashSet::new();
         self.unpinned.retain(|unpinned| names.insert(unpinned.name.clone()));
+        let mut repositories = HashSet::new();
+        self.repositories.retain(|pin| repositories.insert(pin.clone()));
         self
     }
 }
@@ -138,11 +178,6 @@ impl Locked {
 /// Refuses a lock of a version that is newer than those which are known.
 pub(crate) fn check_version(version: u64, known: u64) -> Result<(), LockError> {
     if version > known { Err(LockError::Version { version, known }) } else { Ok(()) }
-}
-
-/// Returns why what lies in a repository of some kind is not kept; the kinds are named as in addresses: `git`, `hg`.
-pub(crate) fn in_repository(kind: &str) -> &'static str {
-    if kind == "git" { Unpinned::GIT } else { Unpinned::OTHER_REPOSITORY }
 }
 
 /// Returns whether an address in a lock is a path on this machine: nobody fetches it.

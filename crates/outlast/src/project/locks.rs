@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::Sha256;
-use registry::{Locked, Pin, Unpinned};
+use registry::{Locked, Pin, RepoPin, Unpinned};
 
 use super::is_built;
 
@@ -19,6 +19,8 @@ pub(crate) struct Locks {
     pub(crate) read: Vec<(String, Sha256)>,
     /// What they vouch for, each with the lock's name.
     pub(crate) pins: Vec<(String, Pin)>,
+    /// The git repositories that they take packages from, each with the lock's name.
+    pub(crate) repositories: Vec<(String, RepoPin)>,
     /// What they name and no pin can hold, each with the lock's name.
     pub(crate) unpinned: Vec<(String, Unpinned)>,
     /// The locks that could not be read, each with the reason.
@@ -30,9 +32,11 @@ impl Locks {
     pub(crate) fn below(self, folder: &str) -> Self {
         let shown = |inner: String| Path::new(folder).join(inner).display().to_string();
         let of = |(inner, pin): (String, Pin)| (shown(inner), pin);
+        let repositories = self.repositories.into_iter().map(|(inner, pin)| (shown(inner), pin)).collect();
         Self {
             read: self.read.into_iter().map(|(inner, sha256)| (shown(inner), sha256)).collect(),
             pins: self.pins.into_iter().map(of).collect(),
+            repositories,
             unpinned: self.unpinned.into_iter().map(|(inner, unpinned)| (shown(inner), unpinned)).collect(),
             unread: self.unread.into_iter().map(|reason| format!("{folder}: {reason}")).collect(),
         }
@@ -69,8 +73,9 @@ impl Locks {
     /// Takes what was read, and reads what it includes, where it lies in a folder.
     fn take(&mut self, read: Result<(Locked, Sha256), String>, shown: String, folder: Option<&Path>) {
         match read {
-            Ok((Locked { pins, unpinned, includes }, sha256)) => {
+            Ok((Locked { pins, repositories, unpinned, includes }, sha256)) => {
                 self.pins.extend(pins.into_iter().map(|pin| (shown.clone(), pin)));
+                self.repositories.extend(repositories.into_iter().map(|pin| (shown.clone(), pin)));
                 self.unpinned.extend(unpinned.into_iter().map(|unpinned| (shown.clone(), unpinned)));
                 self.read.push((shown.clone(), sha256));
                 for included in includes {

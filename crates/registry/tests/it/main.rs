@@ -3,6 +3,7 @@
 mod conformance;
 mod hostile;
 mod mutation;
+mod repositories;
 mod serving;
 
 use std::path::PathBuf;

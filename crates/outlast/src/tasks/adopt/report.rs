@@ -62,6 +62,10 @@ impl Report {
     pub(super) fn new(thing: &Thing, adopted: Vec<Adopted>) -> Self {
         let locks = &thing.locks;
         let mut report = Self { locks: thing.lock_names(), unread: locks.unread.clone(), ..Self::default() };
+        for (_, pin) in &locks.repositories {
+            let named = Named { name: pin.name.clone(), url: None };
+            report.missing.push(Missing { named, reason: pin.reason() });
+        }
         for (_, Unpinned { name, reason }) in &locks.unpinned {
             let named = Named { name: name.clone(), url: None };
             report.missing.push(Missing { named, reason: (*reason).to_owned() });
@@ -128,7 +132,8 @@ impl Report {
     /// Warns of what is not kept, where nobody reads standard output.
     pub(super) fn warn(&self) {
         for Missing { named, reason } in self.missing.iter().take(N_WARNED_MAX) {
-            tracing::warn!("not kept: {}: {reason}", speak::in_line(&named.name, N_LETTERS_MAX));
+            let [name, reason] = [&named.name, reason].map(|text| speak::in_line(text, N_LETTERS_MAX));
+            tracing::warn!("not kept: {name}: {reason}");
         }
         for reason in self.unread.iter().take(N_WARNED_MAX) {
             tracing::warn!("not read: {reason}");
@@ -141,7 +146,7 @@ impl Report {
             speak::json(self)?;
         } else {
             for Missing { named, reason } in &self.missing {
-                let name = speak::in_line(&named.name, N_LETTERS_MAX);
+                let [name, reason] = [&named.name, reason].map(|text| speak::in_line(text, N_LETTERS_MAX));
                 speak::data(&format_args!("missing {name}: {reason}"))?;
             }
             for reason in &self.unread {
@@ -187,5 +192,19 @@ mod tests {
         };
         assert_eq!((&**name, &**shown), ("six", reason));
         assert!(Report::new(&Thing::default(), Vec::new()).missing.is_empty());
+    }
+
+    #[test]
+    fn a_repository_is_missing_with_its_address_and_commit() {
+        let commit = "54bc698b25edd6e1b76ca975ebaced5ce0467d51";
+        let lock = format!("six @ git+https://me:secret@forge.example/s/a.git@{commit}\n");
+        let mut locks = Locks::default();
+        locks.add_bytes("requirements.txt", lock.as_bytes());
+        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new());
+        let [Missing { named: Named { name, url: None }, reason }] = &*report.missing else {
+            panic!("{report:?}");
+        };
+        let said = "it is in a git repository, and those are not kept yet";
+        assert_eq!((&**name, &**reason), ("six", &*format!("{said}: forge.example/s/a at {commit}")));
     }
 }

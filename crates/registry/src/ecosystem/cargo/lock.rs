@@ -49,7 +49,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     for package in lock.package {
         let Some(source) = &package.source else { continue };
         if source.starts_with("git+") && !is_local(source) {
-            locked.leave(&package.name, Unpinned::GIT)?;
+            let commit = source.split_once('#').map(|(_, commit)| commit);
+            locked.pin_repository(&package.name, source, commit)?;
             continue;
         }
         let Some(registry) = registry(source) else {

@@ -182,13 +182,16 @@ fn a_lock_and_an_index_name_the_same_file() {
 #[test]
 fn every_kind_of_lock_entry_is_understood() {
     let check = |lock_text: &str, expected: &[&str]| {
-        let Locked { pins, unpinned, .. } = lock(lock_text).unwrap();
+        let Locked { pins, repositories, unpinned, .. } = lock(lock_text).unwrap();
+        let repositories = repositories
+            .iter()
+            .map(|pin| format!("{}: it is in a git repository, and those are not kept yet", pin.name));
         let pins = pins.iter().map(|pin| {
             let no = if pin.digests.is_empty() { ", no digest" } else { "" };
             format!("{}{no}", pin.coordinate.as_ref().unwrap())
         });
         let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
-        assert_eq!(pins.chain(unpinned).collect::<Vec<_>>(), expected, "{lock_text}");
+        assert_eq!(pins.chain(repositories).chain(unpinned).collect::<Vec<_>>(), expected, "{lock_text}");
     };
     let sum = "0".repeat(64);
     let entry = |source: &str| {

@@ -9,7 +9,7 @@ use super::entry::{coordinate, digests};
 use super::route::is_name;
 use super::version::normalized;
 use crate::coordinate::ANY_REGISTRY;
-use crate::lock::{LockError, Locked, Pin, Unpinned, in_repository, is_local};
+use crate::lock::{LockError, Locked, Pin, Unpinned, is_local};
 
 #[derive(Deserialize)]
 struct Lock<'a> {
@@ -37,6 +37,10 @@ struct Package<'a> {
 struct Source<'a> {
     #[serde(borrow, rename = "type")]
     kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    url: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reference: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -77,12 +81,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     for package in lock.packages.iter().chain(lock.packages_dev.iter().flatten()) {
         match (&package.dist, &package.source) {
             (Some(dist), _) => add(&mut locked, package, dist)?,
-            (None, Some(source)) => {
-                let kind = source.kind.as_deref().unwrap_or_default();
-                if kind != PATH {
-                    locked.leave(&package.name, in_repository(kind))?;
+            (None, Some(Source { kind, url, reference })) => match kind.as_deref().unwrap_or_default() {
+                PATH => {}
+                "git" => {
+                    let address = url.as_deref().unwrap_or_default();
+                    locked.pin_repository(&package.name, address, reference.as_deref())?;
                 }
-            }
+                _ => locked.leave(&package.name, Unpinned::OTHER_REPOSITORY)?,
+            },
             (None, None) => {}
         }
     }

@@ -54,11 +54,13 @@ fn a_real_lock_pins_every_package_to_its_commit() {
 
 #[test]
 fn a_package_without_an_archive_is_named() {
-    let unpinned = |text: &str| -> Vec<String> {
-        let unpinned = locked(text).unwrap().unpinned;
-        unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason)).collect()
-    };
     let git = "it is in a git repository, and those are not kept yet";
+    let unpinned = |text: &str| -> Vec<String> {
+        let Locked { repositories, unpinned, .. } = locked(text).unwrap();
+        let repositories = repositories.iter().map(|pin| format!("{}: {git}", pin.name));
+        let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
+        repositories.chain(unpinned).collect()
+    };
     assert_eq!(unpinned(LOCK), [format!("acme/source-only: {git}")], "and not the local one");
     assert_eq!(unpinned(REAL), [""; 0]);
     let check = |fields: &str, expected: &[&str]| {

@@ -42,7 +42,7 @@ fn add(locked: &mut Locked, entry: Entry<'_>) -> Result<(), LockError> {
         return locked.pin(Pin { coordinate, url: None, digests });
     };
     if git::is_repository(resolved) {
-        return locked.leave(name, Unpinned::GIT);
+        return locked.pin_repository(name, &git::address(resolved), git::commit(resolved));
     }
     match ObjectUrl::parse(resolved) {
         Ok(url) => locked.pin(Pin { coordinate: route::tarball_coordinate(&url), url: Some(url), digests }),

@@ -56,6 +56,7 @@ struct Package<'a> {
     /// Of a package that is no archive.
     kind: Option<&'a str>,
     repository: Option<&'a str>,
+    commit: Option<&'a str>,
 }
 
 impl<'a> Package<'a> {
@@ -90,6 +91,7 @@ impl<'a> Package<'a> {
             "tarball" => &mut self.tarball,
             "type" => &mut self.kind,
             "repo" => &mut self.repository,
+            "commit" => &mut self.commit,
             _ => return,
         };
         *place = Some(unquote(value));
@@ -103,7 +105,8 @@ impl<'a> Package<'a> {
             _ if !self.has_resolution => Ok(()),
             (Some("directory"), _) => Ok(()),
             (_, Some(repository)) if is_local(repository) => Ok(()),
-            (Some("git"), _) | (_, Some(_)) => locked.leave(name, Unpinned::GIT),
+            (_, Some(repository)) => locked.pin_repository(name, repository, self.commit),
+            (Some("git"), None) => locked.leave(name, Unpinned::GIT),
             // Such as a runtime, of which each platform has another file.
             (Some(_), None) => locked.leave(name, Unpinned::NOWHERE),
             (None, None) => {

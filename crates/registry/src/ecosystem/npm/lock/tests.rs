@@ -32,6 +32,7 @@ fn show(locked: &Locked) -> Vec<String> {
             let digests = pin.digests.to_string();
             format!("{coordinate} | {url} | {}", digests.get(..15).unwrap_or("-"))
         })
+        .chain(locked.repositories.iter().map(|pin| format!("{}: {GIT}", pin.name)))
         .chain(locked.unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason)))
         .collect();
     shown.sort();

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::version::canonical;
 use super::{coordinate, index, name, registry_of};
 use crate::coordinate::ANY_REGISTRY;
-use crate::lock::{Lock, LockError, Locked, Pin, Unpinned, in_repository, is_local};
+use crate::lock::{Lock, LockError, Locked, Pin, Unpinned, is_local};
 use crate::path;
 
 /// The names that projects use.
@@ -94,18 +94,45 @@ fn add_address(
     address: &str,
     digests: DigestSet,
 ) -> Result<(), LockError> {
-    match address_pin(address, digests) {
-        _ if is_local(address) && repository(address).is_none() => Ok(()),
-        Some(pin) => locked.pin(pin),
-        None => locked.leave(project, repository(address).unwrap_or(Unpinned::NOWHERE)),
+    match (repository(address), address_pin(address, digests)) {
+        (Some((kind, address)), _) => add_repository(locked, project, kind, revision(address)),
+        _ if is_local(address) => Ok(()),
+        (None, Some(pin)) => locked.pin(pin),
+        (None, None) => locked.leave(project, Unpinned::NOWHERE),
     }
 }
 
-/// Returns why what lies in a repository is not kept, if an address is that of one on another machine.
-fn repository(address: &str) -> Option<&'static str> {
+/// Adds a package that is in a repository of some kind, named as in addresses: `git`, `hg`.
+fn add_repository(
+    locked: &mut Locked,
+    project: &str,
+    kind: &str,
+    (address, commit): (&str, Option<&str>),
+) -> Result<(), LockError> {
+    match kind {
+        "git" => locked.pin_repository(project, address, commit),
+        _ => locked.leave(project, Unpinned::OTHER_REPOSITORY),
+    }
+}
+
+/// Splits `git+https://…` into its kind and the address of the repository, if it is on another machine.
+fn repository(address: &str) -> Option<(&str, &str)> {
     let (kind, rest) = address.split_once('+')?;
     let is_one = ["git", "hg", "svn", "bzr"].contains(&kind) && !rest.starts_with("file:");
-    is_one.then(|| in_repository(kind))
+    is_one.then_some((kind, rest))
+}
+
+/// Splits what pip has checked out off an address: `https://host/path@v1#egg=name`.
+fn revision(address: &str) -> (&str, Option<&str>) {
+    let address = address.split('#').next().unwrap_or(address);
+    let path = match address.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => address.split_once(':').map_or("", |(_, path)| path),
+    };
+    // A user stands before the path, and a branch may have a slash.
+    let revision = path.rsplit_once('@').map(|(_, revision)| revision);
+    let n_bytes = revision.map_or(0, |revision| revision.len() + 1);
+    (&address[..address.len() - n_bytes], revision)
 }
 
 /// A version that a lock names, wherever its files lie.

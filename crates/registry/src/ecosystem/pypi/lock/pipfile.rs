@@ -23,6 +23,9 @@ struct Package {
     version: Option<String>,
     file: Option<String>,
     git: Option<String>,
+    /// Pipenv resolves whatever the project asks for to a commit.
+    #[serde(rename = "ref")]
+    commit: Option<String>,
     hg: Option<String>,
     svn: Option<String>,
     bzr: Option<String>,
@@ -42,12 +45,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
 }
 
 fn add(locked: &mut Locked, name: &str, package: &Package) -> Result<(), LockError> {
-    let Package { version, file, git, hg, svn, bzr, path, hashes: texts } = package;
+    let Package { version, file, git, commit, hg, svn, bzr, path, hashes: texts } = package;
     if path.is_some() {
         return Ok(());
     }
-    if git.is_some() {
-        return locked.leave(name, Unpinned::GIT);
+    if let Some(address) = git {
+        return locked.pin_repository(name, address, commit.as_deref());
     }
     if hg.is_some() || svn.is_some() || bzr.is_some() {
         return locked.leave(name, Unpinned::OTHER_REPOSITORY);

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use model::DigestSet;
 use serde::Deserialize;
 
-use super::{add_address, add_file, add_version, hash, toml};
-use crate::lock::{LockError, Locked, Unpinned, in_repository};
+use super::{add_address, add_file, add_repository, add_version, hash, toml};
+use crate::lock::{LockError, Locked, Unpinned};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -43,6 +43,7 @@ struct Place {
     hg: Option<String>,
     svn: Option<String>,
     bzr: Option<String>,
+    revision: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,34 +59,40 @@ struct Source {
     #[serde(rename = "type")]
     kind: String,
     url: String,
+    /// What the project's reference was when it was locked.
+    resolved_reference: Option<String>,
 }
 
 /// Where a package is from, whoever wrote the lock.
 enum Origin<'a> {
     Index,
     Address(&'a str),
-    /// Why that is not kept.
-    Repository(&'static str),
+    /// Its kind, its address, and its commit.
+    Repository(&'a str, &'a str, Option<&'a str>),
     /// A folder or an archive of the project.
     Project,
 }
 
 impl Package {
     fn origin(&self) -> Origin<'_> {
-        let Place { url, path, git, hg, svn, bzr } = &self.place;
+        let Place { url, path, git, hg, svn, bzr, revision } = &self.place;
         match &self.source {
             Some(source) => match source.kind.as_str() {
                 "legacy" => Origin::Index,
                 "url" => Origin::Address(&source.url),
                 "directory" | "file" => Origin::Project,
-                kind => Origin::Repository(in_repository(kind)),
+                kind => Origin::Repository(kind, &source.url, source.resolved_reference.as_deref()),
             },
-            None if git.is_some() => Origin::Repository(Unpinned::GIT),
-            None if hg.is_some() || svn.is_some() || bzr.is_some() => {
-                Origin::Repository(Unpinned::OTHER_REPOSITORY)
+            None => {
+                let kinds = [("git", git), ("hg", hg), ("svn", svn), ("bzr", bzr)];
+                let found = kinds.into_iter().find_map(|(kind, address)| Some((kind, address.as_deref()?)));
+                match (found, path, url) {
+                    (Some((kind, address)), ..) => Origin::Repository(kind, address, revision.as_deref()),
+                    (None, Some(_), _) => Origin::Project,
+                    (None, None, Some(url)) => Origin::Address(url),
+                    (None, None, None) => Origin::Index,
+                }
             }
-            None if path.is_some() => Origin::Project,
-            None => url.as_deref().map_or(Origin::Index, Origin::Address),
         }
     }
 }
@@ -106,7 +113,9 @@ fn add(locked: &mut Locked, package: &Package, files: &[&File]) -> Result<(), Lo
     let Package { name, version, .. } = package;
     match (package.origin(), files) {
         (Origin::Project, _) => Ok(()),
-        (Origin::Repository(reason), _) => locked.leave(name, reason),
+        (Origin::Repository(kind, address, commit), _) => {
+            add_repository(locked, name, kind, (address, commit))
+        }
         // Lock version 1.1 writes no digest for an address.
         (Origin::Address(url), [file]) => add_address(locked, name, url, digests(name, file)?),
         (Origin::Address(url), _) => add_address(locked, name, url, DigestSet::default()),

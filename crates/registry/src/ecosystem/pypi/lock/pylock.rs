@@ -6,8 +6,8 @@ use model::DigestSet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{add_address, add_file, add_version, hash, toml};
-use crate::lock::{LockError, Locked, Unpinned, in_repository};
+use super::{add_address, add_file, add_repository, add_version, hash, toml};
+use crate::lock::{LockError, Locked, Unpinned};
 
 #[derive(Deserialize)]
 struct Lock {
@@ -35,6 +35,9 @@ struct Package {
 struct Repository {
     #[serde(rename = "type")]
     kind: String,
+    url: Option<String>,
+    #[serde(rename = "commit-id")]
+    commit: Option<String>,
     /// Where it lies in the project itself.
     path: Option<String>,
 }
@@ -61,7 +64,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
 
 fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
     if let Some(repository) = package.vcs.as_ref().filter(|repository| repository.path.is_none()) {
-        locked.leave(&package.name, in_repository(&repository.kind))?;
+        let place = (repository.url.as_deref().unwrap_or_default(), repository.commit.as_deref());
+        add_repository(locked, &package.name, &repository.kind, place)?;
     }
     let mut n_files = 0;
     for file in package.sdist.iter().chain(&package.archive).chain(&package.wheels) {

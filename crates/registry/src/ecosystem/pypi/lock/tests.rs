@@ -22,15 +22,15 @@ fn read(file_name: &str, text: &str) -> Result<Locked, LockError> {
 fn shown(file_name: &str, text: &str) -> Vec<String> {
     let show = |pin: &Pin| {
         let what = match (&pin.coordinate, &pin.url) {
-            (Some(coordinate), Some(_)) => format!("{coordinate} at its address"),
-            (Some(coordinate), None) => coordinate.to_string(),
+            (Some(it), url) => format!("{it}{}", if url.is_some() { " at its address" } else { "" }),
             (None, url) => url.as_ref().unwrap().to_string(),
         };
         format!("{what}: {}", pin.digests.iter().count())
     };
-    let Locked { pins, unpinned, .. } = read(file_name, text).unwrap();
+    let Locked { pins, repositories, unpinned, .. } = read(file_name, text).unwrap();
+    let repositories = repositories.iter().map(|pin| format!("{}: {GIT}", pin.name));
     let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
-    let mut shown: Vec<String> = pins.iter().map(show).chain(unpinned).collect();
+    let mut shown: Vec<String> = pins.iter().map(show).chain(repositories).chain(unpinned).collect();
     shown.sort();
     shown
 }

@@ -4,7 +4,7 @@ use model::DigestSet;
 use serde::Deserialize;
 
 use super::{add_address, add_version, hash, toml};
-use crate::lock::{LockError, Locked, Unpinned, check_version, is_local};
+use crate::lock::{LockError, Locked, check_version, is_local};
 
 /// The newest version that uv writes; what it adds to it without a new one it calls revisions.
 const VERSION: u64 = 1;
@@ -57,8 +57,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
 
 fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
     let Package { name, version, source, sdist, wheels } = package;
-    if source.git.as_ref().is_some_and(|git| !is_local(git)) {
-        locked.leave(name, Unpinned::GIT)?;
+    if let Some(git) = source.git.as_ref().filter(|git| !is_local(git)) {
+        locked.pin_repository(name, git, git.split_once('#').map(|(_, commit)| commit))?;
     }
     for file in sdist.iter().chain(wheels) {
         // An archive that the project names by its address has it as its source alone.
