@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use model::{Output, Sha256, Sha256Hasher, escape};
+use model::{Output, RepoId, Sha256, Sha256Hasher, escape};
 
 pub(crate) use self::locks::{Locks, is_lock, locks};
 use crate::failure::Failure;
@@ -168,18 +168,12 @@ pub(crate) fn name(root: &Path) -> Result<String, Failure> {
     }))
 }
 
-/// Returns host and path of a repository's address, without login, port and `.git`: `https://…`, `ssh://…` and `git@host:path`.
+/// Returns host and path of a repository's address; the port says nothing to a person.
 fn repository_name(url: &str) -> Option<String> {
-    let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    let (host, path) = rest.split_once(['/', ':'])?;
-    let path = match path.split_once('/') {
-        Some((port, path)) if port.bytes().all(|byte| byte.is_ascii_digit()) => path,
-        _ => path,
-    };
-    let path = path.trim_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    (!host.is_empty() && !path.is_empty()).then(|| format!("{host}/{path}"))
+    // git also takes `host:path`, where ssh knows the user.
+    let as_ssh = || RepoId::parse(&format!("git@{}", url.trim())).ok().filter(|_| !url.contains("://"));
+    let repo = RepoId::parse(url).ok().or_else(as_ssh)?;
+    Some(format!("{}/{}", repo.host(), repo.path()))
 }
 
 #[cfg(test)]
@@ -196,7 +190,10 @@ mod tests {
         ] {
             assert_eq!(repository_name(url).as_deref(), Some("forge.example/acme/app"), "{url}");
         }
-        assert_eq!(repository_name(""), None);
+        assert_eq!(repository_name("forge:acme/app.git").as_deref(), Some("forge/acme/app"));
+        for nothing in ["", "/srv/app.git", "../app", "file:///srv/app.git"] {
+            assert_eq!(repository_name(nothing), None, "{nothing}");
+        }
         assert_eq!(name(Path::new("/nowhere/acme/app")).unwrap(), "acme/app");
     }
 
