@@ -292,7 +292,7 @@ fn refuse(error: &CopyError) -> Response<Outgoing> {
         CopyError::Wrong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "wrong"),
         CopyError::Diverged { .. } => (StatusCode::CONFLICT, "diverged"),
         CopyError::Moved { .. } => (StatusCode::CONFLICT, "moved"),
-        CopyError::Foreign { .. } => (StatusCode::CONFLICT, "foreign"),
+        CopyError::Foreign { .. } | CopyError::Link { .. } => (StatusCode::CONFLICT, "foreign"),
         _ => (StatusCode::INSUFFICIENT_STORAGE, "disk"),
     };
     let why = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));

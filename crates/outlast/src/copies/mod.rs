@@ -141,6 +141,7 @@ pub(crate) fn failed(error: CopyError) -> Failure {
         CopyError::Foreign { .. } => {
             "name an empty folder or one with a copy of this home; `outlast store copy DEST` begins one"
         }
+        CopyError::Link { .. } => "put the folder itself in place of the link: a copy is whole in one place",
         CopyError::Diverged { .. } => {
             "keep both as they are and find out why: either this home was set back (then the copy has \
              what it lost: `outlast --home COPY status`), or somebody used the copy as a home; then begin another copy in an \

@@ -336,24 +336,58 @@ fn obstructed(error: io::Error, path: &Path, what: &str) -> io::Error {
     }
 }
 
-/// Does the same to each of many things, by several threads where it is worth them. Every thread is waited for; the first error
-/// is the one that is told.
+/// Does the same to each of many things, by several threads where it is worth them and the system gives them; this one is always
+/// one of them. Every thread is waited for; the first error is the one that is told.
 fn at_once<T: Send>(things: &mut [T], act: impl Fn(&mut T) -> io::Result<()> + Sync) -> io::Result<()> {
-    let per_thread = things.len().div_ceil(N_SYNC_THREADS).max(N_PER_THREAD_MIN);
-    if things.len() <= per_thread {
-        return things.iter_mut().try_for_each(act);
-    }
+    let n_threads = (things.len() / N_PER_THREAD_MIN).min(N_SYNC_THREADS);
+    let left = Mutex::new(things.iter_mut());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(thing) = next() {
+            act(thing)?;
+        }
+        Ok(())
+    };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = things
-            .chunks_mut(per_thread)
-            .map(|chunk| scope.spawn(|| chunk.iter_mut().try_for_each(&act)))
-            .collect();
-        let outcomes: Vec<io::Result<()>> =
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect();
-        outcomes.into_iter().collect()
+        let begin = || {
+            // A machine that gives no more threads is slow, and loses nothing.
+            failpoint::pass("blob.thread")?;
+            std::thread::Builder::new().spawn_scoped(scope, work)
+        };
+        let threads: Vec<_> = (1..n_threads).map_while(|_| begin().ok()).collect();
+        let own = work();
+        let outcomes = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
+        let outcomes: io::Result<()> = outcomes.collect();
+        own.and(outcomes)
     })
 }
 
 fn panicked() -> io::Error {
     io::Error::other("a thread that syncs files panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_thread_can_be_had_everything_is_done_all_the_same() {
+        for point in ["", "blob.thread=broken+", "blob.thread=broken@3"] {
+            failpoint::arm(point).unwrap();
+            let mut things = vec![0; 100];
+            at_once(&mut things, |thing| {
+                *thing += 1;
+                Ok(())
+            })
+            .unwrap();
+            failpoint::arm("").unwrap();
+            assert_eq!(things, [1; 100], "{point}");
+        }
+        let mut things: Vec<usize> = (0..100).collect();
+        let broken = at_once(&mut things, |thing| match *thing {
+            77 => Err(io::Error::other("77")),
+            _ => Ok(()),
+        });
+        assert_eq!(broken.unwrap_err().to_string(), "77");
+    }
 }

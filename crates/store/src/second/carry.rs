@@ -85,7 +85,7 @@ impl Store {
         let closed = self.closed_since(&open, head.as_ref().map_or(1, |head| head.segment))?;
         let mut carrier = Carrier {
             store: self,
-            known: head.as_ref().map_or(0, |head| head.seq),
+            known: 0,
             to,
             progress,
             at: CopyProgress { last_seq, ..CopyProgress::default() },
@@ -131,8 +131,8 @@ impl Store {
             None => open,
             Some(name) => self.closed_segment(name)?.1,
         };
-        check_begun(copy, &head, &begun)?;
-        Ok(self.list(|connection| n_since(connection, head.seq))?)
+        let known = check_begun(copy, &head, &begun)?;
+        Ok(self.list(|connection| n_since(connection, known))?)
     }
 
     /// Returns how many blobs a second copy should have and does not; it looks whether they are there.
@@ -237,8 +237,11 @@ impl Carrier<'_> {
     }
 
     /// Refuses a copy whose open segment is not the beginning of this store's own.
-    fn check_begun(&self, head: Option<&Head>, number: u64, bytes: &[u8]) -> Result<(), CopyError> {
-        head.filter(|head| head.segment == number).map_or(Ok(()), |head| check_begun(self.to, head, bytes))
+    fn check_begun(&mut self, head: Option<&Head>, number: u64, bytes: &[u8]) -> Result<(), CopyError> {
+        if let Some(head) = head.filter(|head| head.segment == number) {
+            self.known = check_begun(self.to, head, bytes)?;
+        }
+        Ok(())
     }
 
     /// Gives the copy what a segment's entries name and it does not have.
@@ -363,13 +366,14 @@ fn named(event: &Event) -> Vec<Sha256> {
     }
 }
 
-/// Refuses a copy whose open segment is not the beginning of `bytes`.
-fn check_begun(copy: &dyn SecondCopy, head: &Head, bytes: &[u8]) -> Result<(), CopyError> {
+/// Refuses a copy whose open segment is not the beginning of `bytes`; returns the number of its last entry, whatever it says.
+fn check_begun(copy: &dyn SecondCopy, head: &Head, bytes: &[u8]) -> Result<u64, CopyError> {
+    let diverged = || CopyError::Diverged { place: copy.place() };
     let begun = usize::try_from(head.size_bytes).ok().and_then(|length| bytes.get(..length));
-    match begun.is_some_and(|begun| Sha256::of(begun) == head.sha256) {
-        true => Ok(()),
-        false => Err(CopyError::Diverged { place: copy.place() }),
-    }
+    let begun = begun.filter(|begun| Sha256::of(begun) == head.sha256).ok_or_else(diverged)?;
+    let scan = Scan::of(begun);
+    let first = scan.header.as_ref().map(|header| header.first_seq - 1);
+    scan.last().map(|link| link.seq).or(first).ok_or_else(diverged)
 }
 
 fn header_line(segment: &[u8]) -> Vec<u8> {

@@ -55,11 +55,8 @@ impl CopyFolder {
             return Err(CopyError::Foreign { place, what: what.to_owned() });
         }
         if let Some(link) = link_in(path).map_err(CopyError::at(&place))? {
-            let link = link.strip_prefix(path).unwrap_or(&link).display();
-            return Err(CopyError::Foreign {
-                place,
-                what: format!("has a link where its folder `{link}` belongs"),
-            });
+            let link = link.strip_prefix(path).unwrap_or(&link).display().to_string();
+            return Err(CopyError::Link { place, link });
         }
         let lock = lock(path).map_err(CopyError::at(&place))?;
         let blobs = Folder::open(path, &Access::Write).map_err(CopyError::at(&place))?;

@@ -110,6 +110,14 @@ pub enum CopyError {
         /// What it is.
         what: String,
     },
+    /// A link lies where one of its folders belongs: it may lead out of the copy.
+    #[error("`{place}` has a link where its folder `{link}` belongs")]
+    Link {
+        /// Where.
+        place: String,
+        /// Which.
+        link: String,
+    },
     /// It has entries that this store does not have: this one has lost them, or somebody wrote to the copy.
     #[error("the second copy at `{place}` has entries that this store does not have")]
     Diverged {

@@ -23,7 +23,7 @@ fn a_link_in_place_of_a_folder_of_its_own_is_refused() {
         symlink(&other, &own).unwrap();
         keep(&store, name, name.as_bytes());
         let refused = copy(&store, &second, Look::There).unwrap_err();
-        assert!(matches!(refused, CopyError::Foreign { .. }), "{name}: {refused}");
+        assert!(matches!(refused, CopyError::Link { .. }), "{name}: {refused}");
         assert!(
             refused.to_string().contains(&format!("a link where its folder `{name}` belongs")),
             "{refused}"

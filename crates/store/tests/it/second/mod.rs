@@ -1,5 +1,6 @@
 //! The second copy: it is a store, it only grows, it is never given a wrong byte, and it gives back what this one lost.
 
+mod boast;
 mod links;
 mod overtaken;
 mod portions;
