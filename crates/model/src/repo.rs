@@ -12,6 +12,9 @@ const ADDRESS_BYTES_MAX: usize = 2 * 1024;
 ///
 /// The address's protocol, its user and the `.git` at its end are left out: with any of them a forge gives the same
 /// repository. The path keeps its case, and its escapes as they are written: two that differ there may be two.
+///
+/// On a host that is no forge, `kim@host:app` and `lee@host:app` lie in two homes and have one name: who stores something under
+/// it must know the address, too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoId(String);
 

@@ -102,9 +102,12 @@ impl Tables {
             self.size_bytes -= before.size_bytes;
         }
         let mut forgotten = Vec::new();
-        // The newest stays, however large it is: it is about to be asked.
-        while self.size_bytes > self.size_bytes_max && self.learned.len() > 1 {
-            let Some((_, (key, sha256, table))) = self.learned.pop_first() else { break };
+        // What came stays, however large it is: it is about to be asked.
+        while self.size_bytes > self.size_bytes_max {
+            let oldest = self.learned.keys().copied().find(|other| *other != number);
+            let Some((key, sha256, table)) = oldest.and_then(|oldest| self.learned.remove(&oldest)) else {
+                break;
+            };
             self.numbers.remove(&key);
             self.size_bytes -= table.size_bytes;
             forgotten.push((key, sha256, table));
@@ -231,5 +234,11 @@ mod tests {
         assert_eq!(learn(&mut tables, document("e", &large)).len(), 3);
         assert!(tables.known(&document("e", &[]).0).is_some());
         assert_eq!(tables.newest_first().count(), 1);
+        // One that has grown is as old as it was, and stays all the same.
+        let mut tables = Tables::bounded(3 * document("a", &["1"]).1.size_bytes);
+        learn(&mut tables, document("a", &["1"]));
+        learn(&mut tables, document("b", &["1"]));
+        assert_eq!(learn(&mut tables, document("a", &large)), [document("b", &[]).0]);
+        assert!(tables.known(&document("a", &[]).0).is_some());
     }
 }
