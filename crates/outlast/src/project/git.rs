@@ -15,13 +15,7 @@ const LIMITS: Limits =
     Limits { time: Duration::from_secs(60), stdout_bytes: 100_000_000, stderr_bytes: 16 * 1024 };
 
 /// Settings that name programs, as far as the repository's own file may have them: what stands here has the last word.
-const SETTINGS: [&str; 5] = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
-    "core.pager=cat",
-    "core.askPass=true",
-    "credential.helper=",
-];
+const SETTINGS: [&str; 2] = ["core.fsmonitor=false", "core.hooksPath=/dev/null"];
 
 /// Reaches no host, writes nothing, asks nobody, and speaks English.
 const ENVIRONMENT: [(&str, &str); 6] = [
@@ -35,23 +29,22 @@ const ENVIRONMENT: [(&str, &str); 6] = [
 
 /// Returns the address of the repository that a project was cloned from, if git knows it.
 pub(super) fn remote(root: &Path) -> Result<Option<String>, Failure> {
-    let output = ask(root, &["config", "--get", "remote.origin.url"])?;
-    let found = output.filter(|output| output.status.success());
-    Ok(found.and_then(|output| String::from_utf8(output.stdout).ok()))
+    let Some(output) = ask(root, &["config", "--local", "--get", "remote.origin.url"])? else {
+        return Ok(None);
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout).ok());
+    }
+    // Without a word it is only that none is set.
+    told(root, "where it was cloned from", &output);
+    Ok(None)
 }
 
 /// Returns the files that git tracks. Where it does not say, it is told why.
 pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let Some(output) = ask(root, &["ls-files", "-z", "--cached"])? else { return Ok(Vec::new()) };
     if !output.status.success() {
-        let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.lines().next().unwrap_or_default();
-        if !reason.contains("not a git repository") {
-            let (root, reason) = (root.display(), in_line(reason, REASON_LETTERS_MAX));
-            tell(&format!(
-                "outlast: git does not say what it tracks in `{root}`, so ignored files are left out: {reason}"
-            ));
-        }
+        told(root, "what it tracks, so ignored files are left out", &output);
         return Ok(Vec::new());
     }
     let paths = output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty());
@@ -60,6 +53,17 @@ pub(super) fn tracked(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// How much of git's reason is shown.
 const REASON_LETTERS_MAX: usize = 200;
+
+/// Tells why git does not say something, unless there is no repository.
+fn told(root: &Path, what: &str, output: &Output) {
+    let reason = String::from_utf8_lossy(&output.stderr);
+    let Some(reason) = reason.lines().next().filter(|reason| !reason.trim().is_empty()) else { return };
+    if !["not a git repository", "only be used inside a git repository"].iter().any(|it| reason.contains(it))
+    {
+        let (root, reason) = (root.display(), in_line(reason, REASON_LETTERS_MAX));
+        tell(&format!("outlast: git does not say of `{root}` {what}: {reason}"));
+    }
+}
 
 /// Asks git something about a project; nothing where there is no git or no repository.
 fn ask(root: &Path, arguments: &[&str]) -> Result<Option<Output>, Failure> {
@@ -89,8 +93,9 @@ fn ask(root: &Path, arguments: &[&str]) -> Result<Option<Output>, Failure> {
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
 fn own_environment() -> Vec<(OsString, OsString)> {
     let is_needed = |name: &OsStr| {
-        ["PATH", "HOME", "XDG_CONFIG_HOME"].iter().any(|needed| name == *needed)
-            || name.as_bytes().starts_with(b"GIT_CONFIG_")
+        // Whoever is root through sudo may read what the caller may: git asks for that.
+        let needed = ["PATH", "HOME", "XDG_CONFIG_HOME", "SUDO_UID", "GIT_DISCOVERY_ACROSS_FILESYSTEM"];
+        needed.iter().any(|needed| name == *needed) || name.as_bytes().starts_with(b"GIT_CONFIG_")
     };
     std::env::vars_os().filter(|(name, _)| is_needed(name)).collect()
 }
@@ -120,9 +125,7 @@ mod tests {
         git(root, &["add", "hooks"]);
         git(root, &["remote", "add", "origin", "https://forge.example/acme/app"]);
         let trap = trap.to_str().unwrap();
-        for name in ["core.fsmonitor", "core.pager", "pager.ls-files", "core.askPass", "credential.helper"] {
-            git(root, &["config", name, trap]);
-        }
+        git(root, &["config", "core.fsmonitor", trap]);
         git(root, &["config", "core.hooksPath", "hooks"]);
         std::fs::remove_file(&witness).ok();
         git(root, &["ls-files", "-z", "--cached"]);
