@@ -41,13 +41,12 @@ impl Peer {
         }
     }
 
-    /// Starts it, without anything that it has kept before.
-    pub(super) fn start(self, place: &Path) -> Result<Served> {
-        let own = place.join(self.name());
-        fs::create_dir(&own)?;
+    /// Starts it in a new folder, without anything that it has kept before.
+    pub(super) fn start(self, own: &Path) -> Result<Served> {
+        fs::create_dir(own)?;
         let (mut command, port) = match self {
-            Self::Verdaccio => (verdaccio(&own)?, PORTS[0]),
-            Self::Devpi => (devpi(&own)?, PORTS[1]),
+            Self::Verdaccio => (verdaccio(own)?, PORTS[0]),
+            Self::Devpi => (devpi(own)?, PORTS[1]),
         };
         let log = fs::File::create(own.join("output"))?;
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
