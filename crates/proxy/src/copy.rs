@@ -312,6 +312,7 @@ impl Inner {
             expected: pinned.expected(),
             got,
             vouched_by: pinned.vouched_by.clone(),
+            from: None,
         };
         // No fault that a drill plays: these bytes are here.
         self.write(&want.key, event);

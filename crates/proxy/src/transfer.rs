@@ -209,8 +209,8 @@ impl Inner {
         let vouched_by = expectation.vouched_by;
         let reason =
             format!("`{host}` gave {got} for `{}`, and {vouched_by} vouches for {expected}", want.url);
-        let key = want.key.clone();
-        self.journal(host, Event::Quarantined { key, sha256, size_bytes, expected, got, vouched_by });
+        let (key, from) = (want.key.clone(), Some(host.to_owned()).filter(|host| host != want.host()));
+        self.journal(host, Event::Quarantined { key, sha256, size_bytes, expected, got, vouched_by, from });
         Err(End::Failed { refusal: Arc::new(Refusal::wrong(reason)), sha256: None })
     }
 

@@ -62,9 +62,13 @@ pub enum AdoptAnswer {
 
 /// Keeps what projects need.
 pub trait Adopter: Send + Sync + std::fmt::Debug {
-    /// Keeps what a project needs; `who` asks for it. It goes on when nobody waits for the answer any more.
-    fn adopt(&self, who: String, request: AdoptRequest) -> Pin<Box<dyn Future<Output = AdoptAnswer> + Send>>;
+    /// Decides at once whether there is something to do for `who` asks: the work, or the answer. The work goes on when nobody
+    /// waits for its answer any more.
+    fn adopt(&self, who: String, request: AdoptRequest) -> Result<AdoptWork, AdoptAnswer>;
 }
+
+/// Keeping what a project needs.
+pub type AdoptWork = Pin<Box<dyn Future<Output = AdoptAnswer> + Send>>;
 
 /// Answers a request of somebody who may do this.
 pub(crate) async fn adopt(
@@ -84,30 +88,36 @@ pub(crate) async fn adopt(
         Ok(sent) => sent,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "bad_request", &error.to_string(), HINT),
     };
-    let has_texts = sent.locks.iter().all(|lock| lock.text.is_some());
-    let adopting = tokio::spawn(adopter.adopt(who, sent));
-    if !is_patient && has_texts {
+    // As large as it may be, and not needed while others are adopted.
+    drop(body);
+    let work = match adopter.adopt(who, sent) {
+        Ok(work) => tokio::spawn(work),
+        Err(answer) => return told(answer),
+    };
+    if !is_patient {
         return said(StatusCode::ACCEPTED, &serde_json::json!({ "state": "begun" }));
     }
-    match adopting.await {
-        Ok(AdoptAnswer::Known) => said(StatusCode::OK, &serde_json::json!({ "state": "known" })),
-        Ok(AdoptAnswer::WantsTexts) => said(StatusCode::OK, &serde_json::json!({ "state": "wants_texts" })),
-        Ok(AdoptAnswer::Done(report)) => {
+    work.await.map_or_else(
+        |_| {
+            let hint = "look at the server's log";
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "fault", "adopting came to grief", hint)
+        },
+        told,
+    )
+}
+
+fn told(answer: AdoptAnswer) -> Response<Outgoing> {
+    match answer {
+        AdoptAnswer::Known => said(StatusCode::OK, &serde_json::json!({ "state": "known" })),
+        AdoptAnswer::WantsTexts => said(StatusCode::OK, &serde_json::json!({ "state": "wants_texts" })),
+        AdoptAnswer::Done(report) => {
             said(StatusCode::OK, &serde_json::json!({ "state": "done", "report": report }))
         }
-        Ok(AdoptAnswer::Refused(reason)) => {
-            refusal(StatusCode::UNPROCESSABLE_ENTITY, "refused", &reason, HINT)
-        }
-        Ok(AdoptAnswer::Busy) => {
+        AdoptAnswer::Refused(reason) => refusal(StatusCode::UNPROCESSABLE_ENTITY, "refused", &reason, HINT),
+        AdoptAnswer::Busy => {
             let reason = "this server adopts too many projects already";
             refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason, "send it again in some minutes")
         }
-        Err(_) => refusal(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "fault",
-            "adopting came to grief",
-            "look at the server's log",
-        ),
     }
 }
 

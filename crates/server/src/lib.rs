@@ -18,7 +18,7 @@ mod setup;
 mod strict;
 mod tokens;
 
-pub use adopt::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
+pub use adopt::{AdoptAnswer, AdoptRequest, AdoptWork, Adopter, SentLock};
 pub use clients::Pace;
 pub use connection::listen;
 pub use copies::Copies;

@@ -285,6 +285,7 @@ fn a_drill_that_had_a_server_says_nothing_of_this_home() {
 #[test]
 fn what_was_adopted_is_claimed_until_something_of_it_is_missing() {
     let adopted = |thing: &str, n_missing| Event::Adopted {
+        sent_by: None,
         thing: thing.to_owned(),
         locks: Vec::new(),
         n_kept: 3,

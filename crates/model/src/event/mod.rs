@@ -65,6 +65,9 @@ pub enum Event {
         got: String,
         /// Who vouches: an index's address, a lock file, the first bytes seen.
         vouched_by: String,
+        /// The host that gave them, where it is not that of the name: a team's server, or where a redirect led.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// An answer that cannot be what was asked for: unparsable, another package's, a web page. Not served while better is held.
     Rejected {
@@ -106,8 +109,11 @@ pub enum Event {
     },
     /// What a project needs was looked for and fetched. Told again only where it changed.
     Adopted {
-        /// A folder, a lock or an address.
+        /// A folder, a lock or an address; of a project that was sent what it is called where it lies, and who sent it.
         thing: String,
+        /// Who sent it, where it is not on this machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_by: Option<String>,
         /// The locks that were read, each with the digest of its bytes.
         locks: Vec<(String, Sha256)>,
         /// How many files are kept.

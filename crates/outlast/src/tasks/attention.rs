@@ -33,8 +33,9 @@ pub(crate) fn list(entries: Vec<Entry>, outages: &[Entry], now: Timestamp) -> Ve
 
 fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
     let detail = match event {
-        Event::Quarantined { expected, got, vouched_by, .. } => {
-            format!("{vouched_by} vouches for {expected}, the upstream gave {got}")
+        Event::Quarantined { expected, got, vouched_by, from, .. } => {
+            let giver = from.as_ref().map_or_else(|| "the upstream".to_owned(), |host| format!("`{host}`"));
+            format!("{vouched_by} vouches for {expected}, {giver} gave {got}")
         }
         Event::Rejected { reason, .. } => reason.clone(),
         Event::Damaged { sha256, reason, .. } => {

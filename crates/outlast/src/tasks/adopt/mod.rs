@@ -75,6 +75,7 @@ fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<()
     let missing = missing.chain(report.unread.iter().cloned());
     let event = |at| Event::Adopted {
         thing: thing.name.clone(),
+        sent_by: thing.sent_by.clone(),
         locks: thing.locks.read.clone(),
         n_kept: report.n_kept,
         n_first_seen: report.first_seen.len() as u64,
@@ -92,8 +93,8 @@ fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<()
 
 fn says_the_same(one: &Event, other: &Event) -> bool {
     let timeless = |event: &Event| match event.clone() {
-        Event::Adopted { thing, locks, n_kept, n_first_seen, n_missing, missing, .. } => {
-            Some((thing, locks, n_kept, n_first_seen, n_missing, missing))
+        Event::Adopted { thing, sent_by, locks, n_kept, n_first_seen, n_missing, missing, .. } => {
+            Some((thing, sent_by, locks, n_kept, n_first_seen, n_missing, missing))
         }
         _ => None,
     };

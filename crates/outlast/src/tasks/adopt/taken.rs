@@ -1,15 +1,14 @@
 //! Locks that were sent: the server keeps what they pin, once for all who send the same, and few projects at a time.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use host::Clock;
 use model::{Event, Sha256};
-use server::{AdoptAnswer, AdoptRequest, Adopter, SentLock};
+use server::{AdoptAnswer, AdoptRequest, AdoptWork, Adopter, SentLock};
 use store::Store;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Semaphore, watch};
 
 use super::{Thing, once};
 use crate::command_line::Global;
@@ -47,7 +46,7 @@ struct Shared {
 /// What is adopted now and what was a while ago, by the digest of who sent which locks.
 #[derive(Debug, Default)]
 struct Works {
-    under_way: HashMap<Sha256, Arc<OnceCell<Told>>>,
+    under_way: HashMap<Sha256, watch::Receiver<Option<Told>>>,
     /// When each was tried.
     tried: HashMap<Sha256, Duration>,
 }
@@ -55,15 +54,46 @@ struct Works {
 /// The report of an adoption, or why there is none.
 type Told = Result<serde_json::Value, String>;
 
+/// Where a request finds itself.
+#[derive(Debug)]
+enum Place {
+    /// The first: it does the work.
+    Begun(watch::Sender<Option<Told>>),
+    /// Behind one that does.
+    Joined(watch::Receiver<Option<Told>>),
+    Full,
+}
+
 impl Adopter for Adopting {
-    fn adopt(&self, who: String, request: AdoptRequest) -> Pin<Box<dyn Future<Output = AdoptAnswer> + Send>> {
-        let adopting = self.clone();
-        Box::pin(async move {
-            adopting
-                .take(&who, request)
-                .await
-                .unwrap_or_else(|failure| AdoptAnswer::Refused(failure.to_string()))
-        })
+    fn adopt(&self, who: String, request: AdoptRequest) -> Result<AdoptWork, AdoptAnswer> {
+        let refused = |failure: Failure| AdoptAnswer::Refused(failure.to_string());
+        let name = format!("{} ({who})", speak::in_line(&request.project, NAME_LETTERS_MAX));
+        if request.project.is_empty() || (request.locks.is_empty() && request.urls.is_empty()) {
+            return Err(AdoptAnswer::Refused("nothing is named that could be kept".to_owned()));
+        }
+        if request.locks.len() + request.urls.len() > N_THINGS_MAX {
+            let reason = format!("more than {N_THINGS_MAX} locks and addresses at a time");
+            return Err(AdoptAnswer::Refused(reason));
+        }
+        if self.is_known(&name, &request).map_err(refused)? {
+            return Err(AdoptAnswer::Known);
+        }
+        let (work, now) = (digest(&name, &request), self.0.clock.elapsed());
+        if request.locks.iter().any(|lock| lock.text.is_none()) {
+            // A run has ended. Every one that ends until something has changed would ask for all of it again.
+            let is_tried = self.works().is_tried(&work, now);
+            return Err(if is_tried { AdoptAnswer::Known } else { AdoptAnswer::WantsTexts });
+        }
+        // Only the first holds its locks in memory.
+        let place = self.works().join(work, now);
+        match place {
+            Place::Full => Err(AdoptAnswer::Busy),
+            Place::Joined(told) => Ok(Box::pin(joined(told))),
+            Place::Begun(tell) => {
+                let leaving = Leaving { adopting: self.clone(), work, is_done: false };
+                Ok(Box::pin(self.clone().work(tell, leaving, (name, who), request)))
+            }
+        }
     }
 }
 
@@ -78,34 +108,25 @@ impl Adopting {
         }))
     }
 
-    async fn take(&self, who: &str, request: AdoptRequest) -> Result<AdoptAnswer, Failure> {
-        let name = format!("{} ({who})", speak::in_line(&request.project, NAME_LETTERS_MAX));
-        if request.project.is_empty() || (request.locks.is_empty() && request.urls.is_empty()) {
-            return Ok(AdoptAnswer::Refused("nothing is named that could be kept".to_owned()));
+    async fn work(
+        self,
+        tell: watch::Sender<Option<Told>>,
+        mut leaving: Leaving,
+        names: (String, String),
+        request: AdoptRequest,
+    ) -> AdoptAnswer {
+        let told = self.keep(names, request).await;
+        leaving.is_done = told.is_ok();
+        if let Err(reason) = &told {
+            // Nobody may wait for it any more.
+            tracing::error!("locks that were sent are not kept: {reason}");
         }
-        if request.locks.len() + request.urls.len() > N_THINGS_MAX {
-            return Ok(AdoptAnswer::Refused(format!(
-                "more than {N_THINGS_MAX} locks and addresses at a time"
-            )));
-        }
-        if self.is_known(&name, &request)? {
-            return Ok(AdoptAnswer::Known);
-        }
-        let work = digest(&name, &request);
-        if request.locks.iter().any(|lock| lock.text.is_none()) {
-            // A run has ended. Every one that ends until something has changed would ask for all of it again.
-            let is_tried = self.works().is_tried(&work, self.0.clock.elapsed());
-            return Ok(if is_tried { AdoptAnswer::Known } else { AdoptAnswer::WantsTexts });
-        }
-        let Some(told) = self.works().join(work, self.0.clock.elapsed()) else {
-            return Ok(AdoptAnswer::Busy);
-        };
-        let outcome = told.get_or_init(|| self.keep(name, request)).await.clone();
-        self.works().leave(&work, &told);
-        outcome.map_or_else(|reason| Ok(AdoptAnswer::Refused(reason)), |report| Ok(AdoptAnswer::Done(report)))
+        drop(leaving);
+        tell.send_replace(Some(told.clone()));
+        answer(told)
     }
 
-    async fn keep(&self, name: String, request: AdoptRequest) -> Told {
+    async fn keep(&self, (name, who): (String, String), request: AdoptRequest) -> Told {
         let Shared { global, store, at_once, .. } = &*self.0;
         let _of_all = at_once.acquire().await;
         let mut locks = Locks::default();
@@ -113,7 +134,7 @@ impl Adopting {
             locks.add_bytes(path, text.as_deref().unwrap_or_default().as_bytes());
         }
         let keep = async {
-            let thing = Thing::sent(name, locks, &request.urls)?;
+            let thing = Thing::sent(name, who, locks, &request.urls)?;
             let quiet = Global { quiet: true, ..global.clone() };
             once(&quiet, &Home::find(global)?, store, vec![thing]).await
         };
@@ -147,27 +168,50 @@ impl Works {
         self.under_way.contains_key(work) || self.tried.get(work).is_some_and(is_fresh)
     }
 
-    /// Joins what is under way, or begins it; `None` where too much is.
-    fn join(&mut self, work: Sha256, now: Duration) -> Option<Arc<OnceCell<Told>>> {
+    /// Joins what is under way, or begins it.
+    fn join(&mut self, work: Sha256, now: Duration) -> Place {
         if let Some(told) = self.under_way.get(&work) {
-            return Some(told.clone());
+            return Place::Joined(told.clone());
         }
         if self.under_way.len() >= N_WAITING_MAX {
-            return None;
+            return Place::Full;
         }
         if self.tried.len() >= N_TRIED_MAX {
             self.tried.clear();
         }
         self.tried.insert(work, now);
-        Some(self.under_way.entry(work).or_default().clone())
+        let (tell, told) = watch::channel(None);
+        self.under_way.insert(work, told);
+        Place::Begun(tell)
     }
+}
 
-    fn leave(&mut self, work: &Sha256, told: &Arc<OnceCell<Told>>) {
-        // Others may have begun it anew meanwhile.
-        if self.under_way.get(work).is_some_and(|other| Arc::ptr_eq(other, told)) {
-            self.under_way.remove(work);
+/// Makes room for others when a work ends, even where it panics or is given up.
+#[derive(Debug)]
+struct Leaving {
+    adopting: Adopting,
+    work: Sha256,
+    is_done: bool,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let mut works = self.adopting.works();
+        works.under_way.remove(&self.work);
+        if !self.is_done {
+            works.tried.remove(&self.work);
         }
     }
+}
+
+/// Waits for the work that others have begun.
+async fn joined(mut told: watch::Receiver<Option<Told>>) -> AdoptAnswer {
+    let told = told.wait_for(Option::is_some).await.ok().and_then(|told| told.clone());
+    answer(told.unwrap_or_else(|| Err("adopting came to grief; look at the server's log".to_owned())))
+}
+
+fn answer(told: Told) -> AdoptAnswer {
+    told.map_or_else(AdoptAnswer::Refused, AdoptAnswer::Done)
 }
 
 /// Returns what tells one project's locks from others.
@@ -180,4 +224,27 @@ fn digest(name: &str, request: &AdoptRequest) -> Sha256 {
         text.push_str(&format!("\0\0{url}"));
     }
     Sha256::of(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(number: usize) -> Sha256 {
+        Sha256::of(number.to_string().as_bytes())
+    }
+
+    #[test]
+    fn what_is_under_way_is_joined_and_only_so_much_is() {
+        let (mut works, now) = (Works::default(), Duration::from_secs(1));
+        let begun: Vec<_> = (0..N_WAITING_MAX).map(|number| works.join(work(number), now)).collect();
+        assert!(begun.iter().all(|place| matches!(place, Place::Begun(_))));
+        assert!(matches!(works.join(work(0), now), Place::Joined(_)));
+        assert!(matches!(works.join(work(N_WAITING_MAX), now), Place::Full));
+        works.under_way.remove(&work(0));
+        assert!(matches!(works.join(work(N_WAITING_MAX), now), Place::Begun(_)));
+        let known: Vec<bool> = [0, 1, N_WAITING_MAX + 1].map(|it| works.is_tried(&work(it), now)).to_vec();
+        assert_eq!(known, [true, true, false]);
+        assert!(!works.is_tried(&work(0), now + REST), "it rests no longer");
+    }
 }

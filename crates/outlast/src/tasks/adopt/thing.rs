@@ -18,6 +18,8 @@ pub(crate) struct Thing {
     pub(crate) name: String,
     pub(crate) locks: Locks,
     pub(super) urls: Vec<ObjectUrl>,
+    /// Who sent it, where it is not on this machine.
+    pub(super) sent_by: Option<String>,
 }
 
 impl Thing {
@@ -55,11 +57,11 @@ impl Thing {
             .hint("name a lock file, a folder with locks, or an address with `https://`"))
     }
 
-    /// Takes what was sent from elsewhere.
-    pub(super) fn sent(name: String, locks: Locks, urls: &[String]) -> Result<Self, Failure> {
+    /// Takes what somebody sent from elsewhere.
+    pub(super) fn sent(name: String, who: String, locks: Locks, urls: &[String]) -> Result<Self, Failure> {
         let urls =
             urls.iter().map(|url| ObjectUrl::parse(url)).collect::<Result<_, _>>().map_err(Failure::usage)?;
-        Ok(Self { name, locks, urls })
+        Ok(Self { name, locks, urls, sent_by: Some(who) })
     }
 
     /// Returns what a server needs to know, with or without the locks' texts.

@@ -41,7 +41,7 @@ pub(super) async fn locks(
         }
         names.extend(home.config.adopt.things.iter().cloned());
         let known = store.adopted()?.into_iter().filter_map(|entry| match entry.event {
-            Event::Adopted { thing, .. } => Some(thing),
+            Event::Adopted { thing, sent_by: None, .. } => Some(thing),
             _ => None,
         });
         // A checkout that is gone is nobody's project any more; what was kept for it stays.
@@ -73,12 +73,11 @@ fn sent(chart: &mut Chart, home: &Home, store: &Store) -> Result<u64, Failure> {
     let url = home.config.serve.url.as_ref().map_or_else(|| "URL".to_owned(), ToString::to_string);
     let mut n_sent = 0;
     for entry in store.adopted()? {
-        let Event::Adopted { thing, n_kept, n_first_seen, n_missing, missing, at, .. } = entry.event else {
+        let Event::Adopted { thing, sent_by: Some(_), n_kept, n_first_seen, n_missing, missing, at, .. } =
+            entry.event
+        else {
             continue;
         };
-        if thing.starts_with('/') || thing.contains("://") {
-            continue;
-        }
         n_sent += 1;
         let day = at.strftime("%Y-%m-%d");
         if n_missing > 0 {

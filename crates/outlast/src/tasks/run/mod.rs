@@ -106,7 +106,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let (cuts, pins) = (task.cuts.clone(), project.pins);
     let plan_of_session =
         SessionPlan { cuts, pins, at: task.at, via: task.via.clone(), ..SessionPlan::new(task.purpose) };
-    let scratch = Scratch::of(home, &task).map_err(own)?;
+    let scratch = Scratch::of(home, store, &task).map_err(own)?;
     let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
     let session = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site))
         .map_err(own)?
@@ -129,9 +129,6 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let copies_bytes = lived.copies_bytes(&task);
     lived.let_go();
     let findings = session.finish().await;
-    if let Some(scratch) = &scratch {
-        scratch.hand_over(store).map_err(own)?;
-    }
     let record =
         record::record(described(home, &task, &lived, started_at, outputs, copies_bytes), &findings, &heard);
     let unwritten = keep::keep(home, store, &record, task.purpose)

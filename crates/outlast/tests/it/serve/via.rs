@@ -273,8 +273,11 @@ fn a_server_that_gave_wrong_bytes_in_a_drill_is_told_of_when_the_drill_is_over()
     server.put(ITSELF, TARBALL, Answer::file("something else").header("outlast-state", "fresh"));
     project.outlast(&[&["drill", "--via", &url, "--"], &CI[..]].concat()).expect(1);
     let status = project.outlast(&["status", "--json"]).expect(0).json();
-    let kinds = texts(&status["events"], "kind");
-    assert!(kinds.contains(&"quarantined"), "{status:#}");
+    let events = status["events"].as_array().unwrap();
+    let told = events.iter().find(|event| event["kind"] == "quarantined").unwrap();
+    let detail = told["detail"].as_str().unwrap();
+    let gave = format!("`{}` gave", server.plain_address());
+    assert!(detail.contains(&gave), "the server did, and not the registry: {detail}");
     project.outlast(&["store", "verify"]).expect(0);
 }
 
