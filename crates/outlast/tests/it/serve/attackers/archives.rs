@@ -11,6 +11,21 @@ const DEPTH: usize = 200_000;
 fn an_index_made_to_hurt_is_refused_and_a_held_one_stays() {
     let siege = Siege::with("[limits]\nindex_fresh_for = \"0s\"\n");
     let held = siege.get("/npm/left-pad");
+    // The control: what is well made is taken, at the same doors.
+    siege.upstream.serve_npm(NPM, &[fakes::npm::package("good", &[("1.0.0", &[])])]);
+    let entry = format!(
+        "{{\"name\":\"good\",\"vers\":\"1.0.0\",\"deps\":[],\"cksum\":\"{:064}\",\"features\":{{}},\"yanked\":false}}\n",
+        0
+    );
+    siege.upstream.put(CARGO[0], "/go/od/good", Answer::text(entry));
+    let page = fakes::pypi::project("good").release("1.0", &[]).html();
+    siege.upstream.put(PYPI[0], "/simple/good/", Answer::bytes("text/html", page));
+    let versions = r#"{"packages":{"good/good":[{"name":"good/good","version":"1.0.0","version_normalized":"1.0.0.0"}]}}"#;
+    siege.upstream.put(fakes::composer::HOSTS[0], "/p2/good/good.json", Answer::json(versions));
+    for path in ["/npm/good", "/cargo/go/od/good", "/pypi/simple/good/", "/composer/p2/good/good.json"] {
+        let got = siege.get(path);
+        assert_eq!(got.status, 200, "{path}: {} {}", got.head, got.text());
+    }
     let deep = |open: &str, start: &str| Answer::json(format!("{start}{}", open.repeat(DEPTH)));
     let blanks = Answer::json(
         [b"{\"name\":\"left-pad\",\"versions\":{}".to_vec(), vec![b' '; 70 << 20], b"}".to_vec()].concat(),
@@ -68,6 +83,10 @@ fn an_archive_is_bytes_whatever_is_in_it() {
         ("zip", b"PK\x05\x06".repeat(50_000)),
         ("tgz", b"\x1f\x8b\x08\xff\xff\xff".repeat(1000)),
     ];
+    // The control: one that means well is given as it is, and kept.
+    let good = tar_gz("good", &[("a", "x")]);
+    siege.upstream.put("github.com", "/a/b/releases/download/v/c.tgz", Answer::file(good.clone()));
+    assert!(siege.get("/files/github.com/a/b/releases/download/v/c.tgz").is(&good));
     for (n, (kind, bytes)) in hostile.into_iter().enumerate() {
         for path in
             [format!("/a/b/releases/download/v{n}/c.{kind}"), format!("/a/b/archive/refs/tags/v{n}.{kind}")]

@@ -91,14 +91,20 @@ fn redirects_in_circles_and_without_end_are_given_up() {
 #[test]
 fn an_index_that_names_what_is_inside_leads_nobody_there() {
     let (siege, inner) = (Siege::new(), inner());
-    for (n, address) in addresses(&inner).into_iter().enumerate() {
+    let public = "https://files.example/dist.zip".to_owned();
+    siege.upstream.put("files.example", "/dist.zip", Answer::file(fakes::zip(&[("a", b"x")])));
+    for (n, address) in addresses(&inner).into_iter().chain([public.clone()]).enumerate() {
         let reference = format!("{n:040x}");
         let dist = serde_json::json!({ "type": "zip", "url": address, "reference": reference, "shasum": "" });
         let version = serde_json::json!({ "name": "acme/evil", "version": "1.0.0", "version_normalized": "1.0.0.0", "dist": dist });
         let document = serde_json::json!({ "packages": { format!("acme/evil-{n}"): [version] } });
         siege.upstream.put(HOSTS[0], &format!("/p2/acme/evil-{n}.json"), Answer::json(document.to_string()));
         let got = siege.get(&format!("/composer/dists/acme/evil-{n}/1.0.0.0/{reference}.zip"));
-        assert!([404, 429, 503].contains(&got.status), "{address}: {got:?}");
+        if address == public {
+            assert_eq!(got.status, 200, "the control: what lies outside is fetched: {got:?}");
+        } else {
+            assert!([404, 429, 503].contains(&got.status), "{address}: {got:?}");
+        }
     }
     assert_eq!(inner.n_connections(), 0, "{:?}", inner.log());
     siege.assert_unharmed();
