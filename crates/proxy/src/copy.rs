@@ -355,7 +355,7 @@ impl Verified {
 }
 
 /// Returns the digests of a copy by several algorithms; the one that names it is known.
-async fn digests(
+pub(crate) async fn digests(
     loaded: Loaded,
     algorithms: BTreeSet<Algorithm>,
 ) -> Result<(Loaded, Vec<Digest>), Box<Lost>> {

@@ -44,6 +44,11 @@ impl Expectation {
         got.iter().any(|digest| self.digests.contains(digest))
     }
 
+    /// Returns whether these digests are all that it has.
+    pub(crate) fn is_within(&self, digests: &[Digest]) -> bool {
+        self.digests.iter().all(|digest| digests.contains(digest))
+    }
+
     /// Returns the digests as a message has them: `sha256:… or sha512:…`.
     pub(crate) fn expected(&self) -> String {
         self.digests.iter().map(Digest::to_string).collect::<Vec<_>>().join(" or ")

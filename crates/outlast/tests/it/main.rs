@@ -11,6 +11,7 @@ mod clients;
 mod composer;
 mod config;
 mod crowd;
+mod disagree;
 mod doctor;
 mod drills;
 mod evidence;

@@ -2,6 +2,7 @@
 //!
 //! The same transfers as for a client, under the same names, so that whoever comes later finds what they would have asked for.
 
+mod agree;
 mod files;
 mod last;
 mod obtain;
@@ -225,9 +226,15 @@ impl Adoption {
     /// Keeps a file from the first of its places that has it, or else from where a client has left it.
     async fn one_of(&self, file: &File, name: String, places: &[ObjectUrl]) -> Adopted {
         let mut reason = String::new();
+        // Then no other bytes may take their place, wherever a client has left some.
+        let mut is_disputed = false;
         for url in places {
             match self.get(url, &Look::default()).await {
                 Ok(Got { held, source, .. }) => {
+                    if let Some(why) = self.inner.disagrees(file, url, &held).await {
+                        (reason, is_disputed) = (why, true);
+                        continue;
+                    }
                     let (size_bytes, proof) = (held.size_bytes, held.proof);
                     let outcome = Outcome::Kept { size_bytes, proof, source, rescued_from: None };
                     return Adopted { name, url: Some(url.clone()), outcome };
@@ -235,6 +242,9 @@ impl Adoption {
                 Err(trouble) if reason.is_empty() => reason = trouble.reason().to_owned(),
                 Err(_) => {}
             }
+        }
+        if is_disputed {
+            return Adopted::missing(name, places.first().cloned(), reason);
         }
         // What a client has left is in memory as a whole.
         let _of_all = self.at_once.acquire().await;
