@@ -6,10 +6,10 @@ mod digest;
 mod escape;
 mod event;
 mod fault;
+mod git;
 mod key;
 mod query;
 mod record;
-mod repo;
 mod run;
 mod secret;
 mod time;
@@ -20,9 +20,12 @@ pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher
 pub use escape::{escape, is_escaped, unescape};
 pub use event::{Concern, Event, Held, Kind, Need, SavedHeader};
 pub use fault::{Cut, Fault, ParseFaultError};
+pub use git::{
+    CommitId, Decision, MoveClass, ObjectId, ObjectIdError, Pack, RefMove, RefName, RefNameError, RepoId,
+    RepoIdError, Ruling, Target,
+};
 pub use key::{Method, ObjectKey};
 pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, Unlisted};
-pub use repo::{CommitId, RepoId, RepoIdError};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use time::{Timestamp, format_compact, parse_time};

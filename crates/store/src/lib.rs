@@ -12,6 +12,7 @@ mod index;
 mod journal;
 mod lookup;
 mod regular;
+mod repos;
 mod second;
 mod store;
 

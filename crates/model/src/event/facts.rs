@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Event, Kind};
 use crate::digest::Sha256;
+use crate::git::RepoId;
 use crate::key::ObjectKey;
 
 /// A blob that something cannot do without.
@@ -38,6 +39,12 @@ impl Event {
             Self::Down { host, what, .. } => (Kind::Down, Subject::Host { host, what }),
             Self::Up { host, what, .. } => (Kind::Up, Subject::Host { host, what }),
             Self::Stale { host, what, .. } => (Kind::Stale, Subject::Host { host, what }),
+            Self::Mirrored { repo, .. } => (Kind::Mirrored, Subject::Repo(repo)),
+            Self::Refs { repo, .. } => (Kind::Refs, Subject::Repo(repo)),
+            Self::Observed { repo, .. } => (Kind::Observed, Subject::Repo(repo)),
+            Self::Destroyed { repo, .. } => (Kind::Destroyed, Subject::Repo(repo)),
+            Self::Refused { repo, .. } => (Kind::Refused, Subject::Repo(repo)),
+            Self::Decided { repo, .. } => (Kind::Decided, Subject::Repo(repo)),
             Self::Ran { .. } => (Kind::Ran, Subject::Runs),
             Self::Drilled { .. } => (Kind::Drilled, Subject::Drills),
         }
@@ -57,7 +64,7 @@ impl Event {
     }
 
     /// Returns the subject under which the journal numbers it: an object, a blob, a host, a second copy, an adopted
-    /// project, the runs, the drills.
+    /// project, a repository, the runs, the drills.
     pub fn subject(&self) -> String {
         self.facts().1.to_string()
     }
@@ -71,6 +78,11 @@ impl Event {
             Self::Kept { held, .. } => vec![need(&held.sha256, self.subject(), Some(held.size_bytes))],
             Self::Quarantined { sha256: Some(sha256), size_bytes, .. } => {
                 vec![need(sha256, self.subject(), Some(*size_bytes))]
+            }
+            Self::Refs { state, packs, .. } => {
+                let packs =
+                    packs.iter().map(|pack| need(&pack.sha256, self.subject(), Some(pack.size_bytes)));
+                packs.chain(state.as_ref().map(|state| need(state, self.subject(), None))).collect()
             }
             Self::Ran { run_id, record, record_bytes, .. } => {
                 vec![need(record, format!("run {run_id}"), *record_bytes)]
@@ -92,6 +104,7 @@ enum Subject<'a> {
     },
     Copy(&'a str),
     Adopted(&'a str),
+    Repo(&'a RepoId),
     Runs,
     Drills,
 }
@@ -105,6 +118,7 @@ impl fmt::Display for Subject<'_> {
             Self::Host { host, what } => write!(f, "host {host} {what}"),
             Self::Copy(to) => write!(f, "copy {to}"),
             Self::Adopted(thing) => write!(f, "adopted {thing}"),
+            Self::Repo(repo) => write!(f, "repo {repo}"),
             Self::Runs => f.write_str("runs"),
             Self::Drills => f.write_str("drills"),
         }

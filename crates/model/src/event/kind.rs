@@ -22,6 +22,12 @@ pub enum Kind {
     Down,
     Up,
     Stale,
+    Mirrored,
+    Refs,
+    Observed,
+    Destroyed,
+    Refused,
+    Decided,
     Ran,
     Drilled,
 }
@@ -40,7 +46,7 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 19] = [
+const TABLE: [(Kind, &str, Concern); 25] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
@@ -58,6 +64,12 @@ const TABLE: [(Kind, &str, Concern); 19] = [
     (Kind::Down, "down", Concern::Outage),
     (Kind::Up, "up", Concern::Outage),
     (Kind::Stale, "stale", Concern::Outage),
+    (Kind::Mirrored, "mirrored", Concern::Nobody),
+    (Kind::Refs, "refs", Concern::Nobody),
+    (Kind::Observed, "observed", Concern::Nobody),
+    (Kind::Destroyed, "destroyed", Concern::Happened),
+    (Kind::Refused, "refused", Concern::Happened),
+    (Kind::Decided, "decided", Concern::Nobody),
     (Kind::Ran, "ran", Concern::Nobody),
     (Kind::Drilled, "drilled", Concern::Nobody),
 ];

@@ -14,6 +14,7 @@ pub use held::{Held, SavedHeader};
 pub use kind::{Concern, Kind};
 
 use crate::digest::Sha256;
+use crate::git::{Pack, RefMove, RefName, RepoId, Ruling, Target};
 use crate::key::ObjectKey;
 use crate::run::RunId;
 use crate::time::Timestamp;
@@ -201,6 +202,88 @@ pub enum Event {
         since: Timestamp,
         /// Why, in words for a person.
         reason: String,
+    },
+    /// A git repository is to be kept.
+    Mirrored {
+        /// The repository.
+        repo: RepoId,
+        /// Where it is, as git takes it, without a password.
+        address: String,
+        /// When that was decided.
+        at: Timestamp,
+    },
+    /// An upstream moved refs of a repository; what they need is held.
+    ///
+    /// The refs as they were at any moment are the newest `state` before it with the moves since.
+    Refs {
+        /// The repository.
+        repo: RepoId,
+        /// The digest of the upstream's listing, to find out next time that nothing moved.
+        listing: Sha256,
+        /// What moved; empty where it is so much that only `state` says it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        moves: Vec<RefMove>,
+        /// How many refs moved.
+        n_moves: u64,
+        /// The blob with all refs after these moves (docs/FORMAT.md), where it was written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<Sha256>,
+        /// The objects that came.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        packs: Vec<Pack>,
+        /// When the upstream said so.
+        at: Timestamp,
+    },
+    /// An upstream listed the same refs of a repository as before.
+    Observed {
+        /// The repository.
+        repo: RepoId,
+        /// When.
+        at: Timestamp,
+    },
+    /// An upstream moved refs of a repository away from what they reached. All of that stays held.
+    Destroyed {
+        /// The repository.
+        repo: RepoId,
+        /// How many of these moves the served copy follows.
+        n_applied: u64,
+        /// How many wait for a person.
+        n_held: u64,
+        /// The first few refs, each with what became of it.
+        refs: Vec<String>,
+        /// Why they wait.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reasons: Vec<String>,
+        /// When it was seen.
+        at: Timestamp,
+    },
+    /// What an upstream gave for a repository cannot be it: damaged, incomplete, or not what was listed. Nothing of it is held.
+    Refused {
+        /// The repository.
+        repo: RepoId,
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person decided about a ref that was held.
+    Decided {
+        /// The repository.
+        repo: RepoId,
+        /// The hold.
+        hold: String,
+        /// The ref.
+        name: RefName,
+        /// What the upstream had it point at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new: Option<Target>,
+        /// What was decided.
+        ruling: Ruling,
+        /// The refs that are followed from now on, for `always`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pattern: Option<String>,
+        /// When.
+        at: Timestamp,
     },
     /// A run ended; its record is a blob.
     Ran {

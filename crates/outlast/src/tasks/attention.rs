@@ -54,6 +54,17 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Republished { versions, .. } => {
             format!("lists other bytes for {}; the first ones stay", some(versions))
         }
+        Event::Destroyed { n_applied, n_held, refs, reasons, .. } => {
+            let held = match n_held {
+                0 => String::new(),
+                n_held => format!("; {n_held} held: {}; see `outlast holds`", reasons.join("; ")),
+            };
+            format!(
+                "{} moved away from what they reached, all of which is kept{held}",
+                some_of(refs, n_applied + n_held)
+            )
+        }
+        Event::Refused { reason, .. } => reason.clone(),
         // An outage is told as a whole.
         Event::Down { .. } | Event::Up { .. } | Event::Stale { .. } => return None,
         // Whoever adds a kind that concerns people has the compiler's word for it that it is told here.
@@ -63,6 +74,10 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         | Event::Repacked { .. }
         | Event::Copied { .. }
         | Event::Adopted { .. }
+        | Event::Mirrored { .. }
+        | Event::Refs { .. }
+        | Event::Observed { .. }
+        | Event::Decided { .. }
         | Event::Ran { .. }
         | Event::Drilled { .. } => return None,
     };
@@ -103,10 +118,16 @@ fn hosts(outages: &[Entry], now: Timestamp) -> Vec<Attention> {
 }
 
 /// Returns the first few of a list, and how many more there are.
-fn some(versions: &[String]) -> String {
+fn some(list: &[String]) -> String {
+    some_of(list, list.len() as u64)
+}
+
+/// Returns the first few of a list, which may be the beginning of a longer one, and how many more there are.
+fn some_of(list: &[String], n_all: u64) -> String {
     const N_NAMED_MAX: usize = 5;
-    let named = versions[..versions.len().min(N_NAMED_MAX)].join(", ");
-    match versions.len().saturating_sub(N_NAMED_MAX) {
+    let n_named = list.len().min(N_NAMED_MAX);
+    let named = list[..n_named].join(", ");
+    match n_all.saturating_sub(n_named as u64) {
         0 => named,
         n_more => format!("{named} and {n_more} more"),
     }

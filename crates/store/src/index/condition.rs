@@ -14,3 +14,8 @@ pub(super) fn concerns(concern: Concern) -> String {
 pub(super) fn is(kind: Kind) -> String {
     format!("kind = '{kind}'")
 }
+
+/// Returns the condition that an entry says how the refs of a repository are.
+pub(super) fn is_about_refs() -> String {
+    format!("kind IN ('{}', '{}')", Kind::Refs, Kind::Decided)
+}

@@ -8,7 +8,7 @@ use super::lookup::Generation;
 use crate::error::IndexError;
 use crate::journal::{Entry, event_of};
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "entries.seq, entries.time, entries.kind, entries.subject, entries.subject_seq, entries.payload";
 
 /// Returns entries after a number, oldest first.
@@ -166,7 +166,10 @@ pub(crate) fn each_object(
     Ok(())
 }
 
-fn entries(mut statement: CachedStatement<'_>, parameters: impl Params) -> Result<Vec<Entry>, IndexError> {
+pub(super) fn entries(
+    mut statement: CachedStatement<'_>,
+    parameters: impl Params,
+) -> Result<Vec<Entry>, IndexError> {
     let mut found = Vec::new();
     let mut rows = statement.query(parameters)?;
     while let Some(row) = rows.next()? {
@@ -193,6 +196,7 @@ fn rows(limit: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::condition::is_about_refs;
     use crate::index::{Place, schema};
 
     /// Returns how SQLite answers a question.
@@ -217,6 +221,9 @@ mod tests {
         check(is(Kind::Drilled), "entries_drilled");
         check(is(Kind::Adopted), "entries_adopted");
         check(is(Kind::Copied), "entries_copied");
+        check(is(Kind::Mirrored), "entries_mirrored");
+        check(is(Kind::Observed), "entries_observed");
+        check(is_about_refs(), "entries_refs");
         let plan = plan(&connection, "SELECT count(*) FROM entries WHERE kind IN ('ran', 'drilled')");
         assert!(!plan.contains("entries_"), "{plan}");
     }

@@ -7,6 +7,7 @@ mod fold;
 mod list;
 mod lookup;
 mod place;
+mod repos;
 mod schema;
 
 use std::fs;
@@ -27,6 +28,7 @@ pub(crate) use lookup::{
     belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,
 };
 pub(crate) use place::Place;
+pub(crate) use repos::{all_refs_of, newest_about, refs_of};
 
 use crate::error::IndexError;
 use crate::journal::{Journal, Line, Whole};

@@ -6,7 +6,7 @@ use model::{Concern, Kind, Sha256};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::condition::{concerns, is};
+use super::condition::{concerns, is, is_about_refs};
 use super::{Place, Position};
 use crate::error::IndexError;
 
@@ -47,6 +47,9 @@ fn partial_indexes() -> String {
         one("entries_drilled", "seq", is(Kind::Drilled)),
         one("entries_adopted", "subject, seq", is(Kind::Adopted)),
         one("entries_copied", "subject, seq", is(Kind::Copied)),
+        one("entries_mirrored", "subject, seq", is(Kind::Mirrored)),
+        one("entries_observed", "subject, seq", is(Kind::Observed)),
+        one("entries_refs", "subject, seq", is_about_refs()),
     ]
     .concat()
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use url::Host;
 
 /// The longest address that is read.
@@ -74,6 +75,13 @@ impl RepoId {
         }
     }
 
+    /// Reads a name as [`RepoId::as_str`] gives it.
+    pub fn from_name(name: &str) -> Result<Self, RepoIdError> {
+        // A port that is one protocol's own is written out for another's.
+        let read = |protocol: &str| Self::parse(&format!("{protocol}://{name}.git"));
+        [read("https")?, read("ssh")?].into_iter().find(|id| id.0 == name).ok_or(RepoIdError::Path)
+    }
+
     fn of(host: &str, port: Option<u16>, path: &str) -> Result<Self, RepoIdError> {
         let host = Host::parse(host).map_err(|_| RepoIdError::Host)?.to_string();
         if host.starts_with('-') || host.starts_with('.') {
@@ -110,6 +118,19 @@ impl RepoId {
 impl fmt::Display for RepoId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RepoId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RepoId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_name(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -198,6 +219,14 @@ mod tests {
         check("https://[::1]:8443/~kim/a.git.git", "[::1]:8443/~kim/a.git");
         check("git@[::1]:a", "[::1]/a");
         check("https://bücher.example/a%20b", "xn--bcher-kva.example/a%20b");
+        for name in ["forge.example:443/a", "forge.example:22/a", "[::1]/a.git"] {
+            assert_eq!(RepoId::from_name(name).unwrap().as_str(), name);
+        }
+        assert!(RepoId::from_name("https://forge.example/a").is_err());
+        assert!(
+            RepoId::from_name("Forge.example/a").is_err()
+                && RepoId::from_name("kim@forge.example/a").is_err()
+        );
         let id = RepoId::parse("ssh://[::1]:2222/a/b").unwrap();
         assert_eq!((id.host(), id.path()), ("[::1]", "a/b"));
     }
@@ -283,6 +312,7 @@ mod tests {
             let ids: Vec<RepoId> = addresses.iter().map(|address| RepoId::parse(address).unwrap()).collect();
             assert!(ids.windows(2).all(|pair| pair[0] == pair[1]), "seed {seed}: {addresses:?}");
             assert_eq!(RepoId::parse(&format!("https://{}.git", ids[0])).unwrap(), ids[0], "seed {seed}");
+            assert_eq!(RepoId::from_name(ids[0].as_str()).unwrap(), ids[0], "seed {seed}");
             let repository = (host, port, path);
             let first = known.entry(ids[0].to_string()).or_insert_with(|| repository.clone());
             assert_eq!(*first, repository, "seed {seed}: two in one");

@@ -1,0 +1,61 @@
+//! Git repositories, as journal and index know them.
+
+use std::io;
+use std::path::Path;
+
+use model::{Kind, RepoId, Sha256, Timestamp};
+
+use crate::error::{IndexError, WriteError};
+use crate::index;
+use crate::journal::Entry;
+use crate::store::Store;
+
+impl Store {
+    /// Returns of every repository that is to be kept the newest entry that says so, oldest first.
+    pub fn repos(&self) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::newest_of_each(connection, Kind::Mirrored))
+    }
+
+    /// Returns that a repository is to be kept, if it is.
+    pub fn repo(&self, repo: &RepoId) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_about(connection, repo, Kind::Mirrored))
+    }
+
+    /// Returns what says how the refs of a repository were at a moment, or are now, oldest first: the newest entry with a whole
+    /// state, what moved since, and every decision before the moment.
+    pub fn refs_of(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::refs_of(connection, repo, at))
+    }
+
+    /// Returns every entry that says how refs of a repository moved or what was decided about them, oldest first.
+    pub fn all_refs_of(&self, repo: &RepoId) -> Result<Vec<Entry>, IndexError> {
+        self.list(|connection| index::all_refs_of(connection, repo))
+    }
+
+    /// Returns the newest entry that says how refs of a repository moved.
+    pub fn newest_refs(&self, repo: &RepoId) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_about(connection, repo, Kind::Refs))
+    }
+
+    /// Returns when an upstream last listed the same refs of a repository as before.
+    pub fn observed(&self, repo: &RepoId) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_about(connection, repo, Kind::Observed))
+    }
+
+    /// Gives a durable blob a second name, on the same disk without a second copy of its bytes; nobody may write to it there.
+    pub fn link_blob(&self, sha256: &Sha256, path: &Path) -> Result<(), WriteError> {
+        self.flush()?;
+        let blob = self.shared().folder.path(sha256);
+        match std::fs::hard_link(&blob, path) {
+            Err(error)
+                if error.kind() != io::ErrorKind::AlreadyExists
+                    && error.kind() != io::ErrorKind::NotFound =>
+            {
+                // Another disk, or one without links.
+                std::fs::copy(&blob, path)?;
+                Ok(())
+            }
+            linked => Ok(linked?),
+        }
+    }
+}
