@@ -1,10 +1,10 @@
 //! Git repositories, as journal and index know them.
 
-use std::io;
 use std::path::Path;
 
 use model::{Kind, RepoId, Sha256, Timestamp};
 
+use crate::blob::second_name;
 use crate::error::{IndexError, WriteError};
 use crate::index;
 use crate::journal::Entry;
@@ -45,17 +45,6 @@ impl Store {
     /// Gives a durable blob a second name, on the same disk without a second copy of its bytes; nobody may write to it there.
     pub fn link_blob(&self, sha256: &Sha256, path: &Path) -> Result<(), WriteError> {
         self.flush()?;
-        let blob = self.shared().folder.path(sha256);
-        match std::fs::hard_link(&blob, path) {
-            Err(error)
-                if error.kind() != io::ErrorKind::AlreadyExists
-                    && error.kind() != io::ErrorKind::NotFound =>
-            {
-                // Another disk, or one without links.
-                std::fs::copy(&blob, path)?;
-                Ok(())
-            }
-            linked => Ok(linked?),
-        }
+        Ok(second_name(&self.shared().folder.path(sha256), path)?)
     }
 }

@@ -6,15 +6,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -35,13 +37,15 @@ pub struct Limits {
     pub stderr_bytes: usize,
 }
 
-/// A program that is to be asked something. It reads nothing.
+/// A program that is to be asked something.
 #[derive(Debug, Clone)]
 pub struct Program {
     name: OsString,
     arguments: Vec<OsString>,
     folder: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
+    /// What it reads; nothing, where there is none.
+    input: Option<Arc<File>>,
     limits: Limits,
 }
 
@@ -107,7 +111,7 @@ impl Program {
     /// Names a program of PATH, which is looked up in the PATH that it is given, or a path.
     pub fn new(name: impl Into<OsString>, limits: Limits) -> Self {
         let name = name.into();
-        Self { name, arguments: Vec::new(), folder: None, environment: Vec::new(), limits }
+        Self { name, arguments: Vec::new(), folder: None, environment: Vec::new(), input: None, limits }
     }
 
     /// Adds arguments.
@@ -134,6 +138,21 @@ impl Program {
         self
     }
 
+    /// Sets the file that it reads, from the beginning; without one it reads nothing.
+    #[must_use]
+    pub fn reads_file(mut self, file: File) -> Self {
+        self.input = Some(Arc::new(file));
+        self
+    }
+
+    /// Sets what it reads.
+    pub fn reads(self, bytes: &[u8]) -> io::Result<Self> {
+        // A file in memory: nobody has to write while the program runs.
+        let mut file = File::from(memfd_create("input", MFdFlags::MFD_CLOEXEC)?);
+        file.write_all(bytes)?;
+        Ok(self.reads_file(file))
+    }
+
     /// Runs it, and waits until it ends; what it started in its group ends with it.
     ///
     /// That it failed is no error here: `Output::status` says so.
@@ -141,12 +160,20 @@ impl Program {
         self.start()?.finish()
     }
 
+    fn stdin(&self) -> io::Result<Stdio> {
+        let Some(file) = &self.input else { return Ok(Stdio::null()) };
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is where child processes are started")]
     fn start(&self) -> Result<Running, ProcessError> {
         let program = self.name.to_string_lossy().into_owned();
         let mut command = Command::new(&self.name);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(self.stdin().map_err(|source| ProcessError::Io { program: program.clone(), source })?);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }

@@ -64,6 +64,16 @@ fn a_program_has_the_environment_and_the_folder_that_it_is_given() {
 }
 
 #[test]
+fn a_program_reads_what_it_is_given_and_nothing_else() {
+    let text = "line\n".repeat(100_000);
+    let program = Program::new("cat", LIMITS).environment(path()).reads(text.as_bytes()).unwrap();
+    for _ in 0..2 {
+        assert!(program.run().unwrap().stdout == text.as_bytes(), "from the beginning, each time");
+    }
+    assert_eq!(Program::new("cat", LIMITS).environment(path()).run().unwrap().stdout, b"");
+}
+
+#[test]
 fn a_program_that_never_ends_is_ended_with_what_it_started() {
     let mut witness = Witness::new();
     let limits = Limits { time: Duration::from_secs(2), ..LIMITS };

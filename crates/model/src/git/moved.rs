@@ -111,6 +111,12 @@ impl MoveClass {
         }
     }
 
+    /// Reads the word.
+    pub fn of(name: &str) -> Option<Self> {
+        let all = [Self::Create, Self::FastForward, Self::Force, Self::Delete, Self::Retarget, Self::TagMove];
+        all.into_iter().find(|class| class.name() == name)
+    }
+
     /// Returns whether something that was reached by this name no longer is.
     pub const fn destroys(self) -> bool {
         matches!(self, Self::Force | Self::Delete | Self::TagMove)
@@ -150,13 +156,13 @@ pub enum Ruling {
 pub struct RefMove {
     /// The ref.
     pub name: RefName,
-    /// What the upstream had it point at before.
+    /// What the copy that is served has it point at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<Target>,
-    /// What it has it point at now; nothing where it is no longer listed.
+    /// What the upstream has it point at now; nothing where it is no longer listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<Target>,
-    /// What that does to history.
+    /// What it would do to history to follow.
     pub class: MoveClass,
     /// What became of it.
     pub decision: Decision,

@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::{Sha256, Sha256Hasher};
 
-use super::{Stage, Temporary};
+use super::{Stage, Temporary, second_name};
 
 /// A blob on its way; dropped before it is finished, nothing stays.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl Arriving {
     /// Returns a handle of its own at the beginning of the file, which sees bytes as they come.
     pub(crate) fn reader(&self) -> io::Result<File> {
         self.path.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), File::open)
+    }
+
+    /// Gives the file another name; where the disk has no links, its bytes are copied.
+    pub(crate) fn link(&self, path: &Path) -> io::Result<()> {
+        let Some(own) = &self.path else { return Err(io::ErrorKind::NotFound.into()) };
+        second_name(own, path)
     }
 
     /// Gives the file away, whole under the digest of what has come; `None` where that was done before.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::Path;
 
 use host::failpoint;
 use model::Sha256;
@@ -32,6 +33,11 @@ impl BlobWriter {
     /// Returns a handle of its own at the beginning of the file, which sees bytes as they are written.
     pub fn reader(&self) -> io::Result<File> {
         self.blob.reader()
+    }
+
+    /// Gives what was written so far another name on the same disk; nobody may write to it there.
+    pub fn link(&self, path: &Path) -> io::Result<()> {
+        self.blob.link(path)
     }
 
     /// Hands the blob over: readable in this process at once, durable after the store's next flush.

@@ -1,0 +1,221 @@
+//! The bare repository that is served: derived from packs and journal, and disposable.
+//!
+//! Its refs are written as one file, from what the journal says, and never by git: names that are in each other's way, or differ
+//! only in case, cannot block anything. Tips that no ref reaches any more stay reachable by hidden refs, `refs/outlast/pin/<id>`,
+//! so that no maintenance loses them. What git itself is asked never deletes an object (docs/GIT.md).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use model::{ObjectId, RefName, Target};
+
+use crate::command::{Git, GitError};
+
+/// The file that says up to where the journal was followed.
+const NOTE: &str = "outlast.seq";
+
+/// A bare repository in a folder, for one writer at a time.
+#[derive(Debug)]
+pub struct Bare {
+    pub(crate) folder: PathBuf,
+    pub(crate) git: Git,
+    /// Held as long as this one may write.
+    _lock: File,
+}
+
+/// Why a repository could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BareError {
+    /// Another process writes to it.
+    #[error("another process is at work on the copy at `{folder}`; wait for it")]
+    Busy {
+        /// Where it lies.
+        folder: String,
+    },
+    /// The disk.
+    #[error("the copy at `{folder}` cannot be written; look at disk and permissions")]
+    Io {
+        /// Where it lies.
+        folder: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl Bare {
+    /// Opens the repository in a folder, or makes an empty one, and sweeps what a process left there that was killed.
+    pub fn open(git: &Git, folder: &Path, object_format: &str) -> Result<Self, BareError> {
+        let failed = |source| BareError::Io { folder: folder.display().to_string(), source };
+        host::file::create_folder(folder).map_err(failed)?;
+        let lock = File::options().write(true).create(true).truncate(false).open(folder.join("outlast.lock"));
+        let lock = lock.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(BareError::Busy { folder: folder.display().to_string() });
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let bare = Self { folder: folder.to_owned(), git: git.of(folder), _lock: lock };
+        bare.lay_out(object_format).map_err(failed)?;
+        bare.sweep().map_err(failed)?;
+        Ok(bare)
+    }
+
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn lay_out(&self, object_format: &str) -> io::Result<()> {
+        for part in ["objects/pack", "objects/info", "refs"] {
+            fs::create_dir_all(self.folder.join(part))?;
+        }
+        let format = match object_format {
+            "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
+            _ => "repositoryformatversion = 0\n\tbare = true\n",
+        };
+        let config = format!(
+            "[core]\n\t{format}[transfer]\n\thideRefs = refs/outlast\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
+             [repack]\n\twriteBitmaps = true\n[pack]\n\twriteReverseIndex = true\n\tthreads = 1\n[gc]\n\tauto = 0\n"
+        );
+        write_if_other(&self.folder.join("config"), config.as_bytes())?;
+        if !self.folder.join("HEAD").exists() {
+            replace(&self.folder.join("HEAD"), b"ref: refs/heads/main\n")?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a killed process left: objects that were never taken in, and files of git that nobody finishes.
+    fn sweep(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(crate::incoming::PREFIX) {
+                fs::remove_dir_all(entry.path())?;
+            } else if name.ends_with(".new") || name.ends_with(".lock") && name != "outlast.lock" {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        for entry in fs::read_dir(self.folder.join("objects/pack"))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("tmp_") || name.starts_with(".tmp-") || name.ends_with(".lock") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether any pack is here.
+    pub fn is_empty(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(self.folder.join("objects/pack"))? {
+            if entry?.path().extension().is_some_and(|extension| extension == "idx") {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the pins that are written.
+    pub fn pins(&self) -> io::Result<BTreeSet<ObjectId>> {
+        let text = match fs::read_to_string(self.folder.join("packed-refs")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            text => text?,
+        };
+        Ok(text.lines().filter_map(|line| line.split_once(" refs/outlast/pin/")?.0.parse().ok()).collect())
+    }
+
+    /// Returns what was noted last with [`Bare::note`].
+    pub fn noted(&self) -> Option<u64> {
+        fs::read_to_string(self.folder.join(NOTE)).ok()?.trim().parse().ok()
+    }
+
+    /// Notes up to where the journal was followed.
+    pub fn note(&self, seq: u64) -> io::Result<()> {
+        replace(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
+    }
+
+    /// Forgets it, so that everything is followed anew.
+    pub fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(NOTE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the refs: those that are served, and pins that keep every other tip reachable.
+    pub fn write_refs(
+        &self,
+        served: &BTreeMap<RefName, Target>,
+        pins: &BTreeSet<ObjectId>,
+    ) -> io::Result<()> {
+        let mut lines: BTreeMap<String, String> = BTreeMap::new();
+        for (name, target) in served {
+            let Target::Object { id, peeled } = target else { continue };
+            if name.is_head() {
+                continue;
+            }
+            let peeled = peeled.map(|id| format!("^{id}\n")).unwrap_or_default();
+            lines.insert(name.to_string(), format!("{id} {name}\n{peeled}"));
+        }
+        let reached: BTreeSet<&ObjectId> = served.values().filter_map(Target::id).collect();
+        for id in pins.iter().filter(|id| !reached.contains(id)) {
+            let name = format!("refs/outlast/pin/{id}");
+            let line = format!("{id} {name}\n");
+            lines.insert(name, line);
+        }
+        // Without `fully-peeled`: of a pin it is not known what it peels to.
+        let mut text = "# pack-refs with: peeled sorted \n".to_owned();
+        lines.into_values().for_each(|line| text.push_str(&line));
+        replace(&self.folder.join("packed-refs"), text.as_bytes())?;
+        let mut head = String::new();
+        let _ = match served.get("HEAD") {
+            Some(Target::Ref(name)) => writeln!(head, "ref: {name}"),
+            Some(Target::Object { id, .. }) => writeln!(head, "{id}"),
+            None => writeln!(head, "ref: refs/heads/main"),
+        };
+        replace(&self.folder.join("HEAD"), head.as_bytes())
+    }
+
+    /// Merges small packs into larger ones and writes what makes serving fast: one index of all packs, bitmaps, a graph of commits.
+    ///
+    /// Whatever git is asked here keeps every object, reachable or not.
+    pub fn maintain(&self) -> Result<(), GitError> {
+        let repack = ["repack", "-q", "-d", "--geometric=2", "--write-midx", "--write-bitmap-index"];
+        self.git.ask(&repack, "")?;
+        self.git.ask(&["commit-graph", "write", "--reachable", "--no-progress"], "")?;
+        Ok(())
+    }
+
+    /// Returns how many packs there are.
+    pub fn n_packs(&self) -> io::Result<usize> {
+        let packs = fs::read_dir(self.folder.join("objects/pack"))?;
+        let is_pack = |entry: &io::Result<fs::DirEntry>| {
+            entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "pack"))
+        };
+        Ok(packs.filter(is_pack).count())
+    }
+}
+
+fn write_if_other(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(there) if there == bytes => Ok(()),
+        _ => replace(path, bytes),
+    }
+}
+
+/// Puts a file in the place of another one; who reads sees the one or the other.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    fs::write(&new, bytes)?;
+    // No sync: what is derived is made anew where it is damaged.
+    fs::rename(&new, path)
+}

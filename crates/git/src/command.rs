@@ -1,0 +1,130 @@
+//! Running `git`: with nothing of the user's or the system's settings, no hooks, no prompts, and bounds.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use host::process::{Limits, Output, ProcessError, Program};
+
+use crate::harmless::harmless;
+
+/// How long the longest work may take: indexing or repacking a very large repository.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+/// The most that is read of what git prints.
+const STDOUT_BYTES_MAX: usize = 64 << 20;
+const STDERR_BYTES_MAX: usize = 4096;
+
+/// Settings under which git does nothing by itself, runs nobody's programs and reaches nobody.
+const SETTINGS: [&str; 9] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.alternateRefsCommand=/bin/false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "protocol.allow=never",
+    "credential.helper=",
+    "advice.detachedHead=false",
+    "safe.directory=*",
+];
+
+/// Runs git; in one repository, if there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Git {
+    repository: Option<PathBuf>,
+    objects: Option<PathBuf>,
+    path: String,
+}
+
+/// Why git did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// It could not be run to its end.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It refused.
+    #[error("`git {what}` failed: {said}")]
+    Failed {
+        /// The first word of what it was asked.
+        what: String,
+        /// What it says, harmless and short.
+        said: String,
+    },
+    /// A file beside it could not be read or written.
+    #[error("the copy of the repository cannot be read or written; look at disk and permissions")]
+    Io(#[from] io::Error),
+    /// It printed something else than it should.
+    #[error("`git {what}` printed something unknown; update git")]
+    Unknown {
+        /// The first word of what it was asked.
+        what: String,
+    },
+}
+
+impl Git {
+    /// Finds git in a `PATH`.
+    pub fn new(path: &str) -> Self {
+        Self { repository: None, objects: None, path: path.to_owned() }
+    }
+
+    /// Returns it for one repository.
+    pub(crate) fn of(&self, repository: &Path) -> Self {
+        Self { repository: Some(repository.to_owned()), ..self.clone() }
+    }
+
+    /// Returns it for objects that are not the repository's yet: what it writes goes there, and it reads both.
+    pub(crate) fn with_objects(&self, objects: &Path) -> Self {
+        Self { objects: Some(objects.to_owned()), ..self.clone() }
+    }
+
+    /// Runs it on a file's bytes, or on nothing.
+    pub(crate) fn run_on(&self, arguments: &[&str], input: Option<File>) -> Result<Output, GitError> {
+        let program = self.program(arguments);
+        let program = match input {
+            Some(file) => program.reads_file(file),
+            None => program,
+        };
+        Ok(program.run()?)
+    }
+
+    /// Runs it on text; returns what it printed.
+    pub(crate) fn ask(&self, arguments: &[&str], input: &str) -> Result<String, GitError> {
+        let output = self.program(arguments).reads(input.as_bytes())?.run()?;
+        self.good(arguments, output)
+    }
+
+    /// Returns what git printed, where it succeeded.
+    pub(crate) fn good(&self, arguments: &[&str], output: Output) -> Result<String, GitError> {
+        let what = arguments.first().copied().unwrap_or_default().to_owned();
+        if !output.status.success() {
+            return Err(GitError::Failed { what, said: harmless(&output.stderr, 300) });
+        }
+        String::from_utf8(output.stdout).map_err(|_| GitError::Unknown { what })
+    }
+
+    fn program(&self, arguments: &[&str]) -> Program {
+        let limits =
+            Limits { time: PATIENCE, stdout_bytes: STDOUT_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
+        let settings = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
+        let mut program = Program::new("git", limits).args(settings).args(arguments).environment([
+            ("PATH", self.path.as_str()),
+            ("HOME", "/nonexistent"),
+            ("LC_ALL", "C"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_NO_REPLACE_OBJECTS", "1"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+        ]);
+        if let Some(repository) = &self.repository {
+            program = program.folder(repository).environment([("GIT_DIR", repository)]);
+            if let Some(objects) = &self.objects {
+                program = program.environment([
+                    ("GIT_OBJECT_DIRECTORY", objects.as_path()),
+                    ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &repository.join("objects")),
+                ]);
+            }
+        }
+        program
+    }
+}

@@ -1,0 +1,86 @@
+//! What moves of refs do to history.
+
+use std::collections::BTreeSet;
+
+use model::ObjectId;
+
+use crate::bare::Bare;
+use crate::command::{Git, GitError};
+use crate::harmless::harmless;
+use crate::incoming::Incoming;
+
+/// The most commits and authors that are named.
+const N_NAMED_MAX: usize = 100;
+
+/// What a ref reached and nothing that is served would.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// How many commits.
+    pub n_commits: u64,
+    /// The newest of them, a hundred at most.
+    pub commits: Vec<ObjectId>,
+    /// Who wrote these, each once.
+    pub authors: Vec<String>,
+    /// How many bytes they and what only they have take, as git stores them.
+    pub size_bytes: u64,
+}
+
+impl Incoming {
+    /// Returns whether a commit is reached from another, with what came.
+    pub fn is_ancestor(&self, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
+        is_ancestor(self.git(), old, new)
+    }
+
+    /// Returns whether two commits have anything in common, with what came.
+    pub fn have_common(&self, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
+        have_common(self.git(), old, new)
+    }
+}
+
+impl Bare {
+    /// Returns which objects are missing.
+    pub fn missing(&self, ids: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
+        let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
+        let printed = self.git.ask(&["cat-file", "--batch-check=%(objecttype)"], &input)?;
+        let is_missing = |(id, line): (&ObjectId, &str)| line.ends_with(" missing").then_some(*id);
+        Ok(ids.iter().zip(printed.lines()).filter_map(is_missing).collect())
+    }
+
+    /// Returns what an object reaches that others do not.
+    pub fn lost(&self, old: &ObjectId, others: &BTreeSet<ObjectId>) -> Result<Lost, GitError> {
+        let mut range = format!("{old}\n");
+        others.iter().for_each(|id| range.push_str(&format!("^{id}\n")));
+        let arguments = ["rev-list", "--stdin", "--format=%an <%ae>", "--no-commit-header", "--date-order"];
+        let with_ids = ["rev-list", "--stdin", "--date-order"];
+        let commits = self.git.ask(&with_ids, &range)?;
+        let named = format!("--max-count={N_NAMED_MAX}");
+        let authors = self.git.ask(&[&arguments[..], &[named.as_str()]].concat(), &range)?;
+        let size = self.git.ask(&["rev-list", "--stdin", "--objects", "--disk-usage"], &range)?;
+        let unknown = || GitError::Unknown { what: "rev-list".to_owned() };
+        let ids = commits.lines().take(N_NAMED_MAX).map(str::parse);
+        let authors: BTreeSet<String> =
+            authors.lines().map(|author| harmless(author.as_bytes(), 200)).collect();
+        Ok(Lost {
+            n_commits: commits.lines().count() as u64,
+            commits: ids.collect::<Result<_, _>>().map_err(|_| unknown())?,
+            authors: authors.into_iter().collect(),
+            size_bytes: size.trim().parse().map_err(|_| unknown())?,
+        })
+    }
+}
+
+fn is_ancestor(git: &Git, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
+    let arguments = ["rev-list", "--max-count=1", "--stdin"];
+    Ok(git.ask(&arguments, &format!("{old}\n^{new}\n"))?.is_empty())
+}
+
+fn have_common(git: &Git, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
+    let (old, new) = (old.to_string(), new.to_string());
+    let arguments = ["merge-base", &old, &new];
+    let output = git.run_on(&arguments, None)?;
+    match output.status.code() {
+        Some(0) => Ok(true),
+        Some(1) => Ok(false),
+        _ => git.good(&arguments, output).map(|_| true),
+    }
+}

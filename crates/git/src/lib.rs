@@ -1,0 +1,23 @@
+//! Git: its protocol as a client speaks it, and the only place that runs `git`.
+//!
+//! The protocol is pure: bytes in, bytes out; whoever connects is elsewhere. What git itself does best (indexing packs, walking
+//! history, repacking) is asked of `git`, in a bare repository that nothing but Outlast writes to ([`Bare`]).
+
+mod bare;
+mod capabilities;
+mod command;
+mod fetch;
+mod harmless;
+mod history;
+mod incoming;
+mod listing;
+mod pkt;
+
+pub use bare::{Bare, BareError};
+pub use capabilities::{Capabilities, Spoken};
+pub use command::{Git, GitError};
+pub use fetch::{FetchAnswer, FetchRequest, TakeError};
+pub use history::Lost;
+pub use incoming::{Incoming, PackError};
+pub use listing::{Listed, Listing, listing_request};
+pub use pkt::{Packet, Packets, ProtocolError};

@@ -1,0 +1,165 @@
+//! The bare repository that is served, brought to what the journal says. It is derived: deleted, it comes back from the packs.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use git::{Bare, BareError, Git, GitError, PackError};
+use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target};
+use store::{IndexError, Store, WriteError};
+
+use crate::state::{State, StateError};
+
+/// The longest name of a folder that is written out.
+const NAME_BYTES_MAX: usize = 200;
+/// With so many packs they are merged; git looks into each for each object.
+const N_PACKS_MAX: usize = 50;
+
+/// One repository's copy on disk, for one writer.
+#[derive(Debug)]
+pub struct Copy {
+    pub(crate) bare: Bare,
+    pub(crate) state: State,
+    repo: RepoId,
+}
+
+/// Why a copy could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// Its folder.
+    #[error(transparent)]
+    Bare(#[from] BareError),
+    /// The journal or the index.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The store.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Git.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A pack of the store.
+    #[error("`{repo}` cannot be made anew from its packs; run `outlast store verify`")]
+    Pack {
+        /// The repository.
+        repo: RepoId,
+        /// Why.
+        source: PackError,
+    },
+}
+
+impl From<IndexError> for CopyError {
+    fn from(error: IndexError) -> Self {
+        Self::State(error.into())
+    }
+}
+
+impl From<std::io::Error> for CopyError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Git(error.into())
+    }
+}
+
+/// Returns the folder of a repository below a home.
+pub fn folder(home: &Path, repo: &RepoId) -> PathBuf {
+    // Nested folders would let one repository lie in another one's.
+    let name = repo.as_str().replace('%', "%25").replace('/', "%2F");
+    let name =
+        if name.len() <= NAME_BYTES_MAX { name } else { model::Sha256::of(name.as_bytes()).to_string() };
+    home.join("git").join(format!("{name}.git"))
+}
+
+impl Copy {
+    /// Opens a repository's copy, and brings it to what the journal says.
+    ///
+    /// `object_format` is that of a repository of which nothing is held yet.
+    pub fn open(git: &Git, store: &Store, repo: &RepoId, object_format: &str) -> Result<Self, CopyError> {
+        let state = State::read(store, repo, None)?;
+        let known = tips(&state).first().map(ObjectId::format);
+        let bare = Bare::open(git, &folder(store.home(), repo), known.unwrap_or(object_format))?;
+        let copy = Self { bare, state, repo: repo.clone() };
+        if copy.bare.noted() != Some(copy.state.seq) && copy.state.seq > 0 {
+            copy.bring_up(store)?;
+        }
+        Ok(copy)
+    }
+
+    /// Returns the repository's name.
+    pub const fn repo(&self) -> &RepoId {
+        &self.repo
+    }
+
+    /// Returns the refs.
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the repository on disk.
+    pub const fn bare(&self) -> &Bare {
+        &self.bare
+    }
+
+    fn bring_up(&self, store: &Store) -> Result<(), CopyError> {
+        let tips: Vec<ObjectId> = tips(&self.state).into_iter().collect();
+        let entries = store.all_refs_of(&self.repo)?;
+        if !self.bare.missing(&tips)?.is_empty() || self.bare.check_connected(&tips).is_err() {
+            for entry in &entries {
+                let Event::Refs { packs, .. } = &entry.event else { continue };
+                for pack in packs {
+                    self.index(store, pack)?;
+                }
+            }
+            self.bare
+                .check_connected(&tips)
+                .map_err(|source| CopyError::Pack { repo: self.repo.clone(), source })?;
+        }
+        let mut pins = self.bare.pins()?;
+        for entry in entries {
+            match entry.event {
+                Event::Refs { moves, .. } => pins.extend(superseded(&moves)),
+                _ => {}
+            }
+        }
+        self.write(pins, self.state.seq)?;
+        Ok(())
+    }
+
+    /// Indexes a pack of the store.
+    fn index(&self, store: &Store, pack: &Pack) -> Result<(), CopyError> {
+        let bad = |source| CopyError::Pack { repo: self.repo.clone(), source };
+        let incoming = self.bare.incoming()?;
+        let path = self.bare.folder().join(format!("{}.new", pack.sha256));
+        store.link_blob(&pack.sha256, &path)?;
+        let file = File::open(&path)?;
+        std::fs::remove_file(&path)?;
+        incoming.index_thin(file).map_err(bad)?;
+        incoming.take_in()?;
+        Ok(())
+    }
+
+    /// Writes the refs as the state has them, with pins besides those that are there.
+    pub(crate) fn write(&self, mut pins: BTreeSet<ObjectId>, seq: u64) -> std::io::Result<()> {
+        pins.extend(self.bare.pins()?);
+        pins.extend(self.state.upstream.values().filter_map(Target::id).copied());
+        self.bare.write_refs(&self.state.served, &pins)?;
+        self.bare.note(seq)
+    }
+
+    /// Merges packs where there are many.
+    pub(crate) fn maintain(&self) -> Result<(), GitError> {
+        if self.bare.n_packs()? > N_PACKS_MAX { self.bare.maintain() } else { Ok(()) }
+    }
+}
+
+/// Returns the objects that refs of a state name.
+pub(crate) fn tips(state: &State) -> BTreeSet<ObjectId> {
+    state.upstream.values().chain(state.served.values()).filter_map(Target::id).copied().collect()
+}
+
+/// Returns the objects that no ref may reach after moves.
+pub(crate) fn superseded(moves: &[RefMove]) -> BTreeSet<ObjectId> {
+    let old =
+        moves.iter().filter(|moved| moved.class.destroys()).filter_map(|moved| moved.old.as_ref()?.id());
+    let held = moves.iter().filter(|moved| moved.decision == Decision::Hold);
+    old.chain(held.filter_map(|moved| moved.new.as_ref()?.id())).copied().collect()
+}

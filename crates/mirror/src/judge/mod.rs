@@ -1,0 +1,224 @@
+//! What to do about each move of a ref: tripwires. Pure; facts about history come in.
+//!
+//! Destruction fails closed: what is not understood waits for a person, and nothing that waits holds up the rest.
+
+use std::collections::BTreeMap;
+
+use model::{Decision, MoveClass, RefMove, RefName, Target};
+
+use crate::state::State;
+
+/// How many refs may be destroyed within an hour without anybody being asked.
+const N_DESTROYED_MAX: u64 = 3;
+/// The share of all refs above which more than one asks.
+const PERCENT_DESTROYED_MAX: u64 = 10;
+
+/// What history says about a ref that both have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Relation {
+    /// What was reached still is.
+    pub is_ancestor: bool,
+    /// Something of it still is.
+    pub has_common: bool,
+}
+
+/// A move that waits, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Every ref that the upstream moved.
+    pub moves: Vec<RefMove>,
+    /// Why some wait, each reason once.
+    pub reasons: Vec<String>,
+}
+
+/// Judges what an upstream lists now. `relation` is asked about objects of a branch, old and new; `n_destroyed` is how many refs were
+/// destroyed in the last hour.
+pub fn judge<E>(
+    state: &State,
+    listed: &BTreeMap<RefName, Target>,
+    n_destroyed: u64,
+    mut relation: impl FnMut(&Target, &Target) -> Result<Relation, E>,
+) -> Result<Judgement, E> {
+    let mut moves = Vec::new();
+    let mut orphans = Vec::new();
+    for name in moved(state, listed) {
+        let (old, new) = (state.served.get(name), listed.get(name));
+        let class = match (old, new) {
+            (old, new) if old == new => MoveClass::FastForward,
+            (None, _) => MoveClass::Create,
+            (Some(Target::Ref(_)), _) | (_, Some(Target::Ref(_))) => MoveClass::Retarget,
+            (Some(_), None) => MoveClass::Delete,
+            (Some(_), Some(_)) if name.is_tag() => MoveClass::TagMove,
+            (Some(old), Some(new)) => {
+                let relation = relation(old, new)?;
+                if !relation.has_common {
+                    orphans.push(name.clone());
+                }
+                if relation.is_ancestor { MoveClass::FastForward } else { MoveClass::Force }
+            }
+        };
+        let (old, new) = (old.cloned(), new.cloned());
+        moves.push(RefMove { name: name.clone(), old, new, class, decision: Decision::Apply });
+    }
+    let renamed = renamed(state, listed, &mut relation)?;
+    Ok(Tripwires { state, listed, n_destroyed, orphans, renamed, reasons: Vec::new() }.hold(moves))
+}
+
+/// Returns the refs that the upstream moved since it was last asked, in order.
+fn moved<'a>(state: &'a State, listed: &'a BTreeMap<RefName, Target>) -> Vec<&'a RefName> {
+    let mut names: Vec<&RefName> = listed.keys().chain(state.upstream.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| listed.get(*name) != state.upstream.get(*name));
+    names
+}
+
+/// Returns the branch that was the default and has become another one with everything in it: a new name, and nothing lost.
+fn renamed<E>(
+    state: &State,
+    listed: &BTreeMap<RefName, Target>,
+    relation: &mut impl FnMut(&Target, &Target) -> Result<Relation, E>,
+) -> Result<Option<RefName>, E> {
+    let (Some(Target::Ref(before)), Some(Target::Ref(after))) =
+        (state.served.get("HEAD"), listed.get("HEAD"))
+    else {
+        return Ok(None);
+    };
+    let (Some(old), Some(new)) = (state.served.get(before), listed.get(after)) else { return Ok(None) };
+    if before == after || listed.contains_key(before) {
+        return Ok(None);
+    }
+    let is_same = old == new || relation(old, new)?.is_ancestor;
+    Ok(is_same.then(|| before.clone()))
+}
+
+struct Tripwires<'a> {
+    state: &'a State,
+    listed: &'a BTreeMap<RefName, Target>,
+    n_destroyed: u64,
+    orphans: Vec<RefName>,
+    renamed: Option<RefName>,
+    reasons: Vec<String>,
+}
+
+impl Tripwires<'_> {
+    fn hold(mut self, mut moves: Vec<RefMove>) -> Judgement {
+        let is_plain = |moved: &&RefMove| moved.class.destroys() && !moved.name.is_proposal();
+        let n_destroyed = self.n_destroyed + moves.iter().filter(is_plain).count() as u64;
+        let n_refs =
+            self.state.served.keys().filter(|name| !name.is_head() && !name.is_proposal()).count() as u64;
+        let is_mass = n_destroyed > N_DESTROYED_MAX
+            || n_destroyed > 1 && n_destroyed * 100 > n_refs * PERCENT_DESTROYED_MAX;
+        for moved in &mut moves {
+            if is_followed(&self.state.rules, &moved.name) {
+                continue;
+            }
+            let reason = match moved.class {
+                _ if self.state.is_rejected(&moved.name, moved.new.as_ref()) => {
+                    Some("a person has rejected it".to_owned())
+                }
+                MoveClass::FastForward => None,
+                MoveClass::Force | MoveClass::Delete | MoveClass::TagMove => {
+                    self.destroys(moved).or_else(|| is_mass.then(|| mass(n_destroyed)))
+                }
+                MoveClass::Create | MoveClass::Retarget => None,
+            };
+            self.note(moved, reason);
+        }
+        self.stand_aside(&mut moves);
+        Judgement { moves, reasons: self.reasons }
+    }
+
+    fn note(&mut self, moved: &mut RefMove, reason: Option<String>) {
+        let Some(reason) = reason else { return };
+        moved.decision = Decision::Hold;
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    /// Returns why a move that destroys something waits by itself.
+    fn destroys(&self, moved: &RefMove) -> Option<String> {
+        let name = &moved.name;
+        if name.is_proposal() || self.renamed.as_ref() == Some(name) {
+            return None;
+        }
+        if name.is_tag() {
+            return Some("a tag was moved or deleted, and a tag is a release".to_owned());
+        }
+        if self.is_protected(name) {
+            let what = if moved.new.is_none() { "deleted" } else { "rewound or replaced" };
+            return Some(format!(
+                "`{}` is the default branch or a protected one, and was {what}",
+                short(name)
+            ));
+        }
+        if self.orphans.contains(name) {
+            return Some(format!("`{}` has nothing in common with what it was", short(name)));
+        }
+        None
+    }
+
+    fn is_protected(&self, name: &RefName) -> bool {
+        let is_default = |refs: &BTreeMap<RefName, Target>| matches!(refs.get("HEAD"), Some(Target::Ref(default)) if default == name);
+        is_default(&self.state.served)
+            || is_default(self.listed)
+            || matches!(name.branch(), Some("main" | "master" | "trunk" | "develop"))
+    }
+
+    /// Holds what cannot stand beside a ref that stays, and a default branch that is not there.
+    fn stand_aside(&mut self, moves: &mut [RefMove]) {
+        let mut after = self.state.served.clone();
+        for moved in moves.iter().filter(|moved| moved.decision == Decision::Apply) {
+            match &moved.new {
+                Some(target) => after.insert(moved.name.clone(), target.clone()),
+                None => after.remove(&moved.name),
+            };
+        }
+        for moved in moves.iter_mut().filter(|moved| moved.decision == Decision::Apply) {
+            let reason = match (&moved.class, &moved.new) {
+                (MoveClass::Create, _) => conflict(&after, &moved.name),
+                (MoveClass::Retarget, Some(Target::Ref(to))) if !after.contains_key(to) => {
+                    Some("the new default branch is not served".to_owned())
+                }
+                (MoveClass::Retarget, None) => Some("the default branch is no longer named".to_owned()),
+                _ => None,
+            };
+            if reason.is_some() {
+                after.remove(&moved.name);
+            }
+            self.note(moved, reason);
+        }
+    }
+}
+
+/// Returns why a ref cannot be beside those that are served: git keeps them as files and folders.
+fn conflict(served: &BTreeMap<RefName, Target>, name: &RefName) -> Option<String> {
+    let below = format!("{name}/");
+    let is_below = |other: &RefName| other.as_str().starts_with(&below);
+    let in_the_way = name
+        .folders()
+        .find(|folder| served.contains_key(*folder))
+        .map(str::to_owned)
+        .or_else(|| served.keys().find(|other| is_below(other)).map(ToString::to_string))?;
+    Some(format!("`{}` is in the way, and is kept", in_the_way.trim_start_matches("refs/heads/")))
+}
+
+fn mass(n_destroyed: u64) -> String {
+    format!("{n_destroyed} refs were destroyed within an hour")
+}
+
+fn short(name: &RefName) -> &str {
+    name.branch().unwrap_or(name.as_str())
+}
+
+/// Returns whether one of the rules is about a ref: a name, or the beginning of names followed by `*`.
+pub(crate) fn is_followed(rules: &[String], name: &RefName) -> bool {
+    rules.iter().any(|rule| match rule.strip_suffix('*') {
+        Some(beginning) => name.as_str().starts_with(beginning),
+        None => name.as_str() == rule,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! Keeps git repositories: brings copies up to date, and never lets an upstream destroy what they hold.
+//!
+//! Truth is the packs, which are blobs, and what the journal says of the refs ([`State`]). The bare repository that is served
+//! ([`Copy`]) is derived from both. [`Mirror::sync`] asks an upstream, judges what it lists ([`judge`]), makes the objects durable,
+//! tells the journal, and only then moves refs of the copy: those that only grow follow at once, those that would lose something wait.
+
+mod address;
+mod ask;
+mod copy;
+mod holds;
+mod judge;
+mod outcome;
+mod state;
+mod sync;
+
+pub use address::{Address, AddressError};
+pub use copy::{Copy, CopyError, folder};
+pub use holds::{DecideError, Hold};
+pub use judge::{Judgement, Relation, judge};
+pub use outcome::{SyncError, Synced};
+pub use state::{Held, State, StateError};
+pub use sync::Mirror;
+
+/// Every failure point of taking objects and refs in, in the order in which a sync passes them.
+pub const FAILURE_POINTS: [&str; 6] = [
+    "git.pack_received",
+    "git.pack_indexed",
+    "git.pack_sealed",
+    "git.taken_in",
+    "git.journal_appended",
+    "git.refs_written",
+];

@@ -1,0 +1,111 @@
+//! What becomes of a sync.
+
+use std::io;
+
+use git::{BareError, GitError, PackError};
+use model::RepoId;
+use store::{AppendError, IndexError, WriteError};
+
+use crate::ask::Trouble;
+use crate::copy::CopyError;
+
+/// What became of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Synced {
+    /// The upstream lists what it listed before.
+    Unchanged,
+    /// Refs moved, and everything they need is held.
+    Moved {
+        /// How many the copy follows.
+        n_applied: usize,
+        /// How many wait for a person.
+        n_held: usize,
+        /// Why they wait.
+        reasons: Vec<String>,
+        /// How many bytes came.
+        size_bytes: u64,
+    },
+    /// The upstream has it no longer, or not for us, or cannot be asked; the copy stays as it is.
+    Unavailable {
+        /// Why.
+        reason: String,
+        /// Whether the upstream says that it is not there.
+        is_absent: bool,
+    },
+    /// What the upstream gave cannot be the repository; the copy stays as it is.
+    Refused {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Synced {
+    /// Returns whether the copy has everything that the upstream has.
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Unchanged | Self::Moved { .. })
+    }
+}
+
+/// Why nothing could be done here.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The copy on disk.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The store.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The journal.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// Git.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The disk.
+    #[error("what came could not be written; free space or mend the disk")]
+    Disk(#[source] io::Error),
+    /// The repository's first version of the protocol is too old.
+    #[error(
+        "the server of `{repo}` speaks only an earlier version of git's protocol, which is not followed yet"
+    )]
+    Earlier {
+        /// The repository.
+        repo: RepoId,
+    },
+}
+
+impl From<BareError> for SyncError {
+    fn from(error: BareError) -> Self {
+        Self::Copy(error.into())
+    }
+}
+
+/// What stops a sync.
+pub(crate) enum Stop {
+    Here(SyncError),
+    There(Trouble),
+}
+
+impl Stop {
+    pub(crate) fn pack(error: PackError) -> Self {
+        match error {
+            PackError::Git(error) => Self::Here(error.into()),
+            error => Self::There(Trouble::Bad { reason: error.to_string() }),
+        }
+    }
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::There(trouble)
+    }
+}
+
+impl<E: Into<SyncError>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Here(error.into())
+    }
+}

@@ -1,0 +1,277 @@
+//! The refs of one repository at a moment: as its upstream has them, and as the copy serves them. A fold of the journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use model::{Decision, Event, MoveClass, RefMove, RefName, RepoId, Ruling, Sha256, Target, Timestamp};
+use store::{BlobError, Entry, IndexError, Store};
+
+/// The first line of a whole state; docs/FORMAT.md.
+const HEADER: &str = "outlast refs 1\n";
+/// The largest state that is read: a million refs.
+const STATE_BYTES_MAX: u64 = 512 << 20;
+
+/// A ref that the upstream has elsewhere than the copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it would do to history to follow.
+    pub class: MoveClass,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// All refs of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// As the upstream last listed them.
+    pub upstream: BTreeMap<RefName, Target>,
+    /// As the copy serves them.
+    pub served: BTreeMap<RefName, Target>,
+    /// Where the two differ, and nobody has decided.
+    pub held: BTreeMap<RefName, Held>,
+    /// What a person does not want.
+    pub(crate) rejected: BTreeSet<(RefName, Option<String>)>,
+    /// Refs whose moves are followed, whatever they are.
+    pub rules: Vec<String>,
+    /// The digest of the last listing.
+    pub listing: Option<Sha256>,
+    /// When refs were destroyed, in the entries that were folded.
+    pub destroyed_at: Vec<(Timestamp, u64)>,
+    /// How many entries were folded since the last whole state.
+    pub n_since_whole: usize,
+    /// The last entry that was folded.
+    pub seq: u64,
+    /// Its number among those of the repository.
+    pub subject_seq: u64,
+}
+
+/// Why a state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The blob of a whole state.
+    #[error("the refs of `{repo}` cannot be read from {sha256}; run `outlast store verify`")]
+    Blob {
+        /// The repository.
+        repo: RepoId,
+        /// The blob.
+        sha256: Sha256,
+        /// Why.
+        source: BlobError,
+    },
+    /// Its text.
+    #[error("{sha256} is no state of refs of `{repo}`; update Outlast")]
+    Text {
+        /// The repository.
+        repo: RepoId,
+        /// The blob.
+        sha256: Sha256,
+    },
+}
+
+impl State {
+    /// Reads the refs of a repository as they were at a moment, or are now.
+    pub fn read(store: &Store, repo: &RepoId, at: Option<Timestamp>) -> Result<Self, StateError> {
+        let mut state = Self::default();
+        for entry in store.refs_of(repo, at)? {
+            state.take(store, repo, &entry)?;
+        }
+        Ok(state)
+    }
+
+    fn take(&mut self, store: &Store, repo: &RepoId, entry: &Entry) -> Result<(), StateError> {
+        match &entry.event {
+            Event::Refs { listing, moves, state, .. } => {
+                self.listing = Some(*listing);
+                if let Some(sha256) = state {
+                    let sha256 = *sha256;
+                    let read = store.read_blob(&sha256, STATE_BYTES_MAX);
+                    let text =
+                        read.map_err(|source| StateError::Blob { repo: repo.clone(), sha256, source })?;
+                    let text = String::from_utf8(text).ok();
+                    let whole = text.and_then(|text| Whole::parse(&text));
+                    self.replace(whole.ok_or(StateError::Text { repo: repo.clone(), sha256 })?);
+                } else {
+                    self.n_since_whole += 1;
+                    self.follow(moves, entry.time);
+                }
+            }
+            Event::Decided { name, new, ruling, pattern, .. } => {
+                self.decide(name, new.as_ref(), *ruling, pattern.as_deref());
+            }
+            _ => {}
+        }
+        (self.seq, self.subject_seq) = (entry.seq, entry.subject_seq);
+        Ok(())
+    }
+
+    /// Takes in what an upstream moved.
+    pub fn follow(&mut self, moves: &[RefMove], at: Timestamp) {
+        let destroyed = moves.iter().filter(|moved| moved.class.destroys()).count() as u64;
+        if destroyed > 0 {
+            self.destroyed_at.push((at, destroyed));
+        }
+        for moved in moves {
+            set(&mut self.upstream, &moved.name, moved.new.as_ref());
+            match moved.decision {
+                Decision::Apply => {
+                    set(&mut self.served, &moved.name, moved.new.as_ref());
+                    self.held.remove(&moved.name);
+                }
+                Decision::Hold if self.is_rejected(&moved.name, moved.new.as_ref()) => {
+                    self.held.remove(&moved.name);
+                }
+                Decision::Hold => {
+                    self.held.insert(moved.name.clone(), Held { class: moved.class, since: at });
+                }
+            }
+        }
+        self.held.retain(|name, _| self.upstream.get(name) != self.served.get(name));
+    }
+
+    /// Takes in what a person decided.
+    pub(crate) fn decide(
+        &mut self,
+        name: &RefName,
+        new: Option<&Target>,
+        ruling: Ruling,
+        pattern: Option<&str>,
+    ) {
+        self.rules.extend(pattern.map(str::to_owned));
+        match ruling {
+            Ruling::Apply | Ruling::Always => set(&mut self.served, name, new),
+            Ruling::Reject => {
+                self.rejected.insert((name.clone(), new.map(ToString::to_string)));
+            }
+        }
+        if self.upstream.get(name) == new {
+            self.held.remove(name);
+        }
+    }
+
+    /// Returns whether a person has said that the copy is not to follow there.
+    pub fn is_rejected(&self, name: &RefName, new: Option<&Target>) -> bool {
+        self.rejected.contains(&(name.clone(), new.map(ToString::to_string)))
+    }
+
+    fn replace(&mut self, whole: Whole) {
+        Whole { upstream: self.upstream, served: self.served, held: self.held } = whole;
+        self.n_since_whole = 0;
+    }
+
+    /// Returns all refs as the text of a blob.
+    pub fn to_text(&self) -> String {
+        let mut text = HEADER.to_owned();
+        let mut names: Vec<&RefName> = self.upstream.keys().chain(self.served.keys()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let word = |target: Option<&Target>| target.map_or_else(|| "-".to_owned(), ToString::to_string);
+        for name in names {
+            let (upstream, served) = (self.upstream.get(name), self.served.get(name));
+            let _ = write!(text, "{name} {}", word(served));
+            if upstream != served {
+                let _ = write!(text, " {}", word(upstream));
+            }
+            if let Some(held) = self.held.get(name) {
+                let _ = write!(text, " {} {}", held.class, held.since);
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A whole state, as its text has it.
+struct Whole {
+    upstream: BTreeMap<RefName, Target>,
+    served: BTreeMap<RefName, Target>,
+    held: BTreeMap<RefName, Held>,
+}
+
+impl Whole {
+    fn parse(text: &str) -> Option<Self> {
+        let mut whole = Self { upstream: BTreeMap::new(), served: BTreeMap::new(), held: BTreeMap::new() };
+        let target = |word: &str| match word {
+            "-" => Some(None),
+            word => word.parse::<Target>().ok().map(Some),
+        };
+        for line in text.strip_prefix(HEADER)?.lines() {
+            let mut words = line.split(' ');
+            let name: RefName = words.next()?.parse().ok()?;
+            let served = target(words.next()?)?;
+            let upstream = words.next().map_or(Some(served.clone()), target)?;
+            if let Some(class) = words.next() {
+                let class = MoveClass::of(class)?;
+                whole.held.insert(name.clone(), Held { class, since: words.next()?.parse().ok()? });
+            }
+            set(&mut whole.served, &name, served.as_ref());
+            set(&mut whole.upstream, &name, upstream.as_ref());
+        }
+        Some(whole)
+    }
+}
+
+fn set(refs: &mut BTreeMap<RefName, Target>, name: &RefName, target: Option<&Target>) {
+    match target {
+        Some(target) => refs.insert(name.clone(), target.clone()),
+        None => refs.remove(name),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(letter: &str) -> Option<Target> {
+        Some(letter.repeat(40).parse().unwrap())
+    }
+
+    fn moved(name: &str, new: Option<Target>, class: MoveClass, decision: Decision) -> RefMove {
+        RefMove { name: name.parse().unwrap(), old: None, new, class, decision }
+    }
+
+    #[test]
+    fn a_state_is_the_same_read_from_its_text() {
+        let at: Timestamp = "2026-05-21T10:00:05Z".parse().unwrap();
+        let mut state = State::default();
+        state.follow(
+            &[
+                moved("refs/heads/main", target("a"), MoveClass::Create, Decision::Apply),
+                moved("refs/heads/old", target("b"), MoveClass::Create, Decision::Apply),
+                moved("refs/tags/v1", "b".repeat(40).parse().ok(), MoveClass::Create, Decision::Apply),
+                moved("HEAD", "@refs/heads/main".parse().ok(), MoveClass::Create, Decision::Apply),
+            ],
+            at,
+        );
+        state.follow(
+            &[
+                moved("refs/heads/main", target("c"), MoveClass::Force, Decision::Hold),
+                moved("refs/heads/old", None, MoveClass::Delete, Decision::Hold),
+                moved("refs/heads/new", target("d"), MoveClass::Create, Decision::Hold),
+            ],
+            at,
+        );
+        assert_eq!(state.held.len(), 3);
+        let text = state.to_text();
+        let whole = Whole::parse(&text).unwrap();
+        assert_eq!(
+            (&whole.upstream, &whole.served, &whole.held),
+            (&state.upstream, &state.served, &state.held),
+            "{text}"
+        );
+        assert!(Whole::parse(&text.replace("outlast refs 1", "outlast refs 2")).is_none());
+        assert!(Whole::parse(&text.replace("force", "farce")).is_none());
+        // The upstream comes back to what is served.
+        state.follow(&[moved("refs/heads/main", target("a"), MoveClass::FastForward, Decision::Apply)], at);
+        assert_eq!(state.held.len(), 2);
+        state.decide(&"refs/heads/old".parse().unwrap(), None, Ruling::Apply, None);
+        assert!(!state.served.contains_key("refs/heads/old") && state.held.len() == 1);
+        let name: RefName = "refs/heads/new".parse().unwrap();
+        state.decide(&name, target("d").as_ref(), Ruling::Reject, None);
+        assert!(state.is_rejected(&name, target("d").as_ref()) && state.held.is_empty());
+        assert!(!state.served.contains_key("refs/heads/new"));
+        assert!(!state.is_rejected(&name, target("e").as_ref()), "another move is another matter");
+    }
+}

@@ -1,0 +1,312 @@
+//! Bringing one repository's copy up to date: ask, judge, hold the objects, tell the journal, and only then move refs.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
+use host::http::Client;
+use host::{Clock, failpoint};
+use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
+use store::{BlobWriter, IndexError, Store};
+
+use crate::address::Address;
+use crate::ask::{Trouble, Upstream};
+use crate::copy::{Copy, CopyError, superseded, tips};
+use crate::judge::{Judgement, Relation, judge};
+use crate::outcome::{Stop, SyncError, Synced};
+use crate::state::State;
+
+/// More moves than these are told by a whole state.
+const N_MOVES_MAX: usize = 256;
+/// After so many entries a whole state is written, so that any moment is read from few.
+const N_ENTRIES_MAX: usize = 256;
+/// Objects that are named as held; one more only costs a few bytes that come twice.
+const N_HAVES_MAX: usize = 4096;
+/// How many refs an event names.
+const N_NAMED_MAX: usize = 5;
+const HOUR_S: i64 = 3600;
+
+/// Keeps repositories.
+#[derive(Debug)]
+pub struct Mirror {
+    store: Store,
+    git: Git,
+    client: Client,
+    clock: Clock,
+    /// Subjects of the journal that are down.
+    down: Mutex<HashSet<String>>,
+}
+
+impl Mirror {
+    /// Makes one that keeps in a store what a client gets.
+    pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Result<Self, IndexError> {
+        let down = store.outages()?.into_iter().map(|entry| entry.subject).collect();
+        Ok(Self { store, git, client, clock, down: Mutex::new(down) })
+    }
+
+    /// Returns the store.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn git(&self) -> &Git {
+        &self.git
+    }
+
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Takes a repository on, so that it is followed from now on; returns whether it is new.
+    pub fn take_on(&self, address: &Address) -> Result<bool, SyncError> {
+        let repo = address.repo();
+        let is_known = self.store.repo(repo)?.is_some_and(|entry| {
+            matches!(&entry.event, Event::Mirrored { address: known, .. } if known == address.as_str())
+        });
+        if !is_known {
+            let address = address.as_str().to_owned();
+            let event = Event::Mirrored { repo: repo.clone(), address, at: self.clock.now() };
+            self.store.append(None, vec![event])?;
+        }
+        Ok(!is_known)
+    }
+
+    /// Brings a repository's copy up to date.
+    ///
+    /// # Errors
+    /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
+    pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
+        let repo = address.repo();
+        let upstream = Upstream { client: &self.client, address };
+        let listed = match self.listed(&upstream).await {
+            Err(Stop::Here(error)) => return Err(error),
+            Err(Stop::There(trouble)) => return self.tell(repo, trouble),
+            Ok(listed) => listed,
+        };
+        let Some((object_format, listed)) = listed else {
+            self.note_up(repo)?;
+            self.store.record(vec![Event::Observed { repo: repo.clone(), at: self.clock.now() }])?;
+            return Ok(Synced::Unchanged);
+        };
+        match self.follow(&upstream, &object_format, &listed).await {
+            Err(Stop::Here(error)) => Err(error),
+            Err(Stop::There(trouble)) => self.tell(repo, trouble),
+            Ok(synced) => Ok(synced),
+        }
+    }
+
+    /// Returns what an upstream lists and the format of its objects; nothing where that is what it listed before.
+    async fn listed(&self, upstream: &Upstream<'_>) -> Result<Option<(String, Listed)>, Stop> {
+        let repo = upstream.address.repo();
+        let before = self.store.newest_refs(repo)?;
+        let known = match before.as_ref().map(|entry| &entry.event) {
+            Some(Event::Refs { listing, .. }) => Some(*listing),
+            _ => None,
+        };
+        // Who was seen to speak version 2 is asked at once.
+        let object_format = match before.is_some() {
+            true => format_of(&State::read(&self.store, repo, None).map_err(CopyError::from)?),
+            false => match upstream.spoken().await? {
+                Spoken::Two(capabilities) => capabilities.object_format,
+                Spoken::Earlier => return Err(Stop::Here(SyncError::Earlier { repo: repo.clone() })),
+            },
+        };
+        let listed = upstream.list(&object_format).await?;
+        if listed.n_refused > 0 {
+            tracing::warn!(
+                "`{repo}` lists {} names that no ref may have; they are left out",
+                listed.n_refused
+            );
+        }
+        if known == Some(listed.digest) {
+            return Ok(None);
+        }
+        if listed.refs.is_empty() && before.is_some() {
+            let reason = "the upstream lists no refs at all any more".to_owned();
+            return Err(Stop::There(Trouble::Absent { reason }));
+        }
+        Ok(Some((object_format, listed)))
+    }
+
+    async fn follow(&self, upstream: &Upstream<'_>, format: &str, listed: &Listed) -> Result<Synced, Stop> {
+        let mut copy = blocking(|| Copy::open(&self.git, &self.store, upstream.address.repo(), format))?;
+        let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
+        let tips: Vec<ObjectId> = tips.into_iter().collect();
+        let wants = blocking(|| copy.bare.missing(&tips))?;
+        let incoming = copy.bare.incoming().map_err(GitError::from)?;
+        let pack = match wants.is_empty() {
+            true => None,
+            false => Some(self.fetch(upstream, format, &copy, &incoming, &wants).await?),
+        };
+        let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
+        let (n_applied, n_held, reasons) = blocking(|| {
+            incoming.check_connected(&tips).map_err(Stop::pack)?;
+            let relation = |old: &Target, new: &Target| relation(&incoming, old, new);
+            let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
+            let judgement = judge(&copy.state, &listed.refs, n_destroyed, relation)?;
+            let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
+            let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
+            let reasons = judgement.reasons.clone();
+            self.seal(&mut copy, incoming, pack, listed, judgement)?;
+            Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
+        })?;
+        self.note_up(upstream.address.repo())?;
+        Ok(Synced::Moved { n_applied, n_held, reasons, size_bytes })
+    }
+
+    /// Gets what is missing, and indexes it beside the copy.
+    async fn fetch(
+        &self,
+        upstream: &Upstream<'_>,
+        object_format: &str,
+        copy: &Copy,
+        incoming: &Incoming,
+        wants: &[ObjectId],
+    ) -> Result<BlobWriter, Stop> {
+        let mut pack = self.store.writer()?;
+        let haves: Vec<ObjectId> = tips(&copy.state).into_iter().take(N_HAVES_MAX).collect();
+        let request = FetchRequest { object_format, wants, haves: &haves };
+        upstream.fetch(&request, &mut pack).await?;
+        pass("git.pack_received")?;
+        let file = pack.reader().map_err(SyncError::Disk)?;
+        let is_empty = copy.bare.is_empty().map_err(SyncError::Disk)?;
+        let indexed = blocking(|| match is_empty {
+            true => incoming.index_whole(&file, |path: &Path| pack.link(path), object_format),
+            false => incoming.index_thin(file),
+        });
+        indexed.map_err(Stop::pack)?;
+        pass("git.pack_indexed")?;
+        Ok(pack)
+    }
+
+    /// Makes what came durable, tells the journal, and moves the refs of the copy.
+    fn seal(
+        &self,
+        copy: &mut Copy,
+        incoming: Incoming,
+        pack: Option<BlobWriter>,
+        listed: &Listed,
+        judgement: Judgement,
+    ) -> Result<(), SyncError> {
+        let (repo, now) = (copy.repo().clone(), self.clock.now());
+        let blob = pack.map(BlobWriter::finish).transpose()?;
+        let packs: Vec<Pack> =
+            blob.iter().map(|blob| Pack { sha256: blob.sha256, size_bytes: blob.size_bytes }).collect();
+        let Judgement { moves, reasons } = judgement;
+        let pins = superseded(&moves);
+        copy.state.follow(&moves, now);
+        let is_whole = moves.len() > N_MOVES_MAX || copy.state.n_since_whole >= N_ENTRIES_MAX;
+        let state = is_whole.then(|| self.store.put(copy.state.to_text().as_bytes())).transpose()?;
+        self.store.flush()?;
+        pass("git.pack_sealed")?;
+        incoming.take_in().map_err(SyncError::Disk)?;
+        pass("git.taken_in")?;
+        let mut events: Vec<Event> = destroyed(&repo, &moves, reasons, now).into_iter().collect();
+        events.push(Event::Refs {
+            repo,
+            listing: listed.digest,
+            n_moves: moves.len() as u64,
+            moves: if is_whole { Vec::new() } else { moves },
+            state: state.map(|blob| blob.sha256),
+            packs,
+            at: now,
+        });
+        // Whoever appends about these refs holds the copy's lock, as this does.
+        let seq = self.store.append(None, events)?;
+        pass("git.journal_appended")?;
+        copy.write(pins, seq).map_err(SyncError::Disk)?;
+        pass("git.refs_written")?;
+        copy.maintain()?;
+        Ok(())
+    }
+
+    /// Tells what an upstream did wrong: to the journal where it is new, and to who asked.
+    fn tell(&self, repo: &RepoId, trouble: Trouble) -> Result<Synced, SyncError> {
+        let (now, reason) = (self.clock.now(), trouble.to_string());
+        let synced = match trouble {
+            Trouble::Disk(error) => return Err(SyncError::Disk(error)),
+            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
+            Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
+            Trouble::Bad { reason } => {
+                let event = Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
+                self.store.append(None, vec![event])?;
+                return Ok(Synced::Refused { reason });
+            }
+        };
+        let (host, what) = (repo.host().to_owned(), lane(repo));
+        let event = Event::Down { host, what, since: now, until: now, reason };
+        if self.lock_down().insert(event.subject()) {
+            self.store.append(None, vec![event])?;
+        }
+        Ok(synced)
+    }
+
+    /// Tells that a repository answers again, if it did not.
+    fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
+        let event = Event::Up { host: repo.host().to_owned(), what: lane(repo), at: self.clock.now() };
+        if self.lock_down().remove(&event.subject()) {
+            self.store.append(None, vec![event])?;
+        }
+        Ok(())
+    }
+
+    fn lock_down(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does what takes time on a thread of its own, so that others go on meanwhile.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+fn pass(step: &str) -> Result<(), SyncError> {
+    failpoint::pass(step).map_err(SyncError::Disk)
+}
+
+/// Returns what of its host a repository is, in the journal.
+fn lane(repo: &RepoId) -> String {
+    format!("git {}", &repo.as_str()[repo.host().len()..])
+}
+
+fn format_of(state: &State) -> String {
+    tips(state).first().map_or("sha1", ObjectId::format).to_owned()
+}
+
+/// Returns how many refs were destroyed within the last hour.
+fn n_destroyed_lately(state: &State, now: Timestamp) -> u64 {
+    let is_late = |at: Timestamp| now.duration_since(at).as_secs() < HOUR_S;
+    state.destroyed_at.iter().filter(|(at, _)| is_late(*at)).map(|(_, n)| n).sum()
+}
+
+/// Returns what history says about a branch; where git cannot say, it is as if everything were lost.
+fn relation(incoming: &Incoming, old: &Target, new: &Target) -> Result<Relation, GitError> {
+    let nothing = Relation { is_ancestor: false, has_common: false };
+    let (Some(old), Some(new)) = (old.id(), new.id()) else { return Ok(nothing) };
+    match incoming.is_ancestor(old, new) {
+        Ok(true) => Ok(Relation { is_ancestor: true, has_common: true }),
+        Ok(false) => Ok(Relation { has_common: incoming.have_common(old, new)?, ..nothing }),
+        // A branch that names no commit.
+        Err(GitError::Failed { .. }) => Ok(nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns what is told to people of moves that destroy something, or wait.
+fn destroyed(repo: &RepoId, moves: &[RefMove], reasons: Vec<String>, at: Timestamp) -> Option<Event> {
+    let worth_telling = |moved: &&RefMove| {
+        moved.decision == Decision::Hold || moved.class.destroys() && !moved.name.is_proposal()
+    };
+    let told: Vec<&RefMove> = moves.iter().filter(worth_telling).collect();
+    let n_held = told.iter().filter(|moved| moved.decision == Decision::Hold).count();
+    let name = |moved: &&RefMove| format!("{} ({})", moved.name, moved.class);
+    (!told.is_empty()).then(|| Event::Destroyed {
+        repo: repo.clone(),
+        n_applied: (told.len() - n_held) as u64,
+        n_held: n_held as u64,
+        refs: told.iter().take(N_NAMED_MAX).map(name).collect(),
+        reasons,
+        at,
+    })
+}

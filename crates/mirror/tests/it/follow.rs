@@ -1,0 +1,146 @@
+//! What grows is followed; what would be lost is not.
+
+use std::fs;
+
+use mirror::{DecideError, Synced};
+use model::{Event, Ruling};
+
+use crate::world::{World, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_is_kept_and_an_unchanged_one_costs_one_request() {
+    let world = World::new();
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 4, n_held: 0, .. }));
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+    assert_eq!(World::commits(&world.folder()), World::commits(world.repository.folder()));
+    run(&world.folder(), &["fsck", "--full"]);
+    let asked = world.upstream.log().len();
+    assert_eq!(world.sync().await, Synced::Unchanged);
+    assert_eq!(world.upstream.log().len(), asked + 1, "one request");
+    assert_eq!((world.events("refs").len(), world.events("observed").len()), (1, 1));
+    // One branch goes on, and what comes builds on what is here.
+    world.repository.commit("main", "commit 6", &[("a.txt", "line 6\n"), ("b.txt", "b\n")]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+    run(&world.folder(), &["fsck", "--full"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upstream_destroys_stays() {
+    let world = World::new();
+    world.sync().await;
+    let (before, commits) = (world.served(), World::commits(&world.folder()));
+    world.upstream_git(&["update-ref", "refs/heads/main", "main~3"]);
+    world.upstream_git(&["update-ref", "-d", "refs/tags/v1"]);
+    world.upstream_git(&["update-ref", "-d", "refs/heads/feature"]);
+    world.repository.commit("new", "something new", &[("n.txt", "n\n")]);
+    let Synced::Moved { n_applied, n_held, reasons, .. } = world.sync().await else { panic!("it moved") };
+    assert_eq!((n_applied, n_held), (1, 3), "{reasons:?}");
+    let mut expected = before.clone();
+    expected.insert(
+        "refs/heads/new".to_owned(),
+        World::refs(world.repository.folder())["refs/heads/new"].clone(),
+    );
+    assert_eq!(world.served(), expected);
+    assert_eq!(world.state().held.len(), 3);
+    assert!(matches!(&world.events("destroyed")[..], [Event::Destroyed { n_held: 3, .. }]));
+    // All refs vanish: that is no move of any.
+    for name in ["main", "new"] {
+        world.upstream_git(&["update-ref", "-d", &format!("refs/heads/{name}")]);
+    }
+    assert!(matches!(world.sync().await, Synced::Unavailable { is_absent: true, .. }));
+    assert_eq!(world.served(), expected);
+    // Whatever maintenance does, every commit is still reached.
+    world.mirror();
+    let copy = mirror::Copy::open(&World::git(), &world.store, world.repo(), "sha1").unwrap();
+    copy.bare().maintain().unwrap();
+    drop(copy);
+    let kept = World::commits(&world.folder());
+    assert!(commits.iter().all(|commit| kept.contains(commit)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_is_forced_is_followed_and_its_old_commits_stay() {
+    let world = World::new();
+    for n in 1..=20 {
+        world.upstream_git(&["update-ref", &format!("refs/heads/f{n}"), "main"]);
+    }
+    world.sync().await;
+    let old = World::refs(world.repository.folder())["refs/heads/f1"].clone();
+    world.upstream_git(&["update-ref", "-d", "refs/heads/f1"]);
+    world.repository.commit("f1", "from nothing", &[("x.txt", "x\n")]);
+    let orphan = world.sync().await;
+    assert!(matches!(orphan, Synced::Moved { n_held: 1, .. }), "it has nothing in common: {orphan:?}");
+    world.upstream_git(&["update-ref", "refs/heads/f2", "main~1"]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    assert_eq!(world.served()["refs/heads/f2"], run(world.repository.folder(), &["rev-parse", "main~1"]));
+    assert!(
+        World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}"))
+            || world.served()["refs/heads/f1"] == old
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_deleted_comes_back_from_its_packs() {
+    let world = World::new();
+    world.sync().await;
+    for n in 6..=9 {
+        world.repository.commit(
+            "main",
+            &format!("commit {n}"),
+            &[("a.txt", &format!("line {n}\n")), ("b.txt", "b\n")],
+        );
+        world.sync().await;
+    }
+    world.upstream_git(&["update-ref", "refs/heads/main", "main~7"]);
+    world.sync().await;
+    let (all, commits) = (World::refs(&world.folder()), World::commits(&world.folder()));
+    assert!(all.keys().any(|name| name.starts_with("refs/outlast/pin/")));
+    fs::remove_dir_all(world.folder()).unwrap();
+    drop(mirror::Copy::open(&World::git(), &world.store, world.repo(), "sha1").unwrap());
+    assert_eq!(World::refs(&world.folder()), all);
+    assert_eq!(World::commits(&world.folder()), commits);
+    run(&world.folder(), &["fsck", "--full"]);
+    let report = world.new_folder("clone");
+    run(world.home.path(), &["clone", "-q", world.folder().to_str().unwrap(), report.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(report.join("a.txt")).unwrap(), "line 9\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_decides_about_what_waits() {
+    let world = World::new();
+    world.sync().await;
+    let (old, tag) = (world.served()["refs/heads/main"].clone(), world.served()["refs/tags/v1"].clone());
+    world.upstream_git(&["update-ref", "refs/heads/main", "main~3"]);
+    world.upstream_git(&["tag", "-f", "v1", "main"]);
+    world.sync().await;
+    let mirror = world.mirror();
+    let holds = mirror.holds(None).unwrap();
+    let told: Vec<String> = holds.iter().map(|hold| format!("{} {}", hold.name, hold.class)).collect();
+    assert_eq!(told, ["refs/heads/main force", "refs/tags/v1 tag_move"]);
+    let lost = mirror.lost(&holds[0]).unwrap();
+    assert_eq!(
+        (lost.n_commits, lost.authors),
+        (1, vec!["A Person <person@example.com>".to_owned()]),
+        "the tag reaches the others"
+    );
+    assert!(lost.size_bytes > 0 && lost.commits[0].to_string() == old);
+    let error = mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v2*".to_owned())).unwrap_err();
+    assert!(matches!(error, DecideError::Pattern { .. }));
+    assert!(matches!(mirror.decide("nothing", Ruling::Apply, None), Err(DecideError::Unknown { .. })));
+    mirror.decide(&holds[0].id, Ruling::Reject, None).unwrap();
+    mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v*".to_owned())).unwrap();
+    assert!(mirror.holds(None).unwrap().is_empty());
+    assert_eq!(world.served()["refs/heads/main"], old, "rejected");
+    assert_eq!(world.served()["refs/tags/v1"], world.upstream_git(&["rev-parse", "v1"]));
+    assert!(World::refs(&world.folder()).values().any(|id| *id == tag), "the old one is still reached");
+    // The rule holds for the next move, and what was rejected waits again only when it moves on.
+    world.upstream_git(&["tag", "-f", "v1", "feature"]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    world.repository.commit("main", "went on", &[("a.txt", "other\n")]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_held: 1, .. }));
+    assert_eq!(world.served()["refs/heads/main"], old);
+    mirror.decide(&mirror.holds(None).unwrap()[0].id, Ruling::Apply, None).unwrap();
+    assert_eq!(world.served()["refs/heads/main"], world.upstream_git(&["rev-parse", "main"]));
+    assert!(World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}")));
+}

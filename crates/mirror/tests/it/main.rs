@@ -1,0 +1,6 @@
+//! Whole syncs against a real git server on loopback.
+#![expect(clippy::disallowed_methods, reason = "tests run git as its users do")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod follow;
+mod world;
