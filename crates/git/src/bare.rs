@@ -5,7 +5,6 @@
 //! so that no maintenance loses them. What git itself is asked never deletes an object (docs/GIT.md).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -74,15 +73,7 @@ impl Bare {
         for part in ["objects/pack", "objects/info", "refs"] {
             fs::create_dir_all(self.folder.join(part))?;
         }
-        let format = match object_format {
-            "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
-            _ => "repositoryformatversion = 0\n\tbare = true\n",
-        };
-        let config = format!(
-            "[core]\n\t{format}[transfer]\n\thideRefs = refs/outlast\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
-             [repack]\n\twriteBitmaps = true\n[pack]\n\twriteReverseIndex = true\n\tthreads = 1\n[gc]\n\tauto = 0\n"
-        );
-        write_if_other(&self.folder.join("config"), config.as_bytes())?;
+        write_if_other(&self.folder.join("config"), config(object_format).as_bytes())?;
         if !self.folder.join("HEAD").exists() {
             replace(&self.folder.join("HEAD"), b"ref: refs/heads/main\n")?;
         }
@@ -155,32 +146,8 @@ impl Bare {
         served: &BTreeMap<RefName, Target>,
         pins: &BTreeSet<ObjectId>,
     ) -> io::Result<()> {
-        let mut lines: BTreeMap<String, String> = BTreeMap::new();
-        for (name, target) in served {
-            let Target::Object { id, peeled } = target else { continue };
-            if name.is_head() {
-                continue;
-            }
-            let peeled = peeled.map(|id| format!("^{id}\n")).unwrap_or_default();
-            lines.insert(name.to_string(), format!("{id} {name}\n{peeled}"));
-        }
-        let reached: BTreeSet<&ObjectId> = served.values().filter_map(Target::id).collect();
-        for id in pins.iter().filter(|id| !reached.contains(id)) {
-            let name = format!("refs/outlast/pin/{id}");
-            let line = format!("{id} {name}\n");
-            lines.insert(name, line);
-        }
-        // Without `fully-peeled`: of a pin it is not known what it peels to.
-        let mut text = "# pack-refs with: peeled sorted \n".to_owned();
-        lines.into_values().for_each(|line| text.push_str(&line));
-        replace(&self.folder.join("packed-refs"), text.as_bytes())?;
-        let mut head = String::new();
-        let _ = match served.get("HEAD") {
-            Some(Target::Ref(name)) => writeln!(head, "ref: {name}"),
-            Some(Target::Object { id, .. }) => writeln!(head, "{id}"),
-            None => writeln!(head, "ref: refs/heads/main"),
-        };
-        replace(&self.folder.join("HEAD"), head.as_bytes())
+        replace(&self.folder.join("packed-refs"), packed(served, pins).as_bytes())?;
+        replace(&self.folder.join("HEAD"), head(served).as_bytes())
     }
 
     /// Merges small packs into larger ones and writes what makes serving fast: one index of all packs, bitmaps, a graph of commits.
@@ -200,6 +167,78 @@ impl Bare {
             entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "pack"))
         };
         Ok(packs.filter(is_pack).count())
+    }
+}
+
+/// Makes a repository beside a bare one that has its objects, and other refs: those of another moment. The same refs give the same
+/// folder, which is made once.
+///
+/// Nobody has to wait for who writes to the bare one: objects only become more.
+pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) -> io::Result<PathBuf> {
+    let text = packed(refs, &BTreeSet::new());
+    let head = head(refs);
+    let digest = model::Sha256::of(format!("{head}{text}").as_bytes());
+    let folder = bare.join("at").join(digest.to_string());
+    if folder.join("HEAD").exists() {
+        return Ok(folder);
+    }
+    let new = bare.join("at").join(format!("{:016x}.new", fastrand::u64(..)));
+    for part in ["objects/info", "objects/pack", "refs"] {
+        fs::create_dir_all(new.join(part))?;
+    }
+    fs::write(new.join("objects/info/alternates"), "../../../objects\n")?;
+    fs::write(new.join("config"), config(object_format))?;
+    fs::write(new.join("packed-refs"), text)?;
+    fs::write(new.join("HEAD"), head)?;
+    match fs::rename(&new, &folder) {
+        // Another one was faster.
+        Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
+        renamed => renamed?,
+    }
+    Ok(folder)
+}
+
+/// Returns the settings of a repository.
+fn config(object_format: &str) -> String {
+    let format = match object_format {
+        "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
+        _ => "repositoryformatversion = 0\n\tbare = true\n",
+    };
+    format!(
+        "[core]\n\t{format}[transfer]\n\thideRefs = refs/outlast\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n\
+         [repack]\n\twriteBitmaps = true\n[pack]\n\twriteReverseIndex = true\n\tthreads = 1\n[gc]\n\tauto = 0\n"
+    )
+}
+
+/// Returns refs, and pins besides what they reach, as git packs them.
+fn packed(refs: &BTreeMap<RefName, Target>, pins: &BTreeSet<ObjectId>) -> String {
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
+    for (name, target) in refs {
+        let Target::Object { id, peeled } = target else { continue };
+        if name.is_head() {
+            continue;
+        }
+        let peeled = peeled.map(|id| format!("^{id}\n")).unwrap_or_default();
+        lines.insert(name.to_string(), format!("{id} {name}\n{peeled}"));
+    }
+    let reached: BTreeSet<&ObjectId> = refs.values().filter_map(Target::id).collect();
+    for id in pins.iter().filter(|id| !reached.contains(id)) {
+        let name = format!("refs/outlast/pin/{id}");
+        let line = format!("{id} {name}\n");
+        lines.insert(name, line);
+    }
+    // Without `fully-peeled`: of a pin it is not known what it peels to.
+    let mut text = "# pack-refs with: peeled sorted \n".to_owned();
+    lines.into_values().for_each(|line| text.push_str(&line));
+    text
+}
+
+/// Returns the text of the file `HEAD`.
+fn head(refs: &BTreeMap<RefName, Target>) -> String {
+    match refs.get("HEAD") {
+        Some(Target::Ref(name)) => format!("ref: {name}\n"),
+        Some(Target::Object { id, .. }) => format!("{id}\n"),
+        None => "ref: refs/heads/main\n".to_owned(),
     }
 }
 

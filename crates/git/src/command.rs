@@ -77,6 +77,18 @@ impl Git {
         Self { objects: Some(objects.to_owned()), ..self.clone() }
     }
 
+    /// Clones a repository of this machine into a new folder: with a working copy, or bare with every ref.
+    pub fn clone_local(&self, from: &Path, into: &Path, is_mirror: bool) -> Result<(), GitError> {
+        let (from, into) = (from.to_string_lossy(), into.to_string_lossy());
+        let kind = if is_mirror { "--mirror" } else { "--no-tags" };
+        // Not with hard links: nobody else's folder may share files with the copy.
+        let settings = ["-c", "protocol.file.allow=always"];
+        let arguments = ["clone", "--quiet", "--no-local", kind, "--", &from, &into];
+        let output = self.program(&[&settings[..], &arguments].concat()).run()?;
+        self.good(&arguments, output)?;
+        Ok(())
+    }
+
     /// Runs it on a file's bytes, or on nothing.
     pub(crate) fn run_on(&self, arguments: &[&str], input: Option<File>) -> Result<Output, GitError> {
         let program = self.program(arguments);

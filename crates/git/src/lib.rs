@@ -13,7 +13,7 @@ mod incoming;
 mod listing;
 mod pkt;
 
-pub use bare::{Bare, BareError};
+pub use bare::{Bare, BareError, view};
 pub use capabilities::{Capabilities, Spoken};
 pub use command::{Git, GitError};
 pub use fetch::{FetchAnswer, FetchRequest, TakeError};

@@ -115,9 +115,8 @@ impl Copy {
         }
         let mut pins = self.bare.pins()?;
         for entry in entries {
-            match entry.event {
-                Event::Refs { moves, .. } => pins.extend(superseded(&moves)),
-                _ => {}
+            if let Event::Refs { moves, .. } = entry.event {
+                pins.extend(superseded(&moves));
             }
         }
         self.write(pins, self.state.seq)?;

@@ -12,6 +12,7 @@ mod judge;
 mod outcome;
 mod state;
 mod sync;
+mod view;
 
 pub use address::{Address, AddressError};
 pub use copy::{Copy, CopyError, folder};
@@ -20,6 +21,7 @@ pub use judge::{Judgement, Relation, judge};
 pub use outcome::{SyncError, Synced};
 pub use state::{Held, State, StateError};
 pub use sync::Mirror;
+pub use view::{RestoreError, restore, view};
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.
 pub const FAILURE_POINTS: [&str; 6] = [

@@ -48,8 +48,16 @@ pub(crate) enum Verb {
     Evidence(commands::evidence::Arguments),
     /// Show what would survive, and what needs attention
     Status(commands::status::Arguments),
-    /// Fetch and keep everything that a project's locks pin, before anybody asks for it
+    /// Fetch and keep everything that a project's locks pin, or a git repository, before anybody asks for it
     Adopt(commands::adopt::Arguments),
+    /// Bring the copies of git repositories up to date
+    Sync(commands::sync::Arguments),
+    /// Show the refs of a repository, now or as they were
+    Refs(commands::refs::Arguments),
+    /// Give a repository back, as it is kept now or as it was
+    Restore(commands::restore::Arguments),
+    /// Show what upstreams destroyed and no copy followed, and decide about it
+    Holds(commands::holds::Arguments),
     /// Serve the copies to a team: registry addresses for clients that know nothing of Outlast
     Serve(commands::serve::Arguments),
     /// Say who may ask the server

@@ -121,7 +121,7 @@ async fn a_person_decides_about_what_waits() {
     let lost = mirror.lost(&holds[0]).unwrap();
     assert_eq!(
         (lost.n_commits, lost.authors),
-        (1, vec!["A Person <person@example.com>".to_owned()]),
+        (2, vec!["A Person <person@example.com>".to_owned()]),
         "the tag reaches the others"
     );
     assert!(lost.size_bytes > 0 && lost.commits[0].to_string() == old);

@@ -6,12 +6,16 @@ pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod evidence;
 pub(crate) mod exec;
+pub(crate) mod holds;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod rebuild_index;
+pub(crate) mod refs;
+pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod sync;
 pub(crate) mod token;
 
 use std::process::ExitCode;
@@ -32,6 +36,10 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Evidence(arguments) => evidence::run(&global, arguments),
         Verb::Status(arguments) => status::run(&global, &arguments),
         Verb::Adopt(arguments) => adopt::run(&global, &arguments),
+        Verb::Sync(arguments) => sync::run(&global, &arguments),
+        Verb::Refs(arguments) => refs::run(&global, &arguments),
+        Verb::Restore(arguments) => restore::run(&global, &arguments),
+        Verb::Holds(arguments) => holds::run(&global, arguments),
         Verb::Serve(arguments) => serve::run(&global, &arguments),
         Verb::Token(arguments) => token::run(&global, arguments),
         Verb::Doctor(arguments) => doctor::run(&global, &arguments),

@@ -2,6 +2,8 @@
 
 mod door;
 mod engine;
+mod mirror;
 
 pub(crate) use door::{Bell, Door, Heard, NOT_LOOKED_INTO, Requests};
 pub(crate) use engine::{client, engine, proxies, trust};
+pub(crate) use mirror::{git, mirror};

@@ -31,6 +31,7 @@ mod presets;
 mod proxied;
 mod pypi;
 mod raw;
+mod repositories;
 mod rows;
 mod serve;
 mod space;

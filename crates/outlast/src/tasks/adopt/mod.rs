@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mirror::Address;
 use model::Event;
 use proxy::{Adopted, Engine, LastResort, Purpose, Session, SessionPlan};
 use store::Store;
@@ -23,6 +24,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, size};
+use crate::tasks::repositories;
 use crate::wiring;
 
 /// Letters of a name that are shown, which a lock may make as long as it likes; addresses have under 1000.
@@ -42,7 +44,12 @@ pub(crate) async fn once(
 ) -> Result<Report, Failure> {
     let (engine, mut whole) = (wiring::engine(home, store, &wiring::trust()?, None)?, Report::default());
     for thing in things {
-        let report = each(global, &engine, Purpose::Adopt, &thing).await;
+        let mut report = each(global, &engine, Purpose::Adopt, &thing).await;
+        if let Some(address) = &thing.repository {
+            report.add(repository(global, home, store, address).await?);
+            whole.add(report);
+            continue;
+        }
         // What is kept comes before the word that it is.
         store.flush()?;
         note(home, store, &thing, &report)?;
@@ -50,6 +57,22 @@ pub(crate) async fn once(
     }
     store.flush()?;
     Ok(whole)
+}
+
+/// Takes a repository on and gets all of it.
+async fn repository(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    address: &Address,
+) -> Result<Report, Failure> {
+    let mirror = Arc::new(wiring::mirror(home, store)?);
+    mirror.take_on(address).map_err(Failure::no)?;
+    let synced = repositories::sync(global, &mirror, vec![address.clone()]).await;
+    Ok(synced.into_iter().map(Report::of_repository).fold(Report::default(), |mut whole, report| {
+        whole.add(report);
+        whole
+    }))
 }
 
 /// Says what of a thing is kept; nobody is asked for what is not.

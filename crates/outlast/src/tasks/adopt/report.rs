@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use model::{ObjectUrl, Proof, Source};
+use model::{ObjectUrl, Proof, RepoId, Source};
 use proxy::{Adopted, Outcome};
 use registry::Unpinned;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use super::{N_LETTERS_MAX, Thing};
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::speak::{self, count, say, size};
+use crate::tasks::repositories::One;
 
 /// Things that a server warns of after each look.
 const N_WARNED_MAX: usize = 20;
@@ -32,6 +33,9 @@ pub(crate) struct Report {
     /// Those that no upstream gave, and a client had left on this machine.
     #[serde(default)]
     pub(super) rescued: Vec<Rescued>,
+    /// Git repositories that are kept and up to date.
+    #[serde(default)]
+    pub(super) repositories: Vec<RepoId>,
     /// What is not kept.
     pub(super) missing: Vec<Missing>,
     /// Locks that could not be read, each with the reason.
@@ -90,6 +94,18 @@ impl Report {
         report
     }
 
+    /// Says what became of a repository.
+    pub(super) fn of_repository(one: One) -> Self {
+        if one.is_whole {
+            return Self { repositories: vec![one.repo], ..Self::default() };
+        }
+        let missing = Missing {
+            named: Named { name: one.repo.to_string(), url: None },
+            reason: one.reasons.join("; "),
+        };
+        Self { missing: vec![missing], ..Self::default() }
+    }
+
     /// Adds what became of another thing.
     pub(super) fn add(&mut self, other: Self) {
         self.locks.extend(other.locks);
@@ -98,6 +114,7 @@ impl Report {
         self.n_fetched += other.n_fetched;
         self.first_seen.extend(other.first_seen);
         self.rescued.extend(other.rescued);
+        self.repositories.extend(other.repositories);
         self.missing.extend(other.missing);
         self.unread.extend(other.unread);
     }
@@ -115,6 +132,12 @@ impl Report {
 
     /// Says in one line what is kept and what is not.
     pub(crate) fn say(&self, global: &Global) {
+        for repo in &self.repositories {
+            say(global, &format_args!("outlast: {repo} is kept, every ref of it"));
+        }
+        if !self.repositories.is_empty() && self.n_kept == 0 && self.locks.is_empty() {
+            return;
+        }
         let n_first_seen = self.first_seen.len() as u64;
         say(
             global,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
+use mirror::Address;
 use model::ObjectUrl;
 use proxy::Wanted;
 use server::{AdoptRequest, SentLock};
@@ -11,13 +12,17 @@ use super::Report;
 use crate::failure::Failure;
 use crate::project::{self, Locks};
 
-/// What a person names to have it kept: a folder with locks, a lock, or an address.
+const REPOSITORY_HINT: &str = "name the repository as `https://HOST/PATH.git`";
+
+/// What a person names to have it kept: a folder with locks, a lock, a git repository, or an address.
 #[derive(Debug, Default)]
 pub(crate) struct Thing {
     /// As a person finds it again: an absolute path, or an address.
     pub(crate) name: String,
     pub(crate) locks: Locks,
     pub(super) urls: Vec<ObjectUrl>,
+    /// A git repository.
+    pub(super) repository: Option<Address>,
     /// Who sent it, where it is not on this machine.
     pub(super) sent_by: Option<String>,
 }
@@ -29,6 +34,12 @@ impl Thing {
     }
 
     pub(crate) fn find(name: &str) -> Result<Self, Failure> {
+        if is_repository(name) {
+            let address =
+                Address::parse(name).map_err(|error| Failure::usage(error).hint(REPOSITORY_HINT))?;
+            let name = address.as_str().to_owned();
+            return Ok(Self { name, repository: Some(address), ..Self::default() });
+        }
         if name.starts_with("https://") || name.starts_with("http://") {
             let url = ObjectUrl::parse(name)
                 .map_err(|error| Failure::usage(anyhow!(error).context(format!("`{name}` is no address"))))?;
@@ -61,7 +72,7 @@ impl Thing {
     pub(super) fn sent(name: String, who: String, locks: Locks, urls: &[String]) -> Result<Self, Failure> {
         let urls =
             urls.iter().map(|url| ObjectUrl::parse(url)).collect::<Result<_, _>>().map_err(Failure::usage)?;
-        Ok(Self { name, locks, urls, sent_by: Some(who) })
+        Ok(Self { name, locks, urls, repository: None, sent_by: Some(who) })
     }
 
     /// Returns what a server needs to know, with or without the locks' texts.
@@ -107,6 +118,13 @@ impl Thing {
         let pinned = self.locks.pins.iter().map(|(_, pin)| Wanted::Pinned(pin.clone()));
         pinned.chain(self.urls.iter().cloned().map(Wanted::At)).collect()
     }
+}
+
+/// Returns whether a name is a repository's address: it ends as such addresses do, or no other client takes its protocol.
+fn is_repository(name: &str) -> bool {
+    let is_other = ["git://", "git+", "ssh://", "git@"].iter().any(|beginning| name.starts_with(beginning));
+    let is_address = name.starts_with("https://") || name.starts_with("http://");
+    is_other || is_address && name.trim_end_matches('/').ends_with(".git")
 }
 
 fn known_locks() -> String {

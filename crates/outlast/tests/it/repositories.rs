@@ -1,0 +1,148 @@
+//! Git repositories that are kept: adopted, brought up to date, held, shown as they were, and given back.
+
+use std::fs;
+use std::time::Duration;
+
+use fakes::git::Repository;
+use fakes::{Fault, Upstream};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const HOST: &str = "forge.example";
+const ADDRESS: &str = "https://forge.example/acme/app.git";
+
+struct Kept {
+    world: World,
+    upstream: Upstream,
+    repository: Repository,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let (world, upstream) = (World::new(), Upstream::start_blocking());
+        let repository = Repository::create(&world.path().join("app.git"));
+        for n in 1..=4 {
+            repository.commit("main", &format!("commit {n}"), &[("a.txt", &format!("line {n}\n"))]);
+        }
+        repository.tag("v1", "main~1");
+        upstream.serve_git(HOST, "/acme/app.git", &repository);
+        world.place(&upstream, &[HOST]);
+        world.outlast(&["adopt", ADDRESS]).expect(0).says("forge.example/acme/app is kept");
+        Self { world, upstream, repository }
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.world.outlast(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&done.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", done.stdout, done.stderr))
+    }
+
+    fn refs(&self, arguments: &[&str]) -> Value {
+        self.json(&[&["refs", "acme/app"], arguments].concat())["refs"].clone()
+    }
+
+    /// Moves a ref upstream.
+    fn moves(&self, arguments: &[&str]) {
+        let git = [&["-C", self.repository.folder().to_str().unwrap()], arguments].concat();
+        crate::world::finish(self.world.command("git").args(git), b"").expect(0);
+    }
+}
+
+#[test]
+fn a_repository_outlasts_what_happens_to_its_upstream() {
+    let kept = Kept::new();
+    let before = kept.refs(&[]);
+    assert_eq!(before["HEAD"], "@refs/heads/main");
+    kept.world.outlast(&["sync"]).expect(0).says("1 repository: 1 unchanged");
+    let moment = jiff_now(&kept);
+
+    // Rewritten, its tag moved, and a branch added: the branch is followed, the rest waits.
+    kept.moves(&["update-ref", "refs/heads/main", "main~2"]);
+    kept.moves(&["tag", "-f", "v1", "main"]);
+    kept.repository.commit("new", "new", &[("n.txt", "n\n")]);
+    let done = kept.world.outlast(&["sync", "acme/app"]).expect(0).says("`outlast holds`");
+    assert!(done.stdout.contains("held forge.example/acme/app: 2 refs"), "{}", done.stdout);
+    let after = kept.refs(&[]);
+    assert_eq!(
+        (&after["refs/heads/main"], &after["refs/tags/v1"]),
+        (&before["refs/heads/main"], &before["refs/tags/v1"])
+    );
+    assert!(after["refs/heads/new"].is_string());
+    assert_eq!(kept.refs(&["--at", &moment]), before);
+    let holds = kept.json(&["holds"]);
+    let told: Vec<_> = holds
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hold| (&hold["ref"], &hold["class"], &hold["n_lost_commits"]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (&json!("refs/heads/main"), &json!("force"), &json!(1)),
+            (&json!("refs/tags/v1"), &json!("tag_move"), &json!(0)),
+        ]
+    );
+    assert_eq!(holds[0]["authors"], json!(["A Person <person@example.com>"]));
+    let status = kept.world.outlast(&["status"]).expect(0);
+    assert!(status.stdout.contains("repo forge.example/acme/app"), "{}", status.stdout);
+
+    // Gone: nothing moves, and whoever asked is told.
+    kept.upstream.on(HOST, "*", Fault::Status(404));
+    let done = kept.world.outlast(&["sync"]).expect(1);
+    assert!(done.stdout.contains("the upstream has no such repository (status 404)"), "{}", done.stdout);
+    assert_eq!(kept.refs(&[]), after);
+    assert!(kept.world.outlast(&["status"]).expect(0).stdout.contains("no such repository"));
+
+    // And given back, as it was, without the upstream and without the derived copy.
+    fs::remove_dir_all(kept.world.own().join("git")).unwrap();
+    kept.world.outlast(&["restore", "acme/app", "--at", &moment, "back"]).expect(0);
+    assert_eq!(fs::read_to_string(kept.world.project().join("back/a.txt")).unwrap(), "line 4\n");
+    kept.world.outlast(&["restore", "acme/app", "back"]).expect(1).says("is there already");
+    kept.world.outlast(&["restore", ADDRESS, "--mirror", "all.git"]).expect(0);
+    assert!(
+        fs::read_to_string(kept.world.project().join("all.git/packed-refs"))
+            .unwrap()
+            .contains("refs/heads/new")
+    );
+
+    // A person decides.
+    let id = holds[0]["id"].as_str().unwrap();
+    kept.world.outlast(&["holds", "decide", id, "apply"]).expect(0).says("follows its upstream");
+    kept.world.outlast(&["holds", "decide", id, "apply"]).expect(1).says("`outlast holds` shows what waits");
+    assert_ne!(kept.refs(&[])["refs/heads/main"], before["refs/heads/main"]);
+    assert_eq!(kept.refs(&["--at", &moment]), before);
+    kept.world.outlast(&["store", "verify"]).expect(0);
+    kept.world.outlast(&["rebuild-index"]).expect(0);
+    assert_eq!(kept.refs(&["--at", &moment]), before);
+    assert_eq!(kept.json(&["holds"]).as_array().unwrap().len(), 1);
+}
+
+/// Returns a moment after everything so far and before everything to come, both of which are told in whole instants.
+fn jiff_now(kept: &Kept) -> String {
+    let now = || {
+        crate::world::finish(kept.world.command("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%NZ"]), b"")
+            .expect(0)
+            .stdout
+    };
+    let moment = now().trim().to_owned();
+    std::thread::sleep(Duration::from_millis(2));
+    moment
+}
+
+#[test]
+fn what_is_no_repository_is_said_at_once() {
+    let world = World::new();
+    world.outlast(&["sync"]).expect(1);
+    world.outlast(&["adopt", "ssh://git@forge.example/a"]).expect(2).says("https://HOST/PATH.git");
+    let done = world.outlast(&["adopt", "https://kim:S3CRET@forge.example/a.git"]).expect(2);
+    assert!(!done.stderr.contains("S3CRET"), "{}", done.stderr);
+    let upstream = Upstream::start_blocking();
+    upstream.on(HOST, "*", Fault::Html200);
+    world.place(&upstream, &[HOST]);
+    let done = world.outlast(&["adopt", ADDRESS]).expect(1);
+    assert!(done.stdout.contains("something else than git's protocol"), "{}", done.stdout);
+    world.outlast(&["refs", "acme/app"]).expect(1).says("nothing of `forge.example/acme/app` is held yet");
+    world.outlast(&["refs", "nothing"]).expect(2).says("no repository `nothing` is kept");
+}
