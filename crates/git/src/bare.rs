@@ -124,20 +124,12 @@ impl Bare {
 
     /// Returns what was noted last with [`Bare::note`].
     pub fn noted(&self) -> Option<u64> {
-        fs::read_to_string(self.folder.join(NOTE)).ok()?.trim().parse().ok()
+        noted(&self.folder)
     }
 
     /// Notes up to where the journal was followed.
     pub fn note(&self, seq: u64) -> io::Result<()> {
         replace(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
-    }
-
-    /// Forgets it, so that everything is followed anew.
-    pub fn forget(&self) -> io::Result<()> {
-        match fs::remove_file(self.folder.join(NOTE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
     }
 
     /// Writes the refs: those that are served, and pins that keep every other tip reachable.
@@ -168,6 +160,11 @@ impl Bare {
         };
         Ok(packs.filter(is_pack).count())
     }
+}
+
+/// Returns up to where the journal was followed in a folder that another may be writing to.
+pub fn noted(folder: &Path) -> Option<u64> {
+    fs::read_to_string(folder.join(NOTE)).ok()?.trim().parse().ok()
 }
 
 /// Makes a repository beside a bare one that has its objects, and other refs: those of another moment. The same refs give the same

@@ -117,17 +117,7 @@ impl Git {
     fn program(&self, arguments: &[&str]) -> Program {
         let limits =
             Limits { time: PATIENCE, stdout_bytes: STDOUT_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
-        let settings = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
-        let mut program = Program::new("git", limits).args(settings).args(arguments).environment([
-            ("PATH", self.path.as_str()),
-            ("HOME", "/nonexistent"),
-            ("LC_ALL", "C"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_NO_REPLACE_OBJECTS", "1"),
-            ("GIT_OPTIONAL_LOCKS", "0"),
-        ]);
+        let mut program = self.bare_program(limits).args(arguments);
         if let Some(repository) = &self.repository {
             program = program.folder(repository).environment([("GIT_DIR", repository)]);
             if let Some(objects) = &self.objects {
@@ -138,5 +128,20 @@ impl Git {
             }
         }
         program
+    }
+
+    /// Returns it without anything that it is asked.
+    pub(crate) fn bare_program(&self, limits: Limits) -> Program {
+        let settings = SETTINGS.iter().flat_map(|setting| ["-c", setting]);
+        Program::new("git", limits).args(settings).environment([
+            ("PATH", self.path.as_str()),
+            ("HOME", "/nonexistent"),
+            ("LC_ALL", "C"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_NO_REPLACE_OBJECTS", "1"),
+            ("GIT_OPTIONAL_LOCKS", "0"),
+        ])
     }
 }

@@ -12,8 +12,9 @@ mod history;
 mod incoming;
 mod listing;
 mod pkt;
+mod serve;
 
-pub use bare::{Bare, BareError, view};
+pub use bare::{Bare, BareError, noted, view};
 pub use capabilities::{Capabilities, Spoken};
 pub use command::{Git, GitError};
 pub use fetch::{FetchAnswer, FetchRequest, TakeError};
@@ -21,3 +22,4 @@ pub use history::Lost;
 pub use incoming::{Incoming, PackError};
 pub use listing::{Listed, Listing, listing_request};
 pub use pkt::{Packet, Packets, ProtocolError};
+pub use serve::{Asked, Protocol, RefsAsked, capabilities};

@@ -266,7 +266,7 @@ fn pass(step: &str) -> Result<(), SyncError> {
 }
 
 /// Returns what of its host a repository is, in the journal.
-fn lane(repo: &RepoId) -> String {
+pub(crate) fn lane(repo: &RepoId) -> String {
     format!("git {}", &repo.as_str()[repo.host().len()..])
 }
 

@@ -13,6 +13,7 @@ mod hosts;
 mod limits;
 mod metrics;
 mod pages;
+mod repositories;
 mod server;
 mod setup;
 mod strict;

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use mirror::Served;
 use proxy::Session;
 use registry::Site;
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::hosts;
 use crate::limits::{PACE, REQUEST_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::pages;
+use crate::repositories;
 use crate::strict;
 use crate::tokens::{self, Scope};
 
@@ -46,6 +48,8 @@ pub struct Settings {
     pub gate: Option<Arc<dyn Gate>>,
     /// Second copies of other homes.
     pub copies: Arc<Copies>,
+    /// Git repositories.
+    pub repositories: Served,
     /// Keeps what projects need.
     pub adopter: Arc<dyn Adopter>,
     /// How often each client may ask, this machine's own too. Where nothing is said, this machine's may ask as often as they like:
@@ -108,10 +112,11 @@ impl Server {
         place: &Place,
     ) -> Response<Outgoing> {
         let has_body = strict::has_body(request.headers());
-        let is_copy = request.uri().path().starts_with(copies::PATH);
+        let path = request.uri().path();
+        let stays_open = path.starts_with(copies::PATH) || path.starts_with(repositories::PATH);
         let mut response = self.answer_uncounted(request, peer, place).await;
-        // Whoever brings a second copy up to date sends thousands of blobs, and is trusted with everything anyway.
-        if has_body && !(is_copy && response.status().is_success()) {
+        // Whoever brings a second copy up to date sends thousands of blobs, and is trusted with everything anyway; a git asks twice.
+        if has_body && !(stays_open && response.status().is_success()) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let state = response.headers().get("outlast-state").and_then(|state| state.to_str().ok());
@@ -154,30 +159,22 @@ impl Server {
             self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
             return too_fast(wait);
         }
-        let (is_copy, is_adoption) = (own.starts_with(copies::PATH), own == adopt::PATH);
-        let scope = match () {
-            () if is_copy => Scope::Admin,
-            () if is_adoption => Scope::Adopt,
-            () => Scope::Read,
-        };
-        if !settings.allows(request.headers(), scope) {
-            self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
-            let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers()));
-            if let Some(who) = who {
-                tracing::info!("a request of {who} at {peer}, whose token allows less, was refused");
-                return forbidden(scope);
-            }
-            tracing::info!("a request of {peer} without a valid token was refused");
-            return unauthorized(scope);
+        if let Some(refused) = self.refused(&settings, own, request.headers(), peer) {
+            return refused;
         }
         // The state of what takes longer is large: in a box, it is not moved about for what is ready.
-        if is_copy {
+        if own.starts_with(copies::PATH) {
             let path = path.to_owned();
             return Box::pin(settings.copies.answer(&path, request.map(Arriving::new))).await;
         }
-        if is_adoption {
+        if own == adopt::PATH {
             let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
             return Box::pin(adopt::adopt(&*settings.adopter, who, request.map(Arriving::new))).await;
+        }
+        if own.starts_with(repositories::PATH) {
+            let path = path.to_owned();
+            return Box::pin(repositories::give(&settings.repositories, &path, request.map(Arriving::new)))
+                .await;
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
@@ -187,6 +184,32 @@ impl Server {
         }
         let path = path.to_owned();
         Box::pin(self.ask_session(&settings, &path, request.map(Arriving::new))).await
+    }
+
+    /// Refuses whoever may not ask for a path.
+    fn refused(
+        &self,
+        settings: &Settings,
+        path: &str,
+        headers: &HeaderMap,
+        peer: IpAddr,
+    ) -> Option<Response<Outgoing>> {
+        let scope = match path {
+            path if path.starts_with(copies::PATH) => Scope::Admin,
+            adopt::PATH => Scope::Adopt,
+            _ => Scope::Read,
+        };
+        if settings.allows(headers, scope) {
+            return None;
+        }
+        self.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
+        let who = settings.gate.as_ref().and_then(|gate| gate.who(headers));
+        let Some(who) = who else {
+            tracing::info!("a request of {peer} without a valid token was refused");
+            return Some(unauthorized(scope));
+        };
+        tracing::info!("a request of {who} at {peer}, whose token allows less, was refused");
+        Some(forbidden(scope))
     }
 
     /// Has a request answered by the engine, unless it cannot be one of a registry's client.

@@ -4,6 +4,8 @@
 //! What leaves the group is not reached (`setsid`): whoever starts a program that does so forbids it by its settings. Nor is
 //! anything where this process itself is killed: a program then ends at its next write.
 
+mod stream;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -20,6 +22,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+
+pub use stream::Stream;
 
 use crate::Clock;
 
@@ -96,6 +100,14 @@ pub enum ProcessError {
         program: String,
         /// How much it was to write at most.
         bytes_max: usize,
+    },
+    /// It failed, and what it wrote before is no answer.
+    #[error("`{program}` failed: {said}")]
+    Failed {
+        /// Its name.
+        program: String,
+        /// The beginning of what it wrote to its standard error.
+        said: String,
     },
     /// The system failed while it ran.
     #[error("`{program}` could not be read from; try again")]

@@ -124,6 +124,38 @@ fn a_program_that_writes_without_end_is_ended() {
     assert_eq!((output.stdout, output.stderr.len()), (b"done\n".to_vec(), 1000));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_passed_on_as_it_comes() {
+    let mut stream = sh("echo one; read wait <fifo; echo two", LIMITS);
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    stream = stream.folder(folder.path());
+    let mut stream = stream.stream().unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "one\n");
+    std::fs::write(&fifo, "go\n").unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "two\n");
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_an_answer_ends_with_an_error() {
+    let mut stream = sh("echo half; echo why >&2; exit 3", LIMITS).stream().unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "half\n");
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert!(matches!(&error, ProcessError::Failed { said, .. } if said == "why"), "{error}");
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_whose_answer_nobody_wants_is_ended() {
+    let mut witness = Witness::new();
+    let stream = sh(&format!("while :; do echo more; done & {}", witness.script()), LIMITS).stream().unwrap();
+    witness.started();
+    drop(stream);
+    assert_eq!(witness.rest(), "");
+}
+
 #[test]
 fn a_program_that_cannot_be_started_is_named() {
     let check = |program: Program, expected: &str| {

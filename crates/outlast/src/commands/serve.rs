@@ -1,6 +1,7 @@
 //! `outlast serve`: one Outlast for a whole team.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use http::HeaderMap;
+use mirror::Served;
 use model::ObjectUrl;
 use proxy::{Purpose, SessionPlan};
 use registry::Site;
@@ -57,11 +59,13 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
     let address = listener.local_addr()?;
     let store = home.store()?;
+    let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut serving = Serving {
         global,
         store: &store,
         address,
         adopter: Adopting::new(global, &store, &home.clock),
+        repositories: Served::new(store.clone(), wiring::git(), n_cores),
         last_mistake: None,
     };
     let settings = serving.settings(home)?;
@@ -106,6 +110,7 @@ struct Serving<'a> {
     store: &'a Store,
     address: SocketAddr,
     adopter: Adopting,
+    repositories: Served,
     /// What was wrong with the configuration when it was read last: it is looked at every second, and told once.
     last_mistake: Option<String>,
 }
@@ -149,7 +154,8 @@ impl Serving<'_> {
         let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
         let session = wiring::engine(home, self.store, &wiring::trust()?, None)?.session(plan);
         let (copies, adopter) = (Arc::new(Copies::new(home.copies())), Arc::new(self.adopter.clone()));
-        Ok(Settings { site, session, gate, copies, adopter, pace: home.config.serve.pace })
+        let repositories = self.repositories.clone();
+        Ok(Settings { site, session, gate, copies, repositories, adopter, pace: home.config.serve.pace })
     }
 }
 

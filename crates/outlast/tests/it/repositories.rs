@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const HOST: &str = "forge.example";
+pub(crate) const HOST: &str = "forge.example";
 const ADDRESS: &str = "https://forge.example/acme/app.git";
 
-struct Kept {
-    world: World,
-    upstream: Upstream,
-    repository: Repository,
+/// A home that keeps one repository, and its upstream.
+pub(crate) struct Kept {
+    pub(crate) world: World,
+    pub(crate) upstream: Upstream,
+    pub(crate) repository: Repository,
 }
 
 impl Kept {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (world, upstream) = (World::new(), Upstream::start_blocking());
         let repository = Repository::create(&world.path().join("app.git"));
         for n in 1..=4 {
@@ -38,8 +39,27 @@ impl Kept {
             .unwrap_or_else(|error| panic!("{error}: {} {}", done.stdout, done.stderr))
     }
 
-    fn refs(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn refs(&self, arguments: &[&str]) -> Value {
         self.json(&[&["refs", "acme/app"], arguments].concat())["refs"].clone()
+    }
+
+    /// Returns a moment after everything so far and before everything to come.
+    pub(crate) fn moment(&self) -> String {
+        // An address names whole seconds.
+        std::thread::sleep(Duration::from_millis(1100));
+        let moment = self.date(&["+%Y-%m-%dT%H:%M:%SZ"]);
+        std::thread::sleep(Duration::from_millis(1100));
+        moment
+    }
+
+    /// Returns a moment as an address has it.
+    pub(crate) fn compact(&self, moment: &str) -> String {
+        self.date(&["-d", moment, "+%Y%m%dT%H%M%SZ"])
+    }
+
+    fn date(&self, arguments: &[&str]) -> String {
+        let done = crate::world::finish(self.world.command("date").arg("-u").args(arguments), b"").expect(0);
+        done.stdout.trim().to_owned()
     }
 
     /// Moves a ref upstream.
@@ -55,7 +75,7 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     let before = kept.refs(&[]);
     assert_eq!(before["HEAD"], "@refs/heads/main");
     kept.world.outlast(&["sync"]).expect(0).says("1 repository: 1 unchanged");
-    let moment = jiff_now(&kept);
+    let moment = kept.moment();
 
     // Rewritten, its tag moved, and a branch added: the branch is followed, the rest waits.
     kept.moves(&["update-ref", "refs/heads/main", "main~2"]);
@@ -117,18 +137,6 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     kept.world.outlast(&["rebuild-index"]).expect(0);
     assert_eq!(kept.refs(&["--at", &moment]), before);
     assert_eq!(kept.json(&["holds"]).as_array().unwrap().len(), 1);
-}
-
-/// Returns a moment after everything so far and before everything to come, both of which are told in whole instants.
-fn jiff_now(kept: &Kept) -> String {
-    let now = || {
-        crate::world::finish(kept.world.command("date").args(["-u", "+%Y-%m-%dT%H:%M:%S.%NZ"]), b"")
-            .expect(0)
-            .stdout
-    };
-    let moment = now().trim().to_owned();
-    std::thread::sleep(Duration::from_millis(2));
-    moment
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod empty;
 mod faults;
 mod load;
 mod private;
+mod repositories;
 mod tokens;
 mod via;
 

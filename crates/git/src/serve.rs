@@ -1,0 +1,214 @@
+//! What a server answers: version 2 of the protocol, gitprotocol-v2(5). Capabilities and lists of refs are answered here; packs are
+//! made by `git upload-pack`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use host::process::{Limits, ProcessError, Program, Stream};
+use model::{RefName, Target};
+
+use crate::command::Git;
+use crate::listing::AGENT;
+use crate::pkt::{FLUSH, Packet, Packets, ProtocolError, line, text};
+
+/// How long a client may take for a whole clone.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+/// The largest pack that is given.
+const PACK_BYTES_MAX: usize = 1 << 40;
+/// The most beginnings of names that a client may ask for.
+const N_PREFIXES_MAX: usize = 65_536;
+
+/// Returns what a server says of itself to a client that speaks version 2.
+pub fn capabilities(object_format: &str) -> Vec<u8> {
+    let mut answer = Vec::new();
+    line(&mut answer, "version 2");
+    line(&mut answer, AGENT);
+    line(&mut answer, "ls-refs=unborn");
+    line(&mut answer, "fetch=shallow wait-for-done filter");
+    line(&mut answer, &format!("object-format={object_format}"));
+    answer.extend_from_slice(FLUSH);
+    answer
+}
+
+/// What a client that speaks version 2 asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Which refs there are.
+    Refs(RefsAsked),
+    /// Anything else, which `git upload-pack` answers.
+    Other,
+}
+
+/// How a client wants refs to be listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefsAsked {
+    peel: bool,
+    symrefs: bool,
+    /// Only names that begin so; all where there is none.
+    prefixes: Vec<String>,
+}
+
+impl Asked {
+    /// Reads a request of version 2.
+    pub fn read(request: &[u8]) -> Result<Self, ProtocolError> {
+        let mut packets = Packets::default();
+        packets.push(request);
+        match packets.take()?.ok_or(ProtocolError::Short)? {
+            Packet::Data(bytes) if text(bytes)? == "command=ls-refs" => {}
+            _ => return Ok(Self::Other),
+        }
+        let mut asked = RefsAsked::default();
+        let mut is_argument = false;
+        loop {
+            match packets.take()?.ok_or(ProtocolError::Short)? {
+                Packet::Delimiter => is_argument = true,
+                Packet::Flush => return Ok(Self::Refs(asked)),
+                Packet::Data(bytes) if is_argument => match text(bytes)? {
+                    "peel" => asked.peel = true,
+                    "symrefs" => asked.symrefs = true,
+                    other => {
+                        if let Some(prefix) = other.strip_prefix("ref-prefix ") {
+                            asked.prefixes.push(prefix.to_owned());
+                        }
+                        if asked.prefixes.len() > N_PREFIXES_MAX {
+                            return Err(ProtocolError::Unexpected { what: "too many beginnings of names" });
+                        }
+                    }
+                },
+                _ => {}
+            }
+        }
+    }
+}
+
+impl RefsAsked {
+    /// Returns the list.
+    pub fn answer(&self, refs: &BTreeMap<RefName, Target>) -> Vec<u8> {
+        let mut answer = Vec::with_capacity(refs.len() * 80);
+        for (name, target) in refs {
+            let is_wanted = |prefix: &String| name.as_str().starts_with(prefix.as_str());
+            if !self.prefixes.is_empty() && !self.prefixes.iter().any(is_wanted) {
+                continue;
+            }
+            let (id, peeled, symref) = match target {
+                Target::Object { id, peeled } => (id, peeled.filter(|_| self.peel), None),
+                Target::Ref(to) => match refs.get(to) {
+                    Some(Target::Object { id, .. }) => (id, None, Some(to).filter(|_| self.symrefs)),
+                    // It leads nowhere, as in a repository without commits.
+                    _ => continue,
+                },
+            };
+            let symref = symref.map(|to| format!(" symref-target:{to}")).unwrap_or_default();
+            let peeled = peeled.map(|id| format!(" peeled:{id}")).unwrap_or_default();
+            line(&mut answer, &format!("{id} {name}{symref}{peeled}"));
+        }
+        answer.extend_from_slice(FLUSH);
+        answer
+    }
+}
+
+impl Git {
+    /// Has `git upload-pack` answer a request of a client from a repository on disk.
+    pub fn upload_pack(
+        &self,
+        folder: &Path,
+        protocol: Protocol,
+        request: &[u8],
+    ) -> Result<Stream, ProcessError> {
+        let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
+        let program = program
+            .reads(request)
+            .map_err(|source| ProcessError::Io { program: "git".to_owned(), source })?;
+        program.stream()
+    }
+
+    /// Has it list the refs of a repository as earlier versions of the protocol do, before anything is asked.
+    pub fn advertise(&self, folder: &Path, protocol: Protocol) -> Result<Stream, ProcessError> {
+        self.serving(folder, protocol, &["--stateless-rpc", "--strict", "--http-backend-info-refs"]).stream()
+    }
+
+    fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {
+        let limits = Limits { time: PATIENCE, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: 4096 };
+        let program = self.bare_program(limits).args(["upload-pack"]).args(arguments).args([folder]);
+        program.environment([("GIT_PROTOCOL", protocol.name())])
+    }
+}
+
+/// A version of the protocol, as a client asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The first one, of clients older than 2018 and of some libraries.
+    Zero,
+    /// The same, with its number in front.
+    One,
+    /// The one in which refs are asked for.
+    Two,
+}
+
+impl Protocol {
+    /// Reads the header `Git-Protocol`.
+    pub fn of(header: Option<&str>) -> Self {
+        let has = |version: &str| header.is_some_and(|header| header.split(':').any(|part| part == version));
+        match () {
+            () if has("version=2") => Self::Two,
+            () if has("version=1") => Self::One,
+            () => Self::Zero,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "version=0",
+            Self::One => "version=1",
+            Self::Two => "version=2",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capabilities::Spoken;
+    use crate::listing::{Listing, listing_request};
+
+    #[test]
+    fn what_is_answered_is_what_a_client_reads() {
+        let id = |letter: &str| letter.repeat(40);
+        let refs = [
+            ("HEAD", "@refs/heads/main".to_owned()),
+            ("refs/heads/main", id("a")),
+            ("refs/tags/v1", format!("{}^{}", id("b"), id("a"))),
+        ];
+        let refs: BTreeMap<RefName, Target> =
+            refs.iter().map(|(name, target)| (name.parse().unwrap(), target.parse().unwrap())).collect();
+        let Asked::Refs(asked) = Asked::read(&listing_request("sha1")).unwrap() else {
+            panic!("it asks for refs")
+        };
+        let mut listing = Listing::default();
+        listing.push(&asked.answer(&refs)).unwrap();
+        assert_eq!(listing.finish().unwrap().refs, refs);
+        let some = RefsAsked { prefixes: vec!["refs/tags/".to_owned()], ..RefsAsked::default() };
+        assert_eq!(
+            String::from_utf8(some.answer(&refs)).unwrap(),
+            format!("003a{} refs/tags/v1\n0000", id("b"))
+        );
+        assert!(
+            matches!(Spoken::read(&capabilities("sha256")), Ok(Spoken::Two(two)) if two.object_format == "sha256" && two.can_filter)
+        );
+        let mut fetch = Vec::new();
+        line(&mut fetch, "command=fetch");
+        assert_eq!(Asked::read(&fetch), Ok(Asked::Other));
+        assert_eq!(Asked::read(b"<html>"), Err(ProtocolError::NotGit));
+        assert_eq!(Asked::read(&listing_request("sha1")[..30]), Err(ProtocolError::Short));
+    }
+
+    #[test]
+    fn a_client_says_which_version_it_speaks() {
+        assert_eq!(Protocol::of(Some("version=2")), Protocol::Two);
+        assert_eq!(Protocol::of(Some("a:version=2:b")), Protocol::Two);
+        assert_eq!(Protocol::of(Some("version=1")), Protocol::One);
+        assert_eq!(Protocol::of(Some("version=22")), Protocol::Zero);
+        assert_eq!(Protocol::of(None), Protocol::Zero);
+    }
+}

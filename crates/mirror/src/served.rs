@@ -1,0 +1,165 @@
+//! Repositories as they are given to clients: refs from memory, packs from the copy on disk.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use git::{BareError, Git, Protocol};
+use host::process::{ProcessError, Stream};
+use model::{Event, ObjectId, RefName, RepoId, Target, Timestamp};
+use store::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::copy::{Copy, CopyError, folder, tips};
+use crate::state::{State, StateError};
+use crate::sync::lane;
+use crate::view::{RestoreError, view};
+
+/// Repositories whose refs are in memory.
+const N_KNOWN_MAX: usize = 1000;
+
+/// Gives repositories to clients; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Served(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    git: Git,
+    known: Mutex<HashMap<RepoId, Known>>,
+    /// Counting objects and making packs keeps a core busy: more at once than there are cores make each slower, and none faster.
+    turns: Arc<Semaphore>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    /// What the journal was when it was read.
+    stamp: Option<(u64, u64)>,
+    refs: Arc<Refs>,
+}
+
+/// The refs of a repository.
+#[derive(Debug)]
+pub struct Refs {
+    /// As the copy serves them.
+    pub refs: BTreeMap<RefName, Target>,
+    /// `sha1` or `sha256`.
+    pub object_format: &'static str,
+    /// Since when the upstream could not be asked, and why.
+    pub stale: Option<(Timestamp, String)>,
+    seq: u64,
+}
+
+/// Why a repository cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The refs.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The copy.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// The copy as it was.
+    #[error(transparent)]
+    View(#[from] RestoreError),
+    /// Git.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+/// A pack on its way, which takes a turn as long as it is.
+#[derive(Debug)]
+pub struct Given {
+    /// What git writes.
+    pub stream: Stream,
+    /// Dropped with it, so that the next may begin.
+    pub turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Served {
+    /// Gives what a store has, as many packs at once as there are cores.
+    pub fn new(store: Store, git: Git, n_cores: usize) -> Self {
+        let (known, turns) = (Mutex::default(), Arc::new(Semaphore::new(n_cores.max(1))));
+        Self(Arc::new(Inner { store, git, known, turns }))
+    }
+
+    /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
+    pub fn refs(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Arc<Refs>>, StateError> {
+        if at.is_some() {
+            return Ok(self.read(repo, at)?.map(Arc::new));
+        }
+        let stamp = self.0.store.stamp();
+        if let Some(known) = self.lock().get(repo).filter(|known| known.stamp == stamp && stamp.is_some()) {
+            return Ok(Some(known.refs.clone()));
+        }
+        let Some(refs) = self.read(repo, None)?.map(Arc::new) else { return Ok(None) };
+        let mut known = self.lock();
+        if known.len() >= N_KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(repo.clone(), Known { stamp, refs: refs.clone() });
+        Ok(Some(refs))
+    }
+
+    fn read(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Refs>, StateError> {
+        let state = State::read(&self.0.store, repo, at)?;
+        let Some(object_format) = tips(&state).first().map(ObjectId::format) else { return Ok(None) };
+        let what = lane(repo);
+        let outages = self.0.store.outages()?;
+        let stale = outages.into_iter().find_map(|entry| match entry.event {
+            Event::Down { host, what: of, since, reason, .. } if host == repo.host() && of == what => {
+                Some((since, reason))
+            }
+            _ => None,
+        });
+        Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
+    }
+
+    /// Has git answer what a client asks of a repository; waits for a turn.
+    pub async fn upload_pack(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+        protocol: Protocol,
+        request: &[u8],
+    ) -> Result<Given, ServeError> {
+        let turn = self.0.turns.clone().acquire_owned().await.ok();
+        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
+        Ok(Given { stream: self.0.git.upload_pack(&folder, protocol, request)?, turn })
+    }
+
+    /// Has git list the refs as earlier versions of the protocol do.
+    pub async fn advertise(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+        protocol: Protocol,
+    ) -> Result<Given, ServeError> {
+        let turn = self.0.turns.clone().acquire_owned().await.ok();
+        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
+        Ok(Given { stream: self.0.git.advertise(&folder, protocol)?, turn })
+    }
+
+    /// Returns the folder that git reads, which is made anew where it is not there.
+    fn folder(&self, repo: &RepoId, at: Option<Timestamp>, refs: &Refs) -> Result<PathBuf, ServeError> {
+        let Inner { store, git, .. } = &*self.0;
+        if at.is_some() {
+            return Ok(view(git, store, repo, at)?);
+        }
+        let folder = folder(store.home(), repo);
+        if git::noted(&folder) != Some(refs.seq) {
+            match Copy::open(git, store, repo, refs.object_format) {
+                // Who is at work there only adds to it, and is nearly done.
+                Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(folder)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

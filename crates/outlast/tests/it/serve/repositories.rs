@@ -1,0 +1,101 @@
+//! Repositories that a server gives to git's own clients.
+
+use std::fs;
+
+use fakes::Fault;
+
+use super::Served;
+use crate::repositories::{HOST, Kept};
+use crate::world::{Done, finish};
+
+/// Runs git in the project's folder.
+fn git(kept: &Kept, arguments: &[&str]) -> Done {
+    finish(kept.world.command("git").args(arguments), b"")
+}
+
+fn head(kept: &Kept, folder: &str) -> String {
+    git(kept, &["-C", folder, "rev-parse", "HEAD"]).expect(0).stdout.trim().to_owned()
+}
+
+#[test]
+fn git_clones_what_its_upstream_no_longer_gives() {
+    let kept = Kept::new();
+    let moment = kept.moment();
+    let then = kept.refs(&[])["refs/heads/main"].as_str().unwrap().to_owned();
+    kept.repository.commit("main", "later", &[("a.txt", "later\n")]);
+    kept.world.outlast(&["sync"]).expect(0);
+    kept.upstream.on(HOST, "*", Fault::Status(404));
+    kept.world.outlast(&["sync"]).expect(1);
+    let served = Served::start(&kept.world);
+    let address = format!("{}/git/forge.example/acme/app.git", served.base);
+
+    git(&kept, &["clone", "-q", &address, "whole"]).expect(0);
+    assert_eq!(fs::read_to_string(kept.world.project().join("whole/a.txt")).unwrap(), "later\n");
+    assert_eq!(git(&kept, &["-C", "whole", "log", "--oneline"]).expect(0).stdout.lines().count(), 5);
+    git(&kept, &["-C", "whole", "fetch", "-q"]).expect(0);
+    let listed = git(&kept, &["ls-remote", &address]).expect(0).stdout;
+    assert!(listed.contains("refs/tags/v1") && !listed.contains("refs/outlast"), "{listed}");
+    git(&kept, &["clone", "-q", "--depth", "1", &address, "shallow"]).expect(0);
+    assert_eq!(git(&kept, &["-C", "shallow", "log", "--oneline"]).expect(0).stdout.lines().count(), 1);
+    git(&kept, &["clone", "-q", "--filter=blob:none", &address, "partial"]).expect(0);
+    for version in ["0", "1"] {
+        git(
+            &kept,
+            &["-c", &format!("protocol.version={version}"), "clone", "-q", &address, &format!("v{version}")],
+        )
+        .expect(0);
+        assert_eq!(head(&kept, &format!("v{version}")), head(&kept, "whole"));
+    }
+
+    // As it was, from the address alone.
+    git(&kept, &["clone", "-q", &format!("{address}@{}", kept.compact(&moment)), "before"]).expect(0);
+    assert_eq!(head(&kept, "before"), then);
+
+    // A copy that was deleted comes back by itself, while the server runs.
+    fs::remove_dir_all(kept.world.own().join("git")).unwrap();
+    git(&kept, &["clone", "-q", &address, "again"]).expect(0);
+    assert_eq!(head(&kept, "again"), head(&kept, "whole"));
+
+    // How it stands is said, and what is not here is no repository.
+    let (status, head) =
+        served.get(&["--head"], "/git/forge.example/acme/app.git/info/refs?service=git-upload-pack");
+    assert_eq!(status, "200");
+    assert!(head.to_lowercase().contains("outlast-state: stale; since="), "{head}");
+    let (status, told) =
+        served.get(&[], "/git/forge.example/acme/other.git/info/refs?service=git-upload-pack");
+    assert!(status == "404" && told.contains("is not kept here"), "{told}");
+    let push = git(&kept, &["-C", "whole", "push", &address, "HEAD:refs/heads/x"]);
+    assert_ne!(push.code, 0);
+    let (status, _) =
+        served.get(&[], "/git/forge.example/acme/app.git@20010101T0000Z/info/refs?service=git-upload-pack");
+    assert_eq!(status, "404");
+    served.end();
+}
+
+#[test]
+fn what_is_no_git_is_refused_and_the_server_goes_on() {
+    let kept = Kept::new();
+    let served = Served::start(&kept.world);
+    let pack = "/git/forge.example/acme/app.git/git-upload-pack";
+    for (arguments, expected) in [
+        (&["-d", "<html>", "-H", "Git-Protocol: version=2"][..], "400"),
+        (&["-d", "x", "-H", "Content-Encoding: gzip"], "415"),
+        (&["-X", "PUT", "-d", "x"], "400"),
+    ] {
+        assert_eq!(served.get(arguments, pack).0, expected, "{arguments:?}");
+    }
+    for path in [
+        "/git/",
+        "/git/../etc/passwd",
+        "/git/forge.example/acme/app.git/objects/info/packs",
+        "/git/forge.example/acme/app.git/HEAD",
+    ] {
+        assert_eq!(served.get(&[], path).0, "404", "{path}");
+    }
+    let address = format!("{}/git/forge.example/acme/app.git", served.base);
+    git(&kept, &["clone", "-q", &address, "whole"]).expect(0);
+    let done = git(&kept, &["-C", "whole", "fetch", "-q", "origin", &"1".repeat(40)]);
+    assert_ne!(done.code, 0, "it is not there");
+    assert!(done.stderr.contains("not our ref"), "{}", done.stderr);
+    served.end();
+}
