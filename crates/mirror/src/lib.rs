@@ -22,7 +22,7 @@ pub use judge::{Judgement, Relation, judge};
 pub use outcome::{SyncError, Synced};
 pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
-pub use sync::Mirror;
+pub use sync::{Mirror, down_subject};
 pub use view::{RestoreError, restore, view};
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.

@@ -265,6 +265,11 @@ fn pass(step: &str) -> Result<(), SyncError> {
     failpoint::pass(step).map_err(SyncError::Disk)
 }
 
+/// Returns under which subject the journal says that a repository's upstream cannot be asked.
+pub fn down_subject(repo: &RepoId) -> String {
+    format!("host {} {}", repo.host(), lane(repo))
+}
+
 /// Returns what of its host a repository is, in the journal.
 pub(crate) fn lane(repo: &RepoId) -> String {
     format!("git {}", &repo.as_str()[repo.host().len()..])

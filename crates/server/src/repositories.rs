@@ -211,7 +211,14 @@ impl Body for Passing {
     ) -> Poll<Option<Result<Frame<Bytes>, ProcessError>>> {
         match self.first.take() {
             Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-            None => Pin::new(&mut self.given.stream).poll_frame(context),
+            None => match Pin::new(&mut self.given.stream).poll_frame(context) {
+                // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
+                Poll::Ready(Some(Err(error @ ProcessError::Failed { .. }))) => {
+                    tracing::debug!("a client was refused: {error}");
+                    Poll::Ready(None)
+                }
+                frame => frame,
+            },
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say};
 use crate::tasks::adopt::Adopting;
-use crate::tasks::{adopt, copy};
+use crate::tasks::{adopt, copy, repositories};
 use crate::tokens::{Keyring, TokenFile};
 use crate::wiring;
 
@@ -92,9 +92,11 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         }
     };
     let adopting = tokio::spawn(adopt::again_and_again(global.clone(), store.clone()));
+    let syncing = tokio::spawn(repositories::again_and_again(global.clone(), store.clone()));
     let copying = tokio::spawn(copy::again_and_again(global.clone(), store.clone(), home.clock.clone()));
     let n_cut_off = server.serve(listener, end).await;
     adopting.abort();
+    syncing.abort();
     copying.abort();
     server.settings().session.finish().await;
     store.flush()?;

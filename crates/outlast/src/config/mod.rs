@@ -8,6 +8,7 @@ mod limits;
 mod network;
 mod registry;
 mod serve;
+mod sync;
 mod upstream;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub(crate) use copy::Copy;
 pub(crate) use exec::Exec;
 pub(crate) use limits::Limits;
 pub(crate) use serve::Serve;
+pub(crate) use sync::Sync;
 
 /// Everything that can be configured; every part has a default.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
     pub(crate) adopt: Adopt,
+    pub(crate) sync: Sync,
     pub(crate) copies: Vec<Copy>,
 }
 
@@ -52,6 +55,8 @@ struct Document {
     serve: serve::Section,
     #[serde(default)]
     adopt: adopt::Section,
+    #[serde(default)]
+    sync: sync::Section,
     #[serde(default)]
     copy: Vec<copy::Section>,
 }
@@ -113,6 +118,7 @@ impl Document {
             limits: self.limits.check()?,
             serve: self.serve.check()?,
             adopt: self.adopt.check(folder)?,
+            sync: self.sync.check()?,
             copies: copy::check(self.copy, folder)?,
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use mirror::{Address, Mirror, SyncError, Synced};
@@ -14,13 +15,17 @@ use tokio::task::JoinSet;
 
 use crate::command_line::Global;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::speak::{self, count, in_line, say, size};
+use crate::wiring;
 
 /// How many repositories are asked for at once.
 const N_AT_ONCE: usize = 16;
 /// And how many of them at one host.
 const N_AT_HOST: usize = 8;
 const N_LETTERS_MAX: usize = 300;
+/// How soon a server looks again whose configuration cannot be read.
+const UNCONFIGURED: Duration = Duration::from_secs(10);
 
 /// What became of one repository.
 #[derive(Debug, Serialize)]
@@ -149,6 +154,39 @@ pub(crate) async fn sync(global: &Global, mirror: &Arc<Mirror>, addresses: Vec<A
     bar.finish_and_clear();
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, one)| one).collect()
+}
+
+/// Brings what is followed up to date again and again: for as long as a server runs.
+pub(crate) async fn again_and_again(global: Global, store: Store) {
+    let quiet = Global { quiet: true, ..global.clone() };
+    loop {
+        // Read each time: the configuration may have changed, and more may be followed.
+        let rest = match Home::find(&global) {
+            Ok(home) => {
+                if let Err(failure) = Box::pin(scheduled(&quiet, &home, &store)).await {
+                    failure.context("the repositories were not brought up to date").report();
+                }
+                home.config.sync.every
+            }
+            // Whoever reads it for the server says what is wrong with it.
+            Err(_) => UNCONFIGURED,
+        };
+        tokio::time::sleep(rest).await;
+    }
+}
+
+async fn scheduled(global: &Global, home: &Home, store: &Store) -> Result<(), Failure> {
+    let addresses = followed(store)?;
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let mirror = Arc::new(wiring::mirror(home, store)?);
+    for one in sync(global, &mirror, addresses).await {
+        if let Some(line) = one.line() {
+            tracing::warn!("{line}");
+        }
+    }
+    Ok(store.flush()?)
 }
 
 /// Says what became of repositories, and returns the exit code: 0 where every copy has all that its upstream has.

@@ -107,6 +107,17 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     assert_eq!(holds[0]["authors"], json!(["A Person <person@example.com>"]));
     let status = kept.world.outlast(&["status"]).expect(0);
     assert!(status.stdout.contains("repo forge.example/acme/app"), "{}", status.stdout);
+}
+
+#[test]
+fn a_repository_that_is_gone_is_given_back_as_it_was() {
+    let kept = Kept::new();
+    let (before, moment) = (kept.refs(&[]), kept.moment());
+    kept.moves(&["update-ref", "refs/heads/main", "main~2"]);
+    kept.moves(&["tag", "-f", "v1", "main"]);
+    kept.repository.commit("new", "new", &[("n.txt", "n\n")]);
+    kept.world.outlast(&["sync"]).expect(0);
+    let (after, holds) = (kept.refs(&[]), kept.json(&["holds"]));
 
     // Gone: nothing moves, and whoever asked is told.
     kept.upstream.on(HOST, "*", Fault::Status(404));
@@ -114,6 +125,12 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     assert!(done.stdout.contains("the upstream has no such repository (status 404)"), "{}", done.stdout);
     assert_eq!(kept.refs(&[]), after);
     assert!(kept.world.outlast(&["status"]).expect(0).stdout.contains("no such repository"));
+
+    let doctor = kept.json(&["doctor"]);
+    let kinds: Vec<&str> =
+        doctor["findings"].as_array().unwrap().iter().filter_map(|it| it["kind"].as_str()).collect();
+    assert!(kinds.contains(&"repository_stale") && kinds.contains(&"repository_held"), "{doctor}");
+    assert!(!kinds.contains(&"repository"), "{doctor}");
 
     // And given back, as it was, without the upstream and without the derived copy.
     fs::remove_dir_all(kept.world.own().join("git")).unwrap();

@@ -7,6 +7,7 @@ mod keeping;
 mod machine;
 mod network;
 mod projects;
+mod repositories;
 
 use drill::State;
 use proxy::TeamServer;
@@ -66,6 +67,7 @@ pub(crate) async fn examine(
     let mut chart = Chart::default();
     projects::locks(&mut chart, &home, &store, &things).await?;
     projects::drills(&mut chart, &home, &store, server.as_ref())?;
+    repositories::repositories(&mut chart, &store)?;
     keeping::damage(&mut chart, &store)?;
     chart = keeping::second_copies(chart, home.clone(), store.clone()).await?;
     machine::disk(&mut chart, &home);

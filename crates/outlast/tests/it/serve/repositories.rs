@@ -73,6 +73,23 @@ fn git_clones_what_its_upstream_no_longer_gives() {
 }
 
 #[test]
+fn a_server_follows_by_itself() {
+    let kept = Kept::new();
+    let toml = fs::read_to_string(kept.world.own().join("outlast.toml")).unwrap();
+    kept.world.configure(&format!("{toml}[sync]\nevery = \"1s\"\n"));
+    let served = Served::start(&kept.world);
+    let id = kept.repository.commit("main", "later", &[("a.txt", "later\n")]);
+    let address = format!("{}/git/forge.example/acme/app.git", served.base);
+    let is_there = || git(&kept, &["ls-remote", &address, "refs/heads/main"]).expect(0).stdout.contains(&id);
+    let began = std::time::Instant::now();
+    while !is_there() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "it does not follow");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    served.end();
+}
+
+#[test]
 fn what_is_no_git_is_refused_and_the_server_goes_on() {
     let kept = Kept::new();
     let served = Served::start(&kept.world);
