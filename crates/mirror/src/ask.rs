@@ -70,6 +70,8 @@ impl From<ProtocolError> for Trouble {
 pub(crate) struct Upstream<'a> {
     pub(crate) client: &'a Client,
     pub(crate) address: &'a Address,
+    /// Whether a command asks, which may go wherever it would go without Outlast.
+    pub(crate) is_for_command: bool,
 }
 
 impl Upstream<'_> {
@@ -141,7 +143,13 @@ impl Upstream<'_> {
             headers.insert(header::CONTENT_TYPE, content);
         }
         let request = host::http::request(method, &url, headers, host::http::whole(Bytes::from(body)))?;
-        let answer = tokio::time::timeout(FIRST_BYTE, self.client.send_for_outlast(request)).await;
+        let answer = async {
+            match self.is_for_command {
+                true => self.client.send_for_command(request).await,
+                false => self.client.send_for_outlast(request).await,
+            }
+        };
+        let answer = tokio::time::timeout(FIRST_BYTE, answer).await;
         let answer = answer.map_err(|_| Trouble::Unavailable {
             reason: format!("it did not answer within {} s", FIRST_BYTE.as_secs()),
         })??;

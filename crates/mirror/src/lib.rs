@@ -5,6 +5,7 @@
 //! tells the journal, and only then moves refs of the copy: those that only grow follow at once, those that would lose something wait.
 
 mod address;
+mod answer;
 mod ask;
 mod copy;
 mod holds;
@@ -16,6 +17,7 @@ mod sync;
 mod view;
 
 pub use address::{Address, AddressError};
+pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
 pub use copy::{Copy, CopyError, folder};
 pub use holds::{DecideError, Hold};
 pub use judge::{Judgement, Relation, judge};

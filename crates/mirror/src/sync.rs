@@ -34,6 +34,7 @@ pub struct Mirror {
     git: Git,
     client: Client,
     clock: Clock,
+    is_for_command: bool,
     /// Subjects of the journal that are down.
     down: Mutex<HashSet<String>>,
 }
@@ -42,7 +43,13 @@ impl Mirror {
     /// Makes one that keeps in a store what a client gets.
     pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Result<Self, IndexError> {
         let down = store.outages()?.into_iter().map(|entry| entry.subject).collect();
-        Ok(Self { store, git, client, clock, down: Mutex::new(down) })
+        Ok(Self { store, git, client, clock, is_for_command: false, down: Mutex::new(down) })
+    }
+
+    /// Asks where a command would ask without Outlast, rather than public addresses alone.
+    #[must_use]
+    pub fn for_command(self) -> Self {
+        Self { is_for_command: true, ..self }
     }
 
     /// Returns the store.
@@ -78,7 +85,7 @@ impl Mirror {
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
         let repo = address.repo();
-        let upstream = Upstream { client: &self.client, address };
+        let upstream = Upstream { client: &self.client, address, is_for_command: self.is_for_command };
         let listed = match self.listed(&upstream).await {
             Err(Stop::Here(error)) => return Err(error),
             Err(Stop::There(trouble)) => return self.tell(repo, trouble),
@@ -224,19 +231,23 @@ impl Mirror {
     /// Tells what an upstream did wrong: to the journal where it is new, and to who asked.
     fn tell(&self, repo: &RepoId, trouble: Trouble) -> Result<Synced, SyncError> {
         let (now, reason) = (self.clock.now(), trouble.to_string());
+        // What a command asked for and nobody keeps is nobody's loss.
+        let is_kept = self.store.repo(repo)?.is_some();
         let synced = match trouble {
             Trouble::Disk(error) => return Err(SyncError::Disk(error)),
             Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
             Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
             Trouble::Bad { reason } => {
                 let event = Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
-                self.store.append(None, vec![event])?;
+                if is_kept {
+                    self.store.append(None, vec![event])?;
+                }
                 return Ok(Synced::Refused { reason });
             }
         };
         let (host, what) = (repo.host().to_owned(), lane(repo));
         let event = Event::Down { host, what, since: now, until: now, reason };
-        if self.lock_down().insert(event.subject()) {
+        if is_kept && self.lock_down().insert(event.subject()) {
             self.store.append(None, vec![event])?;
         }
         Ok(synced)

@@ -6,6 +6,7 @@ use model::{Cut, Timestamp};
 use registry::{Pin, Site};
 
 use crate::adopt::LastResort;
+use crate::repository::Repositories;
 use crate::upstream::Chooser;
 use crate::via::TeamServer;
 
@@ -59,6 +60,8 @@ pub struct SessionPlan {
     pub site: Option<Site>,
     /// The team's server, to be asked before any upstream.
     pub via: Option<TeamServer>,
+    /// Whoever keeps git repositories.
+    pub repositories: Option<Arc<dyn Repositories>>,
     /// Whoever can look where clients leave things, after every upstream.
     pub last_resort: Option<Arc<dyn LastResort>>,
 }
@@ -73,6 +76,7 @@ impl SessionPlan {
             at: None,
             site: None,
             via: None,
+            repositories: None,
             last_resort: None,
         }
     }

@@ -24,6 +24,7 @@ use crate::outage::Outages;
 use crate::plan::{Purpose, SessionPlan};
 use crate::private::{Keyring, Own, Private};
 use crate::refusal::Refusal;
+use crate::repository::Repositories;
 use crate::shelf::Shelf;
 use crate::spelling::Spelling;
 use crate::unpack::Unpacking;
@@ -93,6 +94,7 @@ pub(crate) struct Inner {
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
     pub(crate) via: Option<Via>,
+    pub(crate) repositories: Option<Arc<dyn Repositories>>,
     pub(crate) last_resort: Option<Arc<dyn LastResort>>,
     pub(crate) own: Own,
     /// What is ready to leave; a run has none, since it asks for each thing once.
@@ -130,6 +132,7 @@ impl Engine {
             at: plan.at,
             site: plan.site,
             via: plan.via.map(Via::new),
+            repositories: plan.repositories,
             last_resort: plan.last_resort,
             shelf: (plan.purpose == Purpose::Serve).then(|| Shelf::bounded(SHELF_BYTES_MAX)),
             linked: OnTheirWay::default(),
@@ -170,12 +173,13 @@ impl Session {
         let asker = Asker { client, who, chooser };
         match class {
             Class::Refuse { status, reason } => self.refuse(number, status, reason),
-            Class::Live { reason } if self.0.purpose == Purpose::Serve => {
+            Class::Live { reason } | Class::Repository { reason } if self.0.purpose == Purpose::Serve => {
                 self.refuse(number, 403, format!("a server passes nothing on that it cannot keep: {reason}"))
             }
             Class::Live { reason } => {
                 self.pass(number, url, &parts.method, &parts.headers, body, reason).await
             }
+            Class::Repository { reason } => self.repository(number, url, &parts, body, reason).await,
             Class::Notice => self.notice(number, url, &parts.headers, body, ecosystem).await,
             Class::Moved { to } => self.moved(number, &to),
             Class::Question => self.question(number, url, asker, body, ecosystem).await,
@@ -264,6 +268,10 @@ impl Session {
 }
 
 impl Inner {
+    pub(crate) const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// Returns whether nobody may be asked.
     pub(crate) fn only_looks(&self) -> bool {
         self.purpose == Purpose::Inspect

@@ -58,6 +58,11 @@ pub enum Class {
         /// The one spelling.
         to: ObjectUrl,
     },
+    /// Asked of a git repository by git's own clients: answered from its copy where somebody keeps one, or else passed on and not kept.
+    Repository {
+        /// Why it is not kept where nobody keeps repositories, in words for a person.
+        reason: String,
+    },
     /// Passed on and never kept.
     Live {
         /// Why it is not kept, in words for a person.

@@ -5,28 +5,16 @@
 //! | `GET /info/refs?service=git-upload-pack` | says what this server can, or, to earlier versions of the protocol, which refs there are |
 //! | `POST /git-upload-pack` | lists refs, or gives a pack |
 
-use std::io::Read as _;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use flate2::read::GzDecoder;
-use git::{Asked, Protocol};
 use host::http::Outgoing;
-use host::process::ProcessError;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::{Body, Frame};
-use http_body_util::BodyExt as _;
-use mirror::{Given, Refs, ServeError, Served};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use mirror::{AnswerError, Ask, REQUEST_BYTES_MAX, Refs, ServeError, Served};
 use model::{RepoId, Timestamp, parse_time};
 
-use crate::answer::{answer, refusal};
+use crate::answer::refusal;
 use crate::arriving::Arriving;
 
 /// Under which path the repositories are.
 pub(crate) const PATH: &str = "/git/";
-/// The most that a client asks: a hundred thousand objects that it wants, and those that it has.
-const REQUEST_BYTES_MAX: u64 = 16 << 20;
 const INFO: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
 const HINT: &str = "`outlast adopt https://HOST/PATH.git` on the server keeps a repository";
@@ -73,17 +61,20 @@ pub(crate) async fn give(served: &Served, path: &str, request: Request<Arriving>
             };
             return refusal(StatusCode::NOT_FOUND, "absent", &reason, HINT);
         }
-        Err(error) => return failed(&error.into()),
+        Err(error) => return failed(&ServeError::from(error).into()),
     };
-    let protocol = Protocol::of(request.headers().get("git-protocol").and_then(|value| value.to_str().ok()));
+    let headers = request.headers().clone();
     let answered = match (address.is_pack, request.method()) {
         (false, &Method::GET | &Method::HEAD) if query == "service=git-upload-pack" => {
-            advertise(served, &address, &refs, protocol).await
+            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Capabilities).await
         }
-        (true, &Method::POST) => match whole(request).await {
-            Ok(bytes) => upload(served, &address, &refs, protocol, &bytes).await,
-            Err(refused) => return refused,
-        },
+        (true, &Method::POST) => {
+            let body = match request.into_body().whole(REQUEST_BYTES_MAX).await {
+                Ok(body) => body,
+                Err(fault) => return fault.refuse(),
+            };
+            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Pack(&body)).await
+        }
         _ => {
             let hint = "use git 1.6.6 or newer, over HTTP";
             return refusal(StatusCode::BAD_REQUEST, "not_asked", "that is nothing git asks for", hint);
@@ -96,74 +87,8 @@ pub(crate) async fn give(served: &Served, path: &str, request: Request<Arriving>
     response
 }
 
-async fn advertise(
-    served: &Served,
-    address: &Address,
-    refs: &Refs,
-    protocol: Protocol,
-) -> Result<Response<Outgoing>, ServeError> {
-    let content = "application/x-git-upload-pack-advertisement";
-    if protocol == Protocol::Two {
-        return Ok(answer(StatusCode::OK, content, git::capabilities(refs.object_format).into()));
-    }
-    let given = served.advertise(&address.repo, address.at, refs, protocol).await?;
-    // Earlier versions begin with the service's name.
-    let first = Some(Bytes::from_static(b"001e# service=git-upload-pack\n0000"));
-    Ok(passed_on(content, Passing { first, given }))
-}
-
-async fn upload(
-    served: &Served,
-    address: &Address,
-    refs: &Refs,
-    protocol: Protocol,
-    request: &[u8],
-) -> Result<Response<Outgoing>, ServeError> {
-    let content = "application/x-git-upload-pack-result";
-    if protocol == Protocol::Two {
-        match Asked::read(request) {
-            Ok(Asked::Refs(asked)) => {
-                return Ok(answer(StatusCode::OK, content, asked.answer(&refs.refs).into()));
-            }
-            Ok(Asked::Other) => {}
-            Err(error) => {
-                return Ok(refusal(
-                    StatusCode::BAD_REQUEST,
-                    "not_git",
-                    &error.to_string(),
-                    "use a newer git",
-                ));
-            }
-        }
-    }
-    let given = served.upload_pack(&address.repo, address.at, refs, protocol, request).await?;
-    Ok(passed_on(content, Passing { first: None, given }))
-}
-
-/// Returns what a client sent, unpacked: git compresses what is longer than a kilobyte.
-async fn whole(request: Request<Arriving>) -> Result<Vec<u8>, Response<Outgoing>> {
-    let encoding = request.headers().get(header::CONTENT_ENCODING).cloned();
-    let bytes = request.into_body().whole(REQUEST_BYTES_MAX).await.map_err(|fault| fault.refuse())?;
-    if encoding.is_none() {
-        return Ok(bytes.to_vec());
-    }
-    let is_gzip = encoding.is_some_and(|encoding| matches!(encoding.as_bytes(), b"gzip" | b"x-gzip"));
-    let mut unpacked = Vec::new();
-    let read = GzDecoder::new(&bytes[..]).take(REQUEST_BYTES_MAX + 1).read_to_end(&mut unpacked);
-    match read {
-        Ok(_) if is_gzip && unpacked.len() as u64 <= REQUEST_BYTES_MAX => Ok(unpacked),
-        _ => Err(refusal(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_gzip",
-            "the body is no gzip, or too large",
-            "send it as git does",
-        )),
-    }
-}
-
 /// Says how the copy stands to its upstream.
 fn mark(headers: &mut HeaderMap, refs: &Refs, address: &Address) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let state = match (&address.at, &refs.stale) {
         (None, None) => "fresh".to_owned(),
         (None, Some((since, reason))) => format!("stale; since={since}; reason={}", plain(reason)),
@@ -182,43 +107,18 @@ fn plain(reason: &str) -> String {
         .collect()
 }
 
-fn failed(error: &ServeError) -> Response<Outgoing> {
-    tracing::error!("a repository cannot be given: {error}");
-    let hint = "whoever runs this server finds the reason in its log";
-    refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the copy of the repository cannot be read", hint)
-}
-
-fn passed_on(content: &'static str, body: Passing) -> Response<Outgoing> {
-    let mut response = Response::new(body.map_err(Into::into).boxed_unsync());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
-    response
-}
-
-/// What git writes, behind what stands in front of it.
-#[derive(Debug)]
-struct Passing {
-    first: Option<Bytes>,
-    given: Given,
-}
-
-impl Body for Passing {
-    type Data = Bytes;
-    type Error = ProcessError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProcessError>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-            None => match Pin::new(&mut self.given.stream).poll_frame(context) {
-                // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
-                Poll::Ready(Some(Err(error @ ProcessError::Failed { .. }))) => {
-                    tracing::debug!("a client was refused: {error}");
-                    Poll::Ready(None)
-                }
-                frame => frame,
-            },
+fn failed(error: &AnswerError) -> Response<Outgoing> {
+    let hint = "ask as git does";
+    match error {
+        AnswerError::Asked(error) => refusal(StatusCode::BAD_REQUEST, "not_git", &error.to_string(), hint),
+        AnswerError::Body => {
+            refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_gzip", &error.to_string(), hint)
+        }
+        AnswerError::Serve(error) => {
+            tracing::error!("a repository cannot be given: {error}");
+            let hint = "whoever runs this server finds the reason in its log";
+            let reason = "the copy of the repository cannot be read";
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", reason, hint)
         }
     }
 }

@@ -75,7 +75,7 @@ impl Store {
         })
     }
 
-    /// Returns whether any object of a host is held.
+    /// Returns whether any object of a host is held, or a repository of it kept.
     pub fn knows_host(&self, host: &str) -> Result<bool, IndexError> {
         self.see(|connection, overlay| Ok(overlay.knows_host(host) || index::knows_host(connection, host)?))
     }

@@ -227,6 +227,16 @@ impl Upstream {
         self.handle(host, path, move |asked| crate::git::answer(&folder, &prefix, asked));
     }
 
+    /// Serves a repository to whoever sends this header `Authorization`, and asks everybody else who he is.
+    pub fn serve_git_behind(&self, host: &str, path: &str, repository: &Repository, authorization: &str) {
+        let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
+        let authorization = authorization.to_owned();
+        self.handle(host, path, move |asked| match asked.header("authorization") == authorization {
+            true => crate::git::answer(&folder, &prefix, asked),
+            false => Some(Answer::status(401).header("www-authenticate", "Basic realm=\"git\"")),
+        });
+    }
+
     pub(crate) fn listed(&self) -> MutexGuard<'_, composer::Listed> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! What keeps repositories, for one process.
 
 use git::Git;
+use intercept::CallerTrust;
 use mirror::Mirror;
 use store::Store;
 
@@ -10,7 +11,12 @@ use crate::home::Home;
 
 /// Makes it: it trusts what the caller trusts, and goes where the configuration says.
 pub(crate) fn mirror(home: &Home, store: &Store) -> Result<Mirror, Failure> {
-    let client = client(home, &trust()?, None)?;
+    mirror_for(home, store, &trust()?)
+}
+
+/// Makes it for a command, which trusts whom it trusts.
+pub(crate) fn mirror_for(home: &Home, store: &Store, trust: &CallerTrust) -> Result<Mirror, Failure> {
+    let client = client(home, trust, None)?;
     Ok(Mirror::new(store.clone(), git(), client, home.clock.clone())?)
 }
 

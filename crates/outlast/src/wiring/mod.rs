@@ -3,7 +3,9 @@
 mod door;
 mod engine;
 mod mirror;
+mod repositories;
 
 pub(crate) use door::{Bell, Door, Heard, NOT_LOOKED_INTO, Requests};
 pub(crate) use engine::{client, engine, proxies, trust};
-pub(crate) use mirror::{git, mirror};
+pub(crate) use mirror::{git, mirror, mirror_for};
+pub(crate) use repositories::Kept;

@@ -1,4 +1,5 @@
-//! What is not kept: git passes live, ssh does not work yet, and questions are remembered for the same body only.
+//! Git in a room, and what is not kept: repositories that want credentials pass live, ssh does not work yet, and questions are
+//! remembered for the same body only.
 
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{World, texts};
 
 #[test]
-fn git_over_https_passes_live_and_is_listed() {
+fn git_over_https_is_kept_and_a_drill_clones_it() {
     let (world, upstream) = (World::new(), Upstream::start_blocking());
     let repository = Repository::create(&world.path().join("repository"));
     repository.commit("main", "first", &[("a.txt", "kept\n")]);
@@ -18,8 +19,40 @@ fn git_over_https_passes_live_and_is_listed() {
 
     let clone = ["git", "clone", "--quiet", "https://git.example.com/owner/name.git", "cloned"];
     let done = world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
-    assert!(done.stderr.contains("not kept: https://git.example.com/owner/name.git/"), "{}", done.stderr);
+    assert!(done.stderr.contains("2 verified, 0 first seen, 0 not kept"), "{}", done.stderr);
     assert_eq!(std::fs::read_to_string(world.project().join("cloned/a.txt")).unwrap(), "kept\n");
+    let record = world.newest_record();
+    assert_eq!((&record["not_kept"], &record["hosts"][0]["kept"]), (&json!([]), &json!(true)));
+    let object = &record["objects"][0];
+    assert_eq!((&object["proof"], &object["source"]), (&json!("verified"), &json!("upstream")));
+    // Now the repository is followed like any other.
+    world.outlast(&["sync"]).expect(0).says("1 repository: 1 unchanged");
+
+    // The host is cut, and the clone is the same.
+    std::fs::remove_dir_all(world.project().join("cloned")).unwrap();
+    world.drill(&clone).expect(0);
+    let report = world.newest_report();
+    assert_eq!((&report["verdict"], &report["objects"][0]["source"]), (&json!("pass"), &json!("copy")));
+    assert_eq!(report["bytes_from_cut_hosts"], 0);
+    // So it is in a run whose host is down, and with its copy on disk gone.
+    upstream.on("git.example.com", "*", fakes::Fault::Status(502));
+    std::fs::remove_dir_all(world.own().join("git")).unwrap();
+    world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
+    assert_eq!(world.newest_record()["objects"][0]["freshness"], "stale");
+}
+
+#[test]
+fn a_repository_that_nobody_may_read_passes_live_and_is_listed() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let repository = Repository::create(&world.path().join("repository"));
+    repository.commit("main", "first", &[("a.txt", "private\n")]);
+    upstream.serve_git_behind("git.example.com", "/owner/name.git", &repository, "Basic a2ltOlMzQ1JFVA==");
+    world.place(&upstream, &["git.example.com"]);
+
+    let clone = ["git", "clone", "--quiet", "https://kim:S3CRET@git.example.com/owner/name.git", "cloned"];
+    let done = world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
+    assert!(done.stderr.contains("not kept: https://git.example.com/owner/name.git/"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(world.project().join("cloned/a.txt")).unwrap(), "private\n");
     let record = world.newest_record();
     let not_kept = texts(&record["not_kept"], "url");
     for path in ["info/refs?service=git-upload-pack", "git-upload-pack"] {
@@ -27,11 +60,12 @@ fn git_over_https_passes_live_and_is_listed() {
         assert!(not_kept.contains(&url.as_str()), "{not_kept:?}");
     }
     assert_eq!(record["hosts"][0]["kept"], false);
+    world.outlast(&["sync"]).expect(1).says("no repository is kept yet");
 
     // What is not kept does not survive, and the drill says so.
     std::fs::remove_dir_all(world.project().join("cloned")).unwrap();
     let done = world.drill(&clone).expect(1);
-    done.says("1 request was made that no copy can answer").says("git.example.com");
+    done.says("that no copy can answer").says("git.example.com");
     let report = world.newest_report();
     assert_eq!((&report["verdict"], &report["missing"][0]["never_kept"]), (&json!("fail"), &json!(true)));
     assert!(!report["reasons"].to_string().contains("exec --fresh"), "{}", report["reasons"]);

@@ -141,7 +141,9 @@ impl Inner {
                 Ok(Want::bytes(url, variant, Shape::Document(redirects), asker, ecosystem))
             }
             Class::Moved { to } => Box::pin(self.wanted(&SafeUrl::from(to), client)).await,
-            Class::Live { reason } | Class::Refuse { reason, .. } => Err(Trouble::Wrong(reason)),
+            Class::Live { reason } | Class::Repository { reason } | Class::Refuse { reason, .. } => {
+                Err(Trouble::Wrong(reason))
+            }
             Class::Question | Class::Notice => Err(Trouble::Wrong("nothing is read there".to_owned())),
         }
     }

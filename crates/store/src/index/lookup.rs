@@ -119,7 +119,9 @@ pub(crate) fn variants(
 
 /// Returns whether any object of a host is held.
 pub(crate) fn knows_host(connection: &Connection, host: &str) -> Result<bool, IndexError> {
-    Ok(connection.prepare_cached("SELECT 1 FROM objects WHERE host = ?1 LIMIT 1")?.exists([host])?)
+    let has_object =
+        connection.prepare_cached("SELECT 1 FROM objects WHERE host = ?1 LIMIT 1")?.exists([host])?;
+    Ok(has_object || super::repos::knows_host(connection, host)?)
 }
 
 /// Returns who needs a blob.

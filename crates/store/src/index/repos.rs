@@ -66,3 +66,13 @@ pub(crate) fn newest_about(
     ))?;
     Ok(entries(statement, [subject(repo)])?.pop())
 }
+
+/// Returns whether a repository of a host is kept.
+pub(super) fn knows_host(connection: &Connection, host: &str) -> Result<bool, IndexError> {
+    let condition = is(Kind::Mirrored);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT 1 FROM entries WHERE {condition} AND
+         (subject BETWEEN ?1 || '/' AND ?1 || '0' OR subject BETWEEN ?1 || ':' AND ?1 || ';') LIMIT 1"
+    ))?;
+    Ok(statement.exists([format!("repo {host}")])?)
+}

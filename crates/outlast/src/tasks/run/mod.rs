@@ -25,7 +25,7 @@ use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
-use crate::wiring::{Bell, Door, Heard, engine, proxies};
+use crate::wiring::{Bell, Door, Heard, Kept, engine, mirror_for, proxies};
 
 /// The exit code of Outlast's own failures in `exec`.
 pub(crate) const OUTLAST_ITSELF: u8 = 125;
@@ -104,10 +104,17 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
     let (cuts, pins) = (task.cuts.clone(), project.pins);
-    let plan_of_session =
-        SessionPlan { cuts, pins, at: task.at, via: task.via.clone(), ..SessionPlan::new(task.purpose) };
     let scratch = Scratch::of(home, store, &task).map_err(own)?;
     let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
+    let kept = Kept::new(mirror_for(home, copies, &trust).map_err(own)?.for_command(), copies);
+    let plan_of_session = SessionPlan {
+        cuts,
+        pins,
+        at: task.at,
+        via: task.via.clone(),
+        repositories: Some(Arc::new(kept)),
+        ..SessionPlan::new(task.purpose)
+    };
     let session = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site))
         .map_err(own)?
         .session(plan_of_session);

@@ -5,7 +5,8 @@ use http::{Method, header};
 use super::accept;
 use crate::class::{Class, Head, Redirects};
 
-const GIT: &str = "git over HTTPS is not kept yet";
+const GIT: &str = "nobody keeps this git repository";
+const PUSH: &str = "a push changes something upstream";
 const LFS: &str = "git LFS is not kept yet";
 
 /// Services whose POST only asks: the answer depends on the body and on nothing else.
@@ -20,8 +21,8 @@ pub(super) fn classify(head: &Head<'_>) -> Class {
     {
         return live("a WebSocket is a conversation, not a document");
     }
-    if let Some(reason) = git(head) {
-        return live(reason);
+    if let Some(class) = git(head) {
+        return class;
     }
     let url = head.url;
     match *head.method {
@@ -43,19 +44,26 @@ pub(super) fn classify(head: &Head<'_>) -> Class {
 }
 
 /// Smart HTTP as in gitprotocol-http(5), and the batch API of LFS.
-fn git(head: &Head<'_>) -> Option<&'static str> {
+fn git(head: &Head<'_>) -> Option<Class> {
     let path = head.url.path();
+    let repository = || Class::Repository { reason: GIT.to_owned() };
     if head.is_read() {
-        let asks_service = || head.query().split('&').any(|pair| pair.starts_with("service=git-"));
-        return (path.ends_with("/info/refs") && asks_service()).then_some(GIT);
+        let asks = |service: &str| {
+            path.ends_with("/info/refs") && head.query().split('&').any(|pair| pair == service)
+        };
+        return match () {
+            () if asks("service=git-upload-pack") => Some(repository()),
+            () if asks("service=git-receive-pack") => Some(live(PUSH)),
+            () => None,
+        };
     }
-    if *head.method != Method::POST {
-        return None;
+    match () {
+        () if *head.method != Method::POST => None,
+        () if path.ends_with("/git-upload-pack") => Some(repository()),
+        () if path.ends_with("/git-receive-pack") => Some(live(PUSH)),
+        () if path.ends_with("/info/lfs/objects/batch") => Some(live(LFS)),
+        () => None,
     }
-    if path.ends_with("/git-upload-pack") || path.ends_with("/git-receive-pack") {
-        return Some(GIT);
-    }
-    path.ends_with("/info/lfs/objects/batch").then_some(LFS)
 }
 
 fn live(reason: &str) -> Class {

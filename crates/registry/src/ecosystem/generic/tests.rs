@@ -45,11 +45,15 @@ fn what_is_not_kept_says_why() {
         Class::Live { reason } => assert_eq!(reason, expected, "{request}"),
         other => panic!("{request} is {other:?}"),
     };
-    let git = "git over HTTPS is not kept yet";
-    check("GET https://github.com/a/b.git/info/refs?service=git-upload-pack", &[], git);
-    check("GET https://github.com/a/b.git/info/refs?x=1&service=git-receive-pack", &[], git);
-    check("POST https://github.com/a/b.git/git-upload-pack", &[], git);
-    check("POST https://github.com/a/b.git/git-receive-pack", &[], git);
+    let push = "a push changes something upstream";
+    check("GET https://github.com/a/b.git/info/refs?x=1&service=git-receive-pack", &[], push);
+    check("POST https://github.com/a/b.git/git-receive-pack", &[], push);
+    for fetch in [
+        "GET https://github.com/a/b.git/info/refs?service=git-upload-pack",
+        "POST https://github.com/a/b.git/git-upload-pack",
+    ] {
+        assert!(matches!(ask(fetch, &[]), Class::Repository { .. }), "{fetch}");
+    }
     check("POST https://github.com/a/b.git/info/lfs/objects/batch", &[], "git LFS is not kept yet");
     check("PUT https://registry.npmjs.org/left-pad", &[], "a PUT may change something upstream");
     check("DELETE https://example.com/a", &[], "a DELETE may change something upstream");

@@ -1,0 +1,101 @@
+//! Where git's clients in a room meet the copies of repositories: created on first sight, brought up to date once a run.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::Arc;
+
+use mirror::{Address, Ask, Mirror, Served};
+use model::{Event, RepoId, Sha256, Timestamp};
+use proxy::{Answering, Repositories, RepositoryAnswer, RepositoryAsked};
+use store::{IndexError, Store};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::git;
+
+const INFO: &str = "/info/refs";
+const PACK: &str = "/git-upload-pack";
+
+/// The repositories of one run.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    mirror: Mirror,
+    served: Served,
+    store: Store,
+    /// Whether each that was asked for is as its host has it.
+    asked: Mutex<HashMap<RepoId, Arc<OnceCell<bool>>>>,
+}
+
+impl Kept {
+    pub(crate) fn new(mirror: Mirror, store: &Store) -> Self {
+        let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let served = Served::new(store.clone(), git(), n_cores);
+        Self { mirror, served, store: store.clone(), asked: Mutex::default() }
+    }
+
+    async fn answered(&self, asked: RepositoryAsked) -> Option<RepositoryAnswer> {
+        let (address, is_pack) = address(asked.url.object().as_str())?;
+        let repo = address.repo();
+        let is_fresh = asked.at.is_none() && asked.may_ask && self.is_fresh(&address).await;
+        let known = tokio::task::block_in_place(|| self.served.refs(repo, asked.at));
+        let refs = said(repo, known)??;
+        let ask = if is_pack { Ask::Pack(&asked.body) } else { Ask::Capabilities };
+        let answer = mirror::answer(&self.served, repo, asked.at, &refs, &asked.headers, ask).await;
+        let response = said(repo, answer)?;
+        let (pack, confirmed_at) = said(repo, tokio::task::block_in_place(|| self.newest(repo)))?;
+        Some(RepositoryAnswer { response, pack, is_fresh, confirmed_at })
+    }
+
+    /// Asks a repository's host once a run, and takes it on when it answers.
+    async fn is_fresh(&self, address: &Address) -> bool {
+        let once = self.asked.lock().await.entry(address.repo().clone()).or_default().clone();
+        *once
+            .get_or_init(|| async {
+                let synced = match self.mirror.sync(address).await {
+                    Ok(synced) => synced,
+                    Err(error) => {
+                        tracing::error!("`{}` could not be kept: {error}", address.repo());
+                        return false;
+                    }
+                };
+                synced.is_whole() && said(address.repo(), self.mirror.take_on(address)).is_some()
+            })
+            .await
+    }
+
+    /// Returns the newest pack of a repository, and when its host last said what it has.
+    fn newest(&self, repo: &RepoId) -> Result<(Option<(Sha256, u64)>, Timestamp), IndexError> {
+        let mut pack = None;
+        let mut confirmed_at = Timestamp::UNIX_EPOCH;
+        for entry in self.store.all_refs_of(repo)? {
+            if let Event::Refs { packs, at, .. } = entry.event {
+                pack = packs.last().map(|pack| (pack.sha256, pack.size_bytes)).or(pack);
+                confirmed_at = at;
+            }
+        }
+        if let Some(Event::Observed { at, .. }) = self.store.observed(repo)?.map(|entry| entry.event) {
+            confirmed_at = confirmed_at.max(at);
+        }
+        Ok((pack, confirmed_at))
+    }
+}
+
+impl Repositories for Kept {
+    fn answer(&self, asked: RepositoryAsked) -> Answering<'_> {
+        Box::pin(self.answered(asked))
+    }
+}
+
+/// Returns which repository an address is about, and whether it is asked for a pack.
+fn address(url: &str) -> Option<(Address, bool)> {
+    let path = url.split('?').next().unwrap_or(url);
+    let (base, is_pack) = match path.strip_suffix(PACK) {
+        Some(base) => (base, true),
+        None => (path.strip_suffix(INFO)?, false),
+    };
+    Some((Address::parse(base).ok()?, is_pack))
+}
+
+/// Returns what there is, and says why there is nothing.
+fn said<T>(repo: &RepoId, result: Result<T, impl std::fmt::Display>) -> Option<T> {
+    result.map_err(|error| tracing::error!("the copy of `{repo}` cannot be given: {error}")).ok()
+}
