@@ -14,6 +14,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("composer", "composer"),
     ("curl", "curl"),
     (KEYRING, "debian-archive-keyring"),
+    ("faketime", "faketime"),
     ("git", "git"),
     ("go", "golang-go"),
     ("javac", "default-jdk-headless"),

@@ -11,6 +11,7 @@ mod clients;
 mod composer;
 mod config;
 mod crowd;
+mod dated;
 mod disagree;
 mod doctor;
 mod drills;
