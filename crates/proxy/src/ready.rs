@@ -40,8 +40,11 @@ impl Inner {
 
     /// Answers with what is ready, unless somebody has kept another one: it may have been another process.
     fn give_held(&self, manner: &Manner, ready: &Ready) -> Option<Response<Outgoing>> {
-        let store = &self.engine.store;
-        let now = self.engine.clock.elapsed();
+        let (store, clock) = (&self.engine.store, &self.engine.clock);
+        if ready.fresh_until.is_some_and(|until| clock.now() >= until) {
+            return None;
+        }
+        let now = clock.elapsed();
         let generation = self.shelf.as_ref()?.generation(now, || store.stamp());
         let mark = |key: &ObjectKey| store.lookup(key).ok().flatten().as_ref().map(Mark::from);
         if !ready.is_held(generation, mark) {
@@ -64,9 +67,17 @@ impl Inner {
         if known.is_some_and(|known| decide::is_good(&known)) && mark != Some(held.into()) {
             return None;
         }
-        let good_until = self.engine.clock.elapsed() + left;
-        let confirmed_at = held.confirmed_at;
-        let goods = Goods { headers, body: body.clone(), freshness, good_until, watch, mark, confirmed_at };
+        let is_due = freshness == Freshness::Fresh && !held.immutable;
+        let goods = Goods {
+            headers,
+            body: body.clone(),
+            freshness,
+            good_until: self.engine.clock.elapsed() + left,
+            fresh_until: self.engine.clock.now().checked_add(left).ok().filter(|_| is_due),
+            watch,
+            mark,
+            confirmed_at: held.confirmed_at,
+        };
         let put = || shelf.put(key, ask.spelling.as_ref(), goods);
         // Compressing megabytes is nothing for a thread that serves others.
         let ready = tokio::task::block_in_place(put)?;

@@ -57,6 +57,8 @@ pub(crate) struct Goods {
     pub(crate) freshness: Freshness,
     /// On the clock that begins with the process.
     pub(crate) good_until: Duration,
+    /// By the time of day, where that counts: while a machine sleeps, the other clock stands still.
+    pub(crate) fresh_until: Option<Timestamp>,
     /// What must not change either: what its headers say of an outage.
     pub(crate) watch: Option<Watch>,
     /// What the store says of its name.
@@ -71,6 +73,7 @@ pub(crate) struct Ready {
     forms: Forms,
     pub(crate) freshness: Freshness,
     good_until: Duration,
+    pub(crate) fresh_until: Option<Timestamp>,
     watch: Option<Watch>,
     key: ObjectKey,
     mark: Option<Mark>,
@@ -225,7 +228,7 @@ impl Shelf {
             inner.in_the_making.push(key.clone());
             inner.entries.get(&key).map(|entry| entry.ready.clone())
         };
-        let Goods { headers, body, freshness, good_until, watch, mark, confirmed_at } = goods;
+        let Goods { headers, body, freshness, good_until, fresh_until, watch, mark, confirmed_at } = goods;
         let bare = Bare { headers, body, is_as_sent: key.is_as_sent };
         let before = before.as_ref().map(|ready| &ready.forms);
         let forms = Forms::make(bare, before, self.size_bytes_max / PART_OF_SHELF);
@@ -235,6 +238,7 @@ impl Shelf {
             forms: forms?,
             freshness,
             good_until,
+            fresh_until,
             watch,
             key: key.key.clone(),
             mark,
@@ -323,6 +327,7 @@ mod tests {
             body: body.into(),
             freshness: Freshness::Fresh,
             good_until: LATER,
+            fresh_until: None,
             watch: Some(shelf.watch("a.example")),
             mark: None,
             confirmed_at: Timestamp::UNIX_EPOCH,

@@ -2,6 +2,7 @@
 //! often the upstream was asked. The same rows through a room are in `crate::rows`.
 
 mod crowd;
+mod days;
 mod disk;
 mod ends;
 mod files;

@@ -27,9 +27,13 @@ impl Scene {
 
     /// Nothing is held; an index is fresh for so long.
     pub(super) fn fresh_for(shelf: Shelf, time: &str) -> Self {
+        Self::of(World::new(), shelf, time)
+    }
+
+    /// The same in a world that has something of its own.
+    pub(super) fn of(world: World, shelf: Shelf, time: &str) -> Self {
         let upstream = Upstream::start_blocking();
         (shelf.put)(&upstream, Edition::First);
-        let world = World::new();
         configure(&world, &upstream, &shelf, &upstream.tls_address().to_string(), time);
         let served = Served::start(&world);
         Self { upstream, world, shelf, served }
