@@ -2,6 +2,7 @@
 
 mod command_line;
 mod commands;
+mod complaint;
 mod config;
 mod copies;
 mod failure;

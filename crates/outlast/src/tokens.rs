@@ -10,6 +10,7 @@ use host::Clock;
 use http::HeaderMap;
 use server::{Gate, Scope, Tokens};
 
+use crate::complaint::Complaint;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::mend;
@@ -82,8 +83,8 @@ struct Known {
     looked_at: Duration,
     stamp: Option<(SystemTime, u64)>,
     tokens: Option<Arc<Tokens>>,
-    /// Why the file could not be read last.
-    mistake: Option<String>,
+    /// About the file: every request that is refused looks at it.
+    complaint: Complaint,
 }
 
 impl Keyring {
@@ -91,7 +92,8 @@ impl Keyring {
     pub(crate) fn new(file: TokenFile, clock: Clock, is_open: bool) -> Result<Self, Failure> {
         let stamp = file.stamp();
         let tokens = file.read()?.map(Arc::new);
-        let known = Mutex::new(Known { looked_at: clock.elapsed(), stamp, tokens, mistake: None });
+        let known =
+            Mutex::new(Known { looked_at: clock.elapsed(), stamp, tokens, complaint: Complaint::default() });
         Ok(Self { file, clock, is_open, known })
     }
 
@@ -109,17 +111,16 @@ impl Keyring {
                 // That the file went is no reason to let everybody in.
                 Ok(None) => known.tokens = known.tokens.as_ref().map(|_| Arc::default()),
                 Ok(Some(tokens)) => known.tokens = Some(Arc::new(tokens)),
-                // Read again at the next look, and told once: every request that is refused looks.
+                // Read again at the next look.
                 Err(failure) => {
-                    let mistake = Some(failure.to_string());
-                    if known.mistake != mistake {
+                    if known.complaint.is_new(&failure) {
                         failure.report();
-                        known.mistake = mistake;
                     }
                     return known.tokens.clone();
                 }
             }
-            (known.stamp, known.mistake) = (stamp, None);
+            known.stamp = stamp;
+            known.complaint.settle();
         }
         known.tokens.clone()
     }

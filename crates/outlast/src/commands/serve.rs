@@ -18,6 +18,7 @@ use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::command_line::Global;
+use crate::complaint::Complaint;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, say};
@@ -66,7 +67,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         address,
         adopter: Adopting::new(global, &store, &home.clock),
         repositories: Served::new(store.clone(), wiring::git(), n_cores),
-        last_mistake: None,
+        complaint: Complaint::default(),
     };
     let settings = serving.settings(home)?;
     let setup = format!("{}/setup", settings.site.base());
@@ -83,7 +84,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
                 _ = look.tick() => if !server.says_who_may_ask() { serving.read_again(&server) },
                 _ = hang_up.recv() => {
                     // Whoever asks for it is told each time.
-                    serving.last_mistake = None;
+                    serving.complaint.settle();
                     serving.read_again(&server);
                 }
                 _ = interrupt.recv() => break,
@@ -113,8 +114,8 @@ struct Serving<'a> {
     address: SocketAddr,
     adopter: Adopting,
     repositories: Served,
-    /// What was wrong with the configuration when it was read last: it is looked at every second, and told once.
-    last_mistake: Option<String>,
+    /// About the configuration, which is looked at every second.
+    complaint: Complaint,
 }
 
 impl Serving<'_> {
@@ -124,15 +125,13 @@ impl Serving<'_> {
             Ok(settings) => {
                 // What is under way holds what it needs of the session before, and lets it go at its end.
                 drop(server.renew(settings));
-                self.last_mistake = None;
+                self.complaint.settle();
                 say(self.global, &"the configuration was read again");
             }
             Err(failure) => {
-                let mistake = Some(failure.to_string());
-                if mistake != self.last_mistake {
+                if self.complaint.is_new(&failure) {
                     failure.report();
                     say(self.global, &"the server goes on with the configuration that it had");
-                    self.last_mistake = mistake;
                 }
             }
         }
