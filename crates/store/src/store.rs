@@ -88,7 +88,7 @@ impl Store {
             shared.take_held(sha256, size_bytes)?;
             return Ok(Blob { sha256, size_bytes });
         }
-        let mut writer = self.writer()?;
+        let mut writer = BlobWriter::named(self.clone(), sha256)?;
         std::io::Write::write_all(&mut writer, bytes)?;
         writer.finish()
     }

@@ -14,14 +14,32 @@ pub struct Arriving {
     /// `None` once the file belongs to a folder of blobs.
     path: Option<PathBuf>,
     file: File,
-    hasher: Sha256Hasher,
+    digest: Digest,
     size_bytes: u64,
+}
+
+/// Where the digest comes from.
+#[derive(Debug)]
+enum Digest {
+    /// From the bytes as they come.
+    Hashed(Sha256Hasher),
+    /// From whoever has all of them already.
+    Known(Sha256),
 }
 
 impl Arriving {
     /// Takes a new temporary file.
-    pub(crate) fn new((path, file): (PathBuf, File)) -> Self {
-        Self { path: Some(path), file, hasher: Sha256Hasher::new(), size_bytes: 0 }
+    pub(crate) fn new(temporary: (PathBuf, File)) -> Self {
+        Self::with(temporary, Digest::Hashed(Sha256Hasher::new()))
+    }
+
+    /// Takes a new temporary file for bytes whose digest is known.
+    pub(crate) fn named(temporary: (PathBuf, File), sha256: Sha256) -> Self {
+        Self::with(temporary, Digest::Known(sha256))
+    }
+
+    fn with((path, file): (PathBuf, File), digest: Digest) -> Self {
+        Self { path: Some(path), file, digest, size_bytes: 0 }
     }
 
     /// Returns how many bytes have come.
@@ -29,9 +47,12 @@ impl Arriving {
         self.size_bytes
     }
 
-    /// Returns the digest of what has come.
+    /// Returns the digest of what has come; where it is known, of all that will.
     pub(crate) fn sha256(&self) -> Sha256 {
-        self.hasher.clone().finish()
+        match &self.digest {
+            Digest::Hashed(hasher) => hasher.clone().finish(),
+            Digest::Known(sha256) => *sha256,
+        }
     }
 
     /// Returns a handle of its own at the beginning of the file, which sees bytes as they come.
@@ -55,7 +76,9 @@ impl Arriving {
 impl Write for Arriving {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
+        if let Digest::Hashed(hasher) = &mut self.digest {
+            hasher.update(&bytes[..n]);
+        }
         self.size_bytes += n as u64;
         Ok(n)
     }

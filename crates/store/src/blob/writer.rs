@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host::failpoint;
 use model::Sha256;
@@ -20,8 +20,17 @@ pub struct BlobWriter {
 
 impl BlobWriter {
     pub(crate) fn new(store: Store) -> Result<Self, WriteError> {
+        Self::with(store, Arriving::new)
+    }
+
+    /// Begins a blob whose digest the caller has computed of all its bytes: they are not hashed again.
+    pub(crate) fn named(store: Store, sha256: Sha256) -> Result<Self, WriteError> {
+        Self::with(store, |temporary| Arriving::named(temporary, sha256))
+    }
+
+    fn with(store: Store, begin: impl FnOnce((PathBuf, File)) -> Arriving) -> Result<Self, WriteError> {
         store.shared().access.check_write()?;
-        let blob = Arriving::new(store.shared().folder.temporary()?);
+        let blob = begin(store.shared().folder.temporary()?);
         Ok(Self { store, blob })
     }
 
