@@ -1,6 +1,7 @@
 //! The second copy: it is a store, it only grows, it is never given a wrong byte, and it gives back what this one lost.
 
 mod boast;
+mod hooked;
 mod links;
 mod overtaken;
 mod portions;
@@ -8,11 +9,12 @@ mod portions;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{Event, Sha256};
 use store::{BlobReader, CopyError, CopyFolder, CopyReport, Head, Look, Part, SecondCopy, Store};
 
+use self::hooked::{Countdown, Hooked, Step};
 use crate::processes::again;
 use crate::workload::Workload;
 use crate::world::*;
@@ -66,48 +68,6 @@ fn a_copy_is_a_store_and_grows_with_what_is_new() {
     assert_same(&store, &second);
 }
 
-/// A copy that breaks off after so many steps.
-#[derive(Debug)]
-struct Breaking {
-    to: CopyFolder,
-    n_left: AtomicUsize,
-}
-
-impl Breaking {
-    fn step(&self) -> Result<(), CopyError> {
-        let stepped = self.n_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        stepped.map(drop).map_err(|_| CopyError::at("there")(std::io::Error::other("unplugged")))
-    }
-}
-
-impl SecondCopy for Breaking {
-    fn place(&self) -> String {
-        self.to.place()
-    }
-
-    fn head(&self) -> Result<Option<Head>, CopyError> {
-        self.to.head()
-    }
-
-    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError> {
-        self.to.missing(blobs, look, size_bytes)
-    }
-
-    fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
-        self.step()?;
-        self.to.put(blobs)
-    }
-
-    fn append(&self, part: Part<'_>) -> Result<(), CopyError> {
-        self.step()?;
-        self.to.append(part)
-    }
-
-    fn get(&self, sha256: &Sha256, to: &mut dyn Write) -> Result<(), CopyError> {
-        self.to.get(sha256, to)
-    }
-}
-
 #[test]
 fn one_that_breaks_off_leaves_a_good_store_and_the_next_goes_on() {
     let home = Home::new();
@@ -117,7 +77,13 @@ fn one_that_breaks_off_leaves_a_good_store_and_the_next_goes_on() {
     for n_left in 0.. {
         let second = Home::new();
         let to = CopyFolder::create(second.path(), &store.journal_id().unwrap()).unwrap();
-        let to = Breaking { to, n_left: AtomicUsize::new(n_left) };
+        let left = Countdown::new(n_left);
+        let to = Hooked::new(to, |step| match step {
+            Step::Put | Step::Append if left.step() == 0 => {
+                Err(CopyError::at("there")(std::io::Error::other("unplugged")))
+            }
+            _ => Ok(()),
+        });
         let ended = store.copy_to(&to, Look::There, &mut |_| {});
         drop(to);
         // A power cut tears off the end of the last line.

@@ -1,11 +1,8 @@
 //! Two who bring one copy up to date at the same time: a person beside a server, or a slow one whom the next overtakes.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use store::{CopyError, CopyFolder, Look, Store};
 
-use model::Sha256;
-use store::{BlobReader, CopyError, CopyFolder, Head, Look, Part, SecondCopy, Store};
-
+use super::hooked::{Countdown, Hooked};
 use super::{assert_same, copy};
 use crate::world::*;
 
@@ -17,59 +14,6 @@ fn grow(store: &Store, name: &str) {
         store.append(None, vec![rejected(&path, &"y".repeat(1_000_000))]).unwrap();
     }
     store.flush().unwrap();
-}
-
-/// A carrier that waits before one of its steps, until another one has carried everything, and more.
-#[derive(Debug)]
-struct Overtaken<'a> {
-    to: CopyFolder,
-    store: &'a Store,
-    second: &'a Home,
-    n_left: AtomicUsize,
-}
-
-impl Overtaken<'_> {
-    fn step(&self) {
-        let stepped = self.n_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        if stepped == Ok(1) {
-            grow(self.store, "meanwhile");
-            copy(self.store, self.second, Look::There).unwrap();
-        }
-    }
-
-    fn was_overtaken(&self) -> bool {
-        self.n_left.load(Ordering::Relaxed) == 0
-    }
-}
-
-impl SecondCopy for Overtaken<'_> {
-    fn place(&self) -> String {
-        self.to.place()
-    }
-
-    fn head(&self) -> Result<Option<Head>, CopyError> {
-        self.step();
-        self.to.head()
-    }
-
-    fn missing(&self, blobs: &[Sha256], look: Look, size_bytes: u64) -> Result<Vec<Sha256>, CopyError> {
-        self.step();
-        self.to.missing(blobs, look, size_bytes)
-    }
-
-    fn put(&self, blobs: Vec<BlobReader>) -> Result<Vec<Sha256>, CopyError> {
-        self.step();
-        self.to.put(blobs)
-    }
-
-    fn append(&self, part: Part<'_>) -> Result<(), CopyError> {
-        self.step();
-        self.to.append(part)
-    }
-
-    fn get(&self, sha256: &Sha256, to: &mut dyn Write) -> Result<(), CopyError> {
-        self.to.get(sha256, to)
-    }
 }
 
 #[test]
@@ -85,7 +29,15 @@ fn who_is_overtaken_is_told_so_or_goes_on_and_never_that_the_copy_has_other_entr
             }
             grow(&store, "since");
             let to = CopyFolder::create(second.path(), &store.journal_id().unwrap()).unwrap();
-            let to = Overtaken { to, store: &store, second: &second, n_left: AtomicUsize::new(n_left) };
+            // The carrier waits before one of its steps, until another one has carried everything, and more.
+            let left = Countdown::new(n_left);
+            let to = Hooked::new(to, |_| {
+                if left.step() == 1 {
+                    grow(&store, "meanwhile");
+                    copy(&store, &second, Look::There).unwrap();
+                }
+                Ok(())
+            });
             match store.copy_to(&to, Look::There, &mut |_| {}) {
                 Ok(_) => n_whole += 1,
                 Err(CopyError::Moved { .. }) => n_moved += 1,
@@ -93,7 +45,7 @@ fn who_is_overtaken_is_told_so_or_goes_on_and_never_that_the_copy_has_other_entr
             }
             copy(&store, &second, Look::There).unwrap();
             assert_same(&store, &second);
-            if !to.was_overtaken() {
+            if !left.is_over() {
                 break;
             }
         }
