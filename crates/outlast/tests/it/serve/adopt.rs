@@ -175,3 +175,29 @@ fn what_is_no_lock_is_refused_and_names_nothing_outside() {
     assert_eq!((status.as_str(), said.contains("\"n_kept\":0")), ("200", true), "{said}");
     assert_eq!(post(&format!("{{\"project\":\"a\",\"urls\":[\"{}\"]}}", "file:///etc/passwd")).0, "422");
 }
+
+#[test]
+fn only_so_many_projects_wait_and_who_is_among_them_stays() {
+    /// As docs/SERVING.md says.
+    const N_WAITING_MAX: usize = 32;
+    let scene = Scene::new();
+    let kim = scene.token("kim", "adopt");
+    scene.upstream.on(NPM, "*", Fault::Hang);
+    let text = fakes::npm::package("left-pad", &[("1.3.0", &[])]).lock(NPM, "1.3.0");
+    let send = |number: usize| {
+        let lock = serde_json::json!({ "path": "package-lock.json", "sha256": "0".repeat(64), "text": text });
+        let body = serde_json::json!({ "project": format!("project-{number}"), "locks": [lock] }).to_string();
+        let bearer = format!("Authorization: Bearer {kim}");
+        let arguments = ["-H", &bearer, "-H", "Prefer: respond-async", "-X", "POST", "--data-binary", &body];
+        scene.served.get(&arguments, "/adopt")
+    };
+    for number in 0..N_WAITING_MAX {
+        assert_eq!(send(number).0, "202", "{number}");
+    }
+    for number in [N_WAITING_MAX, N_WAITING_MAX + 1] {
+        let (status, said) = send(number);
+        assert!(status == "503" && said.contains("too many projects"), "{number}: {status} {said}");
+    }
+    assert_eq!(send(0).0, "202", "the control: one that waits already is joined");
+    assert_eq!(scene.served.get(&[], "/healthz").0, "200", "and others are served");
+}
