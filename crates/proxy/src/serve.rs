@@ -40,20 +40,26 @@ impl Session {
             return inner.give_as_of(&ask, &want, copy, at);
         }
         let (first, gate) = inner.first(&want, &parts.headers, &copy);
-        if gate == Gate::Probe {
-            inner.probe_beside(want.clone(), copy.prior());
-        }
-        match first {
-            First::Ask => inner.give_upstream(&ask, want, copy).await,
-            First::Serve(freshness) => match copy {
-                Copy::Good(loaded) => {
-                    if freshness == Freshness::Stale {
-                        inner.note_stale(&want.key, want.lane(), "it was found down a moment ago");
-                    }
-                    inner.give_copy(&ask, *loaded, Source::Copy, freshness)
+        let prior = (gate == Gate::Probe).then(|| copy.prior());
+        let probe = |want: &Want| {
+            if let Some(prior) = prior {
+                inner.probe_beside(want.clone(), prior);
+            }
+        };
+        match (first, copy) {
+            (First::Serve(freshness), Copy::Good(loaded)) => {
+                if freshness == Freshness::Stale {
+                    inner.note_stale(&want.key, want.lane(), "it was found down a moment ago");
                 }
-                Copy::None | Copy::Lost(_) => inner.give_upstream(&ask, want, copy).await,
-            },
+                let response = inner.give_copy(&ask, *loaded, Source::Copy, freshness);
+                // Not before: what it finds may be that the outage is over, and nobody would end what is told after that.
+                probe(&want);
+                response
+            }
+            (_, copy) => {
+                probe(&want);
+                inner.give_upstream(&ask, want, copy).await
+            }
         }
     }
 }
