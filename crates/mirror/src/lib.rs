@@ -1,7 +1,7 @@
 //! Keeps git repositories: brings copies up to date, and never lets an upstream destroy what they hold.
 //!
 //! Truth is the packs, which are blobs, and what the journal says of the refs ([`State`]). The bare repository that is served
-//! ([`Copy`]) is derived from both. [`Mirror::sync`] asks an upstream, judges what it lists ([`judge`]), makes the objects durable,
+//! ([`struct@Copy`]) is derived from both. [`Mirror::sync`] asks an upstream, judges what it lists ([`judge()`]), makes the objects durable,
 //! tells the journal, and only then moves refs of the copy: those that only grow follow at once, those that would lose something wait.
 
 mod address;

@@ -12,7 +12,7 @@ use store::{BlobWriter, IndexError, Store};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
-use crate::copy::{Copy, CopyError, superseded, tips};
+use crate::copy::{Copy, CopyError, folder, superseded, tips};
 use crate::judge::{Judgement, Relation, judge};
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::state::State;
@@ -92,6 +92,7 @@ impl Mirror {
             Ok(listed) => listed,
         };
         let Some((object_format, listed)) = listed else {
+            self.bring_up(repo)?;
             self.note_up(repo)?;
             self.store.record(vec![Event::Observed { repo: repo.clone(), at: self.clock.now() }])?;
             return Ok(Synced::Unchanged);
@@ -101,6 +102,15 @@ impl Mirror {
             Err(Stop::There(trouble)) => self.tell(repo, trouble),
             Ok(synced) => Ok(synced),
         }
+    }
+
+    /// Brings the copy on disk to what the journal says, if a process was killed in between or the copy is gone.
+    fn bring_up(&self, repo: &RepoId) -> Result<(), SyncError> {
+        let newest = self.store.newest_refs(repo)?.map(|entry| entry.seq);
+        if git::noted(&folder(self.store.home(), repo)) < newest {
+            blocking(|| Copy::open(&self.git, &self.store, repo, "sha1"))?;
+        }
+        Ok(())
     }
 
     /// Returns what an upstream lists and the format of its objects; nothing where that is what it listed before.

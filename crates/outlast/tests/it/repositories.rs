@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 pub(crate) const HOST: &str = "forge.example";
-const ADDRESS: &str = "https://forge.example/acme/app.git";
+pub(crate) const ADDRESS: &str = "https://forge.example/acme/app.git";
 
 /// A home that keeps one repository, and its upstream.
 pub(crate) struct Kept {
@@ -21,6 +21,13 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn new() -> Self {
+        let kept = Self::not_yet();
+        kept.world.outlast(&["adopt", ADDRESS]).expect(0).says("forge.example/acme/app is kept");
+        kept
+    }
+
+    /// Makes the upstream, and keeps nothing of it yet.
+    pub(crate) fn not_yet() -> Self {
         let (world, upstream) = (World::new(), Upstream::start_blocking());
         let repository = Repository::create(&world.path().join("app.git"));
         for n in 1..=4 {
@@ -29,11 +36,10 @@ impl Kept {
         repository.tag("v1", "main~1");
         upstream.serve_git(HOST, "/acme/app.git", &repository);
         world.place(&upstream, &[HOST]);
-        world.outlast(&["adopt", ADDRESS]).expect(0).says("forge.example/acme/app is kept");
         Self { world, upstream, repository }
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let done = self.world.outlast(&[arguments, &["--json"]].concat());
         serde_json::from_str(&done.stdout)
             .unwrap_or_else(|error| panic!("{error}: {} {}", done.stdout, done.stderr))
@@ -63,7 +69,7 @@ impl Kept {
     }
 
     /// Moves a ref upstream.
-    fn moves(&self, arguments: &[&str]) {
+    pub(crate) fn moves(&self, arguments: &[&str]) {
         let git = [&["-C", self.repository.folder().to_str().unwrap()], arguments].concat();
         crate::world::finish(self.world.command("git").args(git), b"").expect(0);
     }

@@ -6,4 +6,5 @@ pub(crate) mod full;
 mod leave;
 mod points;
 mod random;
+mod repositories;
 mod scene;

@@ -1,0 +1,180 @@
+//! Upstreams that fail, lie or are somebody else: a row for each, and nothing of the copy moves.
+
+use std::time::Duration;
+
+use fakes::{Answer, Fault};
+use mirror::Synced;
+
+use crate::world::{HOST, World};
+
+const REFS: &str = "/acme/app.git/git-upload-pack";
+
+/// What becomes of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Absent,
+    Unavailable,
+    Refused,
+}
+
+impl Expected {
+    fn of(synced: &Synced) -> Option<Self> {
+        match synced {
+            Synced::Unavailable { is_absent: true, .. } => Some(Self::Absent),
+            Synced::Unavailable { is_absent: false, .. } => Some(Self::Unavailable),
+            Synced::Refused { .. } => Some(Self::Refused),
+            Synced::Unchanged | Synced::Moved { .. } => None,
+        }
+    }
+}
+
+fn pkt(lines: &[&str]) -> Answer {
+    let packets = lines.iter().map(|line| match line.is_empty() {
+        true => "0000".to_owned(),
+        false => format!("{:04x}{line}\n", line.len() + 5),
+    });
+    Answer::bytes("application/x-git-upload-pack-result", packets.collect::<String>().into_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_moves_whatever_an_upstream_answers_instead_of_its_refs() {
+    let world = World::new();
+    world.sync().await;
+    let (served, state) = (world.served(), world.state());
+    let id = "1".repeat(40);
+    let rows = [
+        (Fault::Status(404), Expected::Absent),
+        (Fault::Status(410), Expected::Absent),
+        (Fault::Status(401), Expected::Absent),
+        (Fault::Status(403), Expected::Absent),
+        (Fault::Status(451), Expected::Absent),
+        (Fault::RedirectTo(format!("https://{HOST}/acme/other.git/git-upload-pack")), Expected::Absent),
+        (Fault::RedirectLoop, Expected::Absent),
+        (Fault::Status(500), Expected::Unavailable),
+        (Fault::RetryAfter429(5), Expected::Unavailable),
+        (Fault::Reset, Expected::Unavailable),
+        (Fault::Short, Expected::Unavailable),
+        (Fault::ShortChunked, Expected::Unavailable),
+        (Fault::TruncatedJson, Expected::Unavailable),
+        (Fault::Html200, Expected::Unavailable),
+        (Fault::Older(pkt(&[""])), Expected::Absent),
+        (Fault::Older(pkt(&["ERR access denied"])), Expected::Unavailable),
+        (Fault::Older(pkt(&["garbage", ""])), Expected::Refused),
+        (
+            Fault::Older(pkt(&[&format!("{id} refs/heads/main"), &format!("{id} refs/heads/main"), ""])),
+            Expected::Refused,
+        ),
+    ];
+    for (fault, expected) in rows {
+        let told = format!("{fault:?}");
+        // Whoever changes meanwhile must not be followed half.
+        world.upstream.on(HOST, "*", fault);
+        let synced = world.sync().await;
+        assert_eq!(Expected::of(&synced), Some(expected), "{told}: {synced:?}");
+        assert_eq!((world.served(), world.state()), (served.clone(), state.clone()), "{told}");
+        world.upstream.clear_faults();
+        assert_eq!(world.sync().await, Synced::Unchanged, "{told}: the control");
+    }
+    assert_eq!(world.events("refused").len(), 2);
+    let (n_down, n_up) = (world.events("down").len(), world.events("up").len());
+    assert!(n_down == n_up && n_down > 10, "{n_down} {n_up}: each outage is told once, and ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_show_who_he_is_is_not_asked() {
+    for fault in [
+        Fault::ExpiredCertificate,
+        Fault::ForeignCertificate,
+        Fault::WrongHostCertificate,
+        Fault::NoHandshake,
+    ] {
+        // A connection that was made before is trusted as long as it lasts.
+        let world = World::new();
+        let told = format!("{fault:?}");
+        world.upstream.on(HOST, "*", fault);
+        let synced = world.sync().await;
+        assert_eq!(Expected::of(&synced), Some(Expected::Unavailable), "{told}: {synced:?}");
+        assert!(
+            world.state().served.is_empty() && world.upstream.log().iter().all(|seen| seen.path.is_empty()),
+            "{told}"
+        );
+        world.upstream.clear_faults();
+        assert!(matches!(world.sync().await, Synced::Moved { .. }), "{told}: the control");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_pack_is_none() {
+    let world = World::new();
+    world.sync().await;
+    let (served, state) = (world.served(), world.state());
+    world.repository.commit("main", "more", &[("a.txt", &"more\n".repeat(2000))]);
+    let listed = world.upstream.log().len();
+    assert!(listed > 0);
+    for (fault, expected) in [
+        (Fault::Short, Expected::Unavailable),
+        (Fault::Reset, Expected::Unavailable),
+        (Fault::Older(pkt(&["packfile", ""])), Expected::Refused),
+        (Fault::Older(pkt(&["packfile", "\u{1}PACK but no more", ""])), Expected::Refused),
+        (Fault::Older(pkt(&["packfile", "\u{3}out of memory", ""])), Expected::Unavailable),
+        (Fault::Older(pkt(&["shallow-info", ""])), Expected::Refused),
+    ] {
+        let told = format!("{fault:?}");
+        // The first request lists the refs, the second asks for the pack.
+        world.upstream.on(HOST, REFS, fault);
+        world.upstream.on_first(1, HOST, REFS, Fault::SlowFirstByte(Duration::from_millis(1)));
+        let synced = world.sync().await;
+        assert_eq!(Expected::of(&synced), Some(expected), "{told}: {synced:?}");
+        assert_eq!((world.served(), world.state()), (served.clone(), state.clone()), "{told}");
+        world.upstream.clear_faults();
+    }
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }), "the control");
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ref_to_what_the_upstream_does_not_give_is_not_followed() {
+    let world = World::new();
+    world.sync().await;
+    let (served, state) = (world.served(), world.state());
+    let id = "1".repeat(40);
+    world.upstream.on_first(1, HOST, REFS, Fault::Older(pkt(&[&format!("{id} refs/heads/main"), ""])));
+    let synced = world.sync().await;
+    assert!(!synced.is_whole(), "{synced:?}");
+    assert_eq!((world.served(), world.state()), (served, state));
+    assert_eq!(world.sync().await, Synced::Unchanged, "the control");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_are_no_refs_are_left_out_and_the_rest_is_kept() {
+    let world = World::new();
+    let main = world.upstream_git(&["rev-parse", "main"]);
+    let lines = ["refs/heads/../../x", "refs/heads/-x", "refs/heads/\u{1b}[31m", "refs/heads/good"];
+    let lines = lines.map(|name| format!("{main} {name}"));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).chain([""]).collect();
+    world.upstream.on_first(1, HOST, REFS, Fault::Older(pkt(&lines)));
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    assert_eq!(world.served().into_iter().collect::<Vec<_>>(), [("refs/heads/good".to_owned(), main)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_of_sha256_is_kept_like_any_other() {
+    let world = World::new();
+    let folder = world.new_folder("new.git");
+    crate::world::run(
+        world.home.path(),
+        &["init", "-q", "--bare", "--object-format=sha256", "-b", "main", folder.to_str().unwrap()],
+    );
+    let tree = crate::world::run(&folder, &["hash-object", "-w", "-t", "tree", "/dev/null"]);
+    let commit = crate::world::run(
+        &folder,
+        &["-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "first", &tree],
+    );
+    crate::world::run(&folder, &["update-ref", "refs/heads/main", &commit]);
+    std::fs::remove_dir_all(world.repository.folder()).unwrap();
+    std::fs::rename(&folder, world.repository.folder()).unwrap();
+    assert!(matches!(world.sync().await, Synced::Moved { n_held: 0, .. }));
+    assert_eq!(world.served()["refs/heads/main"], commit);
+    assert_eq!(commit.len(), 64);
+    assert_eq!(world.sync().await, Synced::Unchanged);
+}
