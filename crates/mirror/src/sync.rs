@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
+use git::{BareError, FetchRequest, Git, GitError, Incoming, Listed, Spoken};
 use host::http::Client;
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
@@ -108,7 +108,11 @@ impl Mirror {
     fn bring_up(&self, repo: &RepoId) -> Result<(), SyncError> {
         let newest = self.store.newest_refs(repo)?.map(|entry| entry.seq);
         if git::noted(&folder(self.store.home(), repo)) < newest {
-            blocking(|| Copy::open(&self.git, &self.store, repo, "sha1"))?;
+            match blocking(|| Copy::open(&self.git, &self.store, repo, "sha1")) {
+                // Who is at work there brings it up.
+                Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
