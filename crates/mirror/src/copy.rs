@@ -100,9 +100,9 @@ impl Copy {
     }
 
     fn bring_up(&self, store: &Store) -> Result<(), CopyError> {
-        let tips: Vec<ObjectId> = tips(&self.state).into_iter().collect();
+        let wanted: Vec<ObjectId> = tips(&self.state).into_iter().collect();
         let entries = store.all_refs_of(&self.repo)?;
-        if !self.bare.missing(&tips)?.is_empty() || self.bare.check_connected(&tips).is_err() {
+        if !self.bare.missing(&wanted)?.is_empty() || self.bare.check_connected(&wanted).is_err() {
             for entry in &entries {
                 let Event::Refs { packs, .. } = &entry.event else { continue };
                 for pack in packs {
@@ -110,11 +110,20 @@ impl Copy {
                 }
             }
             self.bare
-                .check_connected(&tips)
+                .check_connected(&wanted)
                 .map_err(|source| CopyError::Pack { repo: self.repo.clone(), source })?;
         }
         let mut pins = self.bare.pins()?;
+        let mut state = State::default();
         for entry in entries {
+            let is_told_whole =
+                matches!(&entry.event, Event::Refs { moves, state: Some(_), .. } if moves.is_empty());
+            let before = if is_told_whole { tips(&state) } else { BTreeSet::new() };
+            state.take(store, &self.repo, &entry)?;
+            // Which of so many moves destroyed something was not written down: one pin too many does no harm.
+            if is_told_whole {
+                pins.extend(before.difference(&tips(&state)));
+            }
             if let Event::Refs { moves, .. } = entry.event {
                 pins.extend(superseded(&moves));
             }

@@ -81,7 +81,8 @@ impl State {
         Ok(state)
     }
 
-    fn take(&mut self, store: &Store, repo: &RepoId, entry: &Entry) -> Result<(), StateError> {
+    /// Takes the next entry in.
+    pub(crate) fn take(&mut self, store: &Store, repo: &RepoId, entry: &Entry) -> Result<(), StateError> {
         match &entry.event {
             Event::Refs { listing, moves, state, .. } => {
                 self.listing = Some(*listing);

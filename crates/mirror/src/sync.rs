@@ -8,7 +8,7 @@ use git::{BareError, FetchRequest, Git, GitError, Incoming, Listed, Spoken};
 use host::http::Client;
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
-use store::{BlobWriter, IndexError, Store};
+use store::{BlobWriter, IndexError, Store, WriteError};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
@@ -35,6 +35,8 @@ pub struct Mirror {
     client: Client,
     clock: Clock,
     is_for_command: bool,
+    /// What was found unchanged, and is not told yet.
+    observed: Mutex<Vec<Event>>,
     /// Subjects of the journal that are down.
     down: Mutex<HashSet<String>>,
 }
@@ -43,13 +45,30 @@ impl Mirror {
     /// Makes one that keeps in a store what a client gets.
     pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Result<Self, IndexError> {
         let down = store.outages()?.into_iter().map(|entry| entry.subject).collect();
-        Ok(Self { store, git, client, clock, is_for_command: false, down: Mutex::new(down) })
+        Ok(Self {
+            store,
+            git,
+            client,
+            clock,
+            is_for_command: false,
+            observed: Mutex::default(),
+            down: Mutex::new(down),
+        })
     }
 
     /// Asks where a command would ask without Outlast, rather than public addresses alone.
     #[must_use]
     pub fn for_command(self) -> Self {
         Self { is_for_command: true, ..self }
+    }
+
+    /// Tells the journal of everything that was found unchanged: at once, since each look at the index waits for what was told before.
+    pub fn finish(&self) -> Result<(), WriteError> {
+        let observed = std::mem::take(&mut *self.observed.lock().unwrap_or_else(PoisonError::into_inner));
+        match observed.is_empty() {
+            true => Ok(()),
+            false => self.store.record(observed),
+        }
     }
 
     /// Returns the store.
@@ -79,7 +98,7 @@ impl Mirror {
         Ok(!is_known)
     }
 
-    /// Brings a repository's copy up to date.
+    /// Brings a repository's copy up to date. Who has asked for all calls [`Mirror::finish`].
     ///
     /// # Errors
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
@@ -94,7 +113,8 @@ impl Mirror {
         let Some((object_format, listed)) = listed else {
             self.bring_up(repo)?;
             self.note_up(repo)?;
-            self.store.record(vec![Event::Observed { repo: repo.clone(), at: self.clock.now() }])?;
+            let observed = Event::Observed { repo: repo.clone(), at: self.clock.now() };
+            self.observed.lock().unwrap_or_else(PoisonError::into_inner).push(observed);
             return Ok(Synced::Unchanged);
         };
         match self.follow(&upstream, &object_format, &listed).await {

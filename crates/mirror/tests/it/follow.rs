@@ -144,3 +144,29 @@ async fn a_person_decides_about_what_waits() {
     assert_eq!(world.served()["refs/heads/main"], world.upstream_git(&["rev-parse", "main"]));
     assert!(World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_large_move_leaves_behind_stays_reachable_even_in_a_copy_made_anew() {
+    let world = World::new();
+    for n in 1..=300 {
+        world.upstream_git(&["update-ref", &format!("refs/pull/{n}/head"), "main"]);
+    }
+    world.repository.commit("side", "only a proposal has this", &[("s.txt", "s\n")]);
+    let side = world.upstream_git(&["rev-parse", "side"]);
+    world.upstream_git(&["update-ref", "refs/pull/7/head", "side"]);
+    world.upstream_git(&["update-ref", "-d", "refs/heads/side"]);
+    world.sync().await;
+    // More moves than an entry names: the proposals all move on, and one of them loses what only it had.
+    for n in 1..=300 {
+        world.upstream_git(&["update-ref", &format!("refs/pull/{n}/head"), "main~1"]);
+    }
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 300, n_held: 0, .. }));
+    let pin = format!("refs/outlast/pin/{side}");
+    assert!(World::refs(&world.folder()).contains_key(&pin));
+    fs::remove_dir_all(world.folder()).unwrap();
+    drop(mirror::Copy::open(&World::git(), &world.store, world.repo(), "sha1").unwrap());
+    assert!(
+        World::refs(&world.folder()).contains_key(&pin),
+        "which the journal tells only by two whole states"
+    );
+}

@@ -84,7 +84,10 @@ impl World {
     }
 
     pub(crate) async fn sync(&self) -> Synced {
-        self.mirror().sync(&self.address).await.unwrap()
+        let mirror = self.mirror();
+        let synced = mirror.sync(&self.address).await.unwrap();
+        mirror.finish().unwrap();
+        synced
     }
 
     pub(crate) fn repo(&self) -> &RepoId {

@@ -152,6 +152,10 @@ pub(crate) async fn sync(global: &Global, mirror: &Arc<Mirror>, addresses: Vec<A
         done.extend(one.ok());
     }
     bar.finish_and_clear();
+    if let Err(error) = mirror.finish() {
+        // What is kept is kept; only how new it is known to be is lost.
+        tracing::error!("that nothing moved could not be written down: {error}");
+    }
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, one)| one).collect()
 }

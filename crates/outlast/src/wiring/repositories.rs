@@ -57,7 +57,9 @@ impl Kept {
                         return false;
                     }
                 };
-                synced.is_whole() && said(address.repo(), self.mirror.take_on(address)).is_some()
+                synced.is_whole()
+                    && said(address.repo(), self.mirror.take_on(address)).is_some()
+                    && said(address.repo(), self.mirror.finish()).is_some()
             })
             .await
     }
