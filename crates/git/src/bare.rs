@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::{ObjectId, RefName, Target};
 
@@ -15,6 +16,9 @@ use crate::command::{Git, GitError};
 
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
+/// How often it is looked whether another process is done.
+const N_LOOKS: usize = 100;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A bare repository in a folder, for one writer at a time.
 #[derive(Debug)]
@@ -51,12 +55,8 @@ impl Bare {
         host::file::create_folder(folder).map_err(failed)?;
         let lock = File::options().write(true).create(true).truncate(false).open(folder.join("outlast.lock"));
         let lock = lock.map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(BareError::Busy { folder: folder.display().to_string() });
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        if !wait_for(&lock).map_err(failed)? {
+            return Err(BareError::Busy { folder: folder.display().to_string() });
         }
         let bare = Self { folder: folder.to_owned(), git: git.of(folder), _lock: lock };
         bare.lay_out(object_format).map_err(failed)?;
@@ -130,6 +130,14 @@ impl Bare {
     /// Notes up to where the journal was followed.
     pub fn note(&self, seq: u64) -> io::Result<()> {
         replace(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
+    }
+
+    /// Forgets it, so that everything is followed anew.
+    pub fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(NOTE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the refs: those that are served, and pins that keep every other tip reachable.
@@ -237,6 +245,19 @@ fn head(refs: &BTreeMap<RefName, Target>) -> String {
         Some(Target::Object { id, .. }) => format!("{id}\n"),
         None => "ref: refs/heads/main\n".to_owned(),
     }
+}
+
+/// Takes a lock; returns whether it was free within a while. A process that was just started holds whatever its parent held until it
+/// becomes another program.
+fn wait_for(lock: &File) -> io::Result<bool> {
+    for _ in 0..N_LOOKS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOOK_EVERY),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 fn write_if_other(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,7 +1,9 @@
 //! Running `git`: with nothing of the user's or the system's settings, no hooks, no prompts, and bounds.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,7 +82,7 @@ impl Git {
     /// Clones a repository of this machine into a new folder: with a working copy, or bare with every ref.
     pub fn clone_local(&self, from: &Path, into: &Path, is_mirror: bool) -> Result<(), GitError> {
         let (from, into) = (from.to_string_lossy(), into.to_string_lossy());
-        let kind = if is_mirror { "--mirror" } else { "--no-tags" };
+        let kind = if is_mirror { "--mirror" } else { "--no-single-branch" };
         // Not with hard links: nobody else's folder may share files with the copy.
         let settings = ["-c", "protocol.file.allow=always"];
         let arguments = ["clone", "--quiet", "--no-local", kind, "--", &from, &into];
@@ -122,8 +124,8 @@ impl Git {
             program = program.folder(repository).environment([("GIT_DIR", repository)]);
             if let Some(objects) = &self.objects {
                 program = program.environment([
-                    ("GIT_OBJECT_DIRECTORY", objects.as_path()),
-                    ("GIT_ALTERNATE_OBJECT_DIRECTORIES", &repository.join("objects")),
+                    ("GIT_OBJECT_DIRECTORY", objects.as_os_str().to_owned()),
+                    ("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&repository.join("objects"))),
                 ]);
             }
         }
@@ -144,4 +146,17 @@ impl Git {
             ("GIT_OPTIONAL_LOCKS", "0"),
         ])
     }
+}
+
+/// Returns a path in the quotes of git(1): a list of them is parted by colons, and a host with a port has one.
+fn quoted(path: &Path) -> OsString {
+    let mut text = b"\"".to_vec();
+    for byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            text.push(b'\\');
+        }
+        text.push(*byte);
+    }
+    text.push(b'"');
+    OsString::from_vec(text)
 }

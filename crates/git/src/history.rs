@@ -70,17 +70,19 @@ impl Bare {
 }
 
 fn is_ancestor(git: &Git, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
-    let arguments = ["rev-list", "--max-count=1", "--stdin"];
-    Ok(git.ask(&arguments, &format!("{old}\n^{new}\n"))?.is_empty())
+    yes_or_no(git, &["merge-base", "--is-ancestor", &old.to_string(), &new.to_string()])
 }
 
 fn have_common(git: &Git, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
-    let (old, new) = (old.to_string(), new.to_string());
-    let arguments = ["merge-base", &old, &new];
-    let output = git.run_on(&arguments, None)?;
+    yes_or_no(git, &["merge-base", &old.to_string(), &new.to_string()])
+}
+
+/// Asks a question that git answers with its exit code.
+fn yes_or_no(git: &Git, arguments: &[&str]) -> Result<bool, GitError> {
+    let output = git.run_on(arguments, None)?;
     match output.status.code() {
         Some(0) => Ok(true),
         Some(1) => Ok(false),
-        _ => git.good(&arguments, output).map(|_| true),
+        _ => git.good(arguments, output).map(|_| false),
     }
 }

@@ -92,7 +92,7 @@ impl Incoming {
 
     /// Checks that everything is here that tips reach.
     pub fn check_connected(&self, tips: &[ObjectId]) -> Result<(), PackError> {
-        check_connected(&self.git, tips)
+        check_connected(&self.git, tips, &["--not", "--all"])
     }
 
     /// Returns git for the repository with what came.
@@ -122,16 +122,16 @@ impl Drop for Incoming {
 }
 
 impl Bare {
-    /// Checks that everything is in the repository that tips reach.
+    /// Checks that everything is in the repository that tips reach, whatever was checked before.
     pub fn check_connected(&self, tips: &[ObjectId]) -> Result<(), PackError> {
-        check_connected(&self.git, tips)
+        check_connected(&self.git, tips, &[])
     }
 }
 
-fn check_connected(git: &Git, tips: &[ObjectId]) -> Result<(), PackError> {
+/// Checks that everything is there that tips reach and others do not: what a ref or a pin reaches was checked when it came.
+fn check_connected(git: &Git, tips: &[ObjectId], others: &[&str]) -> Result<(), PackError> {
     let input: String = tips.iter().map(|id| format!("{id}\n")).collect();
-    // What a ref or a pin reaches was checked when it came.
-    match git.ask(&["rev-list", "--objects", "--quiet", "--stdin", "--not", "--all"], &input) {
+    match git.ask(&[&["rev-list", "--objects", "--quiet", "--stdin"], others].concat(), &input) {
         Ok(_) => Ok(()),
         Err(GitError::Failed { said, .. }) => Err(PackError::Incomplete { said }),
         Err(error) => Err(error.into()),

@@ -117,7 +117,9 @@ fn read(bytes: &[u8]) -> Result<Option<(RefName, Target)>, ProtocolError> {
             target = name.parse::<RefName>().ok();
         }
     }
-    let Ok(name) = name.parse::<RefName>() else { return Ok(None) };
+    // Outlast's own are no upstream's.
+    let name = name.parse::<RefName>().ok().filter(|name| !name.as_str().starts_with("refs/outlast/"));
+    let Some(name) = name else { return Ok(None) };
     if id == "unborn" {
         return Ok(target.map(|target| (name, Target::Ref(target))));
     }

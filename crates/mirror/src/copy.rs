@@ -5,9 +5,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use git::{Bare, BareError, Git, GitError, PackError};
-use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target};
+use model::{Decision, Event, MoveClass, ObjectId, Pack, RefMove, RepoId, Target};
 use store::{IndexError, Store, WriteError};
 
+use crate::outcome::{Stop, SyncError};
 use crate::state::{State, StateError};
 
 /// The longest name of a folder that is written out.
@@ -74,9 +75,10 @@ impl Copy {
     ///
     /// `object_format` is that of a repository of which nothing is held yet.
     pub fn open(git: &Git, store: &Store, repo: &RepoId, object_format: &str) -> Result<Self, CopyError> {
-        let state = State::read(store, repo, None)?;
-        let known = tips(&state).first().map(ObjectId::format);
+        let known = tips(&State::read(store, repo, None)?).first().map(ObjectId::format);
         let bare = Bare::open(git, &folder(store.home(), repo), known.unwrap_or(object_format))?;
+        // Again, under the lock: nobody else tells of these refs now.
+        let state = State::read(store, repo, None)?;
         let copy = Self { bare, state, repo: repo.clone() };
         if copy.bare.noted() != Some(copy.state.seq) && copy.state.seq > 0 {
             copy.bring_up(store)?;
@@ -119,6 +121,9 @@ impl Copy {
             let is_told_whole =
                 matches!(&entry.event, Event::Refs { moves, state: Some(_), .. } if moves.is_empty());
             let before = if is_told_whole { tips(&state) } else { BTreeSet::new() };
+            if let Event::Decided { name, .. } = &entry.event {
+                pins.extend(state.served.get(name).and_then(Target::id).copied());
+            }
             state.take(store, &self.repo, &entry)?;
             // Which of so many moves destroyed something was not written down: one pin too many does no harm.
             if is_told_whole {
@@ -153,6 +158,18 @@ impl Copy {
         self.bare.note(seq)
     }
 
+    /// Says whose fault it is that something is missing: where the copy itself is damaged it is made anew the next time.
+    pub(crate) fn blame(&self, error: PackError) -> Stop {
+        let tips: Vec<ObjectId> = tips(&self.state).into_iter().collect();
+        match self.bare.check_connected(&tips) {
+            Err(source @ PackError::Incomplete { .. }) => match self.bare.forget() {
+                Ok(()) => Stop::Here(CopyError::Pack { repo: self.repo.clone(), source }.into()),
+                Err(error) => Stop::Here(SyncError::Disk(error)),
+            },
+            _ => Stop::pack(error),
+        }
+    }
+
     /// Merges packs where there are many.
     pub(crate) fn maintain(&self) -> Result<(), GitError> {
         if self.bare.n_packs()? > N_PACKS_MAX { self.bare.maintain() } else { Ok(()) }
@@ -166,8 +183,8 @@ pub(crate) fn tips(state: &State) -> BTreeSet<ObjectId> {
 
 /// Returns the objects that no ref may reach after moves.
 pub(crate) fn superseded(moves: &[RefMove]) -> BTreeSet<ObjectId> {
-    let old =
-        moves.iter().filter(|moved| moved.class.destroys()).filter_map(|moved| moved.old.as_ref()?.id());
+    let leaves = |moved: &&RefMove| !matches!(moved.class, MoveClass::Create | MoveClass::FastForward);
+    let old = moves.iter().filter(leaves).filter_map(|moved| moved.old.as_ref()?.id());
     let held = moves.iter().filter(|moved| moved.decision == Decision::Hold);
     old.chain(held.filter_map(|moved| moved.new.as_ref()?.id())).copied().collect()
 }

@@ -96,17 +96,19 @@ impl Mirror {
         Ok(holds)
     }
 
-    /// Returns what would be lost by following, of commits that nothing else that is served reaches.
-    pub fn lost(&self, hold: &Hold) -> Result<Lost, CopyError> {
+    /// Returns what would be lost by following, of commits that nothing else that is served reaches; nothing where git cannot say.
+    pub fn lost(&self, hold: &Hold) -> Result<Option<Lost>, CopyError> {
         let copy = Copy::open(self.git(), self.store(), &hold.repo, "sha1")?;
-        let Some(old) = hold.old.as_ref().and_then(commit) else { return Ok(Lost::default()) };
+        let Some(old) = hold.old.as_ref().and_then(commit) else {
+            return Ok(Some(Lost::default()));
+        };
         let others = copy.state.served.iter().filter(|(name, _)| **name != hold.name);
         let others: BTreeSet<ObjectId> = others.filter_map(|(_, target)| commit(target)).collect();
         let new = hold.new.as_ref().and_then(commit);
         match copy.bare.lost(&old, &others.into_iter().chain(new).collect()) {
-            // A tag of something that is no commit.
-            Err(GitError::Failed { .. }) => Ok(Lost::default()),
-            lost => Ok(lost?),
+            // A tag of something that is no commit, or one that says it is of something else.
+            Err(GitError::Failed { .. }) => Ok(None),
+            lost => Ok(Some(lost?)),
         }
     }
 

@@ -32,7 +32,7 @@ pub const FAILURE_POINTS: [&str; 6] = [
     "git.pack_received",
     "git.pack_indexed",
     "git.pack_sealed",
-    "git.taken_in",
     "git.journal_appended",
+    "git.taken_in",
     "git.refs_written",
 ];

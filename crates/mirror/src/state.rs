@@ -110,7 +110,10 @@ impl State {
 
     /// Takes in what an upstream moved.
     pub fn follow(&mut self, moves: &[RefMove], at: Timestamp) {
-        let destroyed = moves.iter().filter(|moved| moved.class.destroys()).count() as u64;
+        let is_plain = |moved: &&RefMove| {
+            moved.class.destroys() && moved.decision == Decision::Apply && !moved.name.is_proposal()
+        };
+        let destroyed = moves.iter().filter(is_plain).count() as u64;
         if destroyed > 0 {
             self.destroyed_at.push((at, destroyed));
         }

@@ -26,6 +26,8 @@ const N_HAVES_MAX: usize = 4096;
 /// How many refs an event names.
 const N_NAMED_MAX: usize = 5;
 const HOUR_S: i64 = 3600;
+/// How often it is begun anew where others are faster.
+const N_TRIES: usize = 3;
 
 /// Keeps repositories.
 #[derive(Debug)]
@@ -103,11 +105,23 @@ impl Mirror {
     /// # Errors
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
-        let repo = address.repo();
         let upstream = Upstream { client: &self.client, address, is_for_command: self.is_for_command };
-        let listed = match self.listed(&upstream).await {
+        for _ in 0..N_TRIES {
+            if let Some(synced) = self.try_sync(&upstream).await? {
+                return Ok(synced);
+            }
+        }
+        let reason = "others brought it up to date meanwhile; ask again".to_owned();
+        Ok(Synced::Unavailable { reason, is_absent: false })
+    }
+
+    /// Brings it up to date once; nothing where another process was faster, so that the listing may be older than the copy.
+    async fn try_sync(&self, upstream: &Upstream<'_>) -> Result<Option<Synced>, SyncError> {
+        let repo = upstream.address.repo();
+        let seen = self.store.newest_refs(repo)?.map(|entry| entry.seq);
+        let listed = match self.listed(upstream).await {
             Err(Stop::Here(error)) => return Err(error),
-            Err(Stop::There(trouble)) => return self.tell(repo, trouble),
+            Err(Stop::There(trouble)) => return self.tell(repo, trouble).map(Some),
             Ok(listed) => listed,
         };
         let Some((object_format, listed)) = listed else {
@@ -115,11 +129,11 @@ impl Mirror {
             self.note_up(repo)?;
             let observed = Event::Observed { repo: repo.clone(), at: self.clock.now() };
             self.observed.lock().unwrap_or_else(PoisonError::into_inner).push(observed);
-            return Ok(Synced::Unchanged);
+            return Ok(Some(Synced::Unchanged));
         };
-        match self.follow(&upstream, &object_format, &listed).await {
+        match self.follow(upstream, &object_format, &listed, seen).await {
             Err(Stop::Here(error)) => Err(error),
-            Err(Stop::There(trouble)) => self.tell(repo, trouble),
+            Err(Stop::There(trouble)) => self.tell(repo, trouble).map(Some),
             Ok(synced) => Ok(synced),
         }
     }
@@ -170,8 +184,17 @@ impl Mirror {
         Ok(Some((object_format, listed)))
     }
 
-    async fn follow(&self, upstream: &Upstream<'_>, format: &str, listed: &Listed) -> Result<Synced, Stop> {
+    async fn follow(
+        &self,
+        upstream: &Upstream<'_>,
+        format: &str,
+        listed: &Listed,
+        seen: Option<u64>,
+    ) -> Result<Option<Synced>, Stop> {
         let mut copy = blocking(|| Copy::open(&self.git, &self.store, upstream.address.repo(), format))?;
+        if self.store.newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
+            return Ok(None);
+        }
         let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
         let tips: Vec<ObjectId> = tips.into_iter().collect();
         let wants = blocking(|| copy.bare.missing(&tips))?;
@@ -182,7 +205,7 @@ impl Mirror {
         };
         let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
         let (n_applied, n_held, reasons) = blocking(|| {
-            incoming.check_connected(&tips).map_err(Stop::pack)?;
+            incoming.check_connected(&tips).map_err(|error| copy.blame(error))?;
             let relation = |old: &Target, new: &Target| relation(&incoming, old, new);
             let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
             let judgement = judge(&copy.state, &listed.refs, n_destroyed, relation)?;
@@ -193,7 +216,7 @@ impl Mirror {
             Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
         })?;
         self.note_up(upstream.address.repo())?;
-        Ok(Synced::Moved { n_applied, n_held, reasons, size_bytes })
+        Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes }))
     }
 
     /// Gets what is missing, and indexes it beside the copy.
@@ -241,8 +264,6 @@ impl Mirror {
         let state = is_whole.then(|| self.store.put(copy.state.to_text().as_bytes())).transpose()?;
         self.store.flush()?;
         pass("git.pack_sealed")?;
-        incoming.take_in().map_err(SyncError::Disk)?;
-        pass("git.taken_in")?;
         let mut events: Vec<Event> = destroyed(&repo, &moves, reasons, now).into_iter().collect();
         events.push(Event::Refs {
             repo,
@@ -256,9 +277,14 @@ impl Mirror {
         // Whoever appends about these refs holds the copy's lock, as this does.
         let seq = self.store.append(None, events)?;
         pass("git.journal_appended")?;
+        // Not before: what the copy has and no entry names would never be asked for again.
+        incoming.take_in().map_err(SyncError::Disk)?;
+        pass("git.taken_in")?;
         copy.write(pins, seq).map_err(SyncError::Disk)?;
         pass("git.refs_written")?;
-        copy.maintain()?;
+        if let Err(error) = copy.maintain() {
+            tracing::warn!("the packs of `{}` could not be merged: {error}", copy.repo());
+        }
         Ok(())
     }
 

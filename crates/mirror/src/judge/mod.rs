@@ -119,6 +119,7 @@ impl Tripwires<'_> {
                 }
                 MoveClass::FastForward => None,
                 MoveClass::Force | MoveClass::Delete | MoveClass::TagMove => {
+                    let is_mass = is_mass && !moved.name.is_proposal();
                     self.destroys(moved).or_else(|| is_mass.then(|| mass(n_destroyed)))
                 }
                 MoveClass::Create | MoveClass::Retarget => None,
@@ -188,6 +189,23 @@ impl Tripwires<'_> {
                 after.remove(&moved.name);
             }
             self.note(moved, reason);
+        }
+        self.keep_default(&after, moves);
+    }
+
+    /// Holds a new name of the default branch as long as the branch itself is held.
+    fn keep_default(&mut self, after: &BTreeMap<RefName, Target>, moves: &mut [RefMove]) {
+        let Some(Target::Ref(to)) = self.listed.get("HEAD") else { return };
+        if after.get(to) == self.listed.get(to) {
+            return;
+        }
+        let renamed = self.renamed.clone();
+        let concerns = |moved: &&mut RefMove| {
+            let is_apply = moved.decision == Decision::Apply;
+            is_apply && (moved.name.is_head() || renamed.as_ref() == Some(&moved.name))
+        };
+        for moved in moves.iter_mut().filter(concerns) {
+            self.note(moved, Some("the new default branch is held".to_owned()));
         }
     }
 }

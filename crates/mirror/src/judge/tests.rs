@@ -100,6 +100,21 @@ fn a_new_name_of_the_default_branch_is_no_loss() {
 }
 
 #[test]
+fn the_default_branch_stays_as_long_as_its_successor_is_held() {
+    let base = state("HEAD @refs/heads/main, main c, develop d");
+    // The successor has everything of it, and is rewound itself.
+    let (held, n_applied) = judged(&base, "HEAD @refs/heads/develop, develop c", 0);
+    let expected = ["HEAD retarget", "develop force", "main delete"];
+    assert_eq!((held.iter().map(String::as_str).collect::<Vec<_>>(), n_applied), (expected.to_vec(), 0));
+}
+
+#[test]
+fn proposals_move_as_their_forge_likes_however_often() {
+    let base = state("HEAD @refs/heads/main, main c, refs/pull/1/merge c");
+    assert_eq!(judged(&base, "HEAD @refs/heads/main, main c, refs/pull/1/merge 1", 9), (vec![], 1));
+}
+
+#[test]
 fn what_stays_is_not_in_the_way_of_anything_else() {
     let base = state("HEAD @refs/heads/main, main c, refs/tags/a b");
     // The tag's deletion waits, so what takes its place as a folder waits, too.

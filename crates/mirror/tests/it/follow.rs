@@ -118,7 +118,7 @@ async fn a_person_decides_about_what_waits() {
     let holds = mirror.holds(None).unwrap();
     let told: Vec<String> = holds.iter().map(|hold| format!("{} {}", hold.name, hold.class)).collect();
     assert_eq!(told, ["refs/heads/main force", "refs/tags/v1 tag_move"]);
-    let lost = mirror.lost(&holds[0]).unwrap();
+    let lost = mirror.lost(&holds[0]).unwrap().unwrap();
     assert_eq!(
         (lost.n_commits, lost.authors),
         (2, vec!["A Person <person@example.com>".to_owned()]),
@@ -169,4 +169,35 @@ async fn what_a_large_move_leaves_behind_stays_reachable_even_in_a_copy_made_ane
         World::refs(&world.folder()).contains_key(&pin),
         "which the journal tells only by two whole states"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_damaged_is_made_anew_and_nobody_is_blamed() {
+    let world = World::new();
+    world.sync().await;
+    for entry in fs::read_dir(world.folder().join("objects/pack")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    world.repository.commit("main", "commit 6", &[("a.txt", "line 6\n"), ("b.txt", "b\n")]);
+    let first = world.mirror().sync(&world.address).await;
+    let second = world.sync().await;
+    assert!(
+        matches!((&first, &second), (Ok(Synced::Moved { .. }), _) | (Err(_), Synced::Moved { .. })),
+        "{first:?} {second:?}"
+    );
+    assert!(world.events("refused").is_empty());
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+    run(&world.folder(), &["fsck", "--full"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_with_a_port_is_one_like_any_other() {
+    let world = World::new();
+    let mirror = world.mirror();
+    let port = world.upstream.tls_address().port();
+    let address = mirror::Address::parse(&format!("https://forge.example:{port}/acme/app.git")).unwrap();
+    assert!(matches!(mirror.sync(&address).await.unwrap(), Synced::Moved { n_held: 0, .. }));
+    world.repository.commit("main", "commit 6", &[("a.txt", "line 6\n"), ("b.txt", "b\n")]);
+    let synced = mirror.sync(&address).await.unwrap();
+    assert!(matches!(synced, Synced::Moved { n_applied: 1, .. }), "{synced:?}");
 }

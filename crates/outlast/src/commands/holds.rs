@@ -60,16 +60,18 @@ struct Shown {
     new: Option<Target>,
     /// A hundred at most.
     lost_commits: Vec<ObjectId>,
-    n_lost_commits: u64,
+    /// Nothing where git cannot say.
+    n_lost_commits: Option<u64>,
     authors: Vec<String>,
     size_bytes: u64,
     seen_at: Timestamp,
 }
 
 impl Shown {
-    fn new(hold: Hold, lost: Lost) -> Self {
+    fn new(hold: Hold, lost: Option<Lost>) -> Self {
         let Hold { id, repo, name, class, old, new, seen_at } = hold;
-        let Lost { n_commits, commits, authors, size_bytes } = lost;
+        let n_lost_commits = lost.as_ref().map(|lost| lost.n_commits);
+        let Lost { commits, authors, size_bytes, .. } = lost.unwrap_or_default();
         let class = class.name();
         Self {
             id,
@@ -79,7 +81,7 @@ impl Shown {
             old,
             new,
             lost_commits: commits,
-            n_lost_commits: n_commits,
+            n_lost_commits,
             authors,
             size_bytes,
             seen_at,
@@ -93,8 +95,11 @@ impl Shown {
             authors.push_str(" and others");
         }
         let lost = match self.n_lost_commits {
-            0 => "no commit would be lost".to_owned(),
-            n => format!("{} would be lost, {}, by {authors}", count(n, "commit"), size(self.size_bytes)),
+            None => "what would be lost is not known".to_owned(),
+            Some(0) => "no commit would be lost".to_owned(),
+            Some(n) => {
+                format!("{} would be lost, {}, by {authors}", count(n, "commit"), size(self.size_bytes))
+            }
         };
         let seen = self.seen_at.strftime("%Y-%m-%d %H:%M");
         format!("{}  {}  {} {}: {lost} (seen {seen})", self.id, self.repo, self.class, self.name)

@@ -50,6 +50,13 @@ impl Kept {
         let once = self.asked.lock().await.entry(address.repo().clone()).or_default().clone();
         *once
             .get_or_init(|| async {
+                // Whoever adopts it says where it is: a run may know it by an address that others can listen to.
+                let known = said(address.repo(), self.store.repo(address.repo())).flatten();
+                let followed = known.and_then(|entry| match entry.event {
+                    Event::Mirrored { address, .. } => Address::parse(&address).ok(),
+                    _ => None,
+                });
+                let address = followed.as_ref().unwrap_or(address);
                 let synced = match self.mirror.sync(address).await {
                     Ok(synced) => synced,
                     Err(error) => {

@@ -64,6 +64,10 @@ fn a_repository_is_taken_in_whole_whenever_it_is_killed() {
         killed(&["adopt", crate::repositories::ADDRESS]);
         kept.world.outlast(&["sync"]).expect(0);
         is_whole(&kept, point);
+        // Packs and journal have all of it.
+        fs::remove_dir_all(copy(&kept)).unwrap();
+        kept.world.outlast(&["sync"]).expect(0);
+        is_whole(&kept, point);
         assert_eq!(commits(&kept, &copy(&kept)), commits(&kept, kept.repository.folder()), "{point}");
 
         // One branch goes on, one tag is moved, and one branch is new.
@@ -72,6 +76,9 @@ fn a_repository_is_taken_in_whole_whenever_it_is_killed() {
         kept.moves(&["tag", "-f", "v1", "main~3"]);
         kept.repository.commit("new", "new", &[("n.txt", "n\n")]);
         killed(&["sync"]);
+        kept.world.outlast(&["sync"]).expect(0);
+        is_whole(&kept, point);
+        fs::remove_dir_all(copy(&kept)).unwrap();
         kept.world.outlast(&["sync"]).expect(0);
         is_whole(&kept, point);
         let after = commits(&kept, &copy(&kept));
