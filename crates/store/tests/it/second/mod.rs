@@ -178,11 +178,14 @@ fn a_copy_that_is_read_back_is_made_whole() {
     let (home, second) = (Home::new(), Home::new());
     let store = home.open();
     work(&store, 5);
-    keep(&store, "a", b"a flipped one");
+    // Longer than those of which a few are fetched back by chance: that would find it at once.
+    let mut flipped = vec![b'a'; 17 << 20];
+    keep(&store, "a", &flipped);
     keep(&store, "b", b"a removed one");
     copy(&store, &second, Look::There).unwrap();
-    let (a, b) = (Sha256::of(b"a flipped one"), Sha256::of(b"a removed one"));
-    fs::write(second.blob_path(&a), b"a flipped onE").unwrap();
+    let (a, b) = (Sha256::of(&flipped), Sha256::of(b"a removed one"));
+    flipped[1 << 20] = b'b';
+    fs::write(second.blob_path(&a), &flipped).unwrap();
     fs::remove_file(second.blob_path(&b)).unwrap();
     assert_eq!(to_folder(&store, &second).n_absent, 1);
     let report = copy(&store, &second, Look::There).unwrap();
