@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Mistake;
-use super::limits::duration;
+use super::limits::rest;
 
 /// What a server keeps up to date by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,14 +36,8 @@ impl Section {
     pub(super) fn check(self, folder: &Path) -> Result<Adopt, Mistake> {
         let mut adopt = Adopt::default();
         if let Some(text) = self.every {
-            adopt.every = duration(&text)?;
-            if adopt.every < Duration::from_secs(1) {
-                return Err(Mistake {
-                    at: text.span(),
-                    what: format!("`{}` is no time to rest between two looks", text.get_ref()),
-                    hint: "write at least `1s`; locks are looked at often enough with `6h`",
-                });
-            }
+            let hint = "write at least `1s`; locks are looked at often enough with `6h`";
+            adopt.every = rest(&text, "looks", hint)?;
         }
         let placed = |thing: String| match thing.contains("://") {
             true => thing,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Mistake;
-use super::limits::duration;
+use super::limits::rest;
 
 /// A second copy of this home.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +50,8 @@ impl Section {
     fn check(self, folder: &Path) -> Result<Copy, Mistake> {
         let every = match &self.every {
             None => Duration::from_secs(3600),
-            Some(text) => duration(text)?,
+            Some(text) => rest(text, "copies", "write at least `1s`; each takes over only what is new")?,
         };
-        if let Some(text) = self.every.filter(|_| every < Duration::from_secs(1)) {
-            return Err(Mistake {
-                at: text.span(),
-                what: format!("`{}` is no time to rest between two copies", text.get_ref()),
-                hint: "write at least `1s`; each takes over only what is new",
-            });
-        }
         if self.to.get_ref().contains("://") && self.to.get_ref().contains(['@', '?']) {
             return Err(Mistake {
                 at: self.to.span(),

@@ -49,3 +49,13 @@ pub(super) fn duration(text: &Spanned<String>) -> Result<Duration, Mistake> {
         hint: "write a number and a unit, such as `90s`, `15m`, `2h` or `30d`",
     })
 }
+
+/// Reads how long to rest between two of something, a second at least.
+pub(super) fn rest(text: &Spanned<String>, between: &str, hint: &'static str) -> Result<Duration, Mistake> {
+    let every = duration(text)?;
+    if every < Duration::from_secs(1) {
+        let what = format!("`{}` is no time to rest between two {between}", text.get_ref());
+        return Err(Mistake { at: text.span(), what, hint });
+    }
+    Ok(every)
+}

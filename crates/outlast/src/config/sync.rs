@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Mistake;
-use super::limits::duration;
+use super::limits::rest;
 
 /// How repositories are brought up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,7 @@ pub(super) struct Section {
 impl Section {
     pub(super) fn check(self) -> Result<Sync, Mistake> {
         let Some(text) = self.every else { return Ok(Sync::default()) };
-        let every = duration(&text)?;
-        if every < Duration::from_secs(1) {
-            return Err(Mistake {
-                at: text.span(),
-                what: format!("`{}` is no time to rest between two looks", text.get_ref()),
-                hint: "write at least `1s`; forges limit how often they are asked, and `5m` is often enough",
-            });
-        }
-        Ok(Sync { every })
+        let hint = "write at least `1s`; forges limit how often they are asked, and `5m` is often enough";
+        Ok(Sync { every: rest(&text, "looks", hint)? })
     }
 }
