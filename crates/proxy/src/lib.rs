@@ -62,5 +62,6 @@ pub use plan::{Purpose, SessionPlan};
 pub use private::{Credentials, Private};
 pub use repository::{Answering, Repositories, RepositoryAnswer, RepositoryAsked};
 pub use session::{Engine, Findings, Session};
+pub use state::set_state;
 pub use via::{ServerUse, TeamServer};
 pub use who::{CredentialKey, CredentialUse};

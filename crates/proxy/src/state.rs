@@ -23,10 +23,7 @@ impl Inner {
             return self.add_fresh(headers);
         }
         let Stale { since, reason } = self.standing_of(held, freshness, host);
-        let text = format!("{freshness}; since={since}; reason={}", printable(&reason));
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert("outlast-state", value);
-        }
+        set_state(headers, freshness, since, &reason);
         headers.insert(header::AGE, self.age(held.confirmed_at));
     }
 
@@ -150,6 +147,14 @@ pub(crate) fn from_http_date(text: &str) -> Option<Timestamp> {
 
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Says in an answer's head how its copy stands, where it is not as its upstream has it.
+pub fn set_state(headers: &mut HeaderMap, freshness: Freshness, since: Timestamp, reason: &str) {
+    let text = format!("{freshness}; since={since}; reason={}", printable(reason));
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert("outlast-state", value);
+    }
 }
 
 /// Returns what of a text may stand in a header.

@@ -8,7 +8,7 @@
 use host::http::Outgoing;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use mirror::{AnswerError, Ask, REQUEST_BYTES_MAX, Refs, ServeError, Served};
-use model::{RepoId, Timestamp, parse_time};
+use model::{Freshness, RepoId, Timestamp, parse_time};
 
 use crate::answer::refusal;
 use crate::arriving::Arriving;
@@ -89,22 +89,12 @@ pub(crate) async fn give(served: &Served, path: &str, request: Request<Arriving>
 
 /// Says how the copy stands to its upstream.
 fn mark(headers: &mut HeaderMap, refs: &Refs, address: &Address) {
-    let state = match (&address.at, &refs.stale) {
-        (None, None) => "fresh".to_owned(),
-        (None, Some((since, reason))) => format!("stale; since={since}; reason={}", plain(reason)),
-        (Some(at), _) => format!("stale; since={at}; reason=as it was then"),
-    };
-    if let Ok(state) = HeaderValue::from_str(&state) {
-        headers.insert("outlast-state", state);
+    let mut stale = |since, reason: &str| proxy::set_state(headers, Freshness::Stale, since, reason);
+    match (address.at, &refs.stale) {
+        (Some(at), _) => stale(at, "as it was then"),
+        (None, Some((since, reason))) => stale(*since, reason),
+        (None, None) => _ = headers.insert("outlast-state", HeaderValue::from_static("fresh")),
     }
-}
-
-/// Returns a reason as a header may have it.
-fn plain(reason: &str) -> String {
-    reason
-        .chars()
-        .map(|letter| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '?' })
-        .collect()
 }
 
 fn failed(error: &AnswerError) -> Response<Outgoing> {
