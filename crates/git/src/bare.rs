@@ -49,8 +49,8 @@ pub enum BareError {
 }
 
 impl Bare {
-    /// Opens the repository in a folder, or makes an empty one, and sweeps what a process left there that was killed.
-    pub fn open(git: &Git, folder: &Path, object_format: &str) -> Result<Self, BareError> {
+    /// Locks the folder of a repository, which is made where it is not there; [`Bare::lay_out`] comes next.
+    pub fn lock(git: &Git, folder: &Path) -> Result<Self, BareError> {
         let failed = |source| BareError::Io { folder: folder.display().to_string(), source };
         host::file::create_folder(folder).map_err(failed)?;
         let lock = File::options().write(true).create(true).truncate(false).open(folder.join("outlast.lock"));
@@ -58,10 +58,7 @@ impl Bare {
         if !wait_for(&lock).map_err(failed)? {
             return Err(BareError::Busy { folder: folder.display().to_string() });
         }
-        let bare = Self { folder: folder.to_owned(), git: git.of(folder), _lock: lock };
-        bare.lay_out(object_format).map_err(failed)?;
-        bare.sweep().map_err(failed)?;
-        Ok(bare)
+        Ok(Self { folder: folder.to_owned(), git: git.of(folder), _lock: lock })
     }
 
     /// Returns the folder.
@@ -69,15 +66,16 @@ impl Bare {
         &self.folder
     }
 
-    fn lay_out(&self, object_format: &str) -> io::Result<()> {
+    /// Makes what of an empty repository is not there, and sweeps what a process left that was killed.
+    pub fn lay_out(&self, object_format: &str) -> io::Result<()> {
         for part in ["objects/pack", "objects/info", "refs"] {
             fs::create_dir_all(self.folder.join(part))?;
         }
         write_if_other(&self.folder.join("config"), config(object_format).as_bytes())?;
         if !self.folder.join("HEAD").exists() {
-            replace(&self.folder.join("HEAD"), b"ref: refs/heads/main\n")?;
+            replace(&self.folder.join("HEAD"), head(&BTreeMap::new()).as_bytes())?;
         }
-        Ok(())
+        self.sweep()
     }
 
     /// Removes what a killed process left: objects that were never taken in, and files of git that nobody finishes.
@@ -105,12 +103,21 @@ impl Bare {
 
     /// Returns whether any pack is here.
     pub fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.n_packed("idx")? == 0)
+    }
+
+    /// Returns how many packs there are.
+    pub fn n_packs(&self) -> io::Result<usize> {
+        self.n_packed("pack")
+    }
+
+    /// Returns how many files of a kind lie beside the packs.
+    fn n_packed(&self, extension: &str) -> io::Result<usize> {
+        let mut n = 0;
         for entry in fs::read_dir(self.folder.join("objects/pack"))? {
-            if entry?.path().extension().is_some_and(|extension| extension == "idx") {
-                return Ok(false);
-            }
+            n += usize::from(entry?.path().extension().is_some_and(|it| it == extension));
         }
-        Ok(true)
+        Ok(n)
     }
 
     /// Returns the pins that are written.
@@ -158,15 +165,6 @@ impl Bare {
         self.git.ask(&repack, "")?;
         self.git.ask(&["commit-graph", "write", "--reachable", "--no-progress"], "")?;
         Ok(())
-    }
-
-    /// Returns how many packs there are.
-    pub fn n_packs(&self) -> io::Result<usize> {
-        let packs = fs::read_dir(self.folder.join("objects/pack"))?;
-        let is_pack = |entry: &io::Result<fs::DirEntry>| {
-            entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "pack"))
-        };
-        Ok(packs.filter(is_pack).count())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a repository is.
 
-use model::{RepoId, RepoIdError, SafeUrl, UrlError};
+use model::{Event, RepoId, RepoIdError, SafeUrl, UrlError};
 
 /// The address of a repository that is asked over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,14 @@ impl Address {
         let url = text.trim_end_matches('/').to_owned();
         SafeUrl::parse(&url)?;
         Ok(Self { repo, url })
+    }
+
+    /// Returns the address of a repository that the journal says is to be kept.
+    pub fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Mirrored { address, .. } => Self::parse(address).ok(),
+            _ => None,
+        }
     }
 
     /// Returns the repository's name.

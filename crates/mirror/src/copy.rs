@@ -1,7 +1,6 @@
 //! The bare repository that is served, brought to what the journal says. It is derived: deleted, it comes back from the packs.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use git::{Bare, BareError, Git, GitError, PackError};
@@ -75,15 +74,32 @@ impl Copy {
     ///
     /// `object_format` is that of a repository of which nothing is held yet.
     pub fn open(git: &Git, store: &Store, repo: &RepoId, object_format: &str) -> Result<Self, CopyError> {
-        let known = tips(&State::read(store, repo, None)?).first().map(ObjectId::format);
-        let bare = Bare::open(git, &folder(store.home(), repo), known.unwrap_or(object_format))?;
-        // Again, under the lock: nobody else tells of these refs now.
+        let bare = Bare::lock(git, &folder(store.home(), repo))?;
+        // Under the lock: nobody else tells of these refs now.
         let state = State::read(store, repo, None)?;
+        bare.lay_out(state.object_format().unwrap_or(object_format))?;
         let copy = Self { bare, state, repo: repo.clone() };
         if copy.bare.noted() != Some(copy.state.seq) && copy.state.seq > 0 {
             copy.bring_up(store)?;
         }
         Ok(copy)
+    }
+
+    /// Brings a copy to what the journal says where it is behind that; whoever else is at work there does so as well.
+    pub(crate) fn catch_up(
+        git: &Git,
+        store: &Store,
+        repo: &RepoId,
+        object_format: &str,
+        seq: u64,
+    ) -> Result<(), CopyError> {
+        if git::noted(&folder(store.home(), repo)) >= Some(seq) {
+            return Ok(());
+        }
+        match Self::open(git, store, repo, object_format) {
+            Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the repository's name.
@@ -102,7 +118,7 @@ impl Copy {
     }
 
     fn bring_up(&self, store: &Store) -> Result<(), CopyError> {
-        let wanted: Vec<ObjectId> = tips(&self.state).into_iter().collect();
+        let wanted: Vec<ObjectId> = self.state.tips().into_iter().collect();
         let entries = store.all_refs_of(&self.repo)?;
         if !self.bare.missing(&wanted)?.is_empty() || self.bare.check_connected(&wanted).is_err() {
             for entry in &entries {
@@ -120,14 +136,14 @@ impl Copy {
         for entry in entries {
             let is_told_whole =
                 matches!(&entry.event, Event::Refs { moves, state: Some(_), .. } if moves.is_empty());
-            let before = if is_told_whole { tips(&state) } else { BTreeSet::new() };
+            let before = is_told_whole.then(|| state.tips());
             if let Event::Decided { name, .. } = &entry.event {
                 pins.extend(state.served.get(name).and_then(Target::id).copied());
             }
             state.take(store, &self.repo, &entry)?;
             // Which of so many moves destroyed something was not written down: one pin too many does no harm.
-            if is_told_whole {
-                pins.extend(before.difference(&tips(&state)));
+            if let Some(before) = before {
+                pins.extend(before.difference(&state.tips()));
             }
             if let Event::Refs { moves, .. } = entry.event {
                 pins.extend(superseded(&moves));
@@ -141,10 +157,7 @@ impl Copy {
     fn index(&self, store: &Store, pack: &Pack) -> Result<(), CopyError> {
         let bad = |source| CopyError::Pack { repo: self.repo.clone(), source };
         let incoming = self.bare.incoming()?;
-        let path = self.bare.folder().join(format!("{}.new", pack.sha256));
-        store.link_blob(&pack.sha256, &path)?;
-        let file = File::open(&path)?;
-        std::fs::remove_file(&path)?;
+        let file = store.blob_file(&pack.sha256)?;
         incoming.index_thin(file).map_err(bad)?;
         incoming.take_in()?;
         Ok(())
@@ -160,7 +173,7 @@ impl Copy {
 
     /// Says whose fault it is that something is missing: where the copy itself is damaged it is made anew the next time.
     pub(crate) fn blame(&self, error: PackError) -> Stop {
-        let tips: Vec<ObjectId> = tips(&self.state).into_iter().collect();
+        let tips: Vec<ObjectId> = self.state.tips().into_iter().collect();
         match self.bare.check_connected(&tips) {
             Err(source @ PackError::Incomplete { .. }) => match self.bare.forget() {
                 Ok(()) => Stop::Here(CopyError::Pack { repo: self.repo.clone(), source }.into()),
@@ -174,11 +187,6 @@ impl Copy {
     pub(crate) fn maintain(&self) -> Result<(), GitError> {
         if self.bare.n_packs()? > N_PACKS_MAX { self.bare.maintain() } else { Ok(()) }
     }
-}
-
-/// Returns the objects that refs of a state name.
-pub(crate) fn tips(state: &State) -> BTreeSet<ObjectId> {
-    state.upstream.values().chain(state.served.values()).filter_map(Target::id).copied().collect()
 }
 
 /// Returns the objects that no ref may reach after moves.

@@ -84,14 +84,12 @@ impl Hold {
 }
 
 impl Mirror {
-    /// Returns what waits, of every repository or of one.
-    pub fn holds(&self, repo: Option<&RepoId>) -> Result<Vec<Hold>, DecideError> {
+    /// Returns what waits, of every repository.
+    pub fn holds(&self) -> Result<Vec<Hold>, DecideError> {
         let mut holds = Vec::new();
         for entry in self.store().repos()? {
-            let Event::Mirrored { repo: one, .. } = entry.event else { continue };
-            if repo.is_none_or(|repo| *repo == one) {
-                holds.extend(Hold::of(&one, &State::read(self.store(), &one, None)?));
-            }
+            let Event::Mirrored { repo, .. } = entry.event else { continue };
+            holds.extend(Hold::of(&repo, &State::read(self.store(), &repo, None)?));
         }
         Ok(holds)
     }
@@ -115,7 +113,7 @@ impl Mirror {
     /// Decides about what waits: the copy follows once, follows every move of refs that a pattern names, or stays as it is.
     pub fn decide(&self, id: &str, ruling: Ruling, pattern: Option<String>) -> Result<Hold, DecideError> {
         let unknown = || DecideError::Unknown { id: id.to_owned() };
-        let hold = self.holds(None)?.into_iter().find(|hold| hold.id == id).ok_or_else(unknown)?;
+        let hold = self.holds()?.into_iter().find(|hold| hold.id == id).ok_or_else(unknown)?;
         if let Some(pattern) = &pattern
             && !is_followed(std::slice::from_ref(pattern), &hold.name)
         {

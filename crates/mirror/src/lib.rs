@@ -10,22 +10,24 @@ mod ask;
 mod copy;
 mod holds;
 mod judge;
+mod outage;
 mod outcome;
+mod restore;
 mod served;
 mod state;
 mod sync;
-mod view;
 
 pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
 pub use copy::{Copy, CopyError, folder};
 pub use holds::{DecideError, Hold};
 pub use judge::{Judgement, Relation, judge};
+pub use outage::outage;
 pub use outcome::{SyncError, Synced};
+pub use restore::{RestoreError, restore};
 pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
-pub use sync::{Mirror, down_subject};
-pub use view::{RestoreError, restore, view};
+pub use sync::Mirror;
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.
 pub const FAILURE_POINTS: [&str; 6] = [

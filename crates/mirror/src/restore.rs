@@ -1,12 +1,12 @@
-//! A repository as it was at a moment.
+//! A repository given back, as it was at a moment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use git::{BareError, Git, GitError};
-use model::{ObjectId, RepoId, Timestamp};
+use git::{Git, GitError};
+use model::{RepoId, Timestamp};
 use store::Store;
 
-use crate::copy::{Copy, CopyError, folder, tips};
+use crate::copy::{Copy, CopyError, folder};
 use crate::state::{State, StateError};
 
 /// Why a repository cannot be given back as it was.
@@ -37,19 +37,6 @@ pub enum RestoreError {
     Git(#[from] GitError),
 }
 
-/// Returns a folder with a repository as it was at a moment, or is now, for git to read.
-pub fn view(git: &Git, store: &Store, repo: &RepoId, at: Option<Timestamp>) -> Result<PathBuf, RestoreError> {
-    let state = State::read(store, repo, at)?;
-    let format = tips(&state).first().map(ObjectId::format);
-    let Some(format) = format else { return Err(RestoreError::Nothing { repo: repo.clone(), at }) };
-    match Copy::open(git, store, repo, format) {
-        // Who is at work there only adds to it.
-        Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(git::view(&folder(store.home(), repo), &state.served, format).map_err(GitError::from)?)
-}
-
 /// Writes a repository as it was at a moment, or is now, into a new folder.
 pub fn restore(
     git: &Git,
@@ -62,5 +49,10 @@ pub fn restore(
     if into.exists() {
         return Err(RestoreError::Occupied { folder: into.display().to_string() });
     }
-    Ok(git.clone_local(&view(git, store, repo, at)?, into, is_mirror)?)
+    let state = State::read(store, repo, at)?;
+    let nothing = || RestoreError::Nothing { repo: repo.clone(), at };
+    let format = state.object_format().ok_or_else(nothing)?;
+    Copy::catch_up(git, store, repo, format, state.seq)?;
+    let view = git::view(&folder(store.home(), repo), &state.served, format).map_err(GitError::from)?;
+    Ok(git.clone_local(&view, into, is_mirror)?)
 }

@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git::{BareError, Git, Protocol};
+use git::{Git, Protocol};
 use host::process::{ProcessError, Stream};
-use model::{Event, ObjectId, RefName, RepoId, Target, Timestamp};
+use model::{RefName, RepoId, Target, Timestamp};
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::copy::{Copy, CopyError, folder, tips};
+use crate::copy::{Copy, CopyError, folder};
+use crate::outage::outage;
 use crate::state::{State, StateError};
-use crate::sync::lane;
-use crate::view::{RestoreError, view};
 
 /// Repositories whose refs are in memory.
 const N_KNOWN_MAX: usize = 1000;
@@ -59,9 +58,6 @@ pub enum ServeError {
     /// The copy.
     #[error(transparent)]
     Copy(#[from] CopyError),
-    /// The copy as it was.
-    #[error(transparent)]
-    View(#[from] RestoreError),
     /// Git.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -103,15 +99,9 @@ impl Served {
 
     fn read(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Refs>, StateError> {
         let state = State::read(&self.0.store, repo, at)?;
-        let Some(object_format) = tips(&state).first().map(ObjectId::format) else { return Ok(None) };
-        let what = lane(repo);
+        let Some(object_format) = state.object_format() else { return Ok(None) };
         let outages = self.0.store.outages()?;
-        let stale = outages.into_iter().find_map(|entry| match entry.event {
-            Event::Down { host, what: of, since, reason, .. } if host == repo.host() && of == what => {
-                Some((since, reason))
-            }
-            _ => None,
-        });
+        let stale = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
         Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
     }
 
@@ -145,18 +135,12 @@ impl Served {
     /// Returns the folder that git reads, which is made anew where it is not there.
     fn folder(&self, repo: &RepoId, at: Option<Timestamp>, refs: &Refs) -> Result<PathBuf, ServeError> {
         let Inner { store, git, .. } = &*self.0;
-        if at.is_some() {
-            return Ok(view(git, store, repo, at)?);
-        }
+        Copy::catch_up(git, store, repo, refs.object_format, refs.seq)?;
         let folder = folder(store.home(), repo);
-        if git::noted(&folder) != Some(refs.seq) {
-            match Copy::open(git, store, repo, refs.object_format) {
-                // Who is at work there only adds to it, and is nearly done.
-                Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => {}
-                Err(error) => return Err(error.into()),
-            }
+        match at {
+            Some(_) => Ok(git::view(&folder, &refs.refs, refs.object_format).map_err(CopyError::from)?),
+            None => Ok(folder),
         }
-        Ok(folder)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {

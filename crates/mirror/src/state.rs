@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use model::{Decision, Event, MoveClass, RefMove, RefName, RepoId, Ruling, Sha256, Target, Timestamp};
+use model::{
+    Decision, Event, MoveClass, ObjectId, RefMove, RefName, RepoId, Ruling, Sha256, Target, Timestamp,
+};
 use store::{BlobError, Entry, IndexError, Store};
 
 /// The first line of a whole state; docs/FORMAT.md.
@@ -79,6 +81,16 @@ impl State {
             state.take(store, repo, &entry)?;
         }
         Ok(state)
+    }
+
+    /// Returns the objects that refs name, upstream and as they are served.
+    pub fn tips(&self) -> BTreeSet<ObjectId> {
+        self.upstream.values().chain(self.served.values()).filter_map(Target::id).copied().collect()
+    }
+
+    /// Returns `sha1` or `sha256`; nothing where no ref names an object.
+    pub fn object_format(&self) -> Option<&'static str> {
+        self.upstream.values().chain(self.served.values()).find_map(Target::id).map(ObjectId::format)
     }
 
     /// Takes the next entry in.

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git::{BareError, FetchRequest, Git, GitError, Incoming, Listed, Spoken};
+use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
 use host::http::Client;
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
-use store::{BlobWriter, IndexError, Store, WriteError};
+use store::{BlobWriter, Entry, IndexError, Store, WriteError};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
-use crate::copy::{Copy, CopyError, folder, superseded, tips};
+use crate::copy::{Copy, CopyError, superseded};
 use crate::judge::{Judgement, Relation, judge};
+use crate::outage::{down, up};
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::state::State;
 
@@ -39,23 +40,15 @@ pub struct Mirror {
     is_for_command: bool,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
-    /// Subjects of the journal that are down.
-    down: Mutex<HashSet<String>>,
+    /// Subjects of the journal that are down; read when the first is asked for.
+    down: Mutex<Option<HashSet<String>>>,
 }
 
 impl Mirror {
     /// Makes one that keeps in a store what a client gets.
-    pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Result<Self, IndexError> {
-        let down = store.outages()?.into_iter().map(|entry| entry.subject).collect();
-        Ok(Self {
-            store,
-            git,
-            client,
-            clock,
-            is_for_command: false,
-            observed: Mutex::default(),
-            down: Mutex::new(down),
-        })
+    pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Self {
+        let (observed, down) = (Mutex::default(), Mutex::default());
+        Self { store, git, client, clock, is_for_command: false, observed, down }
     }
 
     /// Asks where a command would ask without Outlast, rather than public addresses alone.
@@ -66,7 +59,7 @@ impl Mirror {
 
     /// Tells the journal of everything that was found unchanged: at once, since each look at the index waits for what was told before.
     pub fn finish(&self) -> Result<(), WriteError> {
-        let observed = std::mem::take(&mut *self.observed.lock().unwrap_or_else(PoisonError::into_inner));
+        let observed = std::mem::take(&mut *lock(&self.observed));
         match observed.is_empty() {
             true => Ok(()),
             false => self.store.record(observed),
@@ -118,17 +111,21 @@ impl Mirror {
     /// Brings it up to date once; nothing where another process was faster, so that the listing may be older than the copy.
     async fn try_sync(&self, upstream: &Upstream<'_>) -> Result<Option<Synced>, SyncError> {
         let repo = upstream.address.repo();
-        let seen = self.store.newest_refs(repo)?.map(|entry| entry.seq);
-        let listed = match self.listed(upstream).await {
+        let before = self.store.newest_refs(repo)?;
+        let seen = before.as_ref().map(|entry| entry.seq);
+        let listed = match self.listed(upstream, before.as_ref()).await {
             Err(Stop::Here(error)) => return Err(error),
             Err(Stop::There(trouble)) => return self.tell(repo, trouble).map(Some),
             Ok(listed) => listed,
         };
         let Some((object_format, listed)) = listed else {
-            self.bring_up(repo)?;
+            if let Some(seq) = seen {
+                // A process may have been killed in between, or the copy be gone.
+                blocking(|| Copy::catch_up(&self.git, &self.store, repo, "sha1", seq))?;
+            }
             self.note_up(repo)?;
             let observed = Event::Observed { repo: repo.clone(), at: self.clock.now() };
-            self.observed.lock().unwrap_or_else(PoisonError::into_inner).push(observed);
+            lock(&self.observed).push(observed);
             return Ok(Some(Synced::Unchanged));
         };
         match self.follow(upstream, &object_format, &listed, seen).await {
@@ -138,30 +135,23 @@ impl Mirror {
         }
     }
 
-    /// Brings the copy on disk to what the journal says, if a process was killed in between or the copy is gone.
-    fn bring_up(&self, repo: &RepoId) -> Result<(), SyncError> {
-        let newest = self.store.newest_refs(repo)?.map(|entry| entry.seq);
-        if git::noted(&folder(self.store.home(), repo)) < newest {
-            match blocking(|| Copy::open(&self.git, &self.store, repo, "sha1")) {
-                // Who is at work there brings it up.
-                Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Returns what an upstream lists and the format of its objects; nothing where that is what it listed before.
-    async fn listed(&self, upstream: &Upstream<'_>) -> Result<Option<(String, Listed)>, Stop> {
+    async fn listed(
+        &self,
+        upstream: &Upstream<'_>,
+        before: Option<&Entry>,
+    ) -> Result<Option<(String, Listed)>, Stop> {
         let repo = upstream.address.repo();
-        let before = self.store.newest_refs(repo)?;
-        let known = match before.as_ref().map(|entry| &entry.event) {
+        let known = match before.map(|entry| &entry.event) {
             Some(Event::Refs { listing, .. }) => Some(*listing),
             _ => None,
         };
         // Who was seen to speak version 2 is asked at once.
         let object_format = match before.is_some() {
-            true => format_of(&State::read(&self.store, repo, None).map_err(CopyError::from)?),
+            true => {
+                let state = State::read(&self.store, repo, None).map_err(CopyError::from)?;
+                state.object_format().unwrap_or("sha1").to_owned()
+            }
             false => match upstream.spoken().await? {
                 Spoken::Two(capabilities) => capabilities.object_format,
                 Spoken::Earlier => return Err(Stop::Here(SyncError::Earlier { repo: repo.clone() })),
@@ -229,7 +219,7 @@ impl Mirror {
         wants: &[ObjectId],
     ) -> Result<BlobWriter, Stop> {
         let mut pack = self.store.writer()?;
-        let haves: Vec<ObjectId> = tips(&copy.state).into_iter().take(N_HAVES_MAX).collect();
+        let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
         let request = FetchRequest { object_format, wants, haves: &haves };
         upstream.fetch(&request, &mut pack).await?;
         pass("git.pack_received")?;
@@ -305,9 +295,8 @@ impl Mirror {
                 return Ok(Synced::Refused { reason });
             }
         };
-        let (host, what) = (repo.host().to_owned(), lane(repo));
-        let event = Event::Down { host, what, since: now, until: now, reason };
-        if is_kept && self.lock_down().insert(event.subject()) {
+        let event = down(repo, now, reason);
+        if is_kept && self.change_down(|down| down.insert(event.subject()))? {
             self.store.append(None, vec![event])?;
         }
         Ok(synced)
@@ -315,16 +304,26 @@ impl Mirror {
 
     /// Tells that a repository answers again, if it did not.
     fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
-        let event = Event::Up { host: repo.host().to_owned(), what: lane(repo), at: self.clock.now() };
-        if self.lock_down().remove(&event.subject()) {
+        let event = up(repo, self.clock.now());
+        if self.change_down(|down| down.remove(&event.subject()))? {
             self.store.append(None, vec![event])?;
         }
         Ok(())
     }
 
-    fn lock_down(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes what is known to be down; returns whether that is news.
+    fn change_down(&self, change: impl FnOnce(&mut HashSet<String>) -> bool) -> Result<bool, IndexError> {
+        let mut down = lock(&self.down);
+        if let Some(down) = &mut *down {
+            return Ok(change(down));
+        }
+        let known = self.store.outages()?.into_iter().map(|entry| entry.subject).collect();
+        Ok(change(down.insert(known)))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what takes time on a thread of its own, so that others go on meanwhile.
@@ -334,20 +333,6 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
 
 fn pass(step: &str) -> Result<(), SyncError> {
     failpoint::pass(step).map_err(SyncError::Disk)
-}
-
-/// Returns under which subject the journal says that a repository's upstream cannot be asked.
-pub fn down_subject(repo: &RepoId) -> String {
-    format!("host {} {}", repo.host(), lane(repo))
-}
-
-/// Returns what of its host a repository is, in the journal.
-pub(crate) fn lane(repo: &RepoId) -> String {
-    format!("git {}", &repo.as_str()[repo.host().len()..])
-}
-
-fn format_of(state: &State) -> String {
-    tips(state).first().map_or("sha1", ObjectId::format).to_owned()
 }
 
 /// Returns how many refs were destroyed within the last hour.

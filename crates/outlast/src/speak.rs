@@ -90,10 +90,13 @@ pub(crate) fn in_line(text: &str, n_letters_max: usize) -> String {
     line
 }
 
-/// Returns `1 object`, `2 objects`.
+/// Returns `1 object`, `2 objects`, `3 repositories`.
 pub(crate) fn count(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{n} {noun}{plural}")
+    match noun.strip_suffix('y') {
+        _ if n == 1 => format!("{n} {noun}"),
+        Some(stem) => format!("{n} {stem}ies"),
+        None => format!("{n} {noun}s"),
+    }
 }
 
 /// Returns a size in units of 1000 bytes, as package clients show it.
@@ -139,5 +142,6 @@ mod tests {
             ("12 ms".into(), "1.2 s".into(), "2 min 5 s".into())
         );
         assert_eq!((count(1, "host"), count(0, "host")), ("1 host".into(), "0 hosts".into()));
+        assert_eq!((count(1, "copy"), count(2, "copy")), ("1 copy".into(), "2 copies".into()));
     }
 }

@@ -115,7 +115,7 @@ async fn a_person_decides_about_what_waits() {
     world.upstream_git(&["tag", "-f", "v1", "main"]);
     world.sync().await;
     let mirror = world.mirror();
-    let holds = mirror.holds(None).unwrap();
+    let holds = mirror.holds().unwrap();
     let told: Vec<String> = holds.iter().map(|hold| format!("{} {}", hold.name, hold.class)).collect();
     assert_eq!(told, ["refs/heads/main force", "refs/tags/v1 tag_move"]);
     let lost = mirror.lost(&holds[0]).unwrap().unwrap();
@@ -130,7 +130,7 @@ async fn a_person_decides_about_what_waits() {
     assert!(matches!(mirror.decide("nothing", Ruling::Apply, None), Err(DecideError::Unknown { .. })));
     mirror.decide(&holds[0].id, Ruling::Reject, None).unwrap();
     mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v*".to_owned())).unwrap();
-    assert!(mirror.holds(None).unwrap().is_empty());
+    assert!(mirror.holds().unwrap().is_empty());
     assert_eq!(world.served()["refs/heads/main"], old, "rejected");
     assert_eq!(world.served()["refs/tags/v1"], world.upstream_git(&["rev-parse", "v1"]));
     assert!(World::refs(&world.folder()).values().any(|id| *id == tag), "the old one is still reached");
@@ -140,7 +140,7 @@ async fn a_person_decides_about_what_waits() {
     world.repository.commit("main", "went on", &[("a.txt", "other\n")]);
     assert!(matches!(world.sync().await, Synced::Moved { n_held: 1, .. }));
     assert_eq!(world.served()["refs/heads/main"], old);
-    mirror.decide(&mirror.holds(None).unwrap()[0].id, Ruling::Apply, None).unwrap();
+    mirror.decide(&mirror.holds().unwrap()[0].id, Ruling::Apply, None).unwrap();
     assert_eq!(world.served()["refs/heads/main"], world.upstream_git(&["rev-parse", "main"]));
     assert!(World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}")));
 }

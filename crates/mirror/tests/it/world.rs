@@ -80,7 +80,7 @@ impl World {
     }
 
     pub(crate) fn mirror(&self) -> Mirror {
-        Mirror::new(self.store.clone(), Self::git(), self.client.clone(), self.clock.clone()).unwrap()
+        Mirror::new(self.store.clone(), Self::git(), self.client.clone(), self.clock.clone())
     }
 
     pub(crate) async fn sync(&self) -> Synced {

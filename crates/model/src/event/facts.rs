@@ -118,7 +118,7 @@ impl fmt::Display for Subject<'_> {
             Self::Host { host, what } => write!(f, "host {host} {what}"),
             Self::Copy(to) => write!(f, "copy {to}"),
             Self::Adopted(thing) => write!(f, "adopted {thing}"),
-            Self::Repo(repo) => write!(f, "repo {repo}"),
+            Self::Repo(repo) => f.write_str(&repo.subject()),
             Self::Runs => f.write_str("runs"),
             Self::Drills => f.write_str("drills"),
         }

@@ -104,6 +104,11 @@ impl RepoId {
         &self.0
     }
 
+    /// Returns the subject under which the journal numbers what happens to it.
+    pub fn subject(&self) -> String {
+        format!("repo {self}")
+    }
+
     /// Returns the host without its port, lower case; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
         split_port(self.0.split_once('/').map_or("", |(authority, _)| authority)).0

@@ -111,7 +111,7 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     let store = home.existing_store()?;
     let mirror = wiring::mirror(&home, &store)?;
     let Some(What::Decide { id, ruling }) = arguments.what else {
-        let holds = mirror.holds(None).map_err(Failure::no)?;
+        let holds = mirror.holds().map_err(Failure::no)?;
         let shown = holds.into_iter().map(|hold| {
             let lost = mirror.lost(&hold).map_err(Failure::no)?;
             Ok(Shown::new(hold, lost))

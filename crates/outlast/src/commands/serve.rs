@@ -1,7 +1,6 @@
 //! `outlast serve`: one Outlast for a whole team.
 
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,13 +59,12 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
         .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
     let address = listener.local_addr()?;
     let store = home.store()?;
-    let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut serving = Serving {
         global,
         store: &store,
         address,
         adopter: Adopting::new(global, &store, &home.clock),
-        repositories: Served::new(store.clone(), wiring::git(), n_cores),
+        repositories: wiring::served(&store),
         complaint: Complaint::default(),
     };
     let settings = serving.settings(home)?;

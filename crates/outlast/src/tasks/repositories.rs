@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use mirror::{Address, Mirror, SyncError, Synced};
-use model::{Event, RepoId};
+use model::RepoId;
 use serde::Serialize;
 use store::Store;
 use tokio::sync::Semaphore;
@@ -100,11 +100,7 @@ impl One {
 
 /// Returns the addresses of what is followed.
 pub(crate) fn followed(store: &Store) -> Result<Vec<Address>, Failure> {
-    let address = |event: &Event| match event {
-        Event::Mirrored { address, .. } => Address::parse(address).ok(),
-        _ => None,
-    };
-    Ok(store.repos()?.iter().filter_map(|entry| address(&entry.event)).collect())
+    Ok(store.repos()?.iter().filter_map(|entry| Address::of(&entry.event)).collect())
 }
 
 /// Finds a repository that is followed by its address, its name, or the end of its name.
@@ -210,7 +206,7 @@ pub(crate) fn tell(global: &Global, n_asked: usize, all: &[One]) -> Result<ExitC
         global,
         &format_args!(
             "outlast: {}: {unchanged} unchanged, {} moved, {} not up to date",
-            count(n_asked as u64, "repository").replace("repositorys", "repositories"),
+            count(n_asked as u64, "repository"),
             n("moved") + n_held,
             n_asked - n_good
         ),

@@ -1,23 +1,25 @@
-//! What keeps repositories, for one process.
+//! What keeps repositories and gives them, for one process.
+
+use std::num::NonZero;
 
 use git::Git;
-use intercept::CallerTrust;
-use mirror::Mirror;
+use mirror::{Mirror, Served};
 use store::Store;
 
 use super::{client, trust};
 use crate::failure::Failure;
 use crate::home::Home;
 
-/// Makes it: it trusts what the caller trusts, and goes where the configuration says.
+/// Makes what keeps them: it trusts what the caller trusts, and goes where the configuration says.
 pub(crate) fn mirror(home: &Home, store: &Store) -> Result<Mirror, Failure> {
-    mirror_for(home, store, &trust()?)
+    let client = client(home, &trust()?, None)?;
+    Ok(Mirror::new(store.clone(), git(), client, home.clock.clone()))
 }
 
-/// Makes it for a command, which trusts whom it trusts.
-pub(crate) fn mirror_for(home: &Home, store: &Store, trust: &CallerTrust) -> Result<Mirror, Failure> {
-    let client = client(home, trust, None)?;
-    Ok(Mirror::new(store.clone(), git(), client, home.clock.clone())?)
+/// Makes what gives them.
+pub(crate) fn served(store: &Store) -> Served {
+    let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Served::new(store.clone(), git(), n_cores)
 }
 
 /// Returns the git of whoever started Outlast.

@@ -7,5 +7,5 @@ mod repositories;
 
 pub(crate) use door::{Bell, Door, Heard, NOT_LOOKED_INTO, Requests};
 pub(crate) use engine::{client, engine, proxies, trust};
-pub(crate) use mirror::{git, mirror, mirror_for};
+pub(crate) use mirror::{git, mirror, served};
 pub(crate) use repositories::Kept;

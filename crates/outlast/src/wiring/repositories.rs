@@ -1,16 +1,15 @@
 //! Where git's clients in a room meet the copies of repositories: created on first sight, brought up to date once a run.
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::Arc;
 
 use mirror::{Address, Ask, Mirror, Served};
-use model::{Event, RepoId, Sha256, Timestamp};
-use proxy::{Answering, Repositories, RepositoryAnswer, RepositoryAsked};
+use model::{Event, Pack, RepoId, Sha256, Timestamp};
+use proxy::{Answering, Engine, Repositories, RepositoryAnswer, RepositoryAsked};
 use store::{IndexError, Store};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::git;
+use super::{git, served};
 
 const INFO: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
@@ -26,10 +25,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn new(mirror: Mirror, store: &Store) -> Self {
-        let n_cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let served = Served::new(store.clone(), git(), n_cores);
-        Self { mirror, served, store: store.clone(), asked: Mutex::default() }
+    /// Asks as the command would, through the engine's own client.
+    pub(crate) fn new(engine: &Engine) -> Self {
+        let Engine { store, client, clock, .. } = engine.clone();
+        let mirror = Mirror::new(store.clone(), git(), client, clock).for_command();
+        Self { mirror, served: served(&store), store, asked: Mutex::default() }
     }
 
     async fn answered(&self, asked: RepositoryAsked) -> Option<RepositoryAnswer> {
@@ -52,10 +52,7 @@ impl Kept {
             .get_or_init(|| async {
                 // Whoever adopts it says where it is: a run may know it by an address that others can listen to.
                 let known = said(address.repo(), self.store.repo(address.repo())).flatten();
-                let followed = known.and_then(|entry| match entry.event {
-                    Event::Mirrored { address, .. } => Address::parse(&address).ok(),
-                    _ => None,
-                });
+                let followed = known.and_then(|entry| Address::of(&entry.event));
                 let address = followed.as_ref().unwrap_or(address);
                 let synced = match self.mirror.sync(address).await {
                     Ok(synced) => synced,
@@ -73,13 +70,16 @@ impl Kept {
 
     /// Returns the newest pack of a repository, and when its host last said what it has.
     fn newest(&self, repo: &RepoId) -> Result<(Option<(Sha256, u64)>, Timestamp), IndexError> {
-        let mut pack = None;
-        let mut confirmed_at = Timestamp::UNIX_EPOCH;
-        for entry in self.store.all_refs_of(repo)? {
-            if let Event::Refs { packs, at, .. } = entry.event {
-                pack = packs.last().map(|pack| (pack.sha256, pack.size_bytes)).or(pack);
-                confirmed_at = at;
-            }
+        let (mut pack, mut confirmed_at) = (None, Timestamp::UNIX_EPOCH);
+        if let Some(Event::Refs { packs, at, .. }) = self.store.newest_refs(repo)?.map(|entry| entry.event) {
+            (pack, confirmed_at) = (last(&packs), at);
+        }
+        if pack.is_none() {
+            // What moved last needed nothing that was not here.
+            pack = self.store.all_refs_of(repo)?.iter().rev().find_map(|entry| match &entry.event {
+                Event::Refs { packs, .. } => last(packs),
+                _ => None,
+            });
         }
         if let Some(Event::Observed { at, .. }) = self.store.observed(repo)?.map(|entry| entry.event) {
             confirmed_at = confirmed_at.max(at);
@@ -92,6 +92,10 @@ impl Repositories for Kept {
     fn answer(&self, asked: RepositoryAsked) -> Answering<'_> {
         Box::pin(self.answered(asked))
     }
+}
+
+fn last(packs: &[Pack]) -> Option<(Sha256, u64)> {
+    packs.last().map(|pack| (pack.sha256, pack.size_bytes))
 }
 
 /// Returns which repository an address is about, and whether it is asked for a pack.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Sha256, Sha256Hasher};
 
-use super::{Stage, Temporary, second_name};
+use super::{Stage, Temporary};
 
 /// A blob on its way; dropped before it is finished, nothing stays.
 #[derive(Debug)]
@@ -63,7 +63,14 @@ impl Arriving {
     /// Gives the file another name; where the disk has no links, its bytes are copied.
     pub(crate) fn link(&self, path: &Path) -> io::Result<()> {
         let Some(own) = &self.path else { return Err(io::ErrorKind::NotFound.into()) };
-        second_name(own, path)
+        match fs::hard_link(own, path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {
+                Err(error)
+            }
+            // Another disk, or one without links.
+            Err(_) => fs::copy(own, path).map(|_| ()),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Gives the file away, whole under the digest of what has come; `None` where that was done before.

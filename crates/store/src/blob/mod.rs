@@ -6,9 +6,7 @@ mod hashed;
 mod reader;
 mod writer;
 
-use std::fs;
 use std::io;
-use std::path::Path;
 
 use model::Sha256;
 use serde::{Deserialize, Serialize};
@@ -69,16 +67,4 @@ pub enum BlobError {
         #[from]
         source: io::Error,
     },
-}
-
-/// Gives a file a second name; where it cannot be linked there, its bytes are copied.
-pub(crate) fn second_name(file: &Path, name: &Path) -> io::Result<()> {
-    match fs::hard_link(file, name) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {
-            Err(error)
-        }
-        // Another disk, or one without links.
-        Err(_) => fs::copy(file, name).map(|_| ()),
-        Ok(()) => Ok(()),
-    }
 }

@@ -8,10 +8,6 @@ use super::list::{COLUMNS, entries};
 use crate::error::IndexError;
 use crate::journal::Entry;
 
-fn subject(repo: &RepoId) -> String {
-    format!("repo {repo}")
-}
-
 /// Returns what says how the refs of a repository were at a moment, or are now, oldest first: the newest entry with a whole state,
 /// what moved since, and every decision.
 pub(crate) fn refs_of(
@@ -24,7 +20,7 @@ pub(crate) fn refs_of(
         "SELECT seq, time, kind = {refs} AND json_extract(payload, '$.state') IS NOT NULL FROM entries
          WHERE {condition} AND subject = ?1 ORDER BY seq"
     ))?;
-    let mut rows = statement.query([subject(repo)])?;
+    let mut rows = statement.query([repo.subject()])?;
     let (mut from, mut upto) = (0, 0);
     while let Some(row) = rows.next()? {
         let (seq, time, has_state): (u64, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -41,7 +37,7 @@ pub(crate) fn refs_of(
         "SELECT {COLUMNS} FROM entries WHERE {condition} AND subject = ?1 AND seq <= ?3
          AND (seq >= ?2 OR NOT kind = {refs}) ORDER BY seq"
     ))?;
-    entries(statement, params![subject(repo), from, upto])
+    entries(statement, params![repo.subject(), from, upto])
 }
 
 /// Returns every entry that says how refs of a repository moved, oldest first.
@@ -50,7 +46,7 @@ pub(crate) fn all_refs_of(connection: &Connection, repo: &RepoId) -> Result<Vec<
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM entries WHERE {condition} AND subject = ?1 ORDER BY seq"
     ))?;
-    entries(statement, [subject(repo)])
+    entries(statement, [repo.subject()])
 }
 
 /// Returns the newest entry of a kind about a repository.
@@ -64,7 +60,7 @@ pub(crate) fn newest_about(
     let statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM entries WHERE {condition} AND {is} AND subject = ?1 ORDER BY seq DESC LIMIT 1"
     ))?;
-    Ok(entries(statement, [subject(repo)])?.pop())
+    Ok(entries(statement, [repo.subject()])?.pop())
 }
 
 /// Returns whether a repository of a host is kept.

@@ -44,12 +44,11 @@ pub(crate) async fn once(
 ) -> Result<Report, Failure> {
     let (engine, mut whole) = (wiring::engine(home, store, &wiring::trust()?, None)?, Report::default());
     for thing in things {
-        let mut report = each(global, &engine, Purpose::Adopt, &thing).await;
         if let Some(address) = &thing.repository {
-            report.add(repository(global, home, store, address).await?);
-            whole.add(report);
+            whole.add(repository(global, home, store, address).await?);
             continue;
         }
+        let report = each(global, &engine, Purpose::Adopt, &thing).await;
         // What is kept comes before the word that it is.
         store.flush()?;
         note(home, store, &thing, &report)?;
@@ -68,11 +67,11 @@ async fn repository(
 ) -> Result<Report, Failure> {
     let mirror = Arc::new(wiring::mirror(home, store)?);
     mirror.take_on(address).map_err(Failure::no)?;
-    let synced = repositories::sync(global, &mirror, vec![address.clone()]).await;
-    Ok(synced.into_iter().map(Report::of_repository).fold(Report::default(), |mut whole, report| {
-        whole.add(report);
-        whole
-    }))
+    let mut report = Report::default();
+    for one in repositories::sync(global, &mirror, vec![address.clone()]).await {
+        report.add(Report::of_repository(one));
+    }
+    Ok(report)
 }
 
 /// Says what of a thing is kept; nobody is asked for what is not.

@@ -1,10 +1,7 @@
 //! Git repositories whose copies would not stand in for their hosts.
 
-use std::collections::HashMap;
-
 use drill::State;
 use mirror::{Hold, State as Refs};
-use model::Event;
 use store::Store;
 
 use super::Chart;
@@ -18,14 +15,8 @@ pub(super) fn repositories(chart: &mut Chart, store: &Store) -> Result<(), Failu
     if all.is_empty() {
         return Ok(());
     }
-    let noun = if all.len() == 1 { "repository" } else { "repositories" };
-    chart.look_at(format!("{} {noun}", all.len()));
-    let mut down = HashMap::new();
-    for entry in store.outages()? {
-        if let Event::Down { since, reason, .. } = entry.event {
-            down.entry(entry.subject).or_insert((since, reason));
-        }
-    }
+    chart.look_at(count(all.len() as u64, "repository"));
+    let outages = store.outages()?;
     for address in all {
         let repo = address.repo();
         let refs = Refs::read(store, repo, None).map_err(Failure::no)?;
@@ -33,7 +24,7 @@ pub(super) fn repositories(chart: &mut Chart, store: &Store) -> Result<(), Failu
         if refs.served.is_empty() {
             chart.find(State::Lost, "repository", repo.as_str(), "nothing of it is kept", sync.as_str());
         }
-        if let Some((since, reason)) = down.get(&mirror::down_subject(repo)) {
+        if let Some((since, reason)) = mirror::outage(&outages, repo) {
             let detail = format!("not up to date since {since}: {reason}");
             chart.find(State::Unknown, "repository_stale", repo.as_str(), detail, sync);
         }

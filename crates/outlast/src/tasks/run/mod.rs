@@ -25,7 +25,7 @@ use crate::project::{self, Locks};
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
-use crate::wiring::{Bell, Door, Heard, Kept, engine, mirror_for, proxies};
+use crate::wiring::{Bell, Door, Heard, Kept, engine, proxies};
 
 /// The exit code of Outlast's own failures in `exec`.
 pub(crate) const OUTLAST_ITSELF: u8 = 125;
@@ -106,18 +106,16 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let (cuts, pins) = (task.cuts.clone(), project.pins);
     let scratch = Scratch::of(home, store, &task).map_err(own)?;
     let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
-    let kept = Kept::new(mirror_for(home, copies, &trust).map_err(own)?.for_command(), copies);
+    let engine = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site)).map_err(own)?;
     let plan_of_session = SessionPlan {
         cuts,
         pins,
         at: task.at,
         via: task.via.clone(),
-        repositories: Some(Arc::new(kept)),
+        repositories: Some(Arc::new(Kept::new(&engine))),
         ..SessionPlan::new(task.purpose)
     };
-    let session = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site))
-        .map_err(own)?
-        .session(plan_of_session);
+    let session = engine.session(plan_of_session);
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
