@@ -9,6 +9,8 @@ use fakes::{Answer, Upstream};
 
 use crate::world::{World, finish, need, texts};
 
+/// The one for programs with threads; the loader knows the machine's `$LIB`.
+const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// The time of day of all programs of a world, running ones included.
@@ -17,20 +19,49 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) struct Dated {
     file: PathBuf,
     ahead: Duration,
+    shared: Shared,
+}
+
+/// What programs with the library share: the names of a semaphore and of a memory.
+///
+/// The library makes them for each process that is told of none, in the name of its number, and whoever is killed leaves them. The
+/// `faketime` command refuses to work in a process of such a number, on the whole machine.
+struct Shared(String);
+
+impl Shared {
+    fn new() -> Self {
+        let mut command = Command::new("sh");
+        // A shell ends without the library's farewell: they stay.
+        command.args(["-c", "echo $FAKETIME_SHARED"]).env_clear().env("LD_PRELOAD", LIBRARY);
+        // Its own number may be one that somebody left.
+        let named = (0..1000).find_map(|_| {
+            let names = finish(&mut command, b"").expect(0).stdout.trim().to_owned();
+            (!names.is_empty()).then_some(names)
+        });
+        Self(named.unwrap_or_else(|| panic!("{LIBRARY} shares nothing")))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some((semaphore, memory)) = self.0.split_once(' ') {
+            let _ = fs::remove_file(semaphore.replace('/', "/dev/shm/sem."));
+            let _ = fs::remove_file(format!("/dev/shm{memory}"));
+        }
+    }
 }
 
 impl Dated {
     /// Returns a world with a clock of its own, which says what the machine's does until it is moved.
     pub(crate) fn new() -> (World, Self) {
         need("faketime");
-        let said = Command::new("faketime").args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]).output();
-        let library = String::from_utf8(said.unwrap().stdout).unwrap();
         let world = World::new();
         let file = world.path().join("clock");
-        let clock = Self { file: file.clone(), ahead: Duration::ZERO };
+        let clock = Self { file: file.clone(), ahead: Duration::ZERO, shared: Shared::new() };
         clock.write();
         let world = world
-            .with("LD_PRELOAD", library.trim())
+            .with("LD_PRELOAD", LIBRARY)
+            .with("FAKETIME_SHARED", &clock.shared.0)
             .with("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
             .with("FAKETIME_NO_CACHE", "1")
             .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")

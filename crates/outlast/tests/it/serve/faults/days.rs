@@ -153,7 +153,7 @@ fn what_is_flagged_later_stays_here_and_clients_are_told() {
     let flagged = list(&scene);
     assert!(flagged.state() == "fresh" && flagged.text().contains(scene.shelf.name), "{flagged:?}");
     assert!(scene.file().is(&scene.shelf.bytes));
-    scene.expect_kept(3);
+    scene.expect_contents(4);
     scene.kill_and_cut();
     clock.pass(DAY);
     let cut = list(&scene);

@@ -97,10 +97,21 @@ impl Scene {
     /// Waits until what was answered is in the journal: some 40 ms later.
     #[track_caller]
     pub(super) fn expect_kept(&self, n_objects: u64) {
+        self.expect_stat("n_objects", n_objects);
+    }
+
+    /// The same, where a newer content of an object is waited for.
+    #[track_caller]
+    pub(super) fn expect_contents(&self, n_blobs: u64) {
+        self.expect_stat("n_blobs", n_blobs);
+    }
+
+    #[track_caller]
+    fn expect_stat(&self, field: &str, count: u64) {
         let start = Instant::now();
         loop {
             let stat = self.world.outlast(&["store", "stat", "--json"]).expect(0).json();
-            if stat["n_objects"].as_u64().unwrap() >= n_objects {
+            if stat[field].as_u64().unwrap() >= count {
                 return;
             }
             assert!(start.elapsed() < BOUND, "it is never kept: {stat}");
