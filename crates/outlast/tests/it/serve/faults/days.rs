@@ -148,12 +148,14 @@ fn what_is_flagged_later_stays_here_and_clients_are_told() {
     let list = |scene: &Scene| crate::raw::get(&scene.served.base, &format!("/composer{path}"), &[]);
     let clean = list(&scene);
     assert_eq!((clean.status, clean.state()), (200, "fresh"), "{clean:?}");
+    scene.expect_kept(3);
+    let n_entries = scene.n_entries();
     put(json!({ "malware": { scene.shelf.name: "1.0.0" } }));
     clock.pass(HOUR * 2);
     let flagged = list(&scene);
     assert!(flagged.state() == "fresh" && flagged.text().contains(scene.shelf.name), "{flagged:?}");
     assert!(scene.file().is(&scene.shelf.bytes));
-    scene.expect_contents(4);
+    scene.expect_entry_after(n_entries);
     scene.kill_and_cut();
     clock.pass(DAY);
     let cut = list(&scene);

@@ -100,21 +100,26 @@ impl Scene {
         self.expect_stat("n_objects", n_objects);
     }
 
-    /// The same, where a newer content of an object is waited for.
+    /// Waits until there is something in the journal after its first so many entries: a newer version of an object, say.
     #[track_caller]
-    pub(super) fn expect_contents(&self, n_blobs: u64) {
-        self.expect_stat("n_blobs", n_blobs);
+    pub(super) fn expect_entry_after(&self, n_entries: u64) {
+        self.expect_stat("n_entries", n_entries + 1);
+    }
+
+    pub(super) fn n_entries(&self) -> u64 {
+        self.stat("n_entries")
+    }
+
+    fn stat(&self, field: &str) -> u64 {
+        let stat = self.world.outlast(&["store", "stat", "--json"]).expect(0).json();
+        stat[field].as_u64().unwrap()
     }
 
     #[track_caller]
     fn expect_stat(&self, field: &str, count: u64) {
         let start = Instant::now();
-        loop {
-            let stat = self.world.outlast(&["store", "stat", "--json"]).expect(0).json();
-            if stat[field].as_u64().unwrap() >= count {
-                return;
-            }
-            assert!(start.elapsed() < BOUND, "it is never kept: {stat}");
+        while self.stat(field) < count {
+            assert!(start.elapsed() < BOUND, "{field} never is {count}, but {}", self.stat(field));
         }
     }
 
