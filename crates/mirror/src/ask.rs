@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use git::{FetchAnswer, FetchRequest, Listed, Listing, ProtocolError, Spoken, TakeError, listing_request};
-use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Method, StatusCode, header};
+use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Keyring, Method, StatusCode, header};
 use http::Response;
 use http_body_util::BodyExt as _;
 use model::RepoId;
@@ -72,6 +72,8 @@ pub(crate) struct Upstream<'a> {
     pub(crate) address: &'a Address,
     /// Whether a command asks, which may go wherever it would go without Outlast.
     pub(crate) is_for_command: bool,
+    /// What lets Outlast in.
+    pub(crate) keyring: &'a Keyring,
 }
 
 impl Upstream<'_> {
@@ -142,6 +144,8 @@ impl Upstream<'_> {
             let content = HeaderValue::from_static("application/x-git-upload-pack-request");
             headers.insert(header::CONTENT_TYPE, content);
         }
+        // Refs and packs are all that is asked for.
+        self.keyring.sign_question(&url, &mut headers);
         let request = host::http::request(method, &url, headers, host::http::whole(Bytes::from(body)))?;
         let answer = async {
             match self.is_for_command {
@@ -165,8 +169,13 @@ impl Upstream<'_> {
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return absent("the upstream has no such repository"),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.has_credentials() => {
+                return absent("the upstream refuses Outlast's credentials");
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return absent("the upstream does not let Outlast in");
+                return absent(
+                    "the upstream lets in only whom it knows; `credentials_file` of its host in outlast.toml lets Outlast in",
+                );
             }
             StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
                 return absent("the upstream withholds the repository");
@@ -185,6 +194,10 @@ impl Upstream<'_> {
             });
         }
         Ok(())
+    }
+
+    fn has_credentials(&self) -> bool {
+        self.keyring.has(self.address.repo().host())
     }
 
     /// Says where a redirect leads. It is never followed: whoever owns a name today need not be who owned it yesterday.

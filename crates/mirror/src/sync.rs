@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
-use host::http::Client;
+use host::http::{Client, Keyring};
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
 use store::{BlobWriter, Entry, IndexError, Store, WriteError};
@@ -36,6 +36,7 @@ pub struct Mirror {
     store: Store,
     git: Git,
     client: Client,
+    keyring: Keyring,
     clock: Clock,
     is_for_command: bool,
     /// What was found unchanged, and is not told yet.
@@ -47,8 +48,14 @@ pub struct Mirror {
 impl Mirror {
     /// Makes one that keeps in a store what a client gets.
     pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Self {
-        let (observed, down) = (Mutex::default(), Mutex::default());
-        Self { store, git, client, clock, is_for_command: false, observed, down }
+        let (observed, down, keyring) = (Mutex::default(), Mutex::default(), Keyring::default());
+        Self { store, git, client, keyring, clock, is_for_command: false, observed, down }
+    }
+
+    /// Asks hosts with these credentials.
+    #[must_use]
+    pub fn with_keyring(self, keyring: Keyring) -> Self {
+        Self { keyring, ..self }
     }
 
     /// Asks where a command would ask without Outlast, rather than public addresses alone.
@@ -98,7 +105,12 @@ impl Mirror {
     /// # Errors
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
-        let upstream = Upstream { client: &self.client, address, is_for_command: self.is_for_command };
+        let Self { client, is_for_command, .. } = self;
+        // A command has credentials of its own: with Outlast's it sees what a person has taken on, and nothing else.
+        let nobody = Keyring::default();
+        let is_known = !is_for_command || self.store.repo(address.repo())?.is_some();
+        let keyring = if is_known { &self.keyring } else { &nobody };
+        let upstream = Upstream { client, address, is_for_command: *is_for_command, keyring };
         for _ in 0..N_TRIES {
             if let Some(synced) = self.try_sync(&upstream).await? {
                 return Ok(synced);

@@ -59,7 +59,7 @@ pub use adopt::{Adopted, Found, LastResort, Outcome, Progress, Wanted};
 pub use heal::Healer;
 pub use note::{Ending, Exchange, HostTimes};
 pub use plan::{Purpose, SessionPlan};
-pub use private::{Credentials, Private};
+pub use private::Private;
 pub use repository::{Answering, Repositories, RepositoryAnswer, RepositoryAsked};
 pub use session::{Engine, Findings, Session};
 pub use state::set_state;

@@ -3,15 +3,13 @@
 //! Credentials are for one host each, and for what Outlast itself asks in order to serve or to adopt. What was got with them is
 //! kept under the name of the host that the configuration gives, never under the token's: a new token finds the old copies.
 
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use model::{Event, ObjectUrl, SafeUrl, Secret};
+use host::http::{Credentials, Keyring};
+use http::{HeaderMap, StatusCode, header};
+use model::{Event, ObjectUrl, SafeUrl};
 use registry::{Class, Ecosystem, Placed, PrivateRegistries, Redirects};
 
 use crate::copy::Prior;
@@ -22,33 +20,6 @@ use crate::session::{Inner, lock};
 use crate::want::Want;
 use crate::who::{CredentialKey, Who};
 
-/// What Outlast says to one host so that it is let in.
-#[derive(Clone)]
-pub struct Credentials {
-    host: String,
-    authorization: Secret<HeaderValue>,
-}
-
-impl Credentials {
-    /// Reads `TOKEN`, or `USER:PASSWORD`; nothing for what is neither.
-    pub fn read(host: &str, line: &str) -> Option<Self> {
-        let is_one = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_graphic());
-        let text = match line.contains(':') {
-            true => format!("Basic {}", BASE64.encode(line)),
-            false => format!("Bearer {line}"),
-        };
-        let mut value = HeaderValue::try_from(text).ok().filter(|_| is_one)?;
-        value.set_sensitive(true);
-        Some(Self { host: host.to_ascii_lowercase(), authorization: Secret::new(value) })
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({})", self.host)
-    }
-}
-
 /// What the configuration says of a company's own.
 #[derive(Debug, Clone, Default)]
 pub struct Private {
@@ -58,42 +29,10 @@ pub struct Private {
     pub credentials: Vec<Credentials>,
 }
 
-/// The credentials of one session.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Keyring(Arc<HashMap<String, Key>>);
-
-#[derive(Debug)]
-struct Key {
-    authorization: Secret<HeaderValue>,
-    /// Names and ports at which it is used.
-    authorities: HashSet<String>,
-}
-
-impl Keyring {
-    /// Binds each to its host: at the usual port, and where the host has a registry.
-    pub(crate) fn new(private: &Private) -> Self {
-        let key = |credentials: &Credentials| {
-            let Credentials { host, authorization } = credentials.clone();
-            let urls = private.registries.urls().filter(|url| url.host() == host);
-            let authorities = urls.map(|url| url.authority().to_owned()).chain([host.clone()]).collect();
-            (host, Key { authorization, authorities })
-        };
-        Self(Arc::new(private.credentials.iter().map(key).collect()))
-    }
-
-    /// Returns whether a host is asked with credentials.
-    pub(crate) fn has(&self, host: &str) -> bool {
-        self.0.contains_key(host)
-    }
-
-    /// Adds what lets Outlast in, where this very address is asked for something.
-    pub(crate) fn sign(&self, method: &Method, url: &SafeUrl, headers: &mut HeaderMap) {
-        let url = url.object();
-        let Some(key) = self.0.get(url.host()) else { return };
-        let is_read = matches!(*method, Method::GET | Method::HEAD);
-        if is_read && url.scheme() == "https" && key.authorities.contains(url.authority()) {
-            headers.insert(header::AUTHORIZATION, key.authorization.expose().clone());
-        }
+impl Private {
+    /// Binds each of the credentials to its host: at the usual port, and where the host has a registry.
+    pub fn keyring(&self) -> Keyring {
+        Keyring::new(&self.credentials, self.registries.urls())
     }
 }
 
@@ -208,54 +147,5 @@ impl Inner {
         }
         let reason = format!("nothing is kept for `{}`, and {reason}", want.url);
         End::Failed { refusal: Arc::new(Refusal::shut_out(reason)), sha256: None }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sent(method: &Method, url: &str) -> String {
-        let mut registries = PrivateRegistries::default();
-        let npm = registry::ecosystem("npm").unwrap();
-        registries.add(registry::PrivateRegistry::new(npm, "https://b.example:8443/npm/").unwrap());
-        let credentials = [("a.example", "S3CRET"), ("B.example", "me:S3CRET")];
-        let credentials = credentials.map(|(host, line)| Credentials::read(host, line).unwrap()).to_vec();
-        let private = Private { registries, credentials };
-        let keyring = Keyring::new(&private);
-        assert!(!format!("{private:?} {keyring:?}").contains("S3CRET"));
-        let mut headers = HeaderMap::new();
-        keyring.sign(method, &SafeUrl::parse(url).unwrap(), &mut headers);
-        assert!(!format!("{headers:?}").contains("S3CRET"));
-        headers.get(header::AUTHORIZATION).map_or("", |value| value.to_str().unwrap()).to_owned()
-    }
-
-    #[test]
-    fn only_the_very_host_gets_its_credentials() {
-        let basic = "Basic bWU6UzNDUkVU";
-        for (url, expected) in [
-            ("https://a.example/x", "Bearer S3CRET"),
-            ("https://A.example:443/x?y", "Bearer S3CRET"),
-            ("https://b.example/x", basic),
-            ("https://b.example:8443/x", basic),
-            ("http://a.example/x", ""),
-            ("https://a.example:8443/x", ""),
-            ("https://b.example:444/x", ""),
-            ("https://c.a.example/x", ""),
-            ("https://a.example.evil.example/x", ""),
-            ("https://a.example@evil.example/x", ""),
-            ("https://evil.example/https://a.example/", ""),
-        ] {
-            assert_eq!(sent(&Method::GET, url), expected, "{url}");
-        }
-        assert_eq!(sent(&Method::HEAD, "https://a.example/x"), "Bearer S3CRET");
-        assert_eq!(sent(&Method::POST, "https://a.example/x"), "", "nothing is changed with them");
-    }
-
-    #[test]
-    fn credentials_are_one_line_without_blanks() {
-        for line in ["", "a b", "a\nb", "t\u{f6}ken", "a\r"] {
-            assert!(Credentials::read("a.example", line).is_none(), "{line:?}");
-        }
     }
 }

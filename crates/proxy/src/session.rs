@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use host::Clock;
-use host::http::{Client, FetchError, Outgoing};
+use host::http::{Client, FetchError, Keyring, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use model::{Event, ObjectKey, SafeUrl, Sha256, Timestamp};
 use registry::{Class, Head, Site};
@@ -22,7 +22,7 @@ use crate::linked::OnTheirWay;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::outage::Outages;
 use crate::plan::{Purpose, SessionPlan};
-use crate::private::{Keyring, Own, Private};
+use crate::private::{Own, Private};
 use crate::refusal::Refusal;
 use crate::repository::Repositories;
 use crate::shelf::Shelf;
@@ -116,7 +116,7 @@ impl Engine {
     /// Begins a session.
     pub fn session(&self, plan: SessionPlan) -> Session {
         let keyring = match plan.purpose.is_its_own() {
-            true => Keyring::new(&self.private),
+            true => self.private.keyring(),
             false => Keyring::default(),
         };
         let registries = self.private.registries.clone();

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use host::http::{Client, FetchError, Incoming, Outgoing};
+use host::http::{Client, FetchError, Incoming, Keyring, Outgoing};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body_util::BodyExt as _;
 use model::{Cut, Fault, Freshness, SafeUrl, Source, Timestamp};
-
-use crate::private::Keyring;
 
 /// Who chose to make a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

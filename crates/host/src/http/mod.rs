@@ -5,6 +5,7 @@ mod address;
 mod certificate;
 mod client;
 mod connect;
+mod credentials;
 mod error;
 mod proxies;
 mod roots;
@@ -12,6 +13,7 @@ mod tunnel;
 
 pub use address::{Network, NetworkError, is_public};
 pub use client::{Client, Outgoing, Settings, Upstream, request, whole};
+pub use credentials::{Credentials, Keyring};
 pub use error::{Fate, FetchError};
 pub use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 pub use hyper::body::Incoming;

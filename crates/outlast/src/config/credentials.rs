@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use proxy::Credentials;
+use host::http::Credentials;
 use toml::Spanned;
 
 use super::Mistake;

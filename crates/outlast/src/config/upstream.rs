@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use host::http::{Roots, Upstream};
+use host::http::{Credentials, Roots, Upstream};
 use model::ObjectUrl;
-use proxy::Credentials;
 use serde::Deserialize;
 use toml::Spanned;
 

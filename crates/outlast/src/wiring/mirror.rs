@@ -13,7 +13,8 @@ use crate::home::Home;
 /// Makes what keeps them: it trusts what the caller trusts, and goes where the configuration says.
 pub(crate) fn mirror(home: &Home, store: &Store) -> Result<Mirror, Failure> {
     let client = client(home, &trust()?, None)?;
-    Ok(Mirror::new(store.clone(), git(), client, home.clock.clone()))
+    let mirror = Mirror::new(store.clone(), git(), client, home.clock.clone());
+    Ok(mirror.with_keyring(home.config.private.keyring()))
 }
 
 /// Makes what gives them.

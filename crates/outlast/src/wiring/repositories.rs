@@ -27,8 +27,9 @@ pub(crate) struct Kept {
 impl Kept {
     /// Asks as the command would, through the engine's own client.
     pub(crate) fn new(engine: &Engine) -> Self {
-        let Engine { store, client, clock, .. } = engine.clone();
-        let mirror = Mirror::new(store.clone(), git(), client, clock).for_command();
+        let Engine { store, client, clock, private, .. } = engine.clone();
+        let mirror = Mirror::new(store.clone(), git(), client, clock).with_keyring(private.keyring());
+        let mirror = mirror.for_command();
         Self { mirror, served: served(&store), store, asked: Mutex::default() }
     }
 

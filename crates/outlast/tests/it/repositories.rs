@@ -1,13 +1,14 @@
 //! Git repositories that are kept: adopted, brought up to date, held, shown as they were, and given back.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use fakes::git::Repository;
 use fakes::{Fault, Upstream};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, places};
 
 pub(crate) const HOST: &str = "forge.example";
 pub(crate) const ADDRESS: &str = "https://forge.example/acme/app.git";
@@ -176,4 +177,50 @@ fn what_is_no_repository_is_said_at_once() {
     assert!(done.stdout.contains("something else than git's protocol"), "{}", done.stdout);
     world.outlast(&["refs", "acme/app"]).expect(1).says("nothing of `forge.example/acme/app` is held yet");
     world.outlast(&["refs", "nothing"]).expect(2).says("no repository `nothing` is kept");
+}
+
+#[test]
+fn a_private_repository_is_asked_for_with_credentials_of_its_host_alone() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let repository = Repository::create(&world.path().join("app.git"));
+    repository.commit("main", "first", &[("a.txt", "private\n")]);
+    for host in [HOST, "other.example"] {
+        upstream.serve_git_behind(host, "/acme/app.git", &repository, "Basic a2ltOlMzQ1JFVA==");
+        upstream.serve_git_behind(host, "/acme/other.git", &repository, "Basic a2ltOlMzQ1JFVA==");
+    }
+    let hosts = [HOST, "other.example"];
+    world.place(&upstream, &hosts);
+    let refused = |reason: &str| {
+        let done = world.outlast(&["adopt", ADDRESS]).expect(1);
+        assert!(done.stdout.contains(reason), "{} {}", done.stdout, done.stderr);
+    };
+    refused("`credentials_file` of its host in outlast.toml lets Outlast in (status 401)");
+
+    let (address, ca) = (upstream.tls_address().to_string(), upstream.ca_file(world.path()));
+    let keys = [("connect", address.as_str()), ("ca_file", ca.to_str().unwrap())];
+    let file = world.own().join("forge.credentials");
+    let with = |line: &str| {
+        world.write(&file, line);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let keys = [&keys[..], &[("credentials_file", file.to_str().unwrap())]].concat();
+        world.configure(&(places(&[HOST], &keys) + &places(&["other.example"], &keys[..2])));
+    };
+    with("kim:wrong\n");
+    refused("refuses Outlast's credentials (status 401)");
+    with("kim:S3CRET\n");
+    world.outlast(&["adopt", ADDRESS]).expect(0).says("forge.example/acme/app is kept");
+    // Another host hears nothing of them.
+    upstream.clear_log();
+    world.outlast(&["adopt", "https://other.example/acme/app.git"]).expect(1);
+    assert!(upstream.log().iter().all(|seen| !seen.headers.contains_key("authorization")));
+
+    // What a person has taken on is there for a run without credentials, and as new as its host has it; nothing else is.
+    repository.commit("main", "second", &[("b.txt", "new\n")]);
+    let exec = ["exec", "--", "git", "-c", "core.askPass=true", "clone", "--quiet"];
+    world.outlast(&[&exec[..], &[ADDRESS, "cloned"]].concat()).expect(0);
+    assert!(world.project().join("cloned/b.txt").exists());
+    assert_eq!(world.newest_record()["objects"][0]["freshness"], "fresh");
+    world.outlast(&[&exec[..], &["https://forge.example/acme/other.git", "other"]].concat()).expect(128);
+    let kept = fs::read_to_string(world.own().join("journal/current.jsonl")).unwrap();
+    assert!(kept.contains("acme/app") && !kept.contains("S3CRET") && !kept.contains("a2lt"), "{kept}");
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fakes::{Answer, Fault};
-use host::http::Outgoing;
+use host::http::{Credentials, Outgoing};
 use http::Request;
 use http_body_util::BodyExt as _;
 use model::{DigestSet, Event, ObjectUrl};
-use proxy::{Credentials, Found, LastResort, Outcome, Private, Purpose, Session, SessionPlan, Wanted};
+use proxy::{Found, LastResort, Outcome, Private, Purpose, Session, SessionPlan, Wanted};
 use registry::{ANY_REGISTRY, Coordinate, Pin, PrivateRegistries, PrivateRegistry, Site};
 
 use crate::world::{Got, NPM, World, get, packed};

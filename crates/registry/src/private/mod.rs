@@ -154,7 +154,7 @@ impl PrivateRegistries {
     }
 
     /// Returns the address of each.
-    pub fn urls(&self) -> impl Iterator<Item = &ObjectUrl> {
+    pub fn urls(&self) -> impl Iterator<Item = &ObjectUrl> + Clone {
         self.0.iter().map(PrivateRegistry::url)
     }
 
