@@ -86,7 +86,7 @@ impl Bare {
             let name = name.to_string_lossy();
             if name.starts_with(crate::incoming::PREFIX) {
                 fs::remove_dir_all(entry.path())?;
-            } else if name.ends_with(".new") || name.ends_with(".lock") && name != "outlast.lock" {
+            } else if name.ends_with(".tmp") || name.ends_with(".lock") && name != "outlast.lock" {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -154,7 +154,7 @@ impl Bare {
         pins: &BTreeSet<ObjectId>,
     ) -> io::Result<()> {
         replace(&self.folder.join("packed-refs"), packed(served, pins).as_bytes())?;
-        replace(&self.folder.join("HEAD"), head(served).as_bytes())
+        write_if_other(&self.folder.join("HEAD"), head(served).as_bytes())
     }
 
     /// Merges small packs into larger ones and writes what makes serving fast: one index of all packs, bitmaps, a graph of commits.
@@ -189,10 +189,10 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
     for part in ["objects/info", "objects/pack", "refs"] {
         fs::create_dir_all(new.join(part))?;
     }
-    fs::write(new.join("objects/info/alternates"), "../../../objects\n")?;
-    fs::write(new.join("config"), config(object_format))?;
-    fs::write(new.join("packed-refs"), text)?;
-    fs::write(new.join("HEAD"), head)?;
+    replace(&new.join("objects/info/alternates"), b"../../../objects\n")?;
+    replace(&new.join("config"), config(object_format).as_bytes())?;
+    replace(&new.join("packed-refs"), text.as_bytes())?;
+    replace(&new.join("HEAD"), head.as_bytes())?;
     match fs::rename(&new, &folder) {
         // Another one was faster.
         Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
@@ -265,12 +265,7 @@ fn write_if_other(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Puts a file in the place of another one; who reads sees the one or the other.
+/// Puts a file in the place of another one; who reads sees the one or the other, whatever happens to the machine.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = PathBuf::from(name);
-    fs::write(&new, bytes)?;
-    // No sync: what is derived is made anew where it is damaged.
-    fs::rename(&new, path)
+    host::file::write_atomically(path, bytes)
 }

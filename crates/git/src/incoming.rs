@@ -110,7 +110,8 @@ impl Incoming {
         for name in names {
             fs::rename(self.folder.join("pack").join(&name), self.into.join(&name))?;
         }
-        Ok(())
+        // Before anybody notes that they are here.
+        host::file::sync_folder(&self.into)
     }
 }
 

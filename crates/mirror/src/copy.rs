@@ -48,6 +48,13 @@ pub enum CopyError {
     },
 }
 
+impl CopyError {
+    /// Returns whether another process is at work on it, so that it is worth while to wait.
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::Bare(BareError::Busy { .. }))
+    }
+}
+
 impl From<IndexError> for CopyError {
     fn from(error: IndexError) -> Self {
         Self::State(error.into())
@@ -85,7 +92,10 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Brings a copy to what the journal says where it is behind that; whoever else is at work there does so as well.
+    /// Brings a copy to what the journal says where it is behind that.
+    ///
+    /// # Errors
+    /// Also where somebody else is at work there, and is not done: see [`CopyError::is_busy`].
     pub(crate) fn catch_up(
         git: &Git,
         store: &Store,
@@ -96,10 +106,7 @@ impl Copy {
         if git::noted(&folder(store.home(), repo)) >= Some(seq) {
             return Ok(());
         }
-        match Self::open(git, store, repo, object_format) {
-            Ok(_) | Err(CopyError::Bare(BareError::Busy { .. })) => Ok(()),
-            Err(error) => Err(error),
-        }
+        Self::open(git, store, repo, object_format).map(drop)
     }
 
     /// Returns the repository's name.

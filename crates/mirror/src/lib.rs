@@ -16,6 +16,7 @@ mod restore;
 mod served;
 mod state;
 mod sync;
+mod tell;
 
 pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
@@ -28,6 +29,7 @@ pub use restore::{RestoreError, restore};
 pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
 pub use sync::Mirror;
+pub use tell::names_refused;
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.
 pub const FAILURE_POINTS: [&str; 6] = [

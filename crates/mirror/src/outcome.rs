@@ -14,7 +14,7 @@ use crate::copy::CopyError;
 pub enum Synced {
     /// The upstream lists what it listed before.
     Unchanged,
-    /// Refs moved, and everything they need is held.
+    /// Refs moved, or cannot; everything that those that can need is held.
     Moved {
         /// How many the copy follows.
         n_applied: usize,
@@ -24,6 +24,8 @@ pub enum Synced {
         reasons: Vec<String>,
         /// How many bytes came.
         size_bytes: u64,
+        /// How many names are listed that no ref may have, and are left out.
+        n_refused: u64,
     },
     /// The upstream has it no longer, or not for us, or cannot be asked; the copy stays as it is.
     Unavailable {
@@ -42,6 +44,11 @@ pub enum Synced {
 impl Synced {
     /// Returns whether the copy has everything that the upstream has.
     pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Unchanged | Self::Moved { n_refused: 0, .. })
+    }
+
+    /// Returns whether the upstream was asked, and everything of it that a copy can have is held.
+    pub const fn is_followed(&self) -> bool {
         matches!(self, Self::Unchanged | Self::Moved { .. })
     }
 }

@@ -14,6 +14,8 @@ use crate::copy::{Copy, CopyError, folder};
 use crate::outage::outage;
 use crate::state::{State, StateError};
 
+/// How often a client waits for a copy that is made anew by somebody else: two seconds each.
+const N_COPY_TRIES: u32 = 30;
 /// Repositories whose refs are in memory.
 const N_KNOWN_MAX: usize = 1000;
 
@@ -135,7 +137,14 @@ impl Served {
     /// Returns the folder that git reads, which is made anew where it is not there.
     fn folder(&self, repo: &RepoId, at: Option<Timestamp>, refs: &Refs) -> Result<PathBuf, ServeError> {
         let Inner { store, git, .. } = &*self.0;
-        Copy::catch_up(git, store, repo, refs.object_format, refs.seq)?;
+        // Half a copy is none: who makes it anew is waited for.
+        let mut n_left = N_COPY_TRIES;
+        while let Err(error) = Copy::catch_up(git, store, repo, refs.object_format, refs.seq) {
+            n_left -= 1;
+            if !error.is_busy() || n_left == 0 {
+                return Err(error.into());
+            }
+        }
         let folder = folder(store.home(), repo);
         match at {
             Some(_) => Ok(git::view(&folder, &refs.refs, refs.object_format).map_err(CopyError::from)?),

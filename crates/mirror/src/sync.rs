@@ -8,15 +8,15 @@ use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
 use host::http::{Client, Keyring};
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
-use store::{BlobWriter, Entry, IndexError, Store, WriteError};
+use store::{BlobWriter, Entry, Store, WriteError};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
 use crate::copy::{Copy, CopyError, superseded};
 use crate::judge::{Judgement, Relation, judge};
-use crate::outage::{down, up};
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::state::State;
+use crate::tell::{destroyed, names_refused};
 
 /// More moves than these are told by a whole state.
 const N_MOVES_MAX: usize = 256;
@@ -24,11 +24,17 @@ const N_MOVES_MAX: usize = 256;
 const N_ENTRIES_MAX: usize = 256;
 /// Objects that are named as held; one more only costs a few bytes that come twice.
 const N_HAVES_MAX: usize = 4096;
-/// How many refs an event names.
-const N_NAMED_MAX: usize = 5;
 const HOUR_S: i64 = 3600;
 /// How often it is begun anew where others are faster.
 const N_TRIES: usize = 3;
+
+/// What an upstream lists.
+enum Answer {
+    /// What it listed before.
+    Same { n_refused: u64 },
+    /// Something else, with the format of its objects.
+    Other { object_format: String, listed: Listed },
+}
 
 /// Keeps repositories.
 #[derive(Debug)]
@@ -42,7 +48,7 @@ pub struct Mirror {
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
     /// Subjects of the journal that are down; read when the first is asked for.
-    down: Mutex<Option<HashSet<String>>>,
+    pub(crate) down: Mutex<Option<HashSet<String>>>,
 }
 
 impl Mirror {
@@ -112,12 +118,19 @@ impl Mirror {
         let keyring = if is_known { &self.keyring } else { &nobody };
         let upstream = Upstream { client, address, is_for_command: *is_for_command, keyring };
         for _ in 0..N_TRIES {
-            if let Some(synced) = self.try_sync(&upstream).await? {
-                return Ok(synced);
+            match self.try_sync(&upstream).await {
+                Err(SyncError::Copy(error)) if error.is_busy() => {}
+                Ok(None) => {}
+                done => return done.map(|synced| synced.expect("it is there")),
             }
         }
-        let reason = "others brought it up to date meanwhile; ask again".to_owned();
+        let reason = "others are at work on its copy; ask again".to_owned();
         Ok(Synced::Unavailable { reason, is_absent: false })
+    }
+
+    /// Notes that a repository is not asked for, because its host gives none of those before it.
+    pub fn pass_over(&self, address: &Address, reason: String) -> Result<Synced, SyncError> {
+        self.tell(address.repo(), Trouble::Unavailable { reason })
     }
 
     /// Brings it up to date once; nothing where another process was faster, so that the listing may be older than the copy.
@@ -130,15 +143,9 @@ impl Mirror {
             Err(Stop::There(trouble)) => return self.tell(repo, trouble).map(Some),
             Ok(listed) => listed,
         };
-        let Some((object_format, listed)) = listed else {
-            if let Some(seq) = seen {
-                // A process may have been killed in between, or the copy be gone.
-                blocking(|| Copy::catch_up(&self.git, &self.store, repo, "sha1", seq))?;
-            }
-            self.note_up(repo)?;
-            let observed = Event::Observed { repo: repo.clone(), at: self.clock.now() };
-            lock(&self.observed).push(observed);
-            return Ok(Some(Synced::Unchanged));
+        let (object_format, listed) = match listed {
+            Answer::Same { n_refused } => return self.observe(repo, seen, n_refused).map(Some),
+            Answer::Other { object_format, listed } => (object_format, listed),
         };
         match self.follow(upstream, &object_format, &listed, seen).await {
             Err(Stop::Here(error)) => Err(error),
@@ -147,12 +154,25 @@ impl Mirror {
         }
     }
 
-    /// Returns what an upstream lists and the format of its objects; nothing where that is what it listed before.
-    async fn listed(
-        &self,
-        upstream: &Upstream<'_>,
-        before: Option<&Entry>,
-    ) -> Result<Option<(String, Listed)>, Stop> {
+    /// Notes that nothing moved.
+    fn observe(&self, repo: &RepoId, seen: Option<u64>, n_refused: u64) -> Result<Synced, SyncError> {
+        if let Some(seq) = seen {
+            // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
+            blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
+                Err(error) if !error.is_busy() => Err(error),
+                _ => Ok(()),
+            })?;
+        }
+        self.note_up(repo)?;
+        lock(&self.observed).push(Event::Observed { repo: repo.clone(), at: self.clock.now() });
+        Ok(match n_refused {
+            0 => Synced::Unchanged,
+            _ => Synced::Moved { n_applied: 0, n_held: 0, reasons: Vec::new(), size_bytes: 0, n_refused },
+        })
+    }
+
+    /// Asks an upstream what it lists.
+    async fn listed(&self, upstream: &Upstream<'_>, before: Option<&Entry>) -> Result<Answer, Stop> {
         let repo = upstream.address.repo();
         let known = match before.map(|entry| &entry.event) {
             Some(Event::Refs { listing, .. }) => Some(*listing),
@@ -170,20 +190,14 @@ impl Mirror {
             },
         };
         let listed = upstream.list(&object_format).await?;
-        if listed.n_refused > 0 {
-            tracing::warn!(
-                "`{repo}` lists {} names that no ref may have; they are left out",
-                listed.n_refused
-            );
-        }
         if known == Some(listed.digest) {
-            return Ok(None);
+            return Ok(Answer::Same { n_refused: listed.n_refused });
         }
         if listed.refs.is_empty() && before.is_some() {
             let reason = "the upstream lists no refs at all any more".to_owned();
             return Err(Stop::There(Trouble::Absent { reason }));
         }
-        Ok(Some((object_format, listed)))
+        Ok(Answer::Other { object_format, listed })
     }
 
     async fn follow(
@@ -217,8 +231,14 @@ impl Mirror {
             self.seal(&mut copy, incoming, pack, listed, judgement)?;
             Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
         })?;
-        self.note_up(upstream.address.repo())?;
-        Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes }))
+        let (repo, n_refused) = (upstream.address.repo(), listed.n_refused);
+        self.note_up(repo)?;
+        if n_refused > 0 {
+            let reason = names_refused(n_refused);
+            let event = Event::Refused { repo: repo.clone(), reason, at: self.clock.now() };
+            self.store.append(None, vec![event])?;
+        }
+        Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes, n_refused }))
     }
 
     /// Gets what is missing, and indexes it beside the copy.
@@ -289,52 +309,9 @@ impl Mirror {
         }
         Ok(())
     }
-
-    /// Tells what an upstream did wrong: to the journal where it is new, and to who asked.
-    fn tell(&self, repo: &RepoId, trouble: Trouble) -> Result<Synced, SyncError> {
-        let (now, reason) = (self.clock.now(), trouble.to_string());
-        // What a command asked for and nobody keeps is nobody's loss.
-        let is_kept = self.store.repo(repo)?.is_some();
-        let synced = match trouble {
-            Trouble::Disk(error) => return Err(SyncError::Disk(error)),
-            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
-            Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
-            Trouble::Bad { reason } => {
-                let event = Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
-                if is_kept {
-                    self.store.append(None, vec![event])?;
-                }
-                return Ok(Synced::Refused { reason });
-            }
-        };
-        let event = down(repo, now, reason);
-        if is_kept && self.change_down(|down| down.insert(event.subject()))? {
-            self.store.append(None, vec![event])?;
-        }
-        Ok(synced)
-    }
-
-    /// Tells that a repository answers again, if it did not.
-    fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
-        let event = up(repo, self.clock.now());
-        if self.change_down(|down| down.remove(&event.subject()))? {
-            self.store.append(None, vec![event])?;
-        }
-        Ok(())
-    }
-
-    /// Changes what is known to be down; returns whether that is news.
-    fn change_down(&self, change: impl FnOnce(&mut HashSet<String>) -> bool) -> Result<bool, IndexError> {
-        let mut down = lock(&self.down);
-        if let Some(down) = &mut *down {
-            return Ok(change(down));
-        }
-        let known = self.store.outages()?.into_iter().map(|entry| entry.subject).collect();
-        Ok(change(down.insert(known)))
-    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -364,22 +341,4 @@ fn relation(incoming: &Incoming, old: &Target, new: &Target) -> Result<Relation,
         Err(GitError::Failed { .. }) => Ok(nothing),
         Err(error) => Err(error),
     }
-}
-
-/// Returns what is told to people of moves that destroy something, or wait.
-fn destroyed(repo: &RepoId, moves: &[RefMove], reasons: Vec<String>, at: Timestamp) -> Option<Event> {
-    let worth_telling = |moved: &&RefMove| {
-        moved.decision == Decision::Hold || moved.class.destroys() && !moved.name.is_proposal()
-    };
-    let told: Vec<&RefMove> = moves.iter().filter(worth_telling).collect();
-    let n_held = told.iter().filter(|moved| moved.decision == Decision::Hold).count();
-    let name = |moved: &&RefMove| format!("{} ({})", moved.name, moved.class);
-    (!told.is_empty()).then(|| Event::Destroyed {
-        repo: repo.clone(),
-        n_applied: (told.len() - n_held) as u64,
-        n_held: n_held as u64,
-        refs: told.iter().take(N_NAMED_MAX).map(name).collect(),
-        reasons,
-        at,
-    })
 }

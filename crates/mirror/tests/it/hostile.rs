@@ -152,8 +152,13 @@ async fn names_that_are_no_refs_are_left_out_and_the_rest_is_kept() {
     let lines = ["refs/heads/../../x", "refs/heads/-x", "refs/heads/\u{1b}[31m", "refs/heads/good"];
     let lines = lines.map(|name| format!("{main} {name}"));
     let lines: Vec<&str> = lines.iter().map(String::as_str).chain([""]).collect();
-    world.upstream.on_first(1, HOST, REFS, Fault::Older(pkt(&lines)));
-    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    for expected in [1, 0] {
+        world.upstream.on_first(1, HOST, REFS, Fault::Older(pkt(&lines)));
+        // Nor is it whole where nothing moved since.
+        let synced = world.sync().await;
+        let Synced::Moved { n_applied, n_held: 0, n_refused: 3, .. } = synced else { panic!("{synced:?}") };
+        assert!(n_applied == expected && synced.is_followed() && !synced.is_whole(), "{synced:?}");
+    }
     assert_eq!(world.served().into_iter().collect::<Vec<_>>(), [("refs/heads/good".to_owned(), main)]);
 }
 

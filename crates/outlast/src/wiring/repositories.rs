@@ -62,7 +62,7 @@ impl Kept {
                         return false;
                     }
                 };
-                synced.is_whole()
+                synced.is_followed()
                     && said(address.repo(), self.mirror.take_on(address)).is_some()
                     && said(address.repo(), self.mirror.finish()).is_some()
             })

@@ -224,3 +224,39 @@ fn a_private_repository_is_asked_for_with_credentials_of_its_host_alone() {
     let kept = fs::read_to_string(world.own().join("journal/current.jsonl")).unwrap();
     assert!(kept.contains("acme/app") && !kept.contains("S3CRET") && !kept.contains("a2lt"), "{kept}");
 }
+
+#[test]
+fn a_sync_that_leaves_a_name_out_says_so_each_time() {
+    let kept = Kept::new();
+    // Outlast's own names are no upstream's.
+    kept.moves(&["update-ref", "refs/outlast/theirs", "main"]);
+    kept.repository.commit("main", "more", &[("b.txt", "more\n")]);
+    for _ in 0..2 {
+        let done = kept.world.outlast(&["sync"]).expect(1);
+        assert!(done.stdout.contains("a name that no ref may have (1)"), "{}", done.stdout);
+    }
+    assert!(kept.world.outlast(&["status"]).expect(0).stdout.contains("no ref may have"));
+    let refs = kept.refs(&[]);
+    assert!(refs["refs/heads/main"].is_string() && !refs.to_string().contains("theirs"), "{refs}");
+    kept.moves(&["update-ref", "-d", "refs/outlast/theirs"]);
+    kept.world.outlast(&["sync"]).expect(0);
+}
+
+#[test]
+fn a_host_that_gives_nothing_is_not_asked_for_everything() {
+    let kept = Kept::not_yet();
+    let addresses: Vec<String> = (0..40).map(|n| format!("https://{HOST}/acme/app-{n}.git")).collect();
+    for n in 0..40 {
+        kept.upstream.serve_git(HOST, &format!("/acme/app-{n}.git"), &kept.repository);
+    }
+    let adopt: Vec<&str> = ["adopt"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
+    kept.world.outlast(&adopt).expect(0);
+    kept.upstream.on(HOST, "*", Fault::Status(502));
+    kept.upstream.clear_log();
+    let all = kept.world.outlast(&["sync", "--json"]).expect(1).json();
+    let all = all.as_array().unwrap();
+    assert_eq!(all.iter().filter(|one| one["state"] == "unavailable").count(), 40, "{all:?}");
+    assert!(kept.upstream.log().len() < 20, "{}", kept.upstream.log().len());
+    kept.upstream.clear_faults();
+    kept.world.outlast(&["sync"]).expect(0).says("40 repositories: 40 unchanged");
+}

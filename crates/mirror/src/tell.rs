@@ -1,0 +1,88 @@
+//! Telling the journal, and who asked, what an upstream does.
+
+use std::collections::HashSet;
+
+use model::{Decision, Event, RefMove, RepoId, Timestamp};
+use store::IndexError;
+
+use crate::ask::Trouble;
+use crate::outage::{down, up};
+use crate::outcome::{SyncError, Synced};
+use crate::sync::{Mirror, lock};
+
+/// How many refs an event names.
+const N_NAMED_MAX: usize = 5;
+
+impl Mirror {
+    /// Tells what an upstream did wrong: to the journal where it is new, and to who asked.
+    pub(crate) fn tell(&self, repo: &RepoId, trouble: Trouble) -> Result<Synced, SyncError> {
+        let (now, reason) = (self.clock().now(), trouble.to_string());
+        // What a command asked for and nobody keeps is nobody's loss.
+        let is_kept = self.store().repo(repo)?.is_some();
+        let synced = match trouble {
+            Trouble::Disk(error) => return Err(SyncError::Disk(error)),
+            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
+            Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
+            Trouble::Bad { reason } => {
+                let event = Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
+                if is_kept {
+                    self.store().append(None, vec![event])?;
+                }
+                return Ok(Synced::Refused { reason });
+            }
+        };
+        let event = down(repo, now, reason);
+        if is_kept && self.change_down(|down| down.insert(event.subject()))? {
+            self.store().append(None, vec![event])?;
+        }
+        Ok(synced)
+    }
+
+    /// Tells that a repository answers again, if it did not.
+    pub(crate) fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
+        let event = up(repo, self.clock().now());
+        if self.change_down(|down| down.remove(&event.subject()))? {
+            self.store().append(None, vec![event])?;
+        }
+        Ok(())
+    }
+
+    /// Changes what is known to be down; returns whether that is news.
+    fn change_down(&self, change: impl FnOnce(&mut HashSet<String>) -> bool) -> Result<bool, IndexError> {
+        let mut down = lock(&self.down);
+        if let Some(down) = &mut *down {
+            return Ok(change(down));
+        }
+        let known = self.store().outages()?.into_iter().map(|entry| entry.subject).collect();
+        Ok(change(down.insert(known)))
+    }
+}
+
+/// Says that names were left out.
+pub fn names_refused(n: u64) -> String {
+    let names = if n == 1 { "a name" } else { "names" };
+    format!("the upstream lists {names} that no ref may have ({n}); everything else is held")
+}
+
+/// Returns what is told to people of moves that destroy something, or wait.
+pub(crate) fn destroyed(
+    repo: &RepoId,
+    moves: &[RefMove],
+    reasons: Vec<String>,
+    at: Timestamp,
+) -> Option<Event> {
+    let worth_telling = |moved: &&RefMove| {
+        moved.decision == Decision::Hold || moved.class.destroys() && !moved.name.is_proposal()
+    };
+    let told: Vec<&RefMove> = moves.iter().filter(worth_telling).collect();
+    let n_held = told.iter().filter(|moved| moved.decision == Decision::Hold).count();
+    let name = |moved: &&RefMove| format!("{} ({})", moved.name, moved.class);
+    (!told.is_empty()).then(|| Event::Destroyed {
+        repo: repo.clone(),
+        n_applied: (told.len() - n_held) as u64,
+        n_held: n_held as u64,
+        refs: told.iter().take(N_NAMED_MAX).map(name).collect(),
+        reasons,
+        at,
+    })
+}
