@@ -22,4 +22,4 @@ pub use history::Lost;
 pub use incoming::{Incoming, PackError};
 pub use listing::{Listed, Listing, listing_request};
 pub use pkt::{Packet, Packets, ProtocolError};
-pub use serve::{Asked, Protocol, RefsAsked, capabilities};
+pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};

@@ -14,6 +14,8 @@ use crate::pkt::{FLUSH, Packet, Packets, ProtocolError, line, text};
 
 /// How long a client may take for a whole clone.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+/// How long a client may take nothing of what git writes: others wait for its turn.
+const CLIENT: Duration = Duration::from_secs(60);
 /// The largest pack that is given.
 const PACK_BYTES_MAX: usize = 1 << 40;
 /// The most beginnings of names that a client may ask for.
@@ -28,6 +30,13 @@ pub fn capabilities(object_format: &str) -> Vec<u8> {
     line(&mut answer, "fetch=shallow wait-for-done filter");
     line(&mut answer, &format!("object-format={object_format}"));
     answer.extend_from_slice(FLUSH);
+    answer
+}
+
+/// Returns an answer that ends what a client wants, and says why; git shows it as `remote error`.
+pub fn refusal(reason: &str) -> Vec<u8> {
+    let mut answer = Vec::new();
+    line(&mut answer, &format!("ERR {reason}"));
     answer
 }
 
@@ -109,23 +118,30 @@ impl RefsAsked {
 }
 
 impl Git {
-    /// Has `git upload-pack` answer a request of a client from a repository on disk.
+    /// Has `git upload-pack` answer a request of a client from a repository on disk; `turn` is let go when git has ended.
     pub fn upload_pack(
         &self,
         folder: &Path,
         protocol: Protocol,
         request: &[u8],
+        turn: impl Send + 'static,
     ) -> Result<Stream, ProcessError> {
         let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
         let program = program
             .reads(request)
             .map_err(|source| ProcessError::Io { program: "git".to_owned(), source })?;
-        program.stream()
+        program.stream(CLIENT, turn)
     }
 
     /// Has it list the refs of a repository as earlier versions of the protocol do, before anything is asked.
-    pub fn advertise(&self, folder: &Path, protocol: Protocol) -> Result<Stream, ProcessError> {
-        self.serving(folder, protocol, &["--stateless-rpc", "--strict", "--http-backend-info-refs"]).stream()
+    pub fn advertise(
+        &self,
+        folder: &Path,
+        protocol: Protocol,
+        turn: impl Send + 'static,
+    ) -> Result<Stream, ProcessError> {
+        let arguments = ["--stateless-rpc", "--strict", "--http-backend-info-refs"];
+        self.serving(folder, protocol, &arguments).stream(CLIENT, turn)
     }
 
     fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {

@@ -2,13 +2,13 @@
 
 use std::io::Read as _;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use git::{Asked, Protocol, ProtocolError};
 use host::http::{HeaderMap, HeaderValue, Outgoing, header};
-use host::process::ProcessError;
+use host::process::{ProcessError, Stream};
 use http::Response;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
@@ -43,7 +43,7 @@ pub enum AnswerError {
 }
 
 /// Answers what a client with these headers asks of a repository, as its refs are or were.
-pub async fn answer(
+pub fn answer(
     served: &Served,
     repo: &RepoId,
     at: Option<Timestamp>,
@@ -59,10 +59,10 @@ pub async fn answer(
             return Ok(whole(advertisement, git::capabilities(refs.object_format)));
         }
         Ask::Capabilities => {
-            let given = served.advertise(repo, at, refs, protocol).await?;
+            let given = served.advertise(repo, at, refs, protocol)?;
             // Earlier versions begin with the service's name.
             let first = Some(Bytes::from_static(b"001e# service=git-upload-pack\n0000"));
-            return Ok(passed_on(advertisement, Passing { first, given }));
+            return Ok(passed_on(advertisement, Passing { first, state: Passed::Not(given) }));
         }
         Ask::Pack(body) => unpacked(headers, body)?,
     };
@@ -71,8 +71,8 @@ pub async fn answer(
     {
         return Ok(whole(result, asked.answer(&refs.refs)));
     }
-    let given = served.upload_pack(repo, at, refs, protocol, &body).await?;
-    Ok(passed_on(result, Passing { first: None, given }))
+    let given = served.upload_pack(repo, at, refs, protocol, body)?;
+    Ok(passed_on(result, Passing { first: None, state: Passed::Not(given) }))
 }
 
 /// Returns what a client sent, unpacked: git compresses what is longer than a kilobyte.
@@ -105,11 +105,16 @@ fn headed(content: &'static str, body: Outgoing) -> Response<Outgoing> {
     response
 }
 
-/// What git writes, behind what stands in front of it.
-#[derive(Debug)]
+/// What git writes, behind what stands in front of it. The head of the answer is sent while the client waits for its turn.
 struct Passing {
     first: Option<Bytes>,
-    given: Given,
+    state: Passed,
+}
+
+enum Passed {
+    Not(Given),
+    Partly(Stream),
+    Whole,
 }
 
 impl Body for Passing {
@@ -120,16 +125,27 @@ impl Body for Passing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProcessError>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
-            None => match Pin::new(&mut self.given.stream).poll_frame(context) {
-                // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
-                Poll::Ready(Some(Err(error @ ProcessError::Failed { .. }))) => {
-                    tracing::debug!("a client was refused: {error}");
-                    Poll::Ready(None)
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if let Passed::Not(given) = &mut self.state {
+            match ready!(given.as_mut().poll(context)) {
+                Ok(stream) => self.state = Passed::Partly(stream),
+                Err(error) => {
+                    tracing::warn!("a client got nothing: {error}");
+                    self.state = Passed::Whole;
+                    return Poll::Ready(Some(Ok(Frame::data(git::refusal(&error.to_string()).into()))));
                 }
-                frame => frame,
-            },
+            }
+        }
+        let Passed::Partly(stream) = &mut self.state else { return Poll::Ready(None) };
+        match ready!(Pin::new(stream).poll_frame(context)) {
+            // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
+            Some(Err(error @ ProcessError::Failed { .. })) => {
+                tracing::debug!("a client was refused: {error}");
+                Poll::Ready(None)
+            }
+            frame => Poll::Ready(frame),
         }
     }
 }

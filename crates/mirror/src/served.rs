@@ -1,8 +1,10 @@
 //! Repositories as they are given to clients: refs from memory, packs from the copy on disk.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use git::{Git, Protocol};
 use host::process::{ProcessError, Stream};
@@ -14,6 +16,8 @@ use crate::copy::{Copy, CopyError, folder};
 use crate::outage::outage;
 use crate::state::{State, StateError};
 
+/// How long a client waits for its turn; who is before it takes what it is given, or loses its own.
+const TURN_WITHIN: Duration = Duration::from_secs(600);
 /// How often a client waits for a copy that is made anew by somebody else: two seconds each.
 const N_COPY_TRIES: u32 = 30;
 /// Repositories whose refs are in memory.
@@ -63,16 +67,13 @@ pub enum ServeError {
     /// Git.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// So many others were before it.
+    #[error("others keep every core busy; try again")]
+    Crowded,
 }
 
-/// A pack on its way, which takes a turn as long as it is.
-#[derive(Debug)]
-pub struct Given {
-    /// What git writes.
-    pub stream: Stream,
-    /// Dropped with it, so that the next may begin.
-    pub turn: Option<OwnedSemaphorePermit>,
-}
+/// What git writes, once there is a turn for it. The turn ends with git.
+pub type Given = Pin<Box<dyn Future<Output = Result<Stream, ServeError>> + Send>>;
 
 impl Served {
     /// Gives what a store has, as many packs at once as there are cores.
@@ -107,31 +108,43 @@ impl Served {
         Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
     }
 
-    /// Has git answer what a client asks of a repository; waits for a turn.
-    pub async fn upload_pack(
+    /// Has git answer what a client asks of a repository.
+    pub fn upload_pack(
         &self,
         repo: &RepoId,
         at: Option<Timestamp>,
         refs: &Refs,
         protocol: Protocol,
-        request: &[u8],
+        request: Vec<u8>,
     ) -> Result<Given, ServeError> {
-        let turn = self.0.turns.clone().acquire_owned().await.ok();
-        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        Ok(Given { stream: self.0.git.upload_pack(&folder, protocol, request)?, turn })
+        self.given(repo, at, refs, move |git, folder, turn| git.upload_pack(folder, protocol, &request, turn))
     }
 
     /// Has git list the refs as earlier versions of the protocol do.
-    pub async fn advertise(
+    pub fn advertise(
         &self,
         repo: &RepoId,
         at: Option<Timestamp>,
         refs: &Refs,
         protocol: Protocol,
     ) -> Result<Given, ServeError> {
-        let turn = self.0.turns.clone().acquire_owned().await.ok();
+        self.given(repo, at, refs, move |git, folder, turn| git.advertise(folder, protocol, turn))
+    }
+
+    fn given(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+        give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
+    ) -> Result<Given, ServeError> {
         let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        Ok(Given { stream: self.0.git.advertise(&folder, protocol)?, turn })
+        let (git, turns) = (self.0.git.clone(), self.0.turns.clone());
+        Ok(Box::pin(async move {
+            let turn = tokio::time::timeout(TURN_WITHIN, turns.acquire_owned()).await;
+            let turn = turn.ok().and_then(Result::ok).ok_or(ServeError::Crowded)?;
+            Ok(give(&git, &folder, turn)?)
+        }))
     }
 
     /// Returns the folder that git reads, which is made anew where it is not there.

@@ -66,14 +66,14 @@ pub(crate) async fn give(served: &Served, path: &str, request: Request<Arriving>
     let headers = request.headers().clone();
     let answered = match (address.is_pack, request.method()) {
         (false, &Method::GET | &Method::HEAD) if query == "service=git-upload-pack" => {
-            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Capabilities).await
+            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Capabilities)
         }
         (true, &Method::POST) => {
             let body = match request.into_body().whole(REQUEST_BYTES_MAX).await {
                 Ok(body) => body,
                 Err(fault) => return fault.refuse(),
             };
-            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Pack(&body)).await
+            mirror::answer(served, &address.repo, address.at, &refs, &headers, Ask::Pack(&body))
         }
         _ => {
             let hint = "use git 1.6.6 or newer, over HTTP";

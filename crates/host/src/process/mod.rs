@@ -101,6 +101,12 @@ pub enum ProcessError {
         /// How much it was to write at most.
         bytes_max: usize,
     },
+    /// It was ended because nobody took what it wrote.
+    #[error("what `{program}` writes is not taken any more")]
+    Untaken {
+        /// Its name.
+        program: String,
+    },
     /// It failed, and what it wrote before is no answer.
     #[error("`{program}` failed: {said}")]
     Failed {

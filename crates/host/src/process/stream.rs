@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::{END, PIECE_BYTES, ProcessError, Program, Running, STDERR, STDOUT};
@@ -18,32 +21,39 @@ const N_AHEAD: usize = 4;
 ///
 /// As a body it breaks off where the program fails, so that nobody takes half an answer for a whole one.
 #[derive(Debug)]
-pub struct Stream(mpsc::Receiver<Result<Bytes, ProcessError>>);
+pub struct Stream {
+    pieces: mpsc::Receiver<Bytes>,
+    /// Why there are no more, where that is no good end; there before the last piece is taken.
+    failure: Arc<Mutex<Option<ProcessError>>>,
+}
 
 impl Program {
     /// Starts it, and passes on what it writes. The bound on its standard output holds, and the one on its time counts only while it is
-    /// waited for.
-    pub fn stream(&self) -> Result<Stream, ProcessError> {
+    /// waited for. Whoever takes nothing for `patience` is waited for no longer. `held` is let go when the program has ended.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    pub fn stream(&self, patience: Duration, held: impl Send + 'static) -> Result<Stream, ProcessError> {
         let running = self.start()?;
-        let (sender, receiver) = mpsc::channel(N_AHEAD);
-        let program = running.program.clone();
+        let (sender, pieces) = mpsc::channel(N_AHEAD);
+        let failure = Arc::new(Mutex::new(None));
+        let (program, runtime, failed) = (running.program.clone(), Handle::current(), failure.clone());
         std::thread::Builder::new()
             .name("process stream".to_owned())
             .spawn(move || {
-                if let Err(error) = pass_on(running, &sender) {
-                    // Whoever has gone needs no word.
-                    let _ = sender.blocking_send(Err(error));
-                }
+                let give = |piece| runtime.block_on(sender.send_timeout(piece, patience)).is_ok();
+                let passed_on = pass_on(running, give);
+                drop(held);
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = passed_on.err();
+                drop(sender);
             })
             .map_err(|source| ProcessError::Io { program, source })?;
-        Ok(Stream(receiver))
+        Ok(Stream { pieces, failure })
     }
 }
 
-fn pass_on(
-    mut running: Running,
-    sender: &mpsc::Sender<Result<Bytes, ProcessError>>,
-) -> Result<(), ProcessError> {
+/// Passes on what a program writes, for as long as somebody takes it.
+fn pass_on(mut running: Running, give: impl Fn(Bytes) -> bool) -> Result<(), ProcessError> {
     let (mut n_written, mut said) = (0, Vec::new());
     let mut piece = vec![0; PIECE_BYTES];
     loop {
@@ -64,11 +74,8 @@ fn pass_on(
                         let bytes_max = running.limits.stdout_bytes;
                         return Err(ProcessError::Long { program: running.program.clone(), bytes_max });
                     }
-                    if n_bytes > 0
-                        && sender.blocking_send(Ok(Bytes::copy_from_slice(&piece[..n_bytes]))).is_err()
-                    {
-                        // Dropped: nobody waits for it any more.
-                        return Ok(());
+                    if n_bytes > 0 && !give(Bytes::copy_from_slice(&piece[..n_bytes])) {
+                        return Err(ProcessError::Untaken { program: running.program.clone() });
                     }
                 }
                 STDERR => running.take_stderr(&mut said, &piece[..n_bytes]),
@@ -90,7 +97,13 @@ fn pass_on(
 impl Stream {
     /// Returns the next piece, nothing at the end.
     pub async fn next(&mut self) -> Option<Result<Bytes, ProcessError>> {
-        self.0.recv().await
+        let piece = self.pieces.recv().await;
+        self.or_failure(piece)
+    }
+
+    fn or_failure(&self, piece: Option<Bytes>) -> Option<Result<Bytes, ProcessError>> {
+        let failure = || self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        piece.map(Ok).or_else(|| failure().map(Err))
     }
 }
 
@@ -102,6 +115,7 @@ impl Body for Stream {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProcessError>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let piece = std::task::ready!(self.pieces.poll_recv(context));
+        Poll::Ready(self.or_failure(piece).map(|piece| piece.map(Frame::data)))
     }
 }

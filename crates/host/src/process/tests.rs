@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
 use super::*;
 
 /// As much as nothing here needs.
 const LIMITS: Limits = Limits { time: Duration::from_secs(60), stdout_bytes: 1 << 20, stderr_bytes: 1000 };
+
+/// Longer than anybody here takes nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn path() -> [(&'static str, &'static str); 1] {
     [("PATH", "/usr/local/bin:/usr/bin:/bin")]
@@ -131,7 +136,7 @@ async fn an_answer_is_passed_on_as_it_comes() {
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     stream = stream.folder(folder.path());
-    let mut stream = stream.stream().unwrap();
+    let mut stream = stream.stream(PATIENCE, ()).unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), "one\n");
     std::fs::write(&fifo, "go\n").unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), "two\n");
@@ -140,7 +145,7 @@ async fn an_answer_is_passed_on_as_it_comes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_answer_ends_with_an_error() {
-    let mut stream = sh("echo half; echo why >&2; exit 3", LIMITS).stream().unwrap();
+    let mut stream = sh("echo half; echo why >&2; exit 3", LIMITS).stream(PATIENCE, ()).unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), "half\n");
     let error = stream.next().await.unwrap().unwrap_err();
     assert!(matches!(&error, ProcessError::Failed { said, .. } if said == "why"), "{error}");
@@ -150,10 +155,34 @@ async fn half_an_answer_ends_with_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_whose_answer_nobody_wants_is_ended() {
     let mut witness = Witness::new();
-    let stream = sh(&format!("while :; do echo more; done & {}", witness.script()), LIMITS).stream().unwrap();
+    let stream = sh(&format!("while :; do echo more; done & {}", witness.script()), LIMITS)
+        .stream(PATIENCE, ())
+        .unwrap();
     witness.started();
     drop(stream);
     assert_eq!(witness.rest(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_is_not_waited_for() {
+    let mut witness = Witness::new();
+    let held = Arc::new(());
+    let script = format!("while :; do echo more; done & {}", witness.script());
+    let mut stream = sh(&script, LIMITS).stream(Duration::from_millis(100), held.clone()).unwrap();
+    witness.started();
+    assert_eq!(witness.rest(), "", "it is ended");
+    let let_go = async {
+        while Arc::strong_count(&held) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, let_go).await.unwrap();
+    // Half an answer does not end as a whole one does.
+    let mut last = None;
+    while let Some(piece) = stream.next().await {
+        last = Some(piece);
+    }
+    assert!(matches!(last, Some(Err(ProcessError::Untaken { .. }))), "{last:?}");
 }
 
 #[test]

@@ -107,28 +107,6 @@ async fn a_copy_that_is_deleted_comes_back_from_its_packs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_copy_is_given_to_nobody() {
-    let world = World::new();
-    world.sync().await;
-    let commits = World::commits(&world.folder());
-    let served = mirror::Served::new(world.store.clone(), World::git(), 1);
-    let refs = served.refs(world.repo(), None).unwrap().unwrap();
-    fs::remove_dir_all(world.folder()).unwrap();
-    // Another process is at work on it, and has nothing yet.
-    let other = git::Bare::lock(&World::git(), &world.folder()).unwrap();
-    let other = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_secs(3));
-        drop(other);
-    });
-    let asked = std::time::Instant::now();
-    let given = served.upload_pack(world.repo(), None, &refs, git::Protocol::Two, b"0000").await.unwrap();
-    assert!(asked.elapsed() > std::time::Duration::from_secs(2));
-    assert_eq!(World::commits(&world.folder()), commits);
-    drop(given);
-    other.join().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_person_decides_about_what_waits() {
     let world = World::new();
     world.sync().await;

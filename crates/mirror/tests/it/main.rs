@@ -4,4 +4,5 @@
 
 mod follow;
 mod hostile;
+mod turns;
 mod world;

@@ -40,7 +40,7 @@ impl Kept {
         let known = tokio::task::block_in_place(|| self.served.refs(repo, asked.at));
         let refs = said(repo, known)??;
         let ask = if is_pack { Ask::Pack(&asked.body) } else { Ask::Capabilities };
-        let answer = mirror::answer(&self.served, repo, asked.at, &refs, &asked.headers, ask).await;
+        let answer = mirror::answer(&self.served, repo, asked.at, &refs, &asked.headers, ask);
         let response = said(repo, answer)?;
         let (pack, confirmed_at) = said(repo, tokio::task::block_in_place(|| self.newest(repo)))?;
         Some(RepositoryAnswer { response, pack, is_fresh, confirmed_at })

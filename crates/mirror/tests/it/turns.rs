@@ -1,0 +1,69 @@
+//! Giving copies to clients, of which each core serves one at a time.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use git::{Bare, Protocol};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt as _;
+use mirror::{Ask, Served, answer};
+
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_copy_is_given_to_nobody() {
+    let world = World::new();
+    world.sync().await;
+    let commits = World::commits(&world.folder());
+    let served = Served::new(world.store.clone(), World::git(), 1);
+    let refs = served.refs(world.repo(), None).unwrap().unwrap();
+    fs::remove_dir_all(world.folder()).unwrap();
+    // Another process is at work on it, and has nothing yet.
+    let other = Bare::lock(&World::git(), &world.folder()).unwrap();
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(3));
+        drop(other);
+    });
+    let asked = Instant::now();
+    let given = served.upload_pack(world.repo(), None, &refs, Protocol::Two, b"0000".to_vec()).unwrap();
+    assert!(asked.elapsed() > Duration::from_secs(2));
+    assert_eq!(World::commits(&world.folder()), commits);
+    drop(given);
+    other.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_turn_has_the_head_of_the_answer() {
+    let world = World::new();
+    // More than lies between git and a client that takes nothing.
+    let large: String = std::iter::repeat_with(fastrand::alphanumeric).take(4 << 20).collect();
+    world.repository.commit("main", "large", &[("large.txt", &large)]);
+    world.sync().await;
+    let served = Served::new(world.store.clone(), World::git(), 1);
+    let refs = served.refs(world.repo(), None).unwrap().unwrap();
+    let main = &world.served()["refs/heads/main"];
+    let packet = |text: String| format!("{:04x}{text}", text.len() + 4);
+    let want = format!(
+        "{}0001{}{}0000",
+        packet("command=fetch\n".into()),
+        packet(format!("want {main}\n")),
+        packet("done\n".into())
+    );
+    let ask = || {
+        let headers = HeaderMap::from_iter([(
+            HeaderName::from_static("git-protocol"),
+            HeaderValue::from_static("version=2"),
+        )]);
+        let answer = answer(&served, world.repo(), None, &refs, &headers, Ask::Pack(want.as_bytes()));
+        let response = answer.unwrap();
+        assert_eq!(response.status(), 200);
+        response.into_body()
+    };
+    let mut first = ask();
+    first.frame().await.unwrap().unwrap();
+    let mut second = ask();
+    let soon = Duration::from_millis(300);
+    tokio::time::timeout(soon, second.frame()).await.unwrap_err();
+    drop(first);
+    assert!(second.collect().await.unwrap().to_bytes().len() > 3 << 20);
+}
