@@ -202,7 +202,7 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
 }
 
 /// Returns the settings of a repository.
-fn config(object_format: &str) -> String {
+pub(crate) fn config(object_format: &str) -> String {
     let format = match object_format {
         "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
         _ => "repositoryformatversion = 0\n\tbare = true\n",

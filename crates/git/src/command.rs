@@ -36,6 +36,16 @@ pub struct Git {
     repository: Option<PathBuf>,
     objects: Option<PathBuf>,
     path: String,
+    pub(crate) ssh: Ssh,
+}
+
+/// How whoever started Outlast reaches other machines by ssh.
+#[derive(Debug, Clone, Default)]
+pub struct Ssh {
+    /// A command in place of `ssh`, as `GIT_SSH_COMMAND` has it.
+    pub command: Option<String>,
+    /// The socket of an agent with keys, as `SSH_AUTH_SOCK` has it.
+    pub agent: Option<String>,
 }
 
 /// Why git did not do what it was asked.
@@ -66,7 +76,13 @@ pub enum GitError {
 impl Git {
     /// Finds git in a `PATH`.
     pub fn new(path: &str) -> Self {
-        Self { repository: None, objects: None, path: path.to_owned() }
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// Reaches other machines like this.
+    #[must_use]
+    pub fn with_ssh(self, ssh: Ssh) -> Self {
+        Self { ssh, ..self }
     }
 
     /// Returns it for one repository.

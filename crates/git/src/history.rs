@@ -37,13 +37,18 @@ impl Incoming {
     }
 }
 
+/// Returns which objects are missing in a repository.
+pub(crate) fn missing(git: &Git, ids: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
+    let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
+    let printed = git.ask(&["cat-file", "--batch-check=%(objecttype)"], &input)?;
+    let is_missing = |(id, line): (&ObjectId, &str)| line.ends_with(" missing").then_some(*id);
+    Ok(ids.iter().zip(printed.lines()).filter_map(is_missing).collect())
+}
+
 impl Bare {
     /// Returns which objects are missing.
     pub fn missing(&self, ids: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
-        let input: String = ids.iter().map(|id| format!("{id}\n")).collect();
-        let printed = self.git.ask(&["cat-file", "--batch-check=%(objecttype)"], &input)?;
-        let is_missing = |(id, line): (&ObjectId, &str)| line.ends_with(" missing").then_some(*id);
-        Ok(ids.iter().zip(printed.lines()).filter_map(is_missing).collect())
+        missing(&self.git, ids)
     }
 
     /// Returns what an object reaches that others do not.

@@ -12,14 +12,16 @@ mod history;
 mod incoming;
 mod listing;
 mod pkt;
+mod remote;
 mod serve;
 
 pub use bare::{Bare, BareError, noted, view};
 pub use capabilities::{Capabilities, Spoken};
-pub use command::{Git, GitError};
+pub use command::{Git, GitError, Ssh};
 pub use fetch::{FetchAnswer, FetchRequest, TakeError};
 pub use history::Lost;
 pub use incoming::{Incoming, PackError};
 pub use listing::{Listed, Listing, listing_request};
 pub use pkt::{Packet, Packets, ProtocolError};
+pub use remote::{Fetched, RemoteError};
 pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};

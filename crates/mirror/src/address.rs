@@ -2,12 +2,13 @@
 
 use model::{Event, RepoId, RepoIdError, SafeUrl, UrlError};
 
-/// The address of a repository that is asked over HTTP.
+/// The address of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     repo: RepoId,
     /// Without `/` at its end.
     url: String,
+    is_http: bool,
 }
 
 /// Why an address is none that can be followed.
@@ -20,7 +21,7 @@ pub enum AddressError {
     #[error(transparent)]
     Url(#[from] UrlError),
     /// It is asked in a way that is not known here.
-    #[error("only repositories at `https://` and `http://` addresses can be followed")]
+    #[error("only `https://`, `http://`, `ssh://`, `git://`, `file://` and `user@host:path` are followed")]
     Protocol,
     /// It holds a password, which would be written down.
     #[error(
@@ -33,17 +34,32 @@ impl Address {
     /// Reads an address as a person gives it to git.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
-        let repo = RepoId::parse(text)?;
-        if !text.starts_with("https://") && !text.starts_with("http://") {
-            return Err(AddressError::Protocol);
+        let url = text.trim_end_matches('/').to_owned();
+        // On this machine: its name is that of the machine, for which there is but one.
+        if let Some(path) = url.strip_prefix("file://") {
+            let repo = RepoId::parse(&format!("ssh://localhost{path}"))?;
+            return Ok(Self { repo, is_http: false, url });
         }
-        let authority = text.split('/').nth(2).unwrap_or_default();
-        if authority.contains('@') {
+        let repo = RepoId::parse(text)?;
+        let (protocol, authority) = match url.split_once("://") {
+            Some((protocol, rest)) => (protocol, rest.split('/').next().unwrap_or_default()),
+            // `user@host:path`, where the colon ends the host.
+            None => ("ssh", url.rsplit_once(':').map_or(&*url, |(authority, _)| authority)),
+        };
+        let user = authority.rsplit_once('@').map(|(user, _)| user);
+        let is_http = match protocol {
+            "https" | "http" => true,
+            "ssh" | "git" => false,
+            _ => return Err(AddressError::Protocol),
+        };
+        // With ssh it is no secret, but the account that everybody uses.
+        if user.is_some_and(|user| protocol != "ssh" || !is_plain(user)) {
             return Err(AddressError::Password);
         }
-        let url = text.trim_end_matches('/').to_owned();
-        SafeUrl::parse(&url)?;
-        Ok(Self { repo, url })
+        if is_http {
+            SafeUrl::parse(&url)?;
+        }
+        Ok(Self { repo, url, is_http })
     }
 
     /// Returns the address of a repository that the journal says is to be kept.
@@ -64,10 +80,21 @@ impl Address {
         &self.url
     }
 
+    /// Returns whether Outlast asks there itself, rather than git.
+    pub(crate) const fn is_http(&self) -> bool {
+        self.is_http
+    }
+
     /// Returns the address of one of the repository's services.
     pub(crate) fn join(&self, path: &str) -> Result<SafeUrl, UrlError> {
         SafeUrl::parse(&format!("{}/{path}", self.url))
     }
+}
+
+/// Returns whether a user's name is one for every program.
+fn is_plain(user: &str) -> bool {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !user.is_empty() && !user.starts_with('-') && user.bytes().all(is_good)
 }
 
 #[cfg(test)]
@@ -75,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_for_http_and_without_secrets() {
+    fn an_address_has_no_secrets_and_no_options() {
         let address = Address::parse(" https://forge.example/acme/app.git/\n").unwrap();
         assert_eq!(
             (address.repo().as_str(), address.as_str()),
@@ -87,8 +114,30 @@ mod tests {
             let error = Address::parse(text).unwrap_err();
             assert!(matches!(error, AddressError::Password) && !error.to_string().contains("S3CRET"));
         }
-        assert!(matches!(Address::parse("ssh://git@forge.example/a"), Err(AddressError::Protocol)));
-        assert!(matches!(Address::parse("git@forge.example:a"), Err(AddressError::Protocol)));
+        for (text, name) in [
+            ("ssh://git@forge.example/acme/app.git", "forge.example/acme/app"),
+            ("ssh://git@forge.example:2222/acme/app", "forge.example:2222/acme/app"),
+            ("git@forge.example:acme/app.git", "forge.example/acme/app"),
+            ("git://forge.example/acme/app.git", "forge.example/acme/app"),
+            ("file:///srv/git/app.git", "localhost/srv/git/app"),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert!(address.repo().as_str() == name && !address.is_http(), "{address:?}");
+        }
+        for text in
+            ["ssh://kim:S3CRET@forge.example/a", "ssh://-oX@forge.example/a", "git://kim@forge.example/a"]
+        {
+            let error = Address::parse(text).unwrap_err();
+            assert!(
+                matches!(error, AddressError::Password) && !error.to_string().contains("S3CRET"),
+                "{text}"
+            );
+        }
+        for text in
+            ["ext::sh -c x", "ssh://-oX/a", "file:///srv/../etc/app.git", "file://forge.example", "-x@y"]
+        {
+            assert!(matches!(Address::parse(text), Err(AddressError::Repo(_))), "{text}");
+        }
         assert!(matches!(Address::parse("/srv/a.git"), Err(AddressError::Repo(_))));
     }
 }

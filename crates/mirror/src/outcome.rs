@@ -2,7 +2,7 @@
 
 use std::io;
 
-use git::{BareError, GitError, PackError};
+use git::{BareError, GitError, PackError, RemoteError};
 use model::RepoId;
 use store::{AppendError, IndexError, WriteError};
 
@@ -101,6 +101,15 @@ impl Stop {
         match error {
             PackError::Git(error) => Self::Here(error.into()),
             error => Self::There(Trouble::Bad { reason: error.to_string() }),
+        }
+    }
+
+    pub(crate) fn remote(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Git(error) => Self::Here(error.into()),
+            RemoteError::Protocol(error) => Self::There(error.into()),
+            // Whether it is gone or cannot be reached is said in words alone.
+            error => Self::There(Trouble::Unavailable { reason: error.to_string() }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Bringing one repository's copy up to date: ask, judge, hold the objects, tell the journal, and only then move refs.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -184,12 +185,16 @@ impl Mirror {
                 let state = State::read(&self.store, repo, None).map_err(CopyError::from)?;
                 state.object_format().unwrap_or("sha1").to_owned()
             }
+            false if !upstream.address.is_http() => "sha1".to_owned(),
             false => match upstream.spoken().await? {
                 Spoken::Two(capabilities) => capabilities.object_format,
                 Spoken::Earlier => return Err(Stop::Here(SyncError::Earlier { repo: repo.clone() })),
             },
         };
-        let listed = upstream.list(&object_format).await?;
+        let (object_format, listed) = match upstream.address.is_http() {
+            true => (object_format.clone(), upstream.list(&object_format).await?),
+            false => blocking(|| self.git.list_remote(upstream.address.as_str())).map_err(Stop::remote)?,
+        };
         if known == Some(listed.digest) {
             return Ok(Answer::Same { n_refused: listed.n_refused });
         }
@@ -252,8 +257,18 @@ impl Mirror {
     ) -> Result<BlobWriter, Stop> {
         let mut pack = self.store.writer()?;
         let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
-        let request = FetchRequest { object_format, wants, haves: &haves };
-        upstream.fetch(&request, &mut pack).await?;
+        if upstream.address.is_http() {
+            upstream.fetch(&FetchRequest { object_format, wants, haves: &haves }, &mut pack).await?;
+        } else {
+            let url = upstream.address.as_str();
+            let fetched =
+                blocking(|| copy.bare.fetch_remote(url, object_format, wants)).map_err(Stop::remote)?;
+            let mut stream = fetched.pack(wants, &haves).map_err(Stop::remote)?;
+            while let Some(piece) = stream.next().await {
+                pack.write_all(&piece.map_err(|error| Stop::remote(error.into()))?)
+                    .map_err(SyncError::Disk)?;
+            }
+        }
         pass("git.pack_received")?;
         let file = pack.reader().map_err(SyncError::Disk)?;
         let is_empty = copy.bare.is_empty().map_err(SyncError::Disk)?;

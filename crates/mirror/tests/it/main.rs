@@ -4,5 +4,6 @@
 
 mod follow;
 mod hostile;
+mod remote;
 mod turns;
 mod world;

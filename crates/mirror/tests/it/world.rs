@@ -25,6 +25,7 @@ pub(crate) struct World {
     elsewhere: tempfile::TempDir,
     client: Client,
     pub(crate) address: Address,
+    pub(crate) git: Git,
 }
 
 impl World {
@@ -70,6 +71,7 @@ impl World {
             elsewhere,
             client: Client::new(settings),
             address,
+            git: Self::git(),
         };
         assert!(world.mirror().take_on(&world.address).unwrap());
         world
@@ -80,7 +82,7 @@ impl World {
     }
 
     pub(crate) fn mirror(&self) -> Mirror {
-        Mirror::new(self.store.clone(), Self::git(), self.client.clone(), self.clock.clone())
+        Mirror::new(self.store.clone(), self.git.clone(), self.client.clone(), self.clock.clone())
     }
 
     pub(crate) async fn sync(&self) -> Synced {

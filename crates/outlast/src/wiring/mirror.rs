@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use git::Git;
+use git::{Git, Ssh};
 use mirror::{Mirror, Served};
 use store::Store;
 
@@ -26,5 +26,7 @@ pub(crate) fn served(store: &Store) -> Served {
 /// Returns the git of whoever started Outlast.
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
 pub(crate) fn git() -> Git {
-    Git::new(&std::env::var("PATH").unwrap_or_default())
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let ssh = Ssh { command: variable("GIT_SSH_COMMAND"), agent: variable("SSH_AUTH_SOCK") };
+    Git::new(&variable("PATH").unwrap_or_default()).with_ssh(ssh)
 }

@@ -167,7 +167,12 @@ fn a_repository_that_is_gone_is_given_back_as_it_was() {
 fn what_is_no_repository_is_said_at_once() {
     let world = World::new();
     world.outlast(&["sync"]).expect(1);
-    world.outlast(&["adopt", "ssh://git@forge.example/a"]).expect(2).says("https://HOST/PATH.git");
+    for address in
+        ["git+svn://forge.example/a", "ssh://kim:S3CRET@forge.example/a", "ssh://-oProxyCommand=x/a"]
+    {
+        let done = world.outlast(&["adopt", address]).expect(2).says("ssh://git@HOST/PATH.git");
+        assert!(!done.stderr.contains("S3CRET"), "{}", done.stderr);
+    }
     let done = world.outlast(&["adopt", "https://kim:S3CRET@forge.example/a.git"]).expect(2);
     assert!(!done.stderr.contains("S3CRET"), "{}", done.stderr);
     let upstream = Upstream::start_blocking();
@@ -259,4 +264,19 @@ fn a_host_that_gives_nothing_is_not_asked_for_everything() {
     assert!(kept.upstream.log().len() < 20, "{}", kept.upstream.log().len());
     kept.upstream.clear_faults();
     kept.world.outlast(&["sync"]).expect(0).says("40 repositories: 40 unchanged");
+}
+
+#[test]
+fn a_repository_that_git_itself_asks_for_is_kept_like_any_other() {
+    let kept = Kept::not_yet();
+    let url = format!("file://{}", kept.repository.folder().display());
+    let name = format!("localhost{}", kept.repository.folder().with_extension("").display());
+    kept.world.outlast(&["adopt", &url]).expect(0).says(&format!("{name} is kept"));
+    kept.repository.commit("main", "more", &[("b.txt", "more\n")]);
+    kept.world.outlast(&["sync"]).expect(0).says("1 repository: 0 unchanged, 1 moved");
+    fs::rename(kept.repository.folder(), kept.world.path().join("away")).unwrap();
+    let done = kept.world.outlast(&["sync"]).expect(1);
+    assert!(done.stdout.contains("git says: fatal:"), "{}", done.stdout);
+    kept.world.outlast(&["restore", &name, "back"]).expect(0);
+    assert_eq!(fs::read_to_string(kept.world.project().join("back/b.txt")).unwrap(), "more\n");
 }

@@ -12,7 +12,7 @@ use super::Report;
 use crate::failure::Failure;
 use crate::project::{self, Locks};
 
-const REPOSITORY_HINT: &str = "name the repository as `https://HOST/PATH.git`";
+const REPOSITORY_HINT: &str = "name the repository as `https://HOST/PATH.git` or `ssh://git@HOST/PATH.git`";
 
 /// What a person names to have it kept: a folder with locks, a lock, a git repository, or an address.
 #[derive(Debug, Default)]
@@ -122,7 +122,11 @@ impl Thing {
 
 /// Returns whether a name is a repository's address: it ends as such addresses do, or no other client takes its protocol.
 fn is_repository(name: &str) -> bool {
-    let is_other = ["git://", "git+", "ssh://", "git@"].iter().any(|beginning| name.starts_with(beginning));
+    let is_scp = name
+        .split_once(':')
+        .is_some_and(|(authority, _)| authority.contains('@') && !authority.contains('/'));
+    let others = ["git://", "git+", "ssh://", "file://"];
+    let is_other = is_scp || others.iter().any(|beginning| name.starts_with(beginning));
     let is_address = name.starts_with("https://") || name.starts_with("http://");
     is_other || is_address && name.trim_end_matches('/').ends_with(".git")
 }

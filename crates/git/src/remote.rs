@@ -1,0 +1,222 @@
+//! Upstreams that only git itself can ask: over `ssh`, `git://`, and on this machine's disk.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use host::process::{Limits, ProcessError, Program, Stream};
+use model::ObjectId;
+
+use crate::bare::Bare;
+use crate::command::{Git, GitError, Ssh};
+use crate::harmless::harmless;
+use crate::history::missing;
+use crate::listing::{Listed, Listing};
+use crate::pkt::{FLUSH, ProtocolError, line};
+
+/// How long an upstream may take to list its refs.
+const LIST: Duration = Duration::from_secs(120);
+/// And to give objects: git tells nobody whether it still gets on.
+const FETCH: Duration = Duration::from_secs(2 * 3600);
+/// The most that is read of a listing; 100,000 refs take 8 MB.
+const LIST_BYTES_MAX: usize = 256 << 20;
+const STDERR_BYTES_MAX: usize = 4096;
+/// The largest pack that is made of what came.
+const PACK_BYTES_MAX: usize = 1 << 40;
+
+/// How git gets to other machines: it never asks a person, and believes no host that it does not know.
+const SSH: &str = "-oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=10 -oServerAliveInterval=15 \
+                   -oServerAliveCountMax=4";
+const SETTINGS: [&str; 6] = [
+    "protocol.ssh.allow=always",
+    "protocol.git.allow=always",
+    "protocol.file.allow=always",
+    "fetch.unpackLimit=1",
+    "fetch.writeCommitGraph=false",
+    "core.alternateRefsCommand=:",
+];
+
+/// Why git got nothing from an upstream.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// The upstream's reason, or the line's.
+    #[error("git says: {said}")]
+    Said {
+        /// Harmless, and short.
+        said: String,
+    },
+    /// What it lists is no list of refs.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// It is a matter of this machine.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl From<ProcessError> for RemoteError {
+    fn from(error: ProcessError) -> Self {
+        match error {
+            // It moved on while it was asked.
+            ProcessError::Failed { said, .. } => Self::Said { said: harmless(said.as_bytes(), 300) },
+            ProcessError::Slow { time, .. } => {
+                Self::Said { said: format!("it took more than {} s", time.as_secs()) }
+            }
+            error => Self::Git(error.into()),
+        }
+    }
+}
+
+impl From<io::Error> for RemoteError {
+    fn from(error: io::Error) -> Self {
+        Self::Git(error.into())
+    }
+}
+
+impl Git {
+    /// Asks for all refs, and returns them with the format of their objects.
+    pub fn list_remote(&self, url: &str) -> Result<(String, Listed), RemoteError> {
+        let program = self.remote(LIST, LIST_BYTES_MAX).args(["ls-remote", "--quiet", "--symref", "--", url]);
+        let printed = said(&program)?;
+        let printed = String::from_utf8_lossy(&printed);
+        let mut listing = Listing::default();
+        listing.push(&packets(&printed))?;
+        let listed = listing.finish()?;
+        let id = listed.refs.values().find_map(model::Target::id);
+        Ok((id.map_or("sha1", ObjectId::format).to_owned(), listed))
+    }
+
+    fn remote(&self, time: Duration, stdout_bytes: usize) -> Program {
+        let limits = Limits { time, stdout_bytes, stderr_bytes: STDERR_BYTES_MAX };
+        let Ssh { command, agent } = &self.ssh;
+        let command = format!("{} {SSH}", command.as_deref().unwrap_or("ssh"));
+        let agent = agent.iter().map(|socket| ("SSH_AUTH_SOCK", socket));
+        let program =
+            self.bare_program(limits).environment([("GIT_SSH_COMMAND", &command)]).environment(agent);
+        program.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+    }
+}
+
+impl Bare {
+    /// Gets everything that an upstream has and is not here; `wants` are what it listed.
+    pub fn fetch_remote(
+        &self,
+        url: &str,
+        object_format: &str,
+        wants: &[ObjectId],
+    ) -> Result<Fetched, RemoteError> {
+        let folder = self.folder.join(format!("{}{:016x}", crate::incoming::PREFIX, fastrand::u64(..)));
+        let fetched = Fetched { git: self.git.of(&folder), folder };
+        fetched.lay_out(self, object_format)?;
+        // By its refs: what they name may be asked for in no other way.
+        fetched.fetch(url, "+refs/*:refs/fetched/*")?;
+        if !missing(&fetched.git, wants)?.is_empty() {
+            // Of no branch, and named by `HEAD` alone. What is missing then has moved on, which the pack will tell.
+            let _ = fetched.fetch(url, "+HEAD:refs/fetched-head");
+        }
+        Ok(fetched)
+    }
+}
+
+/// What came from an upstream, in a repository of a moment beside the one that it is for; what a killed process leaves is swept there.
+#[derive(Debug)]
+pub struct Fetched {
+    folder: PathBuf,
+    git: Git,
+}
+
+impl Fetched {
+    /// Returns a pack of what `wants` reach, and `haves` do not.
+    pub fn pack(&self, wants: &[ObjectId], haves: &[ObjectId]) -> Result<Stream, RemoteError> {
+        let wants = wants.iter().map(|id| format!("{id}\n"));
+        let asked: String = wants.chain(haves.iter().map(|id| format!("^{id}\n"))).collect();
+        let packing = ["pack-objects", "--quiet", "--revs", "--stdout", "--thin", "--delta-base-offset"];
+        let program = self.program(PACK_BYTES_MAX).args(packing).reads(asked.as_bytes())?;
+        Ok(program.stream(FETCH, ())?)
+    }
+
+    fn fetch(&self, url: &str, refs: &str) -> Result<(), RemoteError> {
+        let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
+        said(&self.program(1 << 20).args(fetch).args(["--", url, refs])).map(drop)
+    }
+
+    fn program(&self, stdout_bytes: usize) -> Program {
+        self.git.remote(FETCH, stdout_bytes).folder(&self.folder).environment([("GIT_DIR", &self.folder)])
+    }
+
+    fn lay_out(&self, of: &Bare, object_format: &str) -> io::Result<()> {
+        for part in ["objects/pack", "objects/info", "refs"] {
+            fs::create_dir_all(self.folder.join(part))?;
+        }
+        fs::write(self.folder.join("config"), crate::bare::config(object_format))?;
+        fs::write(self.folder.join("objects/info/alternates"), "../../objects\n")?;
+        fs::write(self.folder.join("HEAD"), "ref: refs/heads/none\n")?;
+        // What is here is not asked for again.
+        match fs::copy(of.folder().join("packed-refs"), self.folder.join("packed-refs")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Fetched {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs git; what it says of a failure is the upstream's, or about the way to it.
+fn said(program: &Program) -> Result<Vec<u8>, RemoteError> {
+    let output = program.run()?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(RemoteError::Said { said: harmless(&output.stderr, 300) }),
+    }
+}
+
+/// Returns what `git ls-remote --symref` prints as a server lists it.
+fn packets(printed: &str) -> Vec<u8> {
+    let (mut packets, mut head) = (Vec::new(), None);
+    let mut lines = printed.lines().filter_map(|line| line.split_once('\t')).peekable();
+    while let Some((id, name)) = lines.next() {
+        if let Some(target) = id.strip_prefix("ref: ") {
+            head = (name == "HEAD").then_some(target).or(head);
+            continue;
+        }
+        let mut text = format!("{id} {name}");
+        if let Some(target) = head.filter(|_| name == "HEAD") {
+            text.push_str(&format!(" symref-target:{target}"));
+        }
+        if let Some((peeled, _)) = lines.next_if(|(_, next)| next.strip_suffix("^{}") == Some(name)) {
+            text.push_str(&format!(" peeled:{peeled}"));
+        }
+        line(&mut packets, &text);
+    }
+    packets.extend_from_slice(FLUSH);
+    packets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_prints_is_read_as_a_listing() {
+        let (a, b, c) = ("a".repeat(40), "b".repeat(40), "c".repeat(40));
+        let printed = format!(
+            "ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{a}\trefs/heads/main\n{b}\trefs/tags/v1\n{c}\trefs/tags/v1^{{}}\n"
+        );
+        let mut listing = Listing::default();
+        listing.push(&packets(&printed)).unwrap();
+        let listed = listing.finish().unwrap();
+        let text: Vec<String> = listed.refs.iter().map(|(name, target)| format!("{name} {target}")).collect();
+        let expected = [
+            "HEAD @refs/heads/main".to_owned(),
+            format!("refs/heads/main {a}"),
+            format!("refs/tags/v1 {b}^{c}"),
+        ];
+        assert_eq!((text, listed.n_refused), (expected.to_vec(), 0));
+        let mut listing = Listing::default();
+        assert!(listing.push(&packets("none\trefs/heads/main\n")).is_err());
+    }
+}
