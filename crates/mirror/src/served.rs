@@ -50,7 +50,7 @@ pub struct Refs {
     pub refs: BTreeMap<RefName, Target>,
     /// `sha1` or `sha256`.
     pub object_format: &'static str,
-    /// Since when the upstream could not be asked, and why.
+    /// Since when they are not the upstream's, as far as is known, and why.
     pub stale: Option<(Timestamp, String)>,
     seq: u64,
 }
@@ -102,9 +102,12 @@ impl Served {
 
     fn read(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Refs>, StateError> {
         let state = State::read(&self.0.store, repo, at)?;
-        let Some(object_format) = state.object_format() else { return Ok(None) };
+        // One without refs is a repository as well, once its upstream was asked.
+        let none_yet = (state.seq > 0).then_some("sha1");
+        let Some(object_format) = state.object_format().or(none_yet) else { return Ok(None) };
         let outages = self.0.store.outages()?;
-        let stale = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
+        let down = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
+        let stale = down.or_else(|| held(&state));
         Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
     }
 
@@ -168,4 +171,10 @@ impl Served {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns since when refs are elsewhere than upstream until a person decides.
+fn held(state: &State) -> Option<(Timestamp, String)> {
+    let since = state.held.values().map(|held| held.since).min()?;
+    Some((since, format!("{} refs wait for a person", state.held.len())))
 }

@@ -39,6 +39,8 @@ impl Kept {
         let is_fresh = asked.at.is_none() && asked.may_ask && self.is_fresh(&address).await;
         let known = tokio::task::block_in_place(|| self.served.refs(repo, asked.at));
         let refs = said(repo, known)??;
+        // What waits for a person is not as the host has it.
+        let is_fresh = is_fresh && refs.stale.is_none();
         let ask = if is_pack { Ask::Pack(&asked.body) } else { Ask::Capabilities };
         let answer = mirror::answer(&self.served, repo, asked.at, &refs, &asked.headers, ask);
         let response = said(repo, answer)?;

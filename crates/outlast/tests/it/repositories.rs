@@ -114,6 +114,10 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     assert_eq!(holds[0]["authors"], json!(["A Person <person@example.com>"]));
     let status = kept.world.outlast(&["status"]).expect(0);
     assert!(status.stdout.contains("repo forge.example/acme/app"), "{}", status.stdout);
+    // Whoever clones has what was there before, and is not told that it is what the upstream has.
+    kept.world.outlast(&["exec", "--", "git", "clone", "-q", ADDRESS, "cloned"]).expect(0);
+    assert_eq!(kept.world.newest_record()["objects"][0]["freshness"], "stale");
+    assert!(kept.world.project().join("cloned/a.txt").exists());
 }
 
 #[test]
@@ -279,4 +283,19 @@ fn a_repository_that_git_itself_asks_for_is_kept_like_any_other() {
     assert!(done.stdout.contains("git says: fatal:"), "{}", done.stdout);
     kept.world.outlast(&["restore", &name, "back"]).expect(0);
     assert_eq!(fs::read_to_string(kept.world.project().join("back/b.txt")).unwrap(), "more\n");
+}
+
+#[test]
+fn a_repository_without_commits_is_one_too() {
+    let kept = Kept::not_yet();
+    let empty = Repository::create(&kept.world.path().join("empty.git"));
+    kept.upstream.serve_git(HOST, "/acme/empty.git", &empty);
+    let address = "https://forge.example/acme/empty.git";
+    kept.world.outlast(&["adopt", address]).expect(0);
+    kept.world.outlast(&["sync"]).expect(0).says("1 unchanged");
+    let clone = ["git", "clone", address, "cloned"];
+    kept.world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0).says("cloned an empty repository");
+    fs::remove_dir_all(kept.world.project().join("cloned")).unwrap();
+    kept.upstream.on(HOST, "*", Fault::Status(502));
+    kept.world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0).says("cloned an empty repository");
 }
