@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::fault::Fault;
+
 /// A request as it reached the fake.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -34,6 +36,8 @@ pub struct Answer {
     /// Given only to requests whose Accept contains this.
     pub(crate) accept: Option<String>,
     pub(crate) ranges: Ranges,
+    /// How it is sent, where no fault is planned for the address.
+    pub(crate) fault: Option<Box<Fault>>,
 }
 
 /// Whether ranges are honoured.
@@ -52,6 +56,7 @@ impl Answer {
             body: body.into(),
             accept: None,
             ranges: Ranges::Honoured,
+            fault: None,
         };
         answer.header("content-type", content_type)
     }
@@ -112,6 +117,12 @@ impl Answer {
     #[must_use]
     pub fn without_ranges(mut self) -> Self {
         self.ranges = Ranges::Ignored;
+        self
+    }
+
+    /// Plays a fault upon it, for handlers that fail at some requests only.
+    pub(crate) fn sent_with(mut self, fault: Fault) -> Self {
+        self.fault = Some(Box::new(fault));
         self
     }
 

@@ -72,7 +72,8 @@ pub(crate) async fn meet(asked: Asked, peer: &Peer) -> Play {
     if let (Ranges::Ignored, Some(answer)) = (found.ranges, answer.as_mut()) {
         answer.ranges = Ranges::Ignored;
     }
-    let mut play = play::decide(&asked, answer, found.fault);
+    let fault = found.fault.or_else(|| Some(*answer.as_mut()?.fault.take()?));
+    let mut play = play::decide(&asked, answer, fault);
     if let Play::Send(script) = &mut play {
         script.wait += found.latency;
     }

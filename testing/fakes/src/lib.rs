@@ -48,7 +48,7 @@
 //! | PyPI | `serve_pypi`, `remove_pypi` | `pypi::Project`: `release`, `yanked`, `without_metadata`, `republished`, `without`, `with_serial` |
 //! | Packagist, GitHub | `serve_composer`, `remove_composer`, `empty_composer`, `remove_github`, `serve_release`, `expire_signatures` | `composer::Package`: `release`, `also_tagged`, `moved`, `without`, `repacked`, `forged`, `without_dist`, `with_shasum`, `advised`, `flagged`, `behind_signatures` |
 //! | satis, providers | `serve_satis`, `serve_providers` | the same packages |
-//! | git | `serve_git` | `git::Repository`: `commit`, `tag` |
+//! | git | `serve_git`, `serve_git_with` (faults at one step of the protocol) | `git::Repository`: `commit`, `grow` (from a seed), `tag`, `pack`, `copy_to` |
 //!
 //! `composer::samples` has one package of each kind that has broken mirrors before; `composer::big` has 30 MB.
 //! A certificate is for a host as a whole: its faults are planned with `*`. HTTP/2 is offered unless `speak_http1` says

@@ -16,7 +16,7 @@ use crate::composer;
 use crate::composer::Signatures;
 use crate::connection;
 use crate::fault::{Fault, Planned};
-use crate::git::Repository;
+use crate::git::{self, Repository};
 use crate::npm::Package;
 use crate::pypi;
 use crate::site::{Generation, Seen, Shared};
@@ -223,8 +223,19 @@ impl Upstream {
 
     /// Serves a repository at a path such as `/owner/name.git`, so that git can clone it.
     pub fn serve_git(&self, host: &str, path: &str, repository: &Repository) {
+        self.serve_git_with(host, path, repository, Vec::new());
+    }
+
+    /// Does what `serve_git` does, with faults at steps of the protocol; `serve_git` at the same path ends them.
+    pub fn serve_git_with(
+        &self,
+        host: &str,
+        path: &str,
+        repository: &Repository,
+        faults: Vec<(git::Phase, git::Fault)>,
+    ) {
         let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
-        self.handle(host, path, move |asked| crate::git::answer(&folder, &prefix, asked));
+        self.handle(host, path, move |asked| git::answer(&folder, &prefix, &faults, asked));
     }
 
     /// Serves a repository to whoever sends this header `Authorization`, and asks everybody else who he is.
@@ -232,7 +243,7 @@ impl Upstream {
         let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
         let authorization = authorization.to_owned();
         self.handle(host, path, move |asked| match asked.header("authorization") == authorization {
-            true => crate::git::answer(&folder, &prefix, asked),
+            true => git::answer(&folder, &prefix, &[], asked),
             false => Some(Answer::status(401).header("www-authenticate", "Basic realm=\"git\"")),
         });
     }

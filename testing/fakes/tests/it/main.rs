@@ -7,6 +7,7 @@ mod client;
 mod clients;
 mod composer;
 mod faults;
+mod git;
 mod packagist;
 mod pypi;
 mod python;

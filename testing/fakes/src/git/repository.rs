@@ -1,12 +1,8 @@
-//! Repositories that a real git clones over smart HTTP, served by git itself.
+//! A repository on disk, as an upstream has it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-
-use flate2::read::GzDecoder;
-
-use crate::{Answer, Asked};
 
 /// A bare repository in a folder, whose commits have the same ids on every machine.
 #[derive(Debug, Clone)]
@@ -86,58 +82,47 @@ impl Repository {
         output.status.success().then_some(output.stdout)
     }
 
+    /// Returns a pack of everything that revisions reach, except for some objects.
+    ///
+    /// # Panics
+    /// When git refuses.
+    pub fn pack(&self, revisions: &[&str], without: &[&str]) -> Vec<u8> {
+        let reached = self.git(&[&["rev-list", "--objects", "--no-object-names"], revisions].concat(), &[]);
+        let ids: String =
+            reached.lines().filter(|id| !without.contains(id)).map(|id| format!("{id}\n")).collect();
+        let output = self.try_git(&["pack-objects", "--quiet", "--stdout"], ids.as_bytes());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
+    /// Copies it as it is now into a folder that is not there yet.
+    ///
+    /// # Panics
+    /// When the folder cannot be written to.
+    pub fn copy_to(&self, folder: &Path) -> Self {
+        let copied = Command::new("cp").arg("-a").args([&self.folder, folder]).status();
+        assert!(copied.expect("cp is installed").success(), "a folder that can be written to");
+        Self { folder: folder.to_owned() }
+    }
+
     /// Returns the folder of the bare repository.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    fn git(&self, arguments: &[&str], input: &[u8]) -> String {
+    pub(super) fn git(&self, arguments: &[&str], input: &[u8]) -> String {
         let output = self.try_git(arguments, input);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "git {arguments:?}: {said}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn try_git(&self, arguments: &[&str], input: &[u8]) -> Output {
+    pub(super) fn try_git(&self, arguments: &[&str], input: &[u8]) -> Output {
         run(&self.folder, arguments, "", input)
     }
 }
 
-/// Answers the two requests of a fetch; everything else, a push included, is a 404.
-pub(crate) fn answer(folder: &Path, prefix: &str, asked: &Asked) -> Option<Answer> {
-    let protocol = asked.header("git-protocol");
-    match asked.path.strip_prefix(prefix)? {
-        "/info/refs?service=git-upload-pack" => {
-            let arguments = ["upload-pack", "--stateless-rpc", "--advertise-refs", "."];
-            let output = run(folder, &arguments, protocol, &[]);
-            // Version 2 has no announcement; gitprotocol-http(5).
-            let mut body = if protocol.contains("version=2") {
-                Vec::new()
-            } else {
-                b"001e# service=git-upload-pack\n0000".to_vec()
-            };
-            body.extend(output.stdout);
-            Some(uncached("application/x-git-upload-pack-advertisement", body))
-        }
-        "/git-upload-pack" => {
-            let mut input = Vec::new();
-            if asked.header("content-encoding").contains("gzip") {
-                GzDecoder::new(&asked.body[..]).read_to_end(&mut input).ok()?;
-            } else {
-                input.extend_from_slice(&asked.body);
-            }
-            let output = run(folder, &["upload-pack", "--stateless-rpc", "."], protocol, &input);
-            Some(uncached("application/x-git-upload-pack-result", output.stdout))
-        }
-        _ => None,
-    }
-}
-
-fn uncached(content_type: &str, body: Vec<u8>) -> Answer {
-    Answer::bytes(content_type, body).header("cache-control", "no-cache").without_ranges()
-}
-
-fn run(folder: &Path, arguments: &[&str], protocol: &str, input: &[u8]) -> Output {
+pub(super) fn run(folder: &Path, arguments: &[&str], protocol: &str, input: &[u8]) -> Output {
     let mut child = Command::new("git")
         .args(arguments)
         .current_dir(folder)
