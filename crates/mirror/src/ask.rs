@@ -1,21 +1,16 @@
 //! Asking an upstream: what it can do, which refs it has, and for objects.
 
 use std::io::Write;
-use std::time::Duration;
 
 use bytes::Bytes;
 use git::{FetchAnswer, FetchRequest, Listed, Listing, ProtocolError, Spoken, TakeError, listing_request};
 use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Keyring, Method, StatusCode, header};
 use http::Response;
-use http_body_util::BodyExt as _;
 use model::RepoId;
 
 use crate::address::Address;
+use crate::pace::{Body, Patience};
 
-/// How long an upstream may think before it answers; a large repository is counted first.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
-/// How long nothing may come in the middle of an answer.
-const IDLE: Duration = Duration::from_secs(60);
 /// What a server says of itself.
 const CAPABILITIES_BYTES_MAX: usize = 64 * 1024;
 
@@ -74,6 +69,7 @@ pub(crate) struct Upstream<'a> {
     pub(crate) is_for_command: bool,
     /// What lets Outlast in.
     pub(crate) keyring: &'a Keyring,
+    pub(crate) patience: Patience,
 }
 
 impl Upstream<'_> {
@@ -83,7 +79,7 @@ impl Upstream<'_> {
         let mut body =
             self.send(Method::GET, path, "application/x-git-upload-pack-advertisement", Vec::new()).await?;
         let mut answer = Vec::new();
-        while let Some(bytes) = next(&mut body).await? {
+        while let Some(bytes) = body.next().await? {
             answer.extend_from_slice(&bytes);
             if answer.len() > CAPABILITIES_BYTES_MAX {
                 // An earlier version lists its refs there.
@@ -97,7 +93,7 @@ impl Upstream<'_> {
     pub(crate) async fn list(&self, object_format: &str) -> Result<Listed, Trouble> {
         let mut body = self.post(listing_request(object_format)).await?;
         let mut listing = Listing::default();
-        while let Some(bytes) = next(&mut body).await? {
+        while let Some(bytes) = body.next().await? {
             listing.push(&bytes)?;
         }
         Ok(listing.finish()?)
@@ -111,7 +107,7 @@ impl Upstream<'_> {
     ) -> Result<(), Trouble> {
         let mut body = self.post(request.body()).await?;
         let mut answer = FetchAnswer::default();
-        while let Some(bytes) = next(&mut body).await? {
+        while let Some(bytes) = body.next().await? {
             answer.push(&bytes, pack).map_err(|error| match error {
                 TakeError::Protocol(error) => error.into(),
                 TakeError::Write(error) => Trouble::Disk(error),
@@ -120,7 +116,7 @@ impl Upstream<'_> {
         Ok(answer.finish()?)
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<Incoming, Trouble> {
+    async fn post(&self, body: Vec<u8>) -> Result<Body, Trouble> {
         self.send(Method::POST, "git-upload-pack", "application/x-git-upload-pack-result", body).await
     }
 
@@ -130,7 +126,7 @@ impl Upstream<'_> {
         path: &str,
         accept: &'static str,
         body: Vec<u8>,
-    ) -> Result<Incoming, Trouble> {
+    ) -> Result<Body, Trouble> {
         let url =
             self.address.join(path).map_err(|error| Trouble::Unavailable { reason: error.to_string() })?;
         let mut headers = HeaderMap::new();
@@ -153,12 +149,12 @@ impl Upstream<'_> {
                 false => self.client.send_for_outlast(request).await,
             }
         };
-        let answer = tokio::time::timeout(FIRST_BYTE, answer).await;
+        let answer = tokio::time::timeout(self.patience.first_byte, answer).await;
         let answer = answer.map_err(|_| Trouble::Unavailable {
-            reason: format!("it did not answer within {} s", FIRST_BYTE.as_secs()),
+            reason: format!("it did not answer within {} s", self.patience.first_byte.as_secs()),
         })??;
         self.judge(&answer, accept)?;
-        Ok(answer.into_body())
+        Ok(Body::new(answer.into_body(), self.patience))
     }
 
     /// Says what an answer's head means for the repository.
@@ -213,25 +209,6 @@ impl Upstream<'_> {
                 "the upstream leads to another repository, `{repo}`; adopt that one if it is the same"
             ),
             Err(_) => "the upstream leads elsewhere".to_owned(),
-        }
-    }
-}
-
-async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Trouble> {
-    loop {
-        let frame = tokio::time::timeout(IDLE, body.frame()).await;
-        let frame = frame
-            .map_err(|_| Trouble::Unavailable { reason: format!("nothing came for {} s", IDLE.as_secs()) })?;
-        match frame {
-            None => return Ok(None),
-            Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Ok(Some(bytes));
-                }
-            }
-            Some(Err(error)) => {
-                return Err(Trouble::Unavailable { reason: format!("the connection broke: {error}") });
-            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::ask::{Trouble, Upstream};
 use crate::copy::{Copy, CopyError, superseded};
 use crate::judge::{Judgement, Relation, judge};
 use crate::outcome::{Stop, SyncError, Synced};
+use crate::pace::Patience;
 use crate::state::State;
 use crate::tell::{destroyed, names_refused};
 
@@ -46,6 +47,7 @@ pub struct Mirror {
     keyring: Keyring,
     clock: Clock,
     is_for_command: bool,
+    patience: Patience,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
     /// Subjects of the journal that are down; read when the first is asked for.
@@ -56,7 +58,8 @@ impl Mirror {
     /// Makes one that keeps in a store what a client gets.
     pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Self {
         let (observed, down, keyring) = (Mutex::default(), Mutex::default(), Keyring::default());
-        Self { store, git, client, keyring, clock, is_for_command: false, observed, down }
+        let patience = Patience::default();
+        Self { store, git, client, keyring, clock, is_for_command: false, patience, observed, down }
     }
 
     /// Asks hosts with these credentials.
@@ -69,6 +72,12 @@ impl Mirror {
     #[must_use]
     pub fn for_command(self) -> Self {
         Self { is_for_command: true, ..self }
+    }
+
+    /// Waits for upstreams so long and no longer.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Tells the journal of everything that was found unchanged: at once, since each look at the index waits for what was told before.
@@ -112,12 +121,13 @@ impl Mirror {
     /// # Errors
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
-        let Self { client, is_for_command, .. } = self;
+        let Self { client, is_for_command, patience, .. } = self;
         // A command has credentials of its own: with Outlast's it sees what a person has taken on, and nothing else.
         let nobody = Keyring::default();
         let is_known = !is_for_command || self.store.repo(address.repo())?.is_some();
         let keyring = if is_known { &self.keyring } else { &nobody };
-        let upstream = Upstream { client, address, is_for_command: *is_for_command, keyring };
+        let (is_for_command, patience) = (*is_for_command, *patience);
+        let upstream = Upstream { client, address, is_for_command, keyring, patience };
         for _ in 0..N_TRIES {
             match self.try_sync(&upstream).await {
                 Err(SyncError::Copy(error)) if error.is_busy() => {}
