@@ -201,6 +201,7 @@ impl Upstream<'_> {
         let to =
             answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let to = to.split("/info/refs").next().unwrap_or_default();
+        let to = to.strip_suffix("/git-upload-pack").unwrap_or(to);
         match RepoId::parse(to) {
             Ok(repo) if repo == *self.address.repo() => {
                 format!("the upstream has it under another address; adopt `https://{repo}.git`")

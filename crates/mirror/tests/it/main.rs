@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests run git as its users do")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod faults;
 mod follow;
 mod hostile;
 mod remote;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fakes::Upstream;
-use fakes::git::Repository;
+use fakes::git::{Phase, Repository};
+use fakes::{Answer, Fault, Upstream};
 use git::Git;
 use host::Clock;
 use host::http::{Client, Proxies, Roots, Settings};
@@ -14,6 +14,7 @@ use model::{Event, RepoId, Timestamp};
 use store::Store;
 
 pub(crate) const HOST: &str = "forge.example";
+const PATH: &str = "/acme/app.git";
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -43,7 +44,6 @@ impl World {
         }
         repository.commit("feature", "a feature", &[("f.txt", "f\n")]);
         repository.tag("v1", "main~2");
-        upstream.serve_git(HOST, "/acme/app.git", &repository);
         let place = host::http::Upstream {
             host: HOST.to_owned(),
             connect: Some(upstream.tls_address().to_string()),
@@ -61,7 +61,7 @@ impl World {
         };
         let clock = Clock::manual("2026-05-21T10:00:05Z".parse::<Timestamp>().unwrap());
         let store = Store::open(home.path(), clock.clone()).unwrap();
-        let address = Address::parse(&format!("https://{HOST}/acme/app.git")).unwrap();
+        let address = Address::parse(&format!("https://{HOST}{PATH}")).unwrap();
         let world = Self {
             upstream,
             repository,
@@ -73,8 +73,20 @@ impl World {
             address,
             git: Self::git(),
         };
+        world.serve();
         assert!(world.mirror().take_on(&world.address).unwrap());
         world
+    }
+
+    /// Serves the repository as it is.
+    pub(crate) fn serve(&self) {
+        self.upstream.serve_git(HOST, PATH, &self.repository);
+    }
+
+    /// Serves it with another answer at one step, until it is served as it is.
+    pub(crate) fn serve_with(&self, phase: Phase, answer: Answer) {
+        let faults = vec![(phase, Fault::Older(answer).into())];
+        self.upstream.serve_git_with(HOST, PATH, &self.repository, faults);
     }
 
     pub(crate) fn git() -> Git {
