@@ -3,6 +3,8 @@
 use std::fs;
 
 use fakes::Fault;
+use fakes::git::Fault as GitFault;
+use fakes::git::{Phase, Repository};
 
 use super::Served;
 use crate::repositories::{HOST, Kept};
@@ -115,4 +117,61 @@ fn what_is_no_git_is_refused_and_the_server_goes_on() {
     assert_ne!(done.code, 0, "it is not there");
     assert!(done.stderr.contains("not our ref"), "{}", done.stderr);
     served.end();
+}
+
+#[test]
+fn an_upstream_that_lies_is_told_and_the_copy_is_cloned_as_before() {
+    let kept = Kept::new();
+    let other = Repository::create(&kept.world.path().join("other.git"));
+    other.grow(1, 5);
+    kept.upstream.serve_git(HOST, "/acme/other.git", &other);
+    let led = Fault::RedirectTo(format!("https://{HOST}/acme/other.git/git-upload-pack"));
+    let pack = GitFault::Pack(other.pack(&["--all"], &[]));
+    for (phase, fault, state, says) in [
+        (Phase::Listing, GitFault::Empty, "unavailable", "lists no refs at all any more"),
+        (
+            Phase::Listing,
+            led.into(),
+            "unavailable",
+            "leads to another repository, `forge.example/acme/other`",
+        ),
+        (Phase::Fetch, GitFault::Fatal("out of memory"), "unavailable", "the upstream says: out of memory"),
+        (Phase::Fetch, GitFault::From(other), "unavailable", "not our ref"),
+        (Phase::Fetch, pack, "refused", "objects are missing that the refs need"),
+    ] {
+        let (before, id) = (kept.refs(&[]), head_of(&kept.repository));
+        kept.repository.commit("main", says, &[("a.txt", says)]);
+        kept.upstream.serve_git_with(HOST, "/acme/app.git", &kept.repository, vec![(phase, fault)]);
+        let done = kept.world.outlast(&["sync"]).expect(1).says("hint: ");
+        let line = format!("{state} forge.example/acme/app: ");
+        assert!(done.stdout.contains(&line) && done.stdout.contains(says), "{}", done.stdout);
+        assert_eq!(kept.refs(&[]), before, "{says}");
+        let events = kept.json(&["status"])["events"].to_string();
+        assert!(events.contains(says), "{says}: {events}");
+        if state == "unavailable" {
+            let findings = kept.json(&["doctor"])["findings"].to_string();
+            assert!(findings.contains("repository_stale") && findings.contains(says), "{says}: {findings}");
+        }
+        let served = Served::start(&kept.world);
+        let address = format!("{}/git/forge.example/acme/app.git", served.base);
+        let _ = fs::remove_dir_all(kept.world.project().join("whole"));
+        git(&kept, &["clone", "-q", &address, "whole"]).expect(0);
+        assert_eq!(head(&kept, "whole"), id, "{says}");
+        served.end();
+        // Whoever is right again is followed without more ado.
+        kept.upstream.serve_git(HOST, "/acme/app.git", &kept.repository);
+        kept.world.outlast(&["sync"]).expect(0);
+        assert_eq!(kept.refs(&[])["refs/heads/main"], head_of(&kept.repository).as_str());
+        let findings = kept.json(&["doctor"])["findings"].to_string();
+        assert!(!findings.contains("repository_stale"), "the control: {findings}");
+    }
+}
+
+/// Returns the newest commit of an upstream.
+fn head_of(repository: &Repository) -> String {
+    let git = finish(
+        std::process::Command::new("git").current_dir(repository.folder()).args(["rev-parse", "main"]),
+        b"",
+    );
+    git.expect(0).stdout.trim().to_owned()
 }
