@@ -1,6 +1,6 @@
 //! Bringing one repository's copy up to date: ask, judge, hold the objects, tell the journal, and only then move refs.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,8 +50,8 @@ pub struct Mirror {
     patience: Patience,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
-    /// Subjects of the journal that are down; read when the first is asked for.
-    pub(crate) down: Mutex<Option<HashSet<String>>>,
+    /// Subjects of the journal that are down, and why; read when the first is asked for.
+    pub(crate) down: Mutex<Option<HashMap<String, String>>>,
 }
 
 impl Mirror {

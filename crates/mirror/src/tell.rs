@@ -1,6 +1,6 @@
 //! Telling the journal, and who asked, what an upstream does.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use model::{Decision, Event, RefMove, RepoId, Timestamp};
 use store::IndexError;
@@ -23,17 +23,16 @@ impl Mirror {
             Trouble::Disk(error) => return Err(SyncError::Disk(error)),
             Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
             Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
-            Trouble::Bad { reason } => {
-                let event = Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
-                if is_kept {
-                    self.store().append(None, vec![event])?;
-                }
-                return Ok(Synced::Refused { reason });
-            }
+            Trouble::Bad { reason } => Synced::Refused { reason },
         };
-        let event = down(repo, now, reason);
-        if is_kept && self.change_down(|down| down.insert(event.subject()))? {
-            self.store().append(None, vec![event])?;
+        let event = down(repo, now, reason.clone());
+        // Another reason is news: a host that failed may have lost it by now.
+        let is_news =
+            |down: &mut HashMap<_, _>| down.insert(event.subject(), reason.clone()).as_ref() != Some(&reason);
+        if is_kept && self.change_down(is_news)? {
+            let is_refused = matches!(synced, Synced::Refused { .. });
+            let refused = is_refused.then(|| Event::Refused { repo: repo.clone(), reason, at: now });
+            self.store().append(None, refused.into_iter().chain([event]).collect())?;
         }
         Ok(synced)
     }
@@ -41,20 +40,26 @@ impl Mirror {
     /// Tells that a repository answers again, if it did not.
     pub(crate) fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
         let event = up(repo, self.clock().now());
-        if self.change_down(|down| down.remove(&event.subject()))? {
+        if self.change_down(|down| down.remove(&event.subject()).is_some())? {
             self.store().append(None, vec![event])?;
         }
         Ok(())
     }
 
     /// Changes what is known to be down; returns whether that is news.
-    fn change_down(&self, change: impl FnOnce(&mut HashSet<String>) -> bool) -> Result<bool, IndexError> {
+    fn change_down(
+        &self,
+        change: impl FnOnce(&mut HashMap<String, String>) -> bool,
+    ) -> Result<bool, IndexError> {
         let mut down = lock(&self.down);
         if let Some(down) = &mut *down {
             return Ok(change(down));
         }
-        let known = self.store().outages()?.into_iter().map(|entry| entry.subject).collect();
-        Ok(change(down.insert(known)))
+        let known = self.store().outages()?.into_iter().filter_map(|entry| match entry.event {
+            Event::Down { reason, .. } => Some((entry.subject, reason)),
+            _ => None,
+        });
+        Ok(change(down.insert(known.collect())))
     }
 }
 

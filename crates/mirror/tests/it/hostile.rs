@@ -63,7 +63,7 @@ async fn nothing_moves_whatever_an_upstream_answers_instead_of_its_refs() {
     }
     assert_eq!(world.events("refused").len(), 2);
     let (n_down, n_up) = (world.events("down").len(), world.events("up").len());
-    assert!(n_down == n_up && n_down == 5, "{n_down} {n_up}: each outage is told once, and ends");
+    assert!(n_down == n_up && n_down == 7, "{n_down} {n_up}: each outage is told once, and ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,4 +160,41 @@ async fn a_repository_of_sha256_is_kept_like_any_other() {
     assert_eq!(world.served()["refs/heads/main"], commit);
     assert_eq!(commit.len(), 64);
     assert_eq!(world.sync().await, Synced::Unchanged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_told_when_it_begins_and_when_it_is_another_thing() {
+    let world = World::new();
+    world.sync().await;
+    let told = || {
+        let outages = world.store.outages().unwrap();
+        mirror::outage(&outages, world.repo()).map(|(since, reason)| (since, reason.to_owned()))
+    };
+    assert_eq!(told(), None);
+    let fault = |fault| world.upstream.on(HOST, "*", fault);
+    fault(Fault::Status(502));
+    for _ in 0..3 {
+        world.sync().await;
+    }
+    let (since, reason) = told().unwrap();
+    assert!(reason.contains("502") && world.events("down").len() == 1, "{reason}");
+    // It is the same outage, and another reason.
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.upstream.clear_faults();
+    fault(Fault::Status(404));
+    world.sync().await;
+    world.sync().await;
+    let (still, reason) = told().unwrap();
+    assert!(still == since && reason.contains("404") && world.events("down").len() == 2, "{reason}");
+    // A pack that is none is no less an outage.
+    world.upstream.clear_faults();
+    world.sync().await;
+    assert_eq!(told(), None);
+    world.repository.commit("main", "more", &[("b.txt", "more\n")]);
+    world.serve_with(Phase::Fetch, pkt(&["packfile", "\u{1}PACK but no more", ""]));
+    for _ in 0..3 {
+        assert!(matches!(world.sync().await, Synced::Refused { .. }));
+    }
+    assert!(told().is_some());
+    assert_eq!((world.events("refused").len(), world.events("down").len()), (1, 3));
 }

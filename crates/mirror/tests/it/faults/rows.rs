@@ -79,8 +79,8 @@ fn statuses() -> Vec<Row> {
         (format!("{status} at {phase:?}"), vec![(phase, Http::Status(status).into())])
     };
     [
-        (status(401, Listing), Absent, "does not let Outlast in (status 401)"),
-        (status(403, Listing), Absent, "does not let Outlast in (status 403)"),
+        (status(401, Listing), Absent, "lets Outlast in (status 401)"),
+        (status(403, Listing), Absent, "lets Outlast in (status 403)"),
         (status(451, Listing), Absent, "withholds the repository (status 451)"),
         (status(404, Advertisement), Whole, "no such repository (status 404)"),
         (status(404, Listing), Absent, "no such repository (status 404)"),
