@@ -25,7 +25,7 @@ cargo xtask tidy [--write]         layers, sizes, lists, things that must not be
 cargo xtask example                records the example project, cuts the world off, builds it again, shows the evidence
 cargo xtask kills [--seeds N]       kills store and binary at random moments, with 200 seeds unless told
 cargo xtask load [--for 10m] [--binary FILE]  lets mixed traffic at a server that is killed every minute
-cargo xtask bench [NAME…] [--write]  measures room and replay; --write updates docs/BENCHMARKS.md
+cargo xtask bench [NAME…] [--write | --quick]  measures beside peers; --write updates docs/BENCHMARKS.md, --quick only tries
 ";
 
 fn main() -> ExitCode {

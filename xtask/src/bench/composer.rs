@@ -20,6 +20,7 @@ pub(super) const BENCH: Bench = Bench {
         tests that also check what was installed, with their debug build of Outlast. The last column is the largest \
         difference of any round.",
     measure,
+    quick: None,
 };
 
 fn measure() -> Result<Table> {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use super::peers::Peer;
+use super::usage::used_by;
 use super::{Bench, Table, folder, quantile, text};
 use crate::step::{cargo, is_installed, output, run, target};
 
@@ -23,6 +24,7 @@ pub(super) const BENCH: Bench = Bench {
         memory, the limit of what any server in Rust can do; nginx with `proxy_cache` of the same bytes, one worker; Verdaccio \
         and devpi, which make documents of their own, are asked a tenth as often, and after the others. CPU is what the process used, user and system, for each request: medians of 5 interleaved rounds, as ratios to the limit.",
     measure,
+    quick: None,
 };
 
 /// What is asked for.
@@ -236,7 +238,7 @@ pub(super) fn listening(mut command: Command) -> Result<Served> {
 }
 
 fn bombard(served: &Served, path: &str, load: &Load, n_requests: usize) -> Result<Measured> {
-    let before = cpu_ticks(served.child.id())?;
+    let before = used_by(served.child.id())?;
     let mut ab = Command::new("taskset");
     ab.args(["-c", "1", "ab", "-q", "-k", "-n", &n_requests.to_string()]);
     ab.args(["-c", &N_CONNECTIONS.to_string()]).args(load.headers.iter().flat_map(|header| ["-H", header]));
@@ -245,7 +247,7 @@ fn bombard(served: &Served, path: &str, load: &Load, n_requests: usize) -> Resul
         bail!("requests failed: {said}");
     }
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let cpu_us = (cpu_ticks(served.child.id())? - before) as f64 * 10_000.0 / n_requests as f64;
+    let cpu_us = (used_by(served.child.id())? - before) * 1e6 / n_requests as f64;
     let number = |start: &str| read_number(&said, start).with_context(|| format!("no `{start}` in {said}"));
     Ok(Measured { cpu_us, per_second: number("Requests per second:")?, p99_ms: number("99%")? })
 }
@@ -254,22 +256,6 @@ fn bombard(served: &Served, path: &str, load: &Load, n_requests: usize) -> Resul
 pub(super) fn read_number(said: &str, start: &str) -> Option<f64> {
     let line = said.lines().find_map(|line| line.trim().strip_prefix(start))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-/// Returns what a process and its children used of a core, in hundredths of a second.
-fn cpu_ticks(pid: u32) -> Result<u64> {
-    let own = ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat"))?).context("a strange /proc")?;
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let others = children
-        .split_whitespace()
-        .filter_map(|child| ticks_of(&fs::read_to_string(format!("/proc/{child}/stat")).ok()?));
-    Ok(own + others.sum::<u64>())
-}
-
-/// Reads user and system time of `/proc/PID/stat`: proc(5), fields 14 and 15.
-fn ticks_of(stat: &str) -> Option<u64> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
 }
 
 #[cfg(test)]
@@ -282,7 +268,5 @@ mod tests {
         assert_eq!(read_number(said, "Requests per second:"), Some(27036.65));
         assert_eq!(read_number(said, "99%"), Some(4.0));
         assert_eq!(read_number(said, "nothing"), None);
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 12 34 0 0 20 0 1 0 1 1 1";
-        assert_eq!(ticks_of(stat), Some(46));
     }
 }

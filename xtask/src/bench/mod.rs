@@ -2,12 +2,14 @@
 
 mod composer;
 mod doors;
+mod git;
 mod hang;
 mod overhead;
 mod peers;
 mod replay;
 mod room;
 mod scale;
+mod usage;
 
 use std::fs;
 use std::path::Path;
@@ -19,6 +21,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::step::{output, root};
 
 const DOCUMENT: &str = "docs/BENCHMARKS.md";
+/// Where benchmarks of the group `git` are written down.
+const DOCUMENT_OF_GIT: &str = "docs/BENCHMARKS-GIT.md";
 const INTRODUCTION: &str = "# Benchmarks\n\nWritten by `cargo xtask bench --write`. Pairs are interleaved, so that a \
     busy moment of the machine meets both sides; figures are medians, with the quartiles behind them.\n";
 
@@ -28,10 +32,30 @@ struct Bench {
     /// What is measured and how, for the document.
     method: &'static str,
     measure: fn() -> Result<Table>,
+    /// The same with so little that it only shows that everything runs.
+    quick: Option<fn() -> Result<Table>>,
 }
 
-const ALL: &[Bench] =
-    &[room::BENCH, replay::BENCH, overhead::BENCH, composer::BENCH, hang::BENCH, doors::BENCH, scale::BENCH];
+impl Bench {
+    /// Returns whether a name is its own, or that of a group: `git` is `git-poll` and all others of git.
+    fn is_called(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+}
+
+/// In the order of the document.
+fn all() -> impl Iterator<Item = Bench> {
+    let one_each = [
+        room::BENCH,
+        replay::BENCH,
+        overhead::BENCH,
+        composer::BENCH,
+        hang::BENCH,
+        doors::BENCH,
+        scale::BENCH,
+    ];
+    one_each.into_iter().chain(git::ALL)
+}
 
 /// What was measured.
 #[derive(Debug)]
@@ -44,19 +68,28 @@ pub(crate) struct Table {
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let (flags, names): (Vec<&str>, Vec<&str>) =
         arguments.iter().partition(|argument| argument.starts_with("--"));
-    if let Some(unknown) = flags.iter().find(|flag| **flag != "--write") {
-        bail!("unknown option `{unknown}`; hint: `--write`");
+    if let Some(unknown) = flags.iter().find(|flag| !["--write", "--quick"].contains(flag)) {
+        bail!("unknown option `{unknown}`; hint: `--write` or `--quick`");
     }
-    if let Some(unknown) = names.iter().find(|name| !ALL.iter().any(|bench| bench.name == **name)) {
-        let known: Vec<&str> = ALL.iter().map(|bench| bench.name).collect();
+    let is_quick = flags.contains(&"--quick");
+    if is_quick && flags.contains(&"--write") {
+        bail!("what is quick is not worth writing down; hint: leave out one of the two");
+    }
+    if let Some(unknown) = names.iter().find(|name| !all().any(|bench| bench.is_called(name))) {
+        let known: Vec<&str> = all().map(|bench| bench.name).collect();
         bail!("there is no benchmark `{unknown}`; hint: {}", known.join(", "));
     }
-    for bench in ALL.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)) {
-        let table = (bench.measure)().with_context(|| format!("benchmark `{}`", bench.name))?;
+    for bench in all().filter(|bench| names.is_empty() || names.iter().any(|name| bench.is_called(name))) {
+        let measure = match (is_quick, bench.quick) {
+            (true, Some(quick)) => quick,
+            (true, None) => bail!("`{}` has no quick form", bench.name),
+            (false, _) => bench.measure,
+        };
+        let table = measure().with_context(|| format!("benchmark `{}`", bench.name))?;
         let text = markdown(&table);
         println!("{}\n\n{text}", bench.name);
         if flags.contains(&"--write") {
-            let path = root().join(DOCUMENT);
+            let path = root().join(if bench.is_called("git") { DOCUMENT_OF_GIT } else { DOCUMENT });
             let old = fs::read_to_string(&path).unwrap_or_else(|_| INTRODUCTION.to_owned());
             let section = format!("{}\n\n{text}\nMeasured {}.\n", bench.method, circumstances()?);
             fs::write(&path, put(&old, bench.name, &section))?;
@@ -164,6 +197,19 @@ mod tests {
         let second = put(&other, "room", "two\n");
         assert!(second.contains("two") && second.contains('x') && !second.contains("one"), "{second}");
         assert_eq!(second.matches("## room").count(), 1);
+    }
+
+    #[test]
+    fn a_name_is_that_of_one_or_of_a_group() {
+        let check = |name: &str, expected: &[&str]| {
+            let called: Vec<&str> = all().filter(|it| it.is_called(name)).map(|it| it.name).collect();
+            assert_eq!(called, expected, "{name}");
+        };
+        check("room", &["room"]);
+        check("git", &["git-poll", "git-first", "git-clones", "git-past"]);
+        check("git-poll", &["git-poll"]);
+        check("g", &[]);
+        check("git-", &[]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) const BENCH: Bench = Bench {
         rounds after one that is not counted, each in new folders. The registries share the cores. A ratio is the median \
         of the rounds' own ratios, with its quartiles.",
     measure,
+    quick: None,
 };
 
 /// What is built, and how a direct run is told of the registry's CA.

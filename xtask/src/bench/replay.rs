@@ -7,13 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Bench, Table, cell, folder, median, quantile, ratio, text, time};
+use super::usage::timed;
+use super::{Bench, Table, cell, folder, median, quantile, ratio, text};
 use crate::project::{Example, HELLO, MANY, Project};
 use crate::step::run;
 
 const N_ROUNDS: usize = 11;
-/// The kernel counts the time of ended processes in these; fixed for programs since Linux 2.6 (time(7)).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 pub(super) const BENCH: Bench = Bench {
     name: "replay",
@@ -26,6 +25,7 @@ pub(super) const BENCH: Bench = Bench {
         the direct run is on disk; the last line is the same drill made to use the disk (`TMPDIR`). A ratio is the \
         median of the rounds' own ratios. CPU seconds are of all processes, user and system, the median.",
     measure,
+    quick: None,
 };
 
 /// What one kind of run took.
@@ -90,34 +90,9 @@ fn rounds(example: &'static Example) -> Result<[Series; 4]> {
     Ok(all)
 }
 
-/// Runs a command silently; returns how long it took, and the time of processors it used with its children.
-fn timed(command: &mut Command) -> Result<(Duration, f64)> {
-    let before = used_by_children()?;
-    let wall = time(command)?;
-    Ok((wall, used_by_children()? - before))
-}
-
-/// Returns the seconds of processors that ended children of this process have used.
-fn used_by_children() -> Result<f64> {
-    let own = fs::read_to_string("/proc/self/stat")?;
-    // After the name in parentheses: state, …; user and system time of children are the 14th and 15th (proc(5)).
-    let fields = own.rsplit_once(')').context("`/proc/self/stat` is not as documented")?.1;
-    let ticks = fields.split_whitespace().skip(13).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
-    Ok(ticks / TICKS_PER_SECOND)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn children_that_ended_are_counted() {
-        let before = used_by_children().unwrap();
-        let mut busy = Command::new("sh");
-        let (wall, cpu) =
-            timed(busy.args(["-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"])).unwrap();
-        assert!(cpu > 0.0 && used_by_children().unwrap() >= before + cpu, "{cpu} in {wall:?}");
-    }
 
     #[test]
     fn a_ratio_is_the_median_of_the_rounds_own() {

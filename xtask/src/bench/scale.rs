@@ -32,6 +32,7 @@ pub(super) const BENCH: Bench = Bench {
         time in milliseconds of 5 interleaved rounds after one that is not counted, for a registry that answers at once and one \
         that answers after 20 ms.",
     measure,
+    quick: None,
 };
 
 fn measure() -> Result<Table> {
