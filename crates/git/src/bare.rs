@@ -16,6 +16,8 @@ use crate::command::{Git, GitError};
 
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
+/// A repository with no larger pack is given as fast as it can be.
+const SMALL_BYTES_MAX: u64 = 1 << 20;
 /// How often it is looked whether another process is done.
 const N_LOOKS: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -166,6 +168,29 @@ impl Bare {
         self.git.ask(&["commit-graph", "write", "--reachable", "--no-progress"], "")?;
         Ok(())
     }
+}
+
+/// Returns whether a repository is large enough that clones of it are counted for long, and nothing was done about that.
+pub fn is_slow_to_give(folder: &Path) -> io::Result<bool> {
+    let mut is_large = false;
+    let entries = match fs::read_dir(folder.join("objects/pack")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name() == "multi-pack-index" {
+            return Ok(false);
+        }
+        is_large |= entry.metadata()?.len() > SMALL_BYTES_MAX;
+    }
+    Ok(is_large)
+}
+
+/// Returns `sha1` or `sha256`, as a repository says that is laid out; nothing where none is.
+pub fn object_format(folder: &Path) -> Option<&'static str> {
+    let config = fs::read_to_string(folder.join("config")).ok()?;
+    Some(if config.contains("objectFormat = sha256") { "sha256" } else { "sha1" })
 }
 
 /// Returns up to where the journal was followed in a folder that another may be writing to.

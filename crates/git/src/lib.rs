@@ -15,7 +15,7 @@ mod pkt;
 mod remote;
 mod serve;
 
-pub use bare::{Bare, BareError, noted, view};
+pub use bare::{Bare, BareError, is_slow_to_give, noted, object_format, view};
 pub use capabilities::{Capabilities, Spoken};
 pub use command::{Git, GitError, Ssh};
 pub use fetch::{FetchAnswer, FetchRequest, TakeError};

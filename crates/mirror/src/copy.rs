@@ -190,6 +190,20 @@ impl Copy {
         }
     }
 
+    /// Has a copy that rarely moves given fast, too: once, while nothing else is to be done.
+    pub(crate) fn make_fast(git: &Git, store: &Store, repo: &RepoId) -> Result<(), CopyError> {
+        if !git::is_slow_to_give(&folder(store.home(), repo))? {
+            return Ok(());
+        }
+        match Self::open(git, store, repo, "sha1") {
+            Err(error) if error.is_busy() => {}
+            copy => copy?.bare.maintain().unwrap_or_else(|error| {
+                tracing::warn!("clones of `{repo}` are slower than they could be: {error}");
+            }),
+        }
+        Ok(())
+    }
+
     /// Merges packs where there are many.
     pub(crate) fn maintain(&self) -> Result<(), GitError> {
         if self.bare.n_packs()? > N_PACKS_MAX { self.bare.maintain() } else { Ok(()) }

@@ -13,7 +13,7 @@ use store::{BlobWriter, Entry, Store, WriteError};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
-use crate::copy::{Copy, CopyError, superseded};
+use crate::copy::{Copy, CopyError, folder, superseded};
 use crate::judge::{Judgement, Relation, judge};
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::pace::Patience;
@@ -171,7 +171,7 @@ impl Mirror {
             // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
             blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
                 Err(error) if !error.is_busy() => Err(error),
-                _ => Ok(()),
+                _ => Copy::make_fast(&self.git, &self.store, repo),
             })?;
         }
         self.note_up(repo)?;
@@ -191,10 +191,14 @@ impl Mirror {
         };
         // Who was seen to speak version 2 is asked at once.
         let object_format = match before.is_some() {
-            true => {
-                let state = State::read(&self.store, repo, None).map_err(CopyError::from)?;
-                state.object_format().unwrap_or("sha1").to_owned()
-            }
+            true => match git::object_format(&folder(self.store.home(), repo)) {
+                Some(format) => format.to_owned(),
+                // The copy is gone: the journal says it as well, but has to be read whole.
+                None => {
+                    let state = State::read(&self.store, repo, None).map_err(CopyError::from)?;
+                    state.object_format().unwrap_or("sha1").to_owned()
+                }
+            },
             false if !upstream.address.is_http() => "sha1".to_owned(),
             false => match upstream.spoken().await? {
                 Spoken::Two(capabilities) => capabilities.object_format,

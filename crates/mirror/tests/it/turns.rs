@@ -67,3 +67,29 @@ async fn who_waits_for_a_turn_has_the_head_of_the_answer() {
     drop(first);
     assert!(second.collect().await.unwrap().to_bytes().len() > 3 << 20);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_does_not_move_is_made_fast_once() {
+    let world = World::new();
+    let packs = || -> Vec<String> {
+        let entries = fs::read_dir(world.folder().join("objects/pack")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    };
+    let has_bitmap = || packs().iter().any(|name| name.ends_with(".bitmap"));
+    world.sync().await;
+    world.sync().await;
+    assert!(!has_bitmap(), "the control: a small one is fast as it is");
+    let large: String = std::iter::repeat_with(fastrand::alphanumeric).take(2 << 20).collect();
+    world.repository.commit("main", "large", &[("large.txt", &large)]);
+    world.sync().await;
+    assert!(!has_bitmap(), "not while others wait for what is new");
+    let commits = World::commits(&world.folder());
+    world.sync().await;
+    assert!(has_bitmap() && packs().iter().any(|name| name == "multi-pack-index"), "{:?}", packs());
+    let before =
+        fs::metadata(world.folder().join("objects/pack/multi-pack-index")).unwrap().modified().unwrap();
+    world.sync().await;
+    let after =
+        fs::metadata(world.folder().join("objects/pack/multi-pack-index")).unwrap().modified().unwrap();
+    assert_eq!((before, World::commits(&world.folder())), (after, commits));
+}
