@@ -46,6 +46,8 @@ pub struct Ssh {
     pub command: Option<String>,
     /// The socket of an agent with keys, as `SSH_AUTH_SOCK` has it.
     pub agent: Option<String>,
+    /// The home that such a command may name files of.
+    pub home: Option<String>,
 }
 
 /// Why git did not do what it was asked.

@@ -140,7 +140,7 @@ fn check_connected(git: &Git, tips: &[ObjectId], others: &[&str]) -> Result<(), 
 }
 
 /// Returns whether what git says is about the disk rather than about the pack.
-fn is_disk(said: &str) -> bool {
+pub(crate) fn is_disk(said: &str) -> bool {
     [
         "No space left",
         "Disk quota",

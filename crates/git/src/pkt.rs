@@ -104,8 +104,15 @@ fn length(digits: &[u8; 4]) -> Option<usize> {
 
 /// Adds a packet with a line.
 pub(crate) fn line(request: &mut Vec<u8>, text: &str) {
-    debug_assert!(text.len() + 5 <= PACKET_BYTES_MAX, "what is asked is short");
-    request.extend_from_slice(format!("{:04x}{text}\n", text.len() + 5).as_bytes());
+    raw_line(request, text.as_bytes());
+}
+
+/// Adds a line of any bytes; what is too long for a packet is cut, and then no name of anything.
+pub(crate) fn raw_line(request: &mut Vec<u8>, text: &[u8]) {
+    let text = &text[..text.len().min(PACKET_BYTES_MAX - 5)];
+    request.extend_from_slice(format!("{:04x}", text.len() + 5).as_bytes());
+    request.extend_from_slice(text);
+    request.push(b'\n');
 }
 
 pub(crate) const FLUSH: &[u8] = b"0000";

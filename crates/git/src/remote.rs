@@ -12,8 +12,9 @@ use crate::bare::Bare;
 use crate::command::{Git, GitError, Ssh};
 use crate::harmless::harmless;
 use crate::history::missing;
+use crate::incoming::is_disk;
 use crate::listing::{Listed, Listing};
-use crate::pkt::{FLUSH, ProtocolError, line};
+use crate::pkt::{FLUSH, ProtocolError, raw_line};
 
 /// How long an upstream may take to list its refs.
 const LIST: Duration = Duration::from_secs(120);
@@ -58,7 +59,7 @@ impl From<ProcessError> for RemoteError {
     fn from(error: ProcessError) -> Self {
         match error {
             // It moved on while it was asked.
-            ProcessError::Failed { said, .. } => Self::Said { said: harmless(said.as_bytes(), 300) },
+            ProcessError::Failed { said, .. } => blamed(harmless(said.as_bytes(), 300)),
             ProcessError::Slow { time, .. } => {
                 Self::Said { said: format!("it took more than {} s", time.as_secs()) }
             }
@@ -78,7 +79,6 @@ impl Git {
     pub fn list_remote(&self, url: &str) -> Result<(String, Listed), RemoteError> {
         let program = self.remote(LIST, LIST_BYTES_MAX).args(["ls-remote", "--quiet", "--symref", "--", url]);
         let printed = said(&program)?;
-        let printed = String::from_utf8_lossy(&printed);
         let mut listing = Listing::default();
         listing.push(&packets(&printed))?;
         let listed = listing.finish()?;
@@ -88,11 +88,13 @@ impl Git {
 
     fn remote(&self, time: Duration, stdout_bytes: usize) -> Program {
         let limits = Limits { time, stdout_bytes, stderr_bytes: STDERR_BYTES_MAX };
-        let Ssh { command, agent } = &self.ssh;
+        let Ssh { command, agent, home } = &self.ssh;
         let command = format!("{} {SSH}", command.as_deref().unwrap_or("ssh"));
-        let agent = agent.iter().map(|socket| ("SSH_AUTH_SOCK", socket));
-        let program =
-            self.bare_program(limits).environment([("GIT_SSH_COMMAND", &command)]).environment(agent);
+        // A command may name files of the home; git itself is told elsewhere to read no settings there.
+        let set =
+            [("GIT_SSH_COMMAND", Some(&command)), ("SSH_AUTH_SOCK", agent.as_ref()), ("HOME", home.as_ref())];
+        let set = set.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let program = self.bare_program(limits).environment(set);
         program.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
     }
 }
@@ -170,27 +172,39 @@ fn said(program: &Program) -> Result<Vec<u8>, RemoteError> {
     let output = program.run()?;
     match output.status.success() {
         true => Ok(output.stdout),
-        false => Err(RemoteError::Said { said: harmless(&output.stderr, 300) }),
+        false => Err(blamed(harmless(&output.stderr, 300))),
     }
 }
 
-/// Returns what `git ls-remote --symref` prints as a server lists it.
-fn packets(printed: &str) -> Vec<u8> {
+/// Says whose fault it is what git says. That a permission is denied is what ssh says of keys.
+fn blamed(said: String) -> RemoteError {
+    match is_disk(&said) && !said.contains("Permission denied") {
+        true => RemoteError::Git(GitError::Failed { what: "fetch".to_owned(), said }),
+        false => RemoteError::Said { said },
+    }
+}
+
+/// Returns what `git ls-remote --symref` prints as a server lists it. Names may be of any bytes.
+fn packets(printed: &[u8]) -> Vec<u8> {
     let (mut packets, mut head) = (Vec::new(), None);
-    let mut lines = printed.lines().filter_map(|line| line.split_once('\t')).peekable();
+    let lines = printed.split(|byte| *byte == b'\n').filter_map(|line| {
+        let tab = line.iter().position(|byte| *byte == b'\t')?;
+        Some((&line[..tab], &line[tab + 1..]))
+    });
+    let mut lines = lines.peekable();
     while let Some((id, name)) = lines.next() {
-        if let Some(target) = id.strip_prefix("ref: ") {
-            head = (name == "HEAD").then_some(target).or(head);
+        if let Some(target) = id.strip_prefix(b"ref: ") {
+            head = (name == b"HEAD").then_some(target).or(head);
             continue;
         }
-        let mut text = format!("{id} {name}");
-        if let Some(target) = head.filter(|_| name == "HEAD") {
-            text.push_str(&format!(" symref-target:{target}"));
+        let mut text = [id, b" ", name].concat();
+        if let Some(target) = head.filter(|_| name == b"HEAD") {
+            text.extend([b" symref-target:", target].concat());
         }
-        if let Some((peeled, _)) = lines.next_if(|(_, next)| next.strip_suffix("^{}") == Some(name)) {
-            text.push_str(&format!(" peeled:{peeled}"));
+        if let Some((peeled, _)) = lines.next_if(|(_, next)| next.strip_suffix(b"^{}") == Some(name)) {
+            text.extend([b" peeled:", peeled].concat());
         }
-        line(&mut packets, &text);
+        raw_line(&mut packets, &text);
     }
     packets.extend_from_slice(FLUSH);
     packets
@@ -207,7 +221,7 @@ mod tests {
             "ref: refs/heads/main\tHEAD\n{a}\tHEAD\n{a}\trefs/heads/main\n{b}\trefs/tags/v1\n{c}\trefs/tags/v1^{{}}\n"
         );
         let mut listing = Listing::default();
-        listing.push(&packets(&printed)).unwrap();
+        listing.push(&packets(printed.as_bytes())).unwrap();
         let listed = listing.finish().unwrap();
         let text: Vec<String> = listed.refs.iter().map(|(name, target)| format!("{name} {target}")).collect();
         let expected = [
@@ -217,6 +231,18 @@ mod tests {
         ];
         assert_eq!((text, listed.n_refused), (expected.to_vec(), 0));
         let mut listing = Listing::default();
-        assert!(listing.push(&packets("none\trefs/heads/main\n")).is_err());
+        // Two names that are no text are not one that is.
+        let odd = [
+            format!("{a}\trefs/heads/caf").as_bytes(),
+            b"\xe9\n",
+            format!("{b}\trefs/heads/caf").as_bytes(),
+            b"\xe8\n",
+        ]
+        .concat();
+        listing.push(&packets(&odd)).unwrap();
+        let listed = listing.finish().unwrap();
+        assert!(listed.refs.is_empty() && listed.n_refused == 2, "{listed:?}");
+        let mut listing = Listing::default();
+        assert!(listing.push(&packets(b"none\trefs/heads/main\n")).is_err());
     }
 }

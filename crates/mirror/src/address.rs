@@ -36,7 +36,7 @@ impl Address {
         let text = text.trim();
         let url = text.trim_end_matches('/').to_owned();
         // On this machine: its name is that of the machine, for which there is but one.
-        if let Some(path) = url.strip_prefix("file://") {
+        if let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) {
             let repo = RepoId::parse(&format!("ssh://localhost{path}"))?;
             return Ok(Self { repo, is_http: false, url });
         }
@@ -78,6 +78,23 @@ impl Address {
     /// Returns the address.
     pub fn as_str(&self) -> &str {
         &self.url
+    }
+
+    /// Returns whether another address with the same name may be of the same repository. What a path means is a matter of the account
+    /// where ssh is told no absolute one, so that two accounts have two repositories of one name.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        match (self.account(), other.account()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+
+    /// Returns who ssh is at the host.
+    fn account(&self) -> Option<&str> {
+        let is_ssh = !self.is_http && !self.url.starts_with("git://") && !self.url.starts_with("file://");
+        let rest = self.url.strip_prefix("ssh://").unwrap_or(&self.url);
+        let user = rest.split('/').next().and_then(|rest| rest.split_once('@')).map_or("", |(user, _)| user);
+        is_ssh.then_some(user)
     }
 
     /// Returns whether Outlast asks there itself, rather than git.
@@ -132,6 +149,18 @@ mod tests {
                 matches!(error, AddressError::Password) && !error.to_string().contains("S3CRET"),
                 "{text}"
             );
+        }
+        let agree = |one: &str, other: &str| {
+            let (one, other) = (Address::parse(one).unwrap(), Address::parse(other).unwrap());
+            assert_eq!(one.repo(), other.repo());
+            one.agrees_with(&other)
+        };
+        assert!(agree("git@forge.example:acme/app.git", "ssh://git@forge.example/acme/app"));
+        assert!(agree("git@forge.example:acme/app.git", "https://forge.example/acme/app.git"));
+        assert!(!agree("kim@forge.example:app", "lee@forge.example:app"));
+        assert!(!agree("ssh://kim@forge.example/app", "ssh://forge.example/app"));
+        for text in ["file://@forge.example/a", "file://localhost/srv/a"] {
+            assert!(Address::parse(text).is_err(), "{text}");
         }
         for text in
             ["ext::sh -c x", "ssh://-oX/a", "file:///srv/../etc/app.git", "file://forge.example", "-x@y"]

@@ -13,6 +13,7 @@ use http::Response;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
 use model::{RepoId, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::served::{Given, Refs, ServeError, Served};
 
@@ -113,7 +114,7 @@ struct Passing {
 
 enum Passed {
     Not(Given),
-    Partly(Stream),
+    Partly { stream: Stream, _place: OwnedSemaphorePermit },
     Whole,
 }
 
@@ -130,7 +131,7 @@ impl Body for Passing {
         }
         if let Passed::Not(given) = &mut self.state {
             match ready!(given.as_mut().poll(context)) {
-                Ok(stream) => self.state = Passed::Partly(stream),
+                Ok((stream, place)) => self.state = Passed::Partly { stream, _place: place },
                 Err(error) => {
                     tracing::warn!("a client got nothing: {error}");
                     self.state = Passed::Whole;
@@ -138,7 +139,7 @@ impl Body for Passing {
                 }
             }
         }
-        let Passed::Partly(stream) = &mut self.state else { return Poll::Ready(None) };
+        let Passed::Partly { stream, .. } = &mut self.state else { return Poll::Ready(None) };
         match ready!(Pin::new(stream).poll_frame(context)) {
             // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
             Some(Err(error @ ProcessError::Failed { .. })) => {

@@ -23,6 +23,12 @@ pub(crate) enum Trouble {
         /// What it says.
         reason: String,
     },
+    /// Nobody at its host could be asked; later they may be.
+    #[error("{reason}")]
+    Silent {
+        /// Why.
+        reason: String,
+    },
     /// It could not be asked; later it may be.
     #[error("{reason}")]
     Unavailable {
@@ -44,7 +50,7 @@ impl From<FetchError> for Trouble {
     fn from(error: FetchError) -> Self {
         let because =
             std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        Self::Unavailable { reason: format!("{error}{because}") }
+        Self::Silent { reason: format!("{error}{because}") }
     }
 }
 
@@ -150,7 +156,7 @@ impl Upstream<'_> {
             }
         };
         let answer = tokio::time::timeout(self.patience.first_byte, answer).await;
-        let answer = answer.map_err(|_| Trouble::Unavailable {
+        let answer = answer.map_err(|_| Trouble::Silent {
             reason: format!("it did not answer within {} s", self.patience.first_byte.as_secs()),
         })??;
         self.judge(&answer, accept)?;
@@ -179,7 +185,13 @@ impl Upstream<'_> {
             status if status.is_redirection() => return absent(&self.led(answer)),
             status => {
                 let reason = format!("it answered with status {}", status.as_u16());
-                return Err(Trouble::Unavailable { reason });
+                return Err(match status {
+                    StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT => Trouble::Silent { reason },
+                    _ => Trouble::Unavailable { reason },
+                });
             }
         }
         let content = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -193,7 +205,7 @@ impl Upstream<'_> {
     }
 
     fn has_credentials(&self) -> bool {
-        self.keyring.has(self.address.repo().host())
+        self.address.join("").is_ok_and(|url| self.keyring.signs(&url))
     }
 
     /// Says where a redirect leads. It is never followed: whoever owns a name today need not be who owned it yesterday.

@@ -178,15 +178,15 @@ impl Copy {
         self.bare.note(seq)
     }
 
-    /// Says whose fault it is that something is missing: where the copy itself is damaged it is made anew the next time.
-    pub(crate) fn blame(&self, error: PackError) -> Stop {
+    /// Says whose fault it is that something is missing or does not fit: a copy that is damaged itself is made anew the next time.
+    pub(crate) fn blame(&self, stop: Stop) -> Stop {
         let tips: Vec<ObjectId> = self.state.tips().into_iter().collect();
         match self.bare.check_connected(&tips) {
             Err(source @ PackError::Incomplete { .. }) => match self.bare.forget() {
                 Ok(()) => Stop::Here(CopyError::Pack { repo: self.repo.clone(), source }.into()),
                 Err(error) => Stop::Here(SyncError::Disk(error)),
             },
-            _ => Stop::pack(error),
+            _ => stop,
         }
     }
 

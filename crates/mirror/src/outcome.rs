@@ -33,6 +33,8 @@ pub enum Synced {
         reason: String,
         /// Whether the upstream says that it is not there.
         is_absent: bool,
+        /// Whether nobody at its host could be asked, whatever for.
+        is_silent: bool,
     },
     /// What the upstream gave cannot be the repository; the copy stays as it is.
     Refused {

@@ -16,6 +16,8 @@ use crate::copy::{Copy, CopyError, folder};
 use crate::outage::outage;
 use crate::state::{State, StateError};
 
+/// How many clients are served for each core, those included that take what they are given slowly.
+const N_PLACES_PER_CORE: usize = 16;
 /// How long a client waits for its turn; who is before it takes what it is given, or loses its own.
 const TURN_WITHIN: Duration = Duration::from_secs(600);
 /// How often a client waits for a copy that is made anew by somebody else: two seconds each.
@@ -34,6 +36,8 @@ struct Inner {
     known: Mutex<HashMap<RepoId, Known>>,
     /// Counting objects and making packs keeps a core busy: more at once than there are cores make each slower, and none faster.
     turns: Arc<Semaphore>,
+    /// A program that waits for a slow client costs memory, and no core.
+    places: Arc<Semaphore>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,14 +76,15 @@ pub enum ServeError {
     Crowded,
 }
 
-/// What git writes, once there is a turn for it. The turn ends with git.
-pub type Given = Pin<Box<dyn Future<Output = Result<Stream, ServeError>> + Send>>;
+/// What git writes, once there is a turn for it, and the place of its client. The turn ends with git's work.
+pub type Given = Pin<Box<dyn Future<Output = Result<(Stream, OwnedSemaphorePermit), ServeError>> + Send>>;
 
 impl Served {
     /// Gives what a store has, as many packs at once as there are cores.
     pub fn new(store: Store, git: Git, n_cores: usize) -> Self {
-        let (known, turns) = (Mutex::default(), Arc::new(Semaphore::new(n_cores.max(1))));
-        Self(Arc::new(Inner { store, git, known, turns }))
+        let semaphore = |n| Arc::new(Semaphore::new(n));
+        let (turns, places) = (semaphore(n_cores.max(1)), semaphore(n_cores.max(1) * N_PLACES_PER_CORE));
+        Self(Arc::new(Inner { store, git, known: Mutex::default(), turns, places }))
     }
 
     /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
@@ -142,11 +147,14 @@ impl Served {
         give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
     ) -> Result<Given, ServeError> {
         let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        let (git, turns) = (self.0.git.clone(), self.0.turns.clone());
+        let Inner { git, turns, places, .. } = &*self.0;
+        let (git, turns, places) = (git.clone(), turns.clone(), places.clone());
         Ok(Box::pin(async move {
-            let turn = tokio::time::timeout(TURN_WITHIN, turns.acquire_owned()).await;
-            let turn = turn.ok().and_then(Result::ok).ok_or(ServeError::Crowded)?;
-            Ok(give(&git, &folder, turn)?)
+            let both =
+                async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
+            let both = tokio::time::timeout(TURN_WITHIN, both).await;
+            let (place, turn) = both.ok().flatten().ok_or(ServeError::Crowded)?;
+            Ok((give(&git, &folder, turn)?, place))
         }))
     }
 

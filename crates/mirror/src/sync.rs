@@ -50,8 +50,8 @@ pub struct Mirror {
     patience: Patience,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
-    /// Subjects of the journal that are down, and why; read when the first is asked for.
-    pub(crate) down: Mutex<Option<HashMap<String, String>>>,
+    /// Subjects of the journal that are down, why, and when that was told; read when the first is asked for.
+    pub(crate) down: Mutex<Option<HashMap<String, (String, Timestamp)>>>,
 }
 
 impl Mirror {
@@ -102,6 +102,11 @@ impl Mirror {
         &self.clock
     }
 
+    /// Returns the address at which a repository is followed.
+    pub fn followed(&self, repo: &RepoId) -> Result<Option<Address>, SyncError> {
+        Ok(self.store.repo(repo)?.and_then(|entry| Address::of(&entry.event)))
+    }
+
     /// Takes a repository on, so that it is followed from now on; returns whether it is new.
     pub fn take_on(&self, address: &Address) -> Result<bool, SyncError> {
         let repo = address.repo();
@@ -136,12 +141,12 @@ impl Mirror {
             }
         }
         let reason = "others are at work on its copy; ask again".to_owned();
-        Ok(Synced::Unavailable { reason, is_absent: false })
+        Ok(Synced::Unavailable { reason, is_absent: false, is_silent: false })
     }
 
     /// Notes that a repository is not asked for, because its host gives none of those before it.
     pub fn pass_over(&self, address: &Address, reason: String) -> Result<Synced, SyncError> {
-        self.tell(address.repo(), Trouble::Unavailable { reason })
+        self.tell(address.repo(), Trouble::Silent { reason })
     }
 
     /// Brings it up to date once; nothing where another process was faster, so that the listing may be older than the copy.
@@ -171,6 +176,8 @@ impl Mirror {
             // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
             blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
                 Err(error) if !error.is_busy() => Err(error),
+                // A command waits for the answer.
+                _ if self.is_for_command => Ok(()),
                 _ => Copy::make_fast(&self.git, &self.store, repo),
             })?;
         }
@@ -212,11 +219,15 @@ impl Mirror {
         if known == Some(listed.digest) {
             return Ok(Answer::Same { n_refused: listed.n_refused });
         }
-        if listed.refs.is_empty() && before.is_some() {
+        if listed.refs.is_empty() && before.is_some() && self.had_refs(repo)? {
             let reason = "the upstream lists no refs at all any more".to_owned();
             return Err(Stop::There(Trouble::Absent { reason }));
         }
         Ok(Answer::Other { object_format, listed })
+    }
+
+    fn had_refs(&self, repo: &RepoId) -> Result<bool, CopyError> {
+        Ok(!State::read(&self.store, repo, None)?.upstream.is_empty())
     }
 
     async fn follow(
@@ -240,7 +251,7 @@ impl Mirror {
         };
         let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
         let (n_applied, n_held, reasons) = blocking(|| {
-            incoming.check_connected(&tips).map_err(|error| copy.blame(error))?;
+            incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
             let relation = |old: &Target, new: &Target| relation(&incoming, old, new);
             let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
             let judgement = judge(&copy.state, &listed.refs, n_destroyed, relation)?;
@@ -275,22 +286,23 @@ impl Mirror {
             upstream.fetch(&FetchRequest { object_format, wants, haves: &haves }, &mut pack).await?;
         } else {
             let url = upstream.address.as_str();
-            let fetched =
-                blocking(|| copy.bare.fetch_remote(url, object_format, wants)).map_err(Stop::remote)?;
-            let mut stream = fetched.pack(wants, &haves).map_err(Stop::remote)?;
+            let blame = |error| blocking(|| copy.blame(Stop::remote(error)));
+            let fetched = blocking(|| copy.bare.fetch_remote(url, object_format, wants)).map_err(blame)?;
+            let mut stream = fetched.pack(wants, &haves).map_err(blame)?;
             while let Some(piece) = stream.next().await {
-                pack.write_all(&piece.map_err(|error| Stop::remote(error.into()))?)
-                    .map_err(SyncError::Disk)?;
+                pack.write_all(&piece.map_err(|error| blame(error.into()))?).map_err(SyncError::Disk)?;
             }
         }
         pass("git.pack_received")?;
         let file = pack.reader().map_err(SyncError::Disk)?;
         let is_empty = copy.bare.is_empty().map_err(SyncError::Disk)?;
-        let indexed = blocking(|| match is_empty {
-            true => incoming.index_whole(&file, |path: &Path| pack.link(path), object_format),
-            false => incoming.index_thin(file),
-        });
-        indexed.map_err(Stop::pack)?;
+        blocking(|| {
+            let indexed = match is_empty {
+                true => incoming.index_whole(&file, |path: &Path| pack.link(path), object_format),
+                false => incoming.index_thin(file),
+            };
+            indexed.map_err(|error| copy.blame(Stop::pack(error)))
+        })?;
         pass("git.pack_indexed")?;
         Ok(pack)
     }

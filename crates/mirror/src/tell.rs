@@ -10,6 +10,8 @@ use crate::outage::{down, up};
 use crate::outcome::{SyncError, Synced};
 use crate::sync::{Mirror, lock};
 
+/// How soon another reason is told of what is down.
+const HOUR_S: i64 = 3600;
 /// How many refs an event names.
 const N_NAMED_MAX: usize = 5;
 
@@ -21,14 +23,26 @@ impl Mirror {
         let is_kept = self.store().repo(repo)?.is_some();
         let synced = match trouble {
             Trouble::Disk(error) => return Err(SyncError::Disk(error)),
-            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true },
-            Trouble::Unavailable { reason } => Synced::Unavailable { reason, is_absent: false },
+            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true, is_silent: false },
+            Trouble::Silent { reason } => Synced::Unavailable { reason, is_absent: false, is_silent: true },
+            Trouble::Unavailable { reason } => {
+                Synced::Unavailable { reason, is_absent: false, is_silent: false }
+            }
             Trouble::Bad { reason } => Synced::Refused { reason },
         };
         let event = down(repo, now, reason.clone());
-        // Another reason is news: a host that failed may have lost it by now.
-        let is_news =
-            |down: &mut HashMap<_, _>| down.insert(event.subject(), reason.clone()).as_ref() != Some(&reason);
+        // Another reason is news as well, but not each of those that take turns.
+        let is_news = |down: &mut HashMap<String, (String, Timestamp)>| {
+            let subject = event.subject();
+            let is_old = |(known, at): &(String, Timestamp)| {
+                *known != reason && now.duration_since(*at).as_secs() >= HOUR_S
+            };
+            let is_news = down.get(&subject).is_none_or(is_old);
+            if is_news {
+                down.insert(subject, (reason.clone(), now));
+            }
+            is_news
+        };
         if is_kept && self.change_down(is_news)? {
             let is_refused = matches!(synced, Synced::Refused { .. });
             let refused = is_refused.then(|| Event::Refused { repo: repo.clone(), reason, at: now });
@@ -49,14 +63,14 @@ impl Mirror {
     /// Changes what is known to be down; returns whether that is news.
     fn change_down(
         &self,
-        change: impl FnOnce(&mut HashMap<String, String>) -> bool,
+        change: impl FnOnce(&mut HashMap<String, (String, Timestamp)>) -> bool,
     ) -> Result<bool, IndexError> {
         let mut down = lock(&self.down);
         if let Some(down) = &mut *down {
             return Ok(change(down));
         }
         let known = self.store().outages()?.into_iter().filter_map(|entry| match entry.event {
-            Event::Down { reason, .. } => Some((entry.subject, reason)),
+            Event::Down { reason, .. } => Some((entry.subject, (reason, entry.time))),
             _ => None,
         });
         Ok(change(down.insert(known.collect())))

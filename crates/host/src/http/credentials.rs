@@ -73,11 +73,20 @@ impl Keyring {
 
     /// The same for a request of any method that is known to change nothing there: git asks for refs and packs by POST.
     pub fn sign_question(&self, url: &SafeUrl, headers: &mut HeaderMap) {
-        let url = url.object();
-        let Some(key) = self.0.get(url.host()) else { return };
-        if url.scheme() == "https" && key.authorities.contains(url.authority()) {
+        if let Some(key) = self.key(url) {
             headers.insert(header::AUTHORIZATION, key.authorization.expose().clone());
         }
+    }
+
+    /// Returns whether this very address is asked with credentials.
+    pub fn signs(&self, url: &SafeUrl) -> bool {
+        self.key(url).is_some()
+    }
+
+    fn key(&self, url: &SafeUrl) -> Option<&Key> {
+        let url = url.object();
+        let key = self.0.get(url.host()).filter(|_| url.scheme() == "https")?;
+        key.authorities.contains(url.authority()).then_some(key)
     }
 }
 

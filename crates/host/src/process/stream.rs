@@ -11,9 +11,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
 
 use super::{END, PIECE_BYTES, ProcessError, Program, Running, STDERR, STDOUT};
 
+/// After so long a program waits for whoever takes what it writes.
+const STALL: Duration = Duration::from_secs(1);
 /// How many pieces are read before they are taken: 256 KB.
 const N_AHEAD: usize = 4;
 
@@ -29,7 +32,8 @@ pub struct Stream {
 
 impl Program {
     /// Starts it, and passes on what it writes. The bound on its standard output holds, and the one on its time counts only while it is
-    /// waited for. Whoever takes nothing for `patience` is waited for no longer. `held` is let go when the program has ended.
+    /// waited for. Whoever takes nothing for `patience` is waited for no longer. `held` is let go when the program has ended, or when
+    /// it waits for whoever takes what it writes.
     ///
     /// # Panics
     /// Outside a runtime.
@@ -41,9 +45,16 @@ impl Program {
         std::thread::Builder::new()
             .name("process stream".to_owned())
             .spawn(move || {
-                let give = |piece| runtime.block_on(sender.send_timeout(piece, patience)).is_ok();
+                let mut held = Some(held);
+                let give = |piece| match runtime.block_on(sender.send_timeout(piece, STALL)) {
+                    Ok(()) => true,
+                    Err(SendTimeoutError::Closed(_)) => false,
+                    Err(SendTimeoutError::Timeout(piece)) => {
+                        drop(held.take());
+                        runtime.block_on(sender.send_timeout(piece, patience)).is_ok()
+                    }
+                };
                 let passed_on = pass_on(running, give);
-                drop(held);
                 *failed.lock().unwrap_or_else(PoisonError::into_inner) = passed_on.err();
                 drop(sender);
             })
@@ -53,7 +64,7 @@ impl Program {
 }
 
 /// Passes on what a program writes, for as long as somebody takes it.
-fn pass_on(mut running: Running, give: impl Fn(Bytes) -> bool) -> Result<(), ProcessError> {
+fn pass_on(mut running: Running, mut give: impl FnMut(Bytes) -> bool) -> Result<(), ProcessError> {
     let (mut n_written, mut said) = (0, Vec::new());
     let mut piece = vec![0; PIECE_BYTES];
     loop {

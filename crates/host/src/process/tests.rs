@@ -167,7 +167,8 @@ async fn a_program_whose_answer_nobody_wants_is_ended() {
 async fn who_takes_nothing_is_not_waited_for() {
     let mut witness = Witness::new();
     let held = Arc::new(());
-    let script = format!("while :; do echo more; done & {}", witness.script());
+    // Not before it has told that it started.
+    let script = witness.script().replace("; wait", "; while :; do echo more; done");
     let mut stream = sh(&script, LIMITS).stream(Duration::from_millis(100), held.clone()).unwrap();
     witness.started();
     assert_eq!(witness.rest(), "", "it is ended");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mirror::{DecideError, Synced};
+use mirror::{Address, DecideError, Synced};
 use model::{Event, Ruling};
 
 use crate::world::{World, run};
@@ -200,4 +200,34 @@ async fn a_host_with_a_port_is_one_like_any_other() {
     world.repository.commit("main", "commit 6", &[("a.txt", "line 6\n"), ("b.txt", "b\n")]);
     let synced = mirror.sync(&address).await.unwrap();
     assert!(matches!(synced, Synced::Moved { n_applied: 1, .. }), "{synced:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_lost_what_is_built_on_is_made_anew() {
+    for way in ["https", "file"] {
+        let mut world = World::new();
+        if way == "file" {
+            world.address =
+                Address::parse(&format!("file://{}", world.repository.folder().display())).unwrap();
+            world.mirror().take_on(&world.address).unwrap();
+        }
+        let line = |n: u32| format!("line {n} {}\n", n.wrapping_mul(2_654_435_761));
+        let text: String = (0..5000).map(line).collect();
+        world.repository.commit("main", "large", &[("large.txt", &text)]);
+        assert!(world.sync().await.is_whole());
+        let commits = World::commits(&world.folder());
+        fs::remove_dir_all(world.folder().join("objects/pack")).unwrap();
+        world.repository.commit("main", "a word", &[("large.txt", &text.replace("line 7 ", "line seven "))]);
+        let first = world.mirror().sync(&world.address).await;
+        assert!(first.as_ref().is_ok_and(|synced| !synced.is_whole()) || first.is_err(), "{way}: {first:?}");
+        // It was not the upstream's fault, and is mended.
+        assert_eq!(world.events("down").len(), 0, "{way}: {first:?}");
+        assert!(world.sync().await.is_whole(), "{way}");
+        let kept = World::commits(&world.folder());
+        assert!(
+            kept.len() == commits.len() + 1 && commits.iter().all(|commit| kept.contains(commit)),
+            "{way}"
+        );
+        run(&world.folder(), &["fsck", "--full"]);
+    }
 }

@@ -179,9 +179,11 @@ async fn what_is_wrong_is_told_when_it_begins_and_when_it_is_another_thing() {
     let (since, reason) = told().unwrap();
     assert!(reason.contains("502") && world.events("down").len() == 1, "{reason}");
     // It is the same outage, and another reason.
-    world.clock.advance(std::time::Duration::from_secs(60));
     world.upstream.clear_faults();
     fault(Fault::Status(404));
+    world.sync().await;
+    assert!(told().unwrap().1.contains("502"), "not each that takes turns with another");
+    world.clock.advance(std::time::Duration::from_secs(3600));
     world.sync().await;
     world.sync().await;
     let (still, reason) = told().unwrap();

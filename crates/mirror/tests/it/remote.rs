@@ -50,7 +50,7 @@ fn ssh(world: &World) -> Ssh {
         format!("#!/bin/sh\necho \"$@\" >>{}\nfor last; do :; done\nexec sh -c \"$last\"\n", log.display());
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    Ssh { command: Some(script.display().to_string()), agent: None }
+    Ssh { command: Some(script.display().to_string()), agent: None, home: None }
 }
 
 /// Follows a repository at an address through growth, a rewrite, and its end.

@@ -27,6 +27,10 @@ pub(crate) fn served(store: &Store) -> Served {
 #[expect(clippy::disallowed_methods, reason = "the rim reads the environment")]
 pub(crate) fn git() -> Git {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let ssh = Ssh { command: variable("GIT_SSH_COMMAND"), agent: variable("SSH_AUTH_SOCK") };
+    let ssh = Ssh {
+        command: variable("GIT_SSH_COMMAND"),
+        agent: variable("SSH_AUTH_SOCK"),
+        home: variable("HOME"),
+    };
     Git::new(&variable("PATH").unwrap_or_default()).with_ssh(ssh)
 }

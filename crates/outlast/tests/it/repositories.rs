@@ -8,7 +8,7 @@ use fakes::git::Repository;
 use fakes::{Fault, Upstream};
 use serde_json::{Value, json};
 
-use crate::world::{World, places};
+use crate::world::{OUTLAST, World, finish, places};
 
 pub(crate) const HOST: &str = "forge.example";
 pub(crate) const ADDRESS: &str = "https://forge.example/acme/app.git";
@@ -65,14 +65,14 @@ impl Kept {
     }
 
     fn date(&self, arguments: &[&str]) -> String {
-        let done = crate::world::finish(self.world.command("date").arg("-u").args(arguments), b"").expect(0);
+        let done = finish(self.world.command("date").arg("-u").args(arguments), b"").expect(0);
         done.stdout.trim().to_owned()
     }
 
     /// Moves a ref upstream.
     pub(crate) fn moves(&self, arguments: &[&str]) {
         let git = [&["-C", self.repository.folder().to_str().unwrap()], arguments].concat();
-        crate::world::finish(self.world.command("git").args(git), b"").expect(0);
+        finish(self.world.command("git").args(git), b"").expect(0);
     }
 }
 
@@ -221,7 +221,8 @@ fn a_private_repository_is_asked_for_with_credentials_of_its_host_alone() {
     // Another host hears nothing of them.
     upstream.clear_log();
     world.outlast(&["adopt", "https://other.example/acme/app.git"]).expect(1);
-    assert!(upstream.log().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    let log = upstream.log();
+    assert!(!log.is_empty() && log.iter().all(|seen| !seen.headers.contains_key("authorization")));
 
     // What a person has taken on is there for a run without credentials, and as new as its host has it; nothing else is.
     repository.commit("main", "second", &[("b.txt", "new\n")]);
@@ -293,9 +294,46 @@ fn a_repository_without_commits_is_one_too() {
     let address = "https://forge.example/acme/empty.git";
     kept.world.outlast(&["adopt", address]).expect(0);
     kept.world.outlast(&["sync"]).expect(0).says("1 unchanged");
+    // It has lost nothing where its default branch has another name.
+    let head = ["-C", empty.folder().to_str().unwrap(), "symbolic-ref", "HEAD", "refs/heads/trunk"];
+    finish(kept.world.command("git").args(head), b"").expect(0);
+    kept.world.outlast(&["sync"]).expect(0);
     let clone = ["git", "clone", address, "cloned"];
     kept.world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0).says("cloned an empty repository");
     fs::remove_dir_all(kept.world.project().join("cloned")).unwrap();
     kept.upstream.on(HOST, "*", Fault::Status(502));
     kept.world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0).says("cloned an empty repository");
+}
+
+#[test]
+fn an_address_that_works_is_not_given_up_for_one_that_does_not() {
+    let kept = Kept::new();
+    // The same repository at an address that leads nowhere.
+    let mut adopt = kept.world.command(OUTLAST);
+    adopt.args(["adopt", "ssh://git@forge.example/acme/app.git"]).env("GIT_SSH_COMMAND", "false");
+    let done = finish(&mut adopt, b"").expect(1);
+    assert!(done.stdout.contains(&format!("it stays at `{ADDRESS}`")), "{}", done.stdout);
+    kept.world.outlast(&["sync"]).expect(0).says("1 unchanged");
+}
+
+#[test]
+fn dead_repositories_of_one_host_hold_up_no_living_one() {
+    let world = World::new();
+    let folders: Vec<_> = (0..12).map(|n| world.path().join(format!("app-{n:02}.git"))).collect();
+    let repositories: Vec<Repository> = folders.iter().map(|folder| Repository::create(folder)).collect();
+    repositories.iter().for_each(|repository| drop(repository.commit("main", "first", &[("a.txt", "a\n")])));
+    let urls: Vec<String> = folders.iter().map(|folder| format!("file://{}", folder.display())).collect();
+    let adopt: Vec<&str> = ["adopt"].into_iter().chain(urls.iter().map(String::as_str)).collect();
+    world.outlast(&adopt).expect(0);
+    for folder in &folders[..11] {
+        fs::remove_dir_all(folder).unwrap();
+    }
+    repositories[11].commit("main", "more", &[("b.txt", "more\n")]);
+    let all = world.outlast(&["sync", "--json"]).expect(1).json();
+    let states = crate::world::texts(&all, "state");
+    assert_eq!(
+        (states.iter().filter(|state| **state == "unavailable").count(), states[11]),
+        (11, "moved"),
+        "{all}"
+    );
 }

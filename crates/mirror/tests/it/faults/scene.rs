@@ -67,8 +67,8 @@ impl Scene {
         if !row.is_silence() {
             return self.world.sync().await;
         }
-        let short = Duration::from_millis(150);
-        let patience = Patience { first_byte: 4 * short, idle: short, n_slow_max: 2 };
+        let short = Duration::from_millis(500);
+        let patience = Patience { first_byte: 6 * short, idle: short, n_slow_max: 2 };
         let mirror: Mirror = self.world.mirror().with_patience(patience);
         let synced = mirror.sync(&self.world.address).await.unwrap();
         mirror.finish().unwrap();

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use mirror::Address;
 use model::Event;
 use proxy::{Adopted, Engine, LastResort, Purpose, Session, SessionPlan};
@@ -66,9 +67,26 @@ async fn repository(
     address: &Address,
 ) -> Result<Report, Failure> {
     let mirror = Arc::new(wiring::mirror(home, store)?);
-    mirror.take_on(address).map_err(Failure::no)?;
+    let known = mirror.followed(address.repo()).map_err(Failure::no)?.filter(|known| known != address);
+    if let Some(known) = known.as_ref().filter(|known| !known.agrees_with(address)) {
+        let error =
+            anyhow!("`{}` is followed at `{}`, which is another account's", known.repo(), known.as_str());
+        return Err(Failure::no(error).hint("keep the other one in a home of its own, with OUTLAST_HOME"));
+    }
+    // One that works is not given up for one that may not.
+    if known.is_none() {
+        mirror.take_on(address).map_err(Failure::no)?;
+    }
     let mut report = Report::default();
-    for one in repositories::sync(global, &mirror, vec![address.clone()]).await {
+    for mut one in repositories::sync(global, &mirror, vec![address.clone()]).await {
+        if let Some(known) = &known {
+            if one.is_whole && one.n_held == 0 {
+                mirror.take_on(address).map_err(Failure::no)?;
+            } else {
+                one.is_whole = false;
+                one.reasons.push(format!("it stays at `{}`", known.as_str()));
+            }
+        }
         report.add(Report::of_repository(one));
     }
     Ok(report)

@@ -28,7 +28,7 @@ pub(crate) struct One {
     #[serde(skip_serializing_if = "is_zero")]
     n_applied: usize,
     #[serde(skip_serializing_if = "is_zero")]
-    n_held: usize,
+    pub(crate) n_held: usize,
     size_bytes: u64,
     /// Why it is not up to date, or waits.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -25,13 +25,33 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Brings repositories up to date, and returns what became of each, in their order.
 pub(crate) async fn sync(global: &Global, mirror: &Arc<Mirror>, addresses: Vec<Address>) -> Vec<One> {
-    let mut round = Round::begin(global, mirror, addresses);
+    let mut round = Round::begin(global, mirror, &Turns::default(), addresses);
     let mut done = Vec::new();
     while let Some(one) = round.next().await {
         done.push(one);
     }
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, one)| one).collect()
+}
+
+/// How many may be asked for at once, at all and at each host; shared by rounds that overlap.
+#[derive(Debug, Clone)]
+pub(super) struct Turns {
+    all: Arc<Semaphore>,
+    hosts: Arc<Mutex<HashMap<String, Arc<Semaphore>>>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(N_AT_ONCE)), hosts: Arc::default() }
+    }
+}
+
+impl Turns {
+    fn at(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(N_AT_HOST))).clone()
+    }
 }
 
 /// Repositories that are asked for.
@@ -44,18 +64,23 @@ pub(super) struct Round {
 
 impl Round {
     /// Begins to ask for repositories.
-    pub(super) fn begin(global: &Global, mirror: &Arc<Mirror>, addresses: Vec<Address>) -> Self {
+    pub(super) fn begin(
+        global: &Global,
+        mirror: &Arc<Mirror>,
+        turns: &Turns,
+        addresses: Vec<Address>,
+    ) -> Self {
         let bar = speak::bar(global, "repositories {bar:30} {pos} of {len}, {eta} left");
         bar.set_length(addresses.len() as u64);
-        let at_once = Arc::new(Semaphore::new(N_AT_ONCE));
         let mut hosts: HashMap<String, Arc<Host>> = HashMap::new();
         let mut tasks = JoinSet::new();
         for (place, address) in addresses.into_iter().enumerate() {
-            let host = hosts.entry(address.repo().host().to_owned()).or_default().clone();
-            let (mirror, at_once) = (mirror.clone(), at_once.clone());
+            let name = address.repo().host();
+            let host = hosts.entry(name.to_owned()).or_default().clone();
+            let (mirror, at_host, all) = (mirror.clone(), turns.at(name), turns.all.clone());
             tasks.spawn(async move {
-                let _host = host.turns.acquire().await;
-                let _turn = at_once.acquire_owned().await;
+                let _at_host = at_host.acquire_owned().await;
+                let _turn = all.acquire_owned().await;
                 let done = host.ask(&mirror, &address).await;
                 (place, One::new(address.repo().clone(), done))
             });
@@ -92,17 +117,11 @@ impl Round {
 }
 
 /// One host, as a round meets it.
+#[derive(Debug, Default)]
 struct Host {
-    turns: Semaphore,
     /// How many in a row could not be asked, and why the last could not.
     n_silent: AtomicUsize,
     reason: Mutex<String>,
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Self { turns: Semaphore::new(N_AT_HOST), n_silent: AtomicUsize::default(), reason: Mutex::default() }
-    }
 }
 
 impl Host {
@@ -113,7 +132,7 @@ impl Host {
         }
         let synced = mirror.sync(address).await;
         match &synced {
-            Ok(Synced::Unavailable { reason, is_absent: false }) => {
+            Ok(Synced::Unavailable { reason, is_silent: true, .. }) => {
                 self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reason);
                 self.n_silent.fetch_add(1, Ordering::Relaxed);
             }

@@ -10,7 +10,7 @@ use store::Store;
 use tokio::task::JoinSet;
 
 use super::followed;
-use super::round::Round;
+use super::round::{Round, Turns};
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -26,7 +26,7 @@ type UnderWay = Arc<Mutex<HashSet<RepoId>>>;
 /// leaves it out.
 pub(crate) async fn again_and_again(global: Global, store: Store) {
     let quiet = Global { quiet: true, ..global.clone() };
-    let under_way = UnderWay::default();
+    let (under_way, turns) = (UnderWay::default(), Turns::default());
     // They end with this.
     let mut rounds = JoinSet::new();
     loop {
@@ -35,9 +35,10 @@ pub(crate) async fn again_and_again(global: Global, store: Store) {
         let rest = match Home::find(&global) {
             Ok(home) => {
                 let every = home.config.sync.every;
-                let (quiet, store, under_way) = (quiet.clone(), store.clone(), under_way.clone());
+                let (quiet, store) = (quiet.clone(), store.clone());
+                let (under_way, turns) = (under_way.clone(), turns.clone());
                 rounds.spawn(async move {
-                    if let Err(failure) = round(&quiet, &home, &store, &under_way).await {
+                    if let Err(failure) = round(&quiet, &home, &store, &under_way, &turns).await {
                         failure.context("the repositories were not brought up to date").report();
                     }
                 });
@@ -50,12 +51,18 @@ pub(crate) async fn again_and_again(global: Global, store: Store) {
     }
 }
 
-async fn round(global: &Global, home: &Home, store: &Store, under_way: &UnderWay) -> Result<(), Failure> {
+async fn round(
+    global: &Global,
+    home: &Home,
+    store: &Store,
+    under_way: &UnderWay,
+    turns: &Turns,
+) -> Result<(), Failure> {
     let (mut these, addresses) = These::begin(under_way, followed(store)?);
     if addresses.is_empty() {
         return Ok(());
     }
-    let mut round = Round::begin(global, &Arc::new(wiring::mirror(home, store)?), addresses);
+    let mut round = Round::begin(global, &Arc::new(wiring::mirror(home, store)?), turns, addresses);
     while let Some((_, one)) = round.next().await {
         these.end(&one.repo);
         if let Some(line) = one.line() {
