@@ -47,11 +47,7 @@ impl Served {
         let mut command = world.command(program);
         command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
         prepare(&mut command);
-        // Seen once: something of it was not there.
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            let (is_program, is_folder) = (program.exists(), world.project().exists());
-            panic!("{error}; the program is there: {is_program}, the folder: {is_folder}")
-        });
+        let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let base = line.trim().strip_prefix("listening ").unwrap_or_else(|| panic!("{line}")).to_owned();

@@ -60,7 +60,10 @@ fn scene() -> Scene {
 
 impl Scene {
     fn start(&self) -> Served {
-        let served = Served::start_of(&self.binary, &self.world, "127.0.0.1:0", |_| {});
+        // Not in the project's folder, which is made anew for each install.
+        let served = Served::start_of(&self.binary, &self.world, "127.0.0.1:0", |command| {
+            command.current_dir(self.world.path());
+        });
         lock(&self.address.base).clone_from(&served.base);
         served
     }
