@@ -10,10 +10,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::file::write_atomically;
 use model::{ObjectId, RefName, Target};
 
 use crate::command::{Git, GitError};
 
+/// The folders of which git makes out a repository.
+const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
 /// A repository with no larger pack is given as fast as it can be.
@@ -70,12 +73,12 @@ impl Bare {
 
     /// Makes what of an empty repository is not there, and sweeps what a process left that was killed.
     pub fn lay_out(&self, object_format: &str) -> io::Result<()> {
-        for part in ["objects/pack", "objects/info", "refs"] {
+        for part in PARTS {
             fs::create_dir_all(self.folder.join(part))?;
         }
         write_if_other(&self.folder.join("config"), config(object_format).as_bytes())?;
         if !self.folder.join("HEAD").exists() {
-            replace(&self.folder.join("HEAD"), head(&BTreeMap::new()).as_bytes())?;
+            write_atomically(&self.folder.join("HEAD"), head(&BTreeMap::new()).as_bytes())?;
         }
         self.sweep()
     }
@@ -138,7 +141,7 @@ impl Bare {
 
     /// Notes up to where the journal was followed.
     pub fn note(&self, seq: u64) -> io::Result<()> {
-        replace(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
+        write_atomically(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
     }
 
     /// Forgets it, so that everything is followed anew.
@@ -155,7 +158,7 @@ impl Bare {
         served: &BTreeMap<RefName, Target>,
         pins: &BTreeSet<ObjectId>,
     ) -> io::Result<()> {
-        replace(&self.folder.join("packed-refs"), packed(served, pins).as_bytes())?;
+        write_atomically(&self.folder.join("packed-refs"), packed(served, pins).as_bytes())?;
         write_if_other(&self.folder.join("HEAD"), head(served).as_bytes())
     }
 
@@ -211,13 +214,7 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
         return Ok(folder);
     }
     let new = bare.join("at").join(format!("{:016x}.new", fastrand::u64(..)));
-    for part in ["objects/info", "objects/pack", "refs"] {
-        fs::create_dir_all(new.join(part))?;
-    }
-    replace(&new.join("objects/info/alternates"), b"../../../objects\n")?;
-    replace(&new.join("config"), config(object_format).as_bytes())?;
-    replace(&new.join("packed-refs"), text.as_bytes())?;
-    replace(&new.join("HEAD"), head.as_bytes())?;
+    lay_out_beside(&new, "../../../objects\n", object_format, text.as_bytes(), &head)?;
     match fs::rename(&new, &folder) {
         // Another one was faster.
         Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
@@ -226,8 +223,25 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
     Ok(folder)
 }
 
+/// Makes a repository that has the objects of another one: those of the folder that `alternates` names.
+pub(crate) fn lay_out_beside(
+    folder: &Path,
+    alternates: &str,
+    object_format: &str,
+    packed_refs: &[u8],
+    head: &str,
+) -> io::Result<()> {
+    for part in PARTS {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    write_atomically(&folder.join("objects/info/alternates"), alternates.as_bytes())?;
+    write_atomically(&folder.join("config"), config(object_format).as_bytes())?;
+    write_atomically(&folder.join("packed-refs"), packed_refs)?;
+    write_atomically(&folder.join("HEAD"), head.as_bytes())
+}
+
 /// Returns the settings of a repository.
-pub(crate) fn config(object_format: &str) -> String {
+fn config(object_format: &str) -> String {
     let format = match object_format {
         "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
         _ => "repositoryformatversion = 0\n\tbare = true\n",
@@ -286,11 +300,6 @@ fn wait_for(lock: &File) -> io::Result<bool> {
 fn write_if_other(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::read(path) {
         Ok(there) if there == bytes => Ok(()),
-        _ => replace(path, bytes),
+        _ => write_atomically(path, bytes),
     }
-}
-
-/// Puts a file in the place of another one; who reads sees the one or the other, whatever happens to the machine.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    host::file::write_atomically(path, bytes)
 }

@@ -15,7 +15,7 @@ use crate::harmless::harmless;
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// The most that is read of what git prints.
 const STDOUT_BYTES_MAX: usize = 64 << 20;
-const STDERR_BYTES_MAX: usize = 4096;
+pub(crate) const STDERR_BYTES_MAX: usize = 4096;
 
 /// Settings under which git does nothing by itself, runs nobody's programs and reaches nobody.
 const SETTINGS: [&str; 9] = [

@@ -50,9 +50,14 @@ impl From<io::Error> for PackError {
 }
 
 impl Bare {
+    /// Returns a folder that is not there, and is swept where a killed process leaves it.
+    pub(crate) fn folder_of_a_moment(&self) -> PathBuf {
+        self.folder.join(format!("{PREFIX}{:016x}", fastrand::u64(..)))
+    }
+
     /// Begins to take a pack in.
     pub fn incoming(&self) -> io::Result<Incoming> {
-        let folder = self.folder.join(format!("{PREFIX}{:016x}", fastrand::u64(..)));
+        let folder = self.folder_of_a_moment();
         fs::create_dir_all(folder.join("pack"))?;
         let git = self.git.with_objects(&folder);
         Ok(Incoming { folder, into: self.folder.join("objects/pack"), git })

@@ -8,23 +8,19 @@ use std::time::Duration;
 use host::process::{Limits, ProcessError, Program, Stream};
 use model::ObjectId;
 
-use crate::bare::Bare;
-use crate::command::{Git, GitError, Ssh};
+use crate::bare::{Bare, lay_out_beside};
+use crate::command::{Git, GitError, STDERR_BYTES_MAX, Ssh};
 use crate::harmless::harmless;
 use crate::history::missing;
 use crate::incoming::is_disk;
-use crate::listing::{Listed, Listing};
+use crate::listing::{BYTES_MAX, Listed, Listing};
 use crate::pkt::{FLUSH, ProtocolError, raw_line};
+use crate::serve::PACK_BYTES_MAX;
 
 /// How long an upstream may take to list its refs.
 const LIST: Duration = Duration::from_secs(120);
 /// And to give objects: git tells nobody whether it still gets on.
 const FETCH: Duration = Duration::from_secs(2 * 3600);
-/// The most that is read of a listing; 100,000 refs take 8 MB.
-const LIST_BYTES_MAX: usize = 256 << 20;
-const STDERR_BYTES_MAX: usize = 4096;
-/// The largest pack that is made of what came.
-const PACK_BYTES_MAX: usize = 1 << 40;
 
 /// How git gets to other machines: it never asks a person, and believes no host that it does not know.
 const SSH: &str = "-oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=10 -oServerAliveInterval=15 \
@@ -77,7 +73,7 @@ impl From<io::Error> for RemoteError {
 impl Git {
     /// Asks for all refs, and returns them with the format of their objects.
     pub fn list_remote(&self, url: &str) -> Result<(String, Listed), RemoteError> {
-        let program = self.remote(LIST, LIST_BYTES_MAX).args(["ls-remote", "--quiet", "--symref", "--", url]);
+        let program = self.remote(LIST, BYTES_MAX).args(["ls-remote", "--quiet", "--symref", "--", url]);
         let printed = said(&program)?;
         let mut listing = Listing::default();
         listing.push(&packets(&printed))?;
@@ -107,9 +103,14 @@ impl Bare {
         object_format: &str,
         wants: &[ObjectId],
     ) -> Result<Fetched, RemoteError> {
-        let folder = self.folder.join(format!("{}{:016x}", crate::incoming::PREFIX, fastrand::u64(..)));
+        let folder = self.folder_of_a_moment();
         let fetched = Fetched { git: self.git.of(&folder), folder };
-        fetched.lay_out(self, object_format)?;
+        // What is here is not asked for again.
+        let known = match fs::read(self.folder.join("packed-refs")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            known => known?,
+        };
+        lay_out_beside(&fetched.folder, "../../objects\n", object_format, &known, "ref: refs/heads/none\n")?;
         // By its refs: what they name may be asked for in no other way.
         fetched.fetch(url, "+refs/*:refs/fetched/*")?;
         if !missing(&fetched.git, wants)?.is_empty() {
@@ -144,20 +145,6 @@ impl Fetched {
 
     fn program(&self, stdout_bytes: usize) -> Program {
         self.git.remote(FETCH, stdout_bytes).folder(&self.folder).environment([("GIT_DIR", &self.folder)])
-    }
-
-    fn lay_out(&self, of: &Bare, object_format: &str) -> io::Result<()> {
-        for part in ["objects/pack", "objects/info", "refs"] {
-            fs::create_dir_all(self.folder.join(part))?;
-        }
-        fs::write(self.folder.join("config"), crate::bare::config(object_format))?;
-        fs::write(self.folder.join("objects/info/alternates"), "../../objects\n")?;
-        fs::write(self.folder.join("HEAD"), "ref: refs/heads/none\n")?;
-        // What is here is not asked for again.
-        match fs::copy(of.folder().join("packed-refs"), self.folder.join("packed-refs")) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
     }
 }
 

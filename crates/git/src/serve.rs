@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::process::{Limits, ProcessError, Program, Stream};
 use model::{RefName, Target};
 
-use crate::command::Git;
+use crate::command::{Git, STDERR_BYTES_MAX};
 use crate::listing::AGENT;
 use crate::pkt::{FLUSH, Packet, Packets, ProtocolError, line, text};
 
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// How long a client may take nothing of what git writes: others wait for its turn.
 const CLIENT: Duration = Duration::from_secs(60);
 /// The largest pack that is given.
-const PACK_BYTES_MAX: usize = 1 << 40;
+pub(crate) const PACK_BYTES_MAX: usize = 1 << 40;
 /// The most beginnings of names that a client may ask for.
 const N_PREFIXES_MAX: usize = 65_536;
 
@@ -145,7 +145,7 @@ impl Git {
     }
 
     fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {
-        let limits = Limits { time: PATIENCE, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: 4096 };
+        let limits = Limits { time: PATIENCE, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
         let program = self.bare_program(limits).args(["upload-pack"]).args(arguments).args([folder]);
         program.environment([("GIT_PROTOCOL", protocol.name())])
     }

@@ -8,7 +8,18 @@ pub struct Address {
     repo: RepoId,
     /// Without `/` at its end.
     url: String,
-    is_http: bool,
+    way: Way,
+}
+
+/// How a repository is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By Outlast itself.
+    Http,
+    /// By git, as an account of another machine.
+    Ssh,
+    /// By git, as nobody.
+    Plain,
 }
 
 /// Why an address is none that can be followed.
@@ -38,7 +49,7 @@ impl Address {
         // On this machine: its name is that of the machine, for which there is but one.
         if let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) {
             let repo = RepoId::parse(&format!("ssh://localhost{path}"))?;
-            return Ok(Self { repo, is_http: false, url });
+            return Ok(Self { repo, url, way: Way::Plain });
         }
         let repo = RepoId::parse(text)?;
         let (protocol, authority) = match url.split_once("://") {
@@ -47,19 +58,20 @@ impl Address {
             None => ("ssh", url.rsplit_once(':').map_or(&*url, |(authority, _)| authority)),
         };
         let user = authority.rsplit_once('@').map(|(user, _)| user);
-        let is_http = match protocol {
-            "https" | "http" => true,
-            "ssh" | "git" => false,
+        let way = match protocol {
+            "https" | "http" => Way::Http,
+            "ssh" => Way::Ssh,
+            "git" => Way::Plain,
             _ => return Err(AddressError::Protocol),
         };
         // With ssh it is no secret, but the account that everybody uses.
-        if user.is_some_and(|user| protocol != "ssh" || !is_plain(user)) {
+        if user.is_some_and(|user| way != Way::Ssh || !is_plain(user)) {
             return Err(AddressError::Password);
         }
-        if is_http {
+        if way == Way::Http {
             SafeUrl::parse(&url)?;
         }
-        Ok(Self { repo, url, is_http })
+        Ok(Self { repo, url, way })
     }
 
     /// Returns the address of a repository that the journal says is to be kept.
@@ -91,15 +103,14 @@ impl Address {
 
     /// Returns who ssh is at the host.
     fn account(&self) -> Option<&str> {
-        let is_ssh = !self.is_http && !self.url.starts_with("git://") && !self.url.starts_with("file://");
         let rest = self.url.strip_prefix("ssh://").unwrap_or(&self.url);
         let user = rest.split('/').next().and_then(|rest| rest.split_once('@')).map_or("", |(user, _)| user);
-        is_ssh.then_some(user)
+        (self.way == Way::Ssh).then_some(user)
     }
 
     /// Returns whether Outlast asks there itself, rather than git.
     pub(crate) const fn is_http(&self) -> bool {
-        self.is_http
+        matches!(self.way, Way::Http)
     }
 
     /// Returns the address of one of the repository's services.

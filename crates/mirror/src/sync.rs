@@ -26,7 +26,7 @@ const N_MOVES_MAX: usize = 256;
 const N_ENTRIES_MAX: usize = 256;
 /// Objects that are named as held; one more only costs a few bytes that come twice.
 const N_HAVES_MAX: usize = 4096;
-const HOUR_S: i64 = 3600;
+pub(crate) const HOUR_S: i64 = 3600;
 /// How often it is begun anew where others are faster.
 const N_TRIES: usize = 3;
 
@@ -126,18 +126,18 @@ impl Mirror {
     /// # Errors
     /// What is wrong here. What is wrong upstream is no error: [`Synced`] says it, and the journal keeps it.
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
-        let Self { client, is_for_command, patience, .. } = self;
         // A command has credentials of its own: with Outlast's it sees what a person has taken on, and nothing else.
         let nobody = Keyring::default();
-        let is_known = !is_for_command || self.store.repo(address.repo())?.is_some();
+        let is_known = !self.is_for_command || self.store.repo(address.repo())?.is_some();
         let keyring = if is_known { &self.keyring } else { &nobody };
-        let (is_for_command, patience) = (*is_for_command, *patience);
+        let (client, is_for_command, patience) = (&self.client, self.is_for_command, self.patience);
         let upstream = Upstream { client, address, is_for_command, keyring, patience };
         for _ in 0..N_TRIES {
             match self.try_sync(&upstream).await {
-                Err(SyncError::Copy(error)) if error.is_busy() => {}
+                Ok(Some(synced)) => return Ok(synced),
                 Ok(None) => {}
-                done => return done.map(|synced| synced.expect("it is there")),
+                Err(SyncError::Copy(error)) if error.is_busy() => {}
+                Err(error) => return Err(error),
             }
         }
         let reason = "others are at work on its copy; ask again".to_owned();

@@ -8,10 +8,8 @@ use store::IndexError;
 use crate::ask::Trouble;
 use crate::outage::{down, up};
 use crate::outcome::{SyncError, Synced};
-use crate::sync::{Mirror, lock};
+use crate::sync::{HOUR_S, Mirror, lock};
 
-/// How soon another reason is told of what is down.
-const HOUR_S: i64 = 3600;
 /// How many refs an event names.
 const N_NAMED_MAX: usize = 5;
 
@@ -31,7 +29,7 @@ impl Mirror {
             Trouble::Bad { reason } => Synced::Refused { reason },
         };
         let event = down(repo, now, reason.clone());
-        // Another reason is news as well, but not each of those that take turns.
+        // Another reason is news as well after an hour: some take turns.
         let is_news = |down: &mut HashMap<String, (String, Timestamp)>| {
             let subject = event.subject();
             let is_old = |(known, at): &(String, Timestamp)| {
