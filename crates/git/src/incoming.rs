@@ -9,6 +9,7 @@ use model::ObjectId;
 
 use crate::bare::Bare;
 use crate::command::{Git, GitError};
+use crate::pack::{self, GivenUp};
 
 /// How the folders of objects that are not taken in yet begin.
 pub(crate) const PREFIX: &str = "incoming-";
@@ -75,15 +76,26 @@ impl Incoming {
         let name = format!("pack-{}.pack", trailer(pack, format)?);
         let path = self.folder.join("pack").join(&name);
         link(&path)?;
-        self.indexed(&["index-pack", "--rev-index", &path.to_string_lossy()], None)
+        match pack::index(&path, format) {
+            Ok(()) => Ok(()),
+            Err(reason) => self.ask_git(reason, &["index-pack", &path.to_string_lossy()], None),
+        }
     }
 
     /// Indexes a pack that builds on objects of the repository, and adds those to it.
-    pub fn index_thin(&self, pack: File) -> Result<(), PackError> {
-        self.indexed(&["index-pack", "--stdin", "--fix-thin", "--rev-index"], Some(pack))
+    pub fn index_thin(&self, mut pack: File, format: &str) -> Result<(), PackError> {
+        match pack::complete(pack.try_clone()?, &self.into, &self.folder.join("pack"), format) {
+            Ok(()) => Ok(()),
+            Err(reason) => {
+                pack.rewind()?;
+                self.ask_git(reason, &["index-pack", "--stdin", "--fix-thin"], Some(pack))
+            }
+        }
     }
 
-    fn indexed(&self, arguments: &[&str], pack: Option<File>) -> Result<(), PackError> {
+    /// Has git index a pack that was given up, or say what is wrong with it.
+    fn ask_git(&self, reason: GivenUp, arguments: &[&str], pack: Option<File>) -> Result<(), PackError> {
+        tracing::debug!("a pack is left to git: {}", reason.0);
         let output = self.git.run_on(arguments, pack)?;
         match self.git.good(arguments, output) {
             Ok(_) => Ok(()),
@@ -113,6 +125,8 @@ impl Incoming {
         // Git looks for indexes: what they are of comes first.
         names.sort_by_key(|name| Path::new(name).extension().is_some_and(|extension| extension == "idx"));
         for name in names {
+            // An index that a power failure left empty would hide that something is missing.
+            File::open(self.folder.join("pack").join(&name))?.sync_all()?;
             fs::rename(self.folder.join("pack").join(&name), self.into.join(&name))?;
         }
         // Before anybody notes that they are here.

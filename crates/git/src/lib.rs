@@ -4,6 +4,7 @@
 //! history, repacking) is asked of `git`, in a bare repository that nothing but Outlast writes to ([`Bare`]).
 
 mod bare;
+mod bases;
 mod capabilities;
 mod command;
 mod fetch;
@@ -11,6 +12,7 @@ mod harmless;
 mod history;
 mod incoming;
 mod listing;
+mod pack;
 mod pkt;
 mod remote;
 mod serve;

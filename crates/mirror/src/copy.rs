@@ -165,7 +165,7 @@ impl Copy {
         let bad = |source| CopyError::Pack { repo: self.repo.clone(), source };
         let incoming = self.bare.incoming()?;
         let file = store.blob_file(&pack.sha256)?;
-        incoming.index_thin(file).map_err(bad)?;
+        incoming.index_thin(file, self.state.object_format().unwrap_or("sha1")).map_err(bad)?;
         incoming.take_in()?;
         Ok(())
     }

@@ -299,7 +299,7 @@ impl Mirror {
         blocking(|| {
             let indexed = match is_empty {
                 true => incoming.index_whole(&file, |path: &Path| pack.link(path), object_format),
-                false => incoming.index_thin(file),
+                false => incoming.index_thin(file, object_format),
             };
             indexed.map_err(|error| copy.blame(Stop::pack(error)))
         })?;

@@ -8,7 +8,7 @@ use super::tree::Tree;
 
 const DOCUMENT_MAX_LINES: usize = 200;
 /// Two cores build the release binary from nothing in under 10 minutes with these.
-const LOCK_MAX_PACKAGES: usize = 280;
+const LOCK_MAX_PACKAGES: usize = 300;
 const NAMES_THAT_SAY_NOTHING: &[&str] = &["utils", "util", "helpers", "common", "manager", "service", "misc"];
 
 /// A dependency that only these crates may have.

@@ -1,0 +1,165 @@
+//! Packs that are indexed in this process, and those that are left to git.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use fakes::git::Repository;
+use git::{Bare, Git, PackError};
+use tempfile::TempDir;
+
+/// A pack of this many bytes inflated is not held whole.
+const LARGE: usize = (128 << 20) + 1;
+
+/// An upstream, and a copy without anything in it.
+struct Scene {
+    folder: TempDir,
+    upstream: Repository,
+    copy: Bare,
+    format: &'static str,
+}
+
+impl Scene {
+    fn new(format: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let upstream = folder.path().join("upstream.git");
+        let upstream = Repository::create(&upstream);
+        let copy =
+            Bare::lock(&Git::new("/usr/local/bin:/usr/bin:/bin"), &folder.path().join("copy.git")).unwrap();
+        copy.lay_out(format).unwrap();
+        Self { folder, upstream, copy, format }
+    }
+
+    /// Writes what `pack-objects --revs` makes of revisions.
+    fn packed(&self, revisions: &str, options: &[&str]) -> PathBuf {
+        let path = self.folder.path().join("received");
+        let asked = self.folder.path().join("asked");
+        fs::write(&asked, revisions).unwrap();
+        let mut command = git(self.upstream.folder());
+        command.args(["pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset"]).args(options);
+        let status = command.stdin(File::open(asked).unwrap()).stdout(File::create(&path).unwrap()).status();
+        assert!(status.unwrap().success());
+        path
+    }
+
+    fn take_whole(&self, pack: &Path) -> Result<(), PackError> {
+        let incoming = self.copy.incoming().unwrap();
+        let link = |to: &Path| fs::copy(pack, to).map(drop);
+        incoming.index_whole(&File::open(pack).unwrap(), link, self.format)?;
+        incoming.take_in().unwrap();
+        Ok(())
+    }
+
+    fn take_thin(&self, pack: &Path) -> Result<(), PackError> {
+        let incoming = self.copy.incoming().unwrap();
+        incoming.index_thin(File::open(pack).unwrap(), self.format)?;
+        incoming.take_in().unwrap();
+        Ok(())
+    }
+
+    /// Returns the files of a kind beside the copy's packs.
+    fn files(&self, extension: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.copy.folder().join("objects/pack")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|it| it == extension)).collect()
+    }
+
+    /// Returns what git says of every object of the copy.
+    fn verified(&self) -> Output {
+        git(self.copy.folder()).args(["fsck", "--full", "--no-dangling"]).output().unwrap()
+    }
+}
+
+fn git(folder: &Path) -> Command {
+    let mut command = Command::new("git");
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("HOME", "/nonexistent").current_dir(folder);
+    command
+}
+
+/// Returns the ids of all objects that revisions reach, sorted.
+fn reached(folder: &Path, revisions: &[&str]) -> Vec<String> {
+    let output =
+        git(folder).args(["rev-list", "--objects", "--no-object-names"]).args(revisions).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut ids: Vec<_> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Returns the ids of all objects of a repository, sorted.
+fn held(folder: &Path) -> Vec<String> {
+    let arguments = ["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"];
+    let output = git(folder).args(arguments).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_whole_pack_has_the_index_that_git_makes() {
+    let scene = Scene::new("sha1");
+    scene.upstream.grow(1, 300);
+    let pack = scene.packed("", &["--all"]);
+    scene.take_whole(&pack).unwrap();
+    let other = scene.folder.path().join("other.idx");
+    let made = git(scene.folder.path()).arg("index-pack").arg("-o").arg(&other).arg(&pack).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(fs::read(&scene.files("idx")[0]).unwrap(), fs::read(other).unwrap());
+    assert_eq!(held(scene.copy.folder()), reached(scene.upstream.folder(), &["--all"]));
+    assert!(scene.files("rev").is_empty(), "git writes one, so it was not asked");
+}
+
+#[test]
+fn a_thin_pack_is_made_whole_with_what_it_builds_on() {
+    let scene = Scene::new("sha1");
+    scene.upstream.grow(1, 100);
+    let before = reached(scene.upstream.folder(), &["main"]);
+    let pack = scene.packed("main\n", &[]);
+    scene.take_whole(&pack).unwrap();
+    let old =
+        String::from_utf8(git(scene.upstream.folder()).args(["rev-parse", "main"]).output().unwrap().stdout);
+    scene.upstream.grow(2, 100);
+    let thin = scene.packed(&format!("main\n^{}\n", old.unwrap().trim()), &["--thin"]);
+    // The control: on its own it is none.
+    let alone = Scene::new("sha1");
+    assert!(matches!(alone.take_thin(&thin), Err(PackError::Bad { .. })));
+    scene.take_thin(&thin).unwrap();
+    let after = reached(scene.upstream.folder(), &["main"]);
+    assert!(after.len() > before.len());
+    assert_eq!(held(scene.copy.folder()), after);
+    assert!(scene.files("rev").is_empty() && scene.files("keep").is_empty(), "git was not asked");
+    let verified = scene.verified();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn an_object_too_large_to_be_held_is_left_to_git() {
+    let scene = Scene::new("sha1");
+    scene.upstream.commit_bytes("main", "large", &[("zeros", &vec![0; LARGE])]);
+    let pack = scene.packed("main\n", &[]);
+    scene.take_whole(&pack).unwrap();
+    assert_eq!(held(scene.copy.folder()), reached(scene.upstream.folder(), &["main"]));
+    assert_eq!((scene.files("idx").len(), scene.files("rev").len()), (1, 1));
+}
+
+#[test]
+fn no_damage_gives_an_index() {
+    let scene = Scene::new("sha1");
+    scene.upstream.grow(3, 20);
+    let good = fs::read(scene.packed("", &["--all"])).unwrap();
+    for seed in 0..120 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut bad = good.clone();
+        match random.u8(..4) {
+            0 => bad.truncate(random.usize(..good.len())),
+            1 => bad.extend_from_slice(&good[..random.usize(1..good.len())]),
+            2 => drop(bad.splice(random.usize(..good.len())..good.len(), [0; 40])),
+            _ => bad[random.usize(..good.len())] ^= 1 << random.u8(..8),
+        }
+        let path = scene.folder.path().join("bad");
+        fs::write(&path, &bad).unwrap();
+        let taken = scene.take_whole(&path);
+        assert!(matches!(taken, Err(PackError::Bad { .. })), "seed {seed}: {taken:?}");
+        assert!(matches!(scene.take_thin(&path), Err(PackError::Bad { .. })), "seed {seed}");
+        assert!(scene.files("idx").is_empty() && scene.files("pack").is_empty(), "seed {seed}");
+    }
+}
