@@ -1,4 +1,4 @@
-//! The objects that a pack may build on: those of a repository's packs.
+//! The objects of a repository's packs: what another pack may build on, and what an archive is compared with.
 
 use std::cell::{OnceCell, RefCell};
 use std::fs;
@@ -34,6 +34,12 @@ impl Bases {
             }
         }
         Ok(self.packs.get_or_init(|| packs))
+    }
+}
+
+impl std::fmt::Debug for Bases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bases").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 //! The protocol is pure: bytes in, bytes out; whoever connects is elsewhere. What git itself does best (indexing packs, walking
 //! history, repacking) is asked of `git`, in a bare repository that nothing but Outlast writes to ([`Bare`]).
 
+mod archive;
 mod bare;
 mod bases;
 mod capabilities;
@@ -17,6 +18,7 @@ mod pkt;
 mod remote;
 mod serve;
 
+pub use archive::{Blobs, Committed};
 pub use bare::{Bare, BareError, is_slow_to_give, noted, object_format, view};
 pub use capabilities::{Capabilities, Spoken};
 pub use command::{Git, GitError, Ssh};

@@ -68,7 +68,7 @@ pub(crate) fn complete(pack: File, packs: &Path, folder: &Path, format: &str) ->
     completed
 }
 
-fn kind(format: &str) -> Kind {
+pub(crate) fn kind(format: &str) -> Kind {
     if format == "sha256" { Kind::Sha256 } else { Kind::Sha1 }
 }
 

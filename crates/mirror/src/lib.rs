@@ -6,6 +6,7 @@
 
 mod address;
 mod answer;
+mod archive;
 mod ask;
 mod copy;
 mod holds;
@@ -21,6 +22,7 @@ mod tell;
 
 pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
+pub use archive::{Archive, ArchiveError};
 pub use copy::{Copy, CopyError, folder};
 pub use holds::{DecideError, Hold};
 pub use judge::{Judgement, Relation, judge};

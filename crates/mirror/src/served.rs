@@ -159,7 +159,12 @@ impl Served {
     }
 
     /// Returns the folder that git reads, which is made anew where it is not there.
-    fn folder(&self, repo: &RepoId, at: Option<Timestamp>, refs: &Refs) -> Result<PathBuf, ServeError> {
+    pub(crate) fn folder(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+    ) -> Result<PathBuf, ServeError> {
         let Inner { store, git, .. } = &*self.0;
         // Half a copy is none: who makes it anew is waited for.
         let mut n_left = N_COPY_TRIES;
@@ -174,6 +179,10 @@ impl Served {
             Some(_) => Ok(git::view(&folder, &refs.refs, refs.object_format).map_err(CopyError::from)?),
             None => Ok(folder),
         }
+    }
+
+    pub(crate) fn git(&self) -> &Git {
+        &self.0.git
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {

@@ -18,7 +18,7 @@ mod word;
 
 pub use digest::{Algorithm, Digest, DigestError, DigestSet, Sha256, Sha256Hasher};
 pub use escape::{escape, is_escaped, unescape};
-pub use event::{Concern, Event, Held, Kind, Need, SavedHeader};
+pub use event::{BUILT_FROM, Concern, Event, Held, Kind, Need, SavedHeader};
 pub use fault::{Cut, Fault, ParseFaultError};
 pub use git::{
     CommitId, Decision, MoveClass, ObjectId, ObjectIdError, Pack, RefMove, RefName, RefNameError, RepoId,

@@ -139,6 +139,9 @@ pub struct Object {
     /// When the upstream last confirmed these bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
+    /// The repository, `@`, and the commit from whose copy an archive was packed that no upstream gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_from: Option<String>,
 }
 
 /// Something that passed and is not in the store.

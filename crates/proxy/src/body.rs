@@ -1,12 +1,13 @@
 //! Answers to clients, and their bodies: from a copy, or from a transfer that is under way.
 
+use std::io;
+
 use bytes::Bytes;
 use futures_util::stream;
 use host::http::Outgoing;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use store::BlobReader;
 
 use crate::copy::Verified;
 use crate::flight::FlightReader;
@@ -48,15 +49,24 @@ pub(crate) fn part(bytes: Verified, start: u64, end: u64) -> Outgoing {
             return host::http::whole(bytes.slice(index(start)..index(end)));
         }
     };
-    let body = stream::unfold(Some((blob, start)), move |state| async move {
-        let (blob, offset) = state?;
+    read(move |buffer, offset| blob.read_at(buffer, offset), start, end)
+}
+
+/// Returns bytes that are read from the page cache, which what verified or wrote them has filled: a read does not wait for the disk.
+pub(crate) fn read(
+    read_at: impl Fn(&mut [u8], u64) -> io::Result<usize> + Send + 'static,
+    start: u64,
+    end: u64,
+) -> Outgoing {
+    let body = stream::unfold(Some((read_at, start)), move |state| async move {
+        let (read_at, offset) = state?;
         if offset >= end {
             return None;
         }
-        match read_chunk(&blob, offset, end) {
+        match read_chunk(&read_at, offset, end) {
             Ok(bytes) => {
                 let next = offset + bytes.len() as u64;
-                Some((Ok(Frame::data(bytes)), Some((blob, next))))
+                Some((Ok(Frame::data(bytes)), Some((read_at, next))))
             }
             Err(error) => Some((Err(error.into()), None)),
         }
@@ -64,13 +74,16 @@ pub(crate) fn part(bytes: Verified, start: u64, end: u64) -> Outgoing {
     StreamBody::new(body).boxed_unsync()
 }
 
-/// Reads the page cache, which was filled by verifying: a read here does not wait for the disk.
-fn read_chunk(blob: &BlobReader, offset: u64, end: u64) -> std::io::Result<Bytes> {
+fn read_chunk(
+    read_at: &impl Fn(&mut [u8], u64) -> io::Result<usize>,
+    offset: u64,
+    end: u64,
+) -> io::Result<Bytes> {
     let size = usize::try_from(end - offset).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
     let mut buffer = vec![0; size];
-    let n = blob.read_at(&mut buffer, offset)?;
+    let n = read_at(&mut buffer, offset)?;
     if n == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     buffer.truncate(n);
     Ok(buffer.into())

@@ -53,6 +53,12 @@ impl Inner {
     }
 
     pub(crate) async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
+        let end = self.fetch_given(want, prior.clone(), flight).await;
+        self.or_built(want, prior, flight, end).await
+    }
+
+    /// Takes what the team's server or an upstream gives.
+    async fn fetch_given(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
         let held = prior.good();
         let sent = held.and_then(|_| self.as_sent(want));
         let headers = with_validators(want, sent.as_ref().or(held));

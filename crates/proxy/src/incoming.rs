@@ -137,7 +137,7 @@ impl Incoming {
     /// Asks for the rest.
     async fn resume(&mut self, inner: &Arc<Inner>, want: &Want, stop: Stop) -> Result<(), String> {
         let mut reason = stop.reason;
-        if self.giver == Giver::Drill || !stop.may_resume {
+        if matches!(self.giver, Giver::Drill | Giver::Repository(_)) || !stop.may_resume {
             return Err(reason);
         }
         while self.n_resumes < N_RESUMES_MAX {

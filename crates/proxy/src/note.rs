@@ -49,6 +49,8 @@ pub enum Ending {
         freshness: Freshness,
         /// When the upstream last confirmed them.
         confirmed_at: Timestamp,
+        /// From which repository and commit they were packed, where no upstream gave them.
+        built_from: Option<String>,
     },
     /// Passed on, and not in the store.
     NotKept {

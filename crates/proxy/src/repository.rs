@@ -1,5 +1,6 @@
 //! Git repositories: answered by whoever keeps them, or passed on.
 
+use std::fs::File;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use host::http::Outgoing;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, header};
 use model::{Freshness, Proof, SafeUrl, Sha256, Source, Timestamp};
+use registry::RevisionArchive;
 
 use crate::note::Ending;
 use crate::plan::Purpose;
@@ -45,10 +47,29 @@ pub struct RepositoryAnswer {
 /// An answer that is made.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Option<RepositoryAnswer>> + Send + 'a>>;
 
+/// An archive that was packed from the copy of a repository.
+#[derive(Debug)]
+pub struct PackedArchive {
+    /// Its bytes.
+    pub file: File,
+    /// How many.
+    pub size_bytes: u64,
+    /// The commit with which it was compared.
+    pub commit: String,
+    /// When the repository's host last said what it has.
+    pub confirmed_at: Timestamp,
+}
+
+/// An archive that is packed.
+pub type Packing<'a> = Pin<Box<dyn Future<Output = Option<PackedArchive>> + Send + 'a>>;
+
 /// Whoever keeps repositories.
 pub trait Repositories: Send + Sync + std::fmt::Debug {
     /// Answers what git asks; nothing where no copy can, and the repository's own host is to be asked for it.
     fn answer(&self, asked: RepositoryAsked) -> Answering<'_>;
+
+    /// Packs a revision as its forge would; nothing where no copy has it.
+    fn pack(&self, asked: RevisionArchive, at: Option<Timestamp>) -> Packing<'_>;
 }
 
 impl Session {
@@ -93,7 +114,17 @@ impl Session {
         let proof = Proof::Verified;
         let ending = match pack {
             Some((sha256, size_bytes)) => {
-                Ending::Object { status, sha256, size_bytes, source, proof, freshness, confirmed_at }
+                let built_from = None;
+                Ending::Object {
+                    status,
+                    sha256,
+                    size_bytes,
+                    source,
+                    proof,
+                    freshness,
+                    confirmed_at,
+                    built_from,
+                }
             }
             None => Ending::Settled { status },
         };

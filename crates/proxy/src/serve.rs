@@ -87,12 +87,14 @@ impl Inner {
     /// Decides what to do first.
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
+        // That it was absent a moment ago says nothing of what can be packed now.
+        let insists = ask::insists(client) || self.may_build(want);
         let mut situation = Situation {
             held: Some(&loaded.held),
             kind: want.kind(),
             now: self.engine.clock.now(),
             fresh_for: self.engine.index_fresh_for,
-            client: if ask::insists(client) { Insistence::NoCache } else { Insistence::None },
+            client: if insists { Insistence::NoCache } else { Insistence::None },
             is_anothers: loaded.is_anothers,
             may_wait: true,
         };
@@ -393,5 +395,6 @@ pub(crate) fn object(held: &Held, status: u16, source: Source, freshness: Freshn
         proof: held.proof,
         freshness,
         confirmed_at: held.confirmed_at,
+        built_from: held.built_from().map(str::to_owned),
     }
 }

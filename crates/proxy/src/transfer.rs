@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{StatusCode, header};
-use model::{Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
+use model::{BUILT_FROM, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
 use registry::Form;
 use registry::archive::{self, Completeness};
 use store::BlobWriter;
 
 use crate::breaker::{Attempt, Outcome};
+use crate::build;
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::fetch::not_stored;
@@ -53,7 +54,7 @@ impl Inner {
         flight: &Flight,
         attempt: &Attempt,
     ) -> End {
-        let saved = headers::to_save(&reply.headers);
+        let saved = build::to_save(&reply);
         // What a digest is known of is told by its bytes.
         if (expectation.is_none() || reply.is_played())
             && let Some(reason) = impossible(want, &reply, &saved, prior.known())
@@ -234,7 +235,8 @@ impl Inner {
         };
         let landed = Held {
             proof,
-            immutable: want.kind() == Kind::File,
+            // What the forge itself packs may take the place of what was packed here.
+            immutable: want.kind() == Kind::File && !saved.iter().any(|header| header.0 == BUILT_FROM),
             ..self.held(want.ecosystem, StatusCode::OK, saved.clone(), &blob, arrival.giver)
         };
         let written = match arrival.repacked {
@@ -256,7 +258,8 @@ impl Inner {
     }
 
     fn write_down(&self, want: &Want, held: Option<&Held>, landed: &Held) -> Result<(), NotKept> {
-        let before: Option<Sha256> = held.filter(|held| decide::is_good(held)).map(|held| held.sha256);
+        let was_given = |held: &&Held| decide::is_good(held) && held.built_from().is_none();
+        let before: Option<Sha256> = held.filter(was_given).map(|held| held.sha256);
         self.keep(want, landed.clone())?;
         if let Some(before) = before.filter(|before| *before != landed.sha256) {
             self.journal(want.host(), Event::Changed { key: want.key.clone(), before, after: landed.sha256 });

@@ -54,15 +54,17 @@ pub(crate) enum Giver {
     Upstream,
     /// The team's server, from its copies or from the upstream.
     Server(Standing),
+    /// Nobody: it was packed from the copy of its repository.
+    Repository(Standing),
     /// The drill, which made it up; such an answer is never stored.
     Drill,
 }
 
-/// How an answer of the team's server stands there.
+/// How an answer stands that its upstream did not give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) freshness: Freshness,
-    /// When the upstream confirmed it to the server.
+    /// When the upstream confirmed it, to the server or to whoever keeps the repository.
     pub(crate) confirmed_at: Timestamp,
     pub(crate) gone_since: Option<Timestamp>,
 }
@@ -75,17 +77,26 @@ impl Giver {
 
     /// Returns how the answer relates to what the upstream says now.
     pub(crate) const fn freshness(self) -> Freshness {
-        if let Self::Server(standing) = self { standing.freshness } else { Freshness::Fresh }
+        match self {
+            Self::Server(standing) | Self::Repository(standing) => standing.freshness,
+            Self::Upstream | Self::Drill => Freshness::Fresh,
+        }
     }
 
     /// Returns where its bytes come from: a server's are a copy, whoever fetched it.
     pub(crate) const fn source(self) -> Source {
-        if let Self::Server(_) = self { Source::Copy } else { Source::Upstream }
+        match self {
+            Self::Server(_) | Self::Repository(_) => Source::Copy,
+            Self::Upstream | Self::Drill => Source::Upstream,
+        }
     }
 
     /// Returns when the upstream confirmed it.
     pub(crate) const fn confirmed_at(self, now: Timestamp) -> Timestamp {
-        if let Self::Server(standing) = self { standing.confirmed_at } else { now }
+        match self {
+            Self::Server(standing) | Self::Repository(standing) => standing.confirmed_at,
+            Self::Upstream | Self::Drill => now,
+        }
     }
 
     /// Returns since when the upstream says that it does not exist.

@@ -14,6 +14,7 @@ mod mutation;
 mod needs;
 mod path;
 mod private;
+mod revision;
 mod site;
 mod splice;
 
@@ -27,4 +28,5 @@ pub use mutation::no_panic;
 pub use needs::{Ask, Needs};
 pub use path::{Hostile, check_path};
 pub use private::{About, BadRegistry, Placed, PrivateRegistries, PrivateRegistry};
+pub use revision::{Packing, RevisionArchive};
 pub use site::{ClientSettings, Place, Site, Target};

@@ -34,7 +34,15 @@ pub struct Held {
     pub gone_since: Option<Timestamp>,
 }
 
+/// The header that is kept with an archive which no upstream gave: the repository, `@`, and the commit from which it was packed.
+pub const BUILT_FROM: &str = "outlast-built-from";
+
 impl Held {
+    /// Returns from which repository and commit the bytes were packed, where no upstream gave them.
+    pub fn built_from(&self) -> Option<&str> {
+        self.headers.iter().find(|header| header.0 == BUILT_FROM).map(|header| &*header.1)
+    }
+
     /// Returns whether `later` must not take this one's place: other bytes of what cannot change, for which nobody
     /// vouches.
     pub fn outlasts(&self, later: &Self) -> bool {

@@ -10,7 +10,7 @@ mod kind;
 use serde::{Deserialize, Serialize};
 
 pub use facts::Need;
-pub use held::{Held, SavedHeader};
+pub use held::{BUILT_FROM, Held, SavedHeader};
 pub use kind::{Concern, Kind};
 
 use crate::digest::Sha256;

@@ -24,7 +24,7 @@ use crate::speak::{self, count, say};
 use crate::tasks::adopt::Adopting;
 use crate::tasks::{adopt, copy, repositories};
 use crate::tokens::{Keyring, TokenFile};
-use crate::wiring;
+use crate::wiring::{self, Kept};
 
 /// How soon the settings for clients have a place for a token, once there is one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -150,8 +150,13 @@ impl Serving<'_> {
             true => site.guarded(),
             false => site,
         };
-        let plan = SessionPlan { site: Some(site.clone()), ..SessionPlan::new(Purpose::Serve) };
-        let session = wiring::engine(home, self.store, &wiring::trust()?, None)?.session(plan);
+        let engine = wiring::engine(home, self.store, &wiring::trust()?, None)?;
+        let plan = SessionPlan {
+            site: Some(site.clone()),
+            repositories: Some(Arc::new(Kept::new(&engine))),
+            ..SessionPlan::new(Purpose::Serve)
+        };
+        let session = engine.session(plan);
         let (copies, adopter) = (Arc::new(Copies::new(home.copies())), Arc::new(self.adopter.clone()));
         let repositories = self.repositories.clone();
         Ok(Settings { site, session, gate, copies, repositories, adopter, pace: home.config.serve.pace })

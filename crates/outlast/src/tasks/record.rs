@@ -109,7 +109,8 @@ fn objects(exchanges: &[Exchange]) -> Vec<Object> {
     let mut seen = HashSet::new();
     let mut objects = Vec::new();
     for exchange in exchanges {
-        let Ending::Object { status, sha256, size_bytes, source, proof, freshness, confirmed_at } =
+        let Ending::Object { built_from, .. } = &exchange.ending else { continue };
+        let Ending::Object { status, sha256, size_bytes, source, proof, freshness, confirmed_at, .. } =
             exchange.ending
         else {
             continue;
@@ -128,6 +129,7 @@ fn objects(exchanges: &[Exchange]) -> Vec<Object> {
                 proof,
                 freshness,
                 confirmed_at: Some(confirmed_at),
+                built_from: built_from.clone(),
             });
         }
     }
@@ -192,8 +194,9 @@ mod tests {
         let (sha256, confirmed_at) = (model::Sha256::of(b""), Timestamp::UNIX_EPOCH);
         let (source, proof, freshness) =
             (model::Source::Upstream, model::Proof::FirstSeen, model::Freshness::Fresh);
+        let (status, size_bytes, built_from) = (200, 9, None);
         let object =
-            Ending::Object { status: 200, sha256, size_bytes: 9, source, proof, freshness, confirmed_at };
+            Ending::Object { status, sha256, size_bytes, source, proof, freshness, confirmed_at, built_from };
         check(object, true);
         check(Ending::Missing { sha256: None, reason: String::new(), never_kept: false }, false);
     }

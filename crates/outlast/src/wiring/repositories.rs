@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mirror::{Address, Ask, Mirror, Served};
+use mirror::{Address, Archive, Ask, Mirror, Served};
 use model::{Event, Pack, RepoId, Sha256, Timestamp};
-use proxy::{Answering, Engine, Repositories, RepositoryAnswer, RepositoryAsked};
+use proxy::{Answering, Engine, PackedArchive, Packing, Repositories, RepositoryAnswer, RepositoryAsked};
+use registry::RevisionArchive;
 use store::{IndexError, Store};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -94,6 +95,17 @@ impl Kept {
 impl Repositories for Kept {
     fn answer(&self, asked: RepositoryAsked) -> Answering<'_> {
         Box::pin(self.answered(asked))
+    }
+
+    fn pack(&self, asked: RevisionArchive, at: Option<Timestamp>) -> Packing<'_> {
+        Box::pin(async move {
+            tokio::task::block_in_place(|| {
+                let Archive { file, size_bytes, commit } =
+                    said(&asked.repo, self.served.archive(&asked, at))??;
+                let (_, confirmed_at) = said(&asked.repo, self.newest(&asked.repo))?;
+                Some(PackedArchive { file, size_bytes, commit: commit.to_string(), confirmed_at })
+            })
+        })
     }
 }
 

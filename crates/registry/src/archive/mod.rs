@@ -124,6 +124,23 @@ pub fn completeness(file: &mut (impl Read + Seek)) -> io::Result<Completeness> {
 /// Returns the digest of what an archive holds: names, kinds, executable bits, contents. A single folder at the top is
 /// left out, as Composer does, since GitHub names it after the repository; order, times and compression do not count.
 pub fn tree(file: &mut (impl Read + Seek)) -> Result<Sha256, ArchiveError> {
+    Ok(read(file)?.digest())
+}
+
+/// Returns what an archive holds below the single folder at its top, where there is one; not the folders.
+pub fn contents(file: &mut (impl Read + Seek)) -> Result<BTreeMap<Vec<u8>, Content>, ArchiveError> {
+    let tree = read(file)?;
+    let top = tree.top();
+    let is_content = |(_, content): &(Vec<u8>, Content)| *content != Content::Folder;
+    Ok(tree
+        .entries
+        .into_iter()
+        .filter(is_content)
+        .map(|(name, content)| (name[top..].to_vec(), content))
+        .collect())
+}
+
+fn read(file: &mut (impl Read + Seek)) -> Result<Tree, ArchiveError> {
     let size_bytes = file.seek(SeekFrom::End(0))?;
     let mut tree = Tree::of(size_bytes);
     match Kind::of(file)?.ok_or(ArchiveError::Kind)? {
@@ -131,15 +148,26 @@ pub fn tree(file: &mut (impl Read + Seek)) -> Result<Sha256, ArchiveError> {
         Kind::Gzip => tar::read(flate2::read::MultiGzDecoder::new(io::BufReader::new(file)), &mut tree)?,
         Kind::Tar => tar::read(file, &mut tree)?,
     }
-    Ok(tree.digest())
+    Ok(tree)
 }
 
 /// What of an entry counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Content {
+pub enum Content {
+    /// A folder.
     Folder,
-    File { is_executable: bool, sha256: Sha256 },
-    Link { target: Vec<u8> },
+    /// A file.
+    File {
+        /// Whether its owner may execute it.
+        is_executable: bool,
+        /// The digest of its bytes.
+        sha256: Sha256,
+    },
+    /// A symbolic link.
+    Link {
+        /// Where it leads.
+        target: Vec<u8>,
+    },
 }
 
 /// What was read of an archive so far.

@@ -12,6 +12,7 @@ use crate::index::{IndexError, IndexFacts, Worse, compare};
 use crate::lock::Lock;
 use crate::needs::Needs;
 use crate::private::About;
+use crate::revision::RevisionArchive;
 use crate::site::{ClientSettings, Place, Site, Target};
 
 mod cargo;
@@ -83,6 +84,13 @@ pub trait Ecosystem: Sync + Debug {
     /// index knows which file an address gives.
     fn has_files_anywhere(&self) -> bool {
         false
+    }
+
+    /// Returns of which revision of which repository an address gives an archive, where it says that.
+    ///
+    /// Such an archive can be packed by anybody who has the repository; its bytes need not be the same.
+    fn revision_archive(&self, _url: &ObjectUrl) -> Option<RevisionArchive> {
+        None
     }
 
     /// Returns where else the same public registry has a file.

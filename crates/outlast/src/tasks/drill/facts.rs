@@ -168,6 +168,7 @@ mod tests {
             proof: Proof::FirstSeen,
             freshness: Freshness::Stale,
             confirmed_at: Timestamp::UNIX_EPOCH,
+            built_from: None,
         }
     }
 

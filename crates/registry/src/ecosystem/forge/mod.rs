@@ -6,12 +6,16 @@
 //! Addresses: <https://docs.github.com/en/rest/repos/contents>, <https://docs.gitlab.com/api/repositories/>,
 //! <https://support.atlassian.com/bitbucket-cloud/docs/download-an-archive/> (read 2026-11).
 
+use model::{CommitId, ObjectUrl};
+
 use crate::class::{Class, FileRequest, Form, Head, IndexRequest, Redirects};
 use crate::ecosystem::{Ecosystem, Examples};
 use crate::index::{IndexError, IndexFacts};
 use crate::lock::Lock;
 use crate::path;
+use crate::revision::RevisionArchive;
 
+mod archive;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +41,10 @@ impl Ecosystem for Forge {
 
     fn read_index(&self, _request: &IndexRequest, _body: &[u8]) -> Result<IndexFacts, IndexError> {
         Err(IndexError::NoIndexes)
+    }
+
+    fn revision_archive(&self, url: &ObjectUrl) -> Option<RevisionArchive> {
+        archive::of(url)
     }
 
     fn locks(&self) -> &'static [Lock] {
@@ -146,10 +154,8 @@ fn by_archive(reference: &[&str], file: &str) -> Place {
 
 /// A whole commit cannot be anything else; a short one may become ambiguous.
 fn by_reference(reference: &[&str]) -> Place {
-    let is_commit =
-        |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match reference {
-        [commit] if is_commit(commit) => Place::Archive,
+        [commit] if CommitId::parse(commit).is_some() => Place::Archive,
         _ => Place::Moving,
     }
 }
