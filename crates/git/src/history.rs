@@ -35,6 +35,16 @@ impl Incoming {
     pub fn have_common(&self, old: &ObjectId, new: &ObjectId) -> Result<bool, GitError> {
         have_common(self.git(), old, new)
     }
+
+    /// Returns how many files a commit has.
+    pub fn n_files(&self, commit: &ObjectId) -> Result<u64, GitError> {
+        let arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit.to_string()];
+        let output = self.git().run_on(&arguments, None)?;
+        match output.status.success() {
+            true => Ok(output.stdout.iter().filter(|byte| **byte == 0).count() as u64),
+            false => self.git().good(&arguments, output).map(|_| 0),
+        }
+    }
 }
 
 /// Returns which objects are missing in a repository.

@@ -9,6 +9,7 @@ mod answer;
 mod archive;
 mod ask;
 mod copy;
+mod history;
 mod holds;
 mod judge;
 mod outage;
@@ -19,13 +20,14 @@ mod served;
 mod state;
 mod sync;
 mod tell;
+mod tripwires;
 
 pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
 pub use archive::{Archive, ArchiveError};
 pub use copy::{Copy, CopyError, folder};
 pub use holds::{DecideError, Hold};
-pub use judge::{Judgement, Relation, judge};
+pub use judge::{History, Judgement, Relation, judge};
 pub use outage::outage;
 pub use outcome::{SyncError, Synced};
 pub use pace::Patience;
@@ -34,6 +36,7 @@ pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
 pub use sync::Mirror;
 pub use tell::names_refused;
+pub use tripwires::{AllTripwires, Tripwires};
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.
 pub const FAILURE_POINTS: [&str; 6] = [

@@ -14,11 +14,12 @@ use store::{BlobWriter, Entry, Store, WriteError};
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
 use crate::copy::{Copy, CopyError, folder, superseded};
-use crate::judge::{Judgement, Relation, judge};
+use crate::judge::{Judgement, judge};
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::pace::Patience;
 use crate::state::State;
 use crate::tell::{destroyed, names_refused};
+use crate::tripwires::AllTripwires;
 
 /// More moves than these are told by a whole state.
 const N_MOVES_MAX: usize = 256;
@@ -48,6 +49,7 @@ pub struct Mirror {
     clock: Clock,
     is_for_command: bool,
     patience: Patience,
+    tripwires: AllTripwires,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
     /// Subjects of the journal that are down, why, and when that was told; read when the first is asked for.
@@ -58,8 +60,9 @@ impl Mirror {
     /// Makes one that keeps in a store what a client gets.
     pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Self {
         let (observed, down, keyring) = (Mutex::default(), Mutex::default(), Keyring::default());
-        let patience = Patience::default();
-        Self { store, git, client, keyring, clock, is_for_command: false, patience, observed, down }
+        let (patience, tripwires) = (Patience::default(), AllTripwires::default());
+        let is_for_command = false;
+        Self { store, git, client, keyring, clock, is_for_command, patience, tripwires, observed, down }
     }
 
     /// Asks hosts with these credentials.
@@ -72,6 +75,12 @@ impl Mirror {
     #[must_use]
     pub fn for_command(self) -> Self {
         Self { is_for_command: true, ..self }
+    }
+
+    /// Asks a person about what these say, rather than the usual.
+    #[must_use]
+    pub fn with_tripwires(self, tripwires: AllTripwires) -> Self {
+        Self { tripwires, ..self }
     }
 
     /// Waits for upstreams so long and no longer.
@@ -244,7 +253,7 @@ impl Mirror {
         let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
         let tips: Vec<ObjectId> = tips.into_iter().collect();
         let wants = blocking(|| copy.bare.missing(&tips))?;
-        let incoming = copy.bare.incoming().map_err(GitError::from)?;
+        let mut incoming = copy.bare.incoming().map_err(GitError::from)?;
         let pack = match wants.is_empty() {
             true => None,
             false => Some(self.fetch(upstream, format, &copy, &incoming, &wants).await?),
@@ -252,9 +261,9 @@ impl Mirror {
         let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
         let (n_applied, n_held, reasons) = blocking(|| {
             incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
-            let relation = |old: &Target, new: &Target| relation(&incoming, old, new);
             let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
-            let judgement = judge(&copy.state, &listed.refs, n_destroyed, relation)?;
+            let tripwires = self.tripwires.of(copy.repo());
+            let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut incoming)?;
             let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
             let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
             let reasons = judgement.reasons.clone();
@@ -369,17 +378,4 @@ fn pass(step: &str) -> Result<(), SyncError> {
 fn n_destroyed_lately(state: &State, now: Timestamp) -> u64 {
     let is_late = |at: Timestamp| now.duration_since(at).as_secs() < HOUR_S;
     state.destroyed_at.iter().filter(|(at, _)| is_late(*at)).map(|(_, n)| n).sum()
-}
-
-/// Returns what history says about a branch; where git cannot say, it is as if everything were lost.
-fn relation(incoming: &Incoming, old: &Target, new: &Target) -> Result<Relation, GitError> {
-    let nothing = Relation { is_ancestor: false, has_common: false };
-    let (Some(old), Some(new)) = (old.id(), new.id()) else { return Ok(nothing) };
-    match incoming.is_ancestor(old, new) {
-        Ok(true) => Ok(Relation { is_ancestor: true, has_common: true }),
-        Ok(false) => Ok(Relation { has_common: incoming.have_common(old, new)?, ..nothing }),
-        // A branch that names no commit.
-        Err(GitError::Failed { .. }) => Ok(nothing),
-        Err(error) => Err(error),
-    }
 }

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use model::{Decision, MoveClass, RefMove, RefName, Target};
 
 use crate::state::State;
+use crate::tripwires::{Tripwires, is_named};
 
-/// How many refs may be destroyed within an hour without anybody being asked.
-const N_DESTROYED_MAX: u64 = 3;
-/// The share of all refs above which more than one asks.
-const PERCENT_DESTROYED_MAX: u64 = 10;
+/// With fewer files, most may go at once and nothing be wrong.
+const N_FILES_MIN: u64 = 20;
 
 /// What history says about a ref that both have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +19,18 @@ pub struct Relation {
     pub is_ancestor: bool,
     /// Something of it still is.
     pub has_common: bool,
+}
+
+/// What is known of a repository's history.
+pub trait History {
+    /// Why nothing can be said.
+    type Error;
+
+    /// Returns what history says about objects of a branch, old and new.
+    fn relation(&mut self, old: &Target, new: &Target) -> Result<Relation, Self::Error>;
+
+    /// Returns how many files a commit has, where that can be said.
+    fn n_files(&mut self, commit: &Target) -> Result<Option<u64>, Self::Error>;
 }
 
 /// A move that waits, and why.
@@ -31,16 +42,18 @@ pub struct Judgement {
     pub reasons: Vec<String>,
 }
 
-/// Judges what an upstream lists now. `relation` is asked about objects of a branch, old and new; `n_destroyed` is how many refs were
-/// destroyed in the last hour.
-pub fn judge<E>(
+/// Judges what an upstream lists now; `n_destroyed` is how many refs were destroyed in the last hour.
+pub fn judge<H: History>(
     state: &State,
     listed: &BTreeMap<RefName, Target>,
+    tripwires: &Tripwires,
     n_destroyed: u64,
-    mut relation: impl FnMut(&Target, &Target) -> Result<Relation, E>,
-) -> Result<Judgement, E> {
+    history: &mut H,
+) -> Result<Judgement, H::Error> {
     let mut moves = Vec::new();
-    let mut orphans = Vec::new();
+    let (orphans, shrunk, renamed) = (Vec::new(), Vec::new(), renamed(state, listed, history)?);
+    let mut judging =
+        Judging { state, listed, tripwires, n_destroyed, orphans, shrunk, renamed, reasons: Vec::new() };
     for name in moved(state, listed) {
         let (old, new) = (state.served.get(name), listed.get(name));
         let class = match (old, new) {
@@ -50,9 +63,12 @@ pub fn judge<E>(
             (Some(_), None) => MoveClass::Delete,
             (Some(_), Some(_)) if name.is_tag() => MoveClass::TagMove,
             (Some(old), Some(new)) => {
-                let relation = relation(old, new)?;
+                let relation = history.relation(old, new)?;
                 if !relation.has_common {
-                    orphans.push(name.clone());
+                    judging.orphans.push(name.clone());
+                }
+                if relation.is_ancestor && judging.is_protected(name) {
+                    judging.measure(name, history.n_files(old)?, history.n_files(new)?);
                 }
                 if relation.is_ancestor { MoveClass::FastForward } else { MoveClass::Force }
             }
@@ -60,8 +76,7 @@ pub fn judge<E>(
         let (old, new) = (old.cloned(), new.cloned());
         moves.push(RefMove { name: name.clone(), old, new, class, decision: Decision::Apply });
     }
-    let renamed = renamed(state, listed, &mut relation)?;
-    Ok(Tripwires { state, listed, n_destroyed, orphans, renamed, reasons: Vec::new() }.hold(moves))
+    Ok(judging.hold(moves))
 }
 
 /// Returns the refs that the upstream moved since it was last asked, in order.
@@ -74,11 +89,11 @@ fn moved<'a>(state: &'a State, listed: &'a BTreeMap<RefName, Target>) -> Vec<&'a
 }
 
 /// Returns the branch that was the default and has become another one with everything in it: a new name, and nothing lost.
-fn renamed<E>(
+fn renamed<H: History>(
     state: &State,
     listed: &BTreeMap<RefName, Target>,
-    relation: &mut impl FnMut(&Target, &Target) -> Result<Relation, E>,
-) -> Result<Option<RefName>, E> {
+    history: &mut H,
+) -> Result<Option<RefName>, H::Error> {
     let (Some(Target::Ref(before)), Some(Target::Ref(after))) =
         (state.served.get("HEAD"), listed.get("HEAD"))
     else {
@@ -88,27 +103,31 @@ fn renamed<E>(
     if before == after || listed.contains_key(before) {
         return Ok(None);
     }
-    let is_same = old == new || relation(old, new)?.is_ancestor;
+    let is_same = old == new || history.relation(old, new)?.is_ancestor;
     Ok(is_same.then(|| before.clone()))
 }
 
-struct Tripwires<'a> {
+struct Judging<'a> {
     state: &'a State,
     listed: &'a BTreeMap<RefName, Target>,
+    tripwires: &'a Tripwires,
     n_destroyed: u64,
     orphans: Vec<RefName>,
+    /// Branches that lost most of their files in one move, and why that is said.
+    shrunk: Vec<(RefName, String)>,
     renamed: Option<RefName>,
     reasons: Vec<String>,
 }
 
-impl Tripwires<'_> {
+impl Judging<'_> {
     fn hold(mut self, mut moves: Vec<RefMove>) -> Judgement {
         let is_plain = |moved: &&RefMove| moved.class.destroys() && !moved.name.is_proposal();
         let n_destroyed = self.n_destroyed + moves.iter().filter(is_plain).count() as u64;
         let n_refs =
             self.state.served.keys().filter(|name| !name.is_head() && !name.is_proposal()).count() as u64;
-        let is_mass = n_destroyed > N_DESTROYED_MAX
-            || n_destroyed > 1 && n_destroyed * 100 > n_refs * PERCENT_DESTROYED_MAX;
+        let Tripwires { n_destroyed_max, percent_destroyed_max, .. } = *self.tripwires;
+        let is_mass = n_destroyed > n_destroyed_max
+            || n_destroyed > 1 && n_destroyed * 100 > n_refs * percent_destroyed_max;
         for moved in &mut moves {
             if is_followed(&self.state.rules, &moved.name) {
                 continue;
@@ -117,7 +136,7 @@ impl Tripwires<'_> {
                 _ if self.state.is_rejected(&moved.name, moved.new.as_ref()) => {
                     Some("a person has rejected it".to_owned())
                 }
-                MoveClass::FastForward => None,
+                MoveClass::FastForward => self.shrinks(&moved.name),
                 MoveClass::Force | MoveClass::Delete | MoveClass::TagMove => {
                     let is_mass = is_mass && !moved.name.is_proposal();
                     self.destroys(moved).or_else(|| is_mass.then(|| mass(n_destroyed)))
@@ -136,6 +155,20 @@ impl Tripwires<'_> {
         if !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
+    }
+
+    /// Notes a branch that lost more of its files than it may.
+    fn measure(&mut self, name: &RefName, before: Option<u64>, after: Option<u64>) {
+        let (Some(before), Some(after)) = (before, after) else { return };
+        let n_lost = before.saturating_sub(after);
+        if before >= N_FILES_MIN && n_lost * 100 > before * self.tripwires.percent_shrunk_max {
+            let reason = format!("`{}` lost {n_lost} of its {before} files", short(name));
+            self.shrunk.push((name.clone(), reason));
+        }
+    }
+
+    fn shrinks(&self, name: &RefName) -> Option<String> {
+        self.shrunk.iter().find(|(shrunk, _)| shrunk == name).map(|(_, reason)| reason.clone())
     }
 
     /// Returns why a move that destroys something waits by itself.
@@ -164,7 +197,7 @@ impl Tripwires<'_> {
         let is_default = |refs: &BTreeMap<RefName, Target>| matches!(refs.get("HEAD"), Some(Target::Ref(default)) if default == name);
         is_default(&self.state.served)
             || is_default(self.listed)
-            || matches!(name.branch(), Some("main" | "master" | "trunk" | "develop"))
+            || name.branch().is_some_and(|name| self.tripwires.protected.iter().any(|it| is_named(it, name)))
     }
 
     /// Holds what cannot stand beside a ref that stays, and a default branch that is not there.
@@ -232,10 +265,7 @@ fn short(name: &RefName) -> &str {
 
 /// Returns whether one of the rules is about a ref: a name, or the beginning of names followed by `*`.
 pub(crate) fn is_followed(rules: &[String], name: &RefName) -> bool {
-    rules.iter().any(|rule| match rule.strip_suffix('*') {
-        Some(beginning) => name.as_str().starts_with(beginning),
-        None => name.as_str() == rule,
-    })
+    rules.iter().any(|rule| is_named(rule, name.as_str()))
 }
 
 #[cfg(test)]

@@ -23,11 +23,26 @@ fn letter(id: &ObjectId) -> char {
     id.to_string().chars().next().unwrap()
 }
 
-/// Letters grow with history: `b` comes after `a`; digits have nothing in common with letters.
-fn history(old: &Target, new: &Target) -> Result<Relation, Infallible> {
-    let (old, new) = (letter(old.id().unwrap()), letter(new.id().unwrap()));
-    let has_common = old.is_ascii_digit() == new.is_ascii_digit();
-    Ok(Relation { is_ancestor: has_common && old <= new, has_common })
+/// Letters grow with history: `b` comes after `a`; digits have nothing in common with letters. A commit has 100 files, `e` 11 and `f` 9.
+struct Letters;
+
+impl History for Letters {
+    type Error = Infallible;
+
+    fn relation(&mut self, old: &Target, new: &Target) -> Result<Relation, Infallible> {
+        let (old, new) = (letter(old.id().unwrap()), letter(new.id().unwrap()));
+        let has_common = old.is_ascii_digit() == new.is_ascii_digit();
+        Ok(Relation { is_ancestor: has_common && old <= new, has_common })
+    }
+
+    fn n_files(&mut self, commit: &Target) -> Result<Option<u64>, Infallible> {
+        let n_files = match letter(commit.id().unwrap()) {
+            'e' => 11,
+            'f' => 9,
+            _ => 100,
+        };
+        Ok(Some(n_files))
+    }
 }
 
 fn state(served: &str) -> State {
@@ -36,7 +51,11 @@ fn state(served: &str) -> State {
 
 /// Returns the moves that wait, and how many do not.
 fn judged(state: &State, listed: &str, n_destroyed: u64) -> (Vec<String>, usize) {
-    let judgement = judge(state, &refs(listed), n_destroyed, history).unwrap();
+    judged_by(&Tripwires::default(), state, listed, n_destroyed)
+}
+
+fn judged_by(tripwires: &Tripwires, state: &State, listed: &str, n_destroyed: u64) -> (Vec<String>, usize) {
+    let judgement = judge(state, &refs(listed), tripwires, n_destroyed, &mut Letters).unwrap();
     let (held, applied): (Vec<_>, Vec<_>) =
         judgement.moves.iter().partition(|moved| moved.decision == Decision::Hold);
     assert_eq!(held.is_empty(), judgement.reasons.is_empty(), "{judgement:?}");
@@ -80,6 +99,32 @@ fn what_destroys_waits_and_the_rest_goes_on() {
         &["f1 force", "f2 force", "f3 delete", "f4 delete"],
         1,
     );
+}
+
+#[test]
+fn a_branch_that_loses_its_files_waits_however_it_moves() {
+    let base = state("HEAD @refs/heads/main, main c, other c");
+    let listed = |commit: &str| format!("HEAD @refs/heads/main, main {commit}, other {commit}");
+    assert_eq!(judged(&base, &listed("e"), 0), (vec![], 2), "89 of 100 are gone");
+    assert_eq!(judged(&base, &listed("f"), 0), (vec!["main fast_forward".to_owned()], 1));
+    let few = state("HEAD @refs/heads/main, main e, other e");
+    assert_eq!(judged(&few, &listed("f"), 0), (vec![], 2), "so few files say nothing");
+}
+
+#[test]
+fn tripwires_are_what_a_person_says() {
+    let base = state(&format!("HEAD @refs/heads/main, main c, release/1 c, {MANY}"));
+    let listed = format!("HEAD @refs/heads/main, main c, release/1 b, {MANY}");
+    let (_, n_applied) = judged(&base, &listed, 0);
+    assert_eq!(n_applied, 1);
+    let protected = Tripwires { protected: vec!["release/*".to_owned()], ..Tripwires::default() };
+    assert_eq!(judged_by(&protected, &base, &listed, 0).0, ["release/1 force"]);
+    let none = Tripwires { n_destroyed_max: 0, ..Tripwires::default() };
+    assert_eq!(judged_by(&none, &base, &listed, 0).0, ["release/1 force"]);
+    let many = Tripwires { n_destroyed_max: 99, percent_destroyed_max: 100, ..Tripwires::default() };
+    let listed = "HEAD @refs/heads/main, main c, f1 b, f2 b, f3 b, f4 b, f5 b";
+    let base = state("HEAD @refs/heads/main, main c, f1 c, f2 c, f3 c, f4 c, f5 c");
+    assert_eq!((judged(&base, listed, 0).1, judged_by(&many, &base, listed, 0).1), (0, 5));
 }
 
 #[test]

@@ -26,6 +26,28 @@ async fn a_repository_is_kept_and_an_unchanged_one_costs_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_removes_nearly_everything_waits_and_one_that_brings_it_back_does_not() {
+    let world = World::new();
+    let names: Vec<String> = (0..40).map(|n| format!("{n}.txt")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "text\n")).collect();
+    world.repository.commit("main", "many", &files);
+    world.sync().await;
+    let before = world.served();
+    world.repository.commit("main", "nothing", &files[..3]);
+    let Synced::Moved { n_held: 1, reasons, .. } = world.sync().await else { panic!("it waits") };
+    assert_eq!(reasons, ["`main` lost 37 of its 40 files"]);
+    assert_eq!(world.served(), before);
+    world.repository.commit("main", "back", &files);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+    // On a branch of no importance it is followed.
+    world.repository.commit("feature", "many", &files);
+    world.sync().await;
+    world.repository.commit("feature", "nothing", &[]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_upstream_destroys_stays() {
     let world = World::new();
     world.sync().await;

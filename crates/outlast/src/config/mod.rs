@@ -9,6 +9,7 @@ mod network;
 mod registry;
 mod serve;
 mod sync;
+mod tripwires;
 mod upstream;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) serve: Serve,
     pub(crate) adopt: Adopt,
     pub(crate) sync: Sync,
+    pub(crate) tripwires: mirror::AllTripwires,
     pub(crate) copies: Vec<Copy>,
 }
 
@@ -57,6 +59,8 @@ struct Document {
     adopt: adopt::Section,
     #[serde(default)]
     sync: sync::Section,
+    #[serde(default)]
+    tripwires: Vec<tripwires::Section>,
     #[serde(default)]
     copy: Vec<copy::Section>,
 }
@@ -119,6 +123,7 @@ impl Document {
             serve: self.serve.check()?,
             adopt: self.adopt.check(folder)?,
             sync: self.sync.check()?,
+            tripwires: tripwires::check(self.tripwires)?,
             copies: copy::check(self.copy, folder)?,
         })
     }
@@ -179,6 +184,10 @@ url = "https://outlast.example"
 open = true
 requests_per_second = 100
 requests_at_once = 1000
+[[tripwires]]
+repositories = ["forge.example/acme/*"]
+destroyed_per_hour = 0
+protected = ["main", "release/*"]
 "#,
         )
         .unwrap();
@@ -186,6 +195,8 @@ requests_at_once = 1000
         assert_eq!(config.exec.ports, [80, 443, 8443]);
         assert_eq!(config.limits.index_fresh_for.as_secs(), 300);
         assert_eq!(config.limits.proved_for.as_secs(), 7 * 86_400);
+        let app = config.tripwires.of(&model::RepoId::from_name("forge.example/acme/app").unwrap());
+        assert_eq!((app.n_destroyed_max, app.percent_shrunk_max, app.protected.len()), (0, 90, 2));
     }
 
     #[test]
@@ -230,6 +241,11 @@ requests_at_once = 1000
         check(
             "[[copy]]\nto = \"http://me:secret@b.c\"\n",
             "outlast.toml:2: an address of a second copy has no login",
+        );
+        check("[[tripwires]]\nshrunk_percent = 101\n", "outlast.toml:2: 101 is no share of a hundred");
+        check(
+            "[[tripwires]]\nrepositories = [\"a.b/c\",\n\"https://a.b/c\"]\n",
+            "outlast.toml:3: `https://a.b/c` is no name of a repository",
         );
         check("[exec\n", "outlast.toml:1: ");
         check(

@@ -14,6 +14,7 @@ use crate::home::Home;
 pub(crate) fn mirror(home: &Home, store: &Store) -> Result<Mirror, Failure> {
     let client = client(home, &trust()?, None)?;
     let mirror = Mirror::new(store.clone(), git(), client, home.clock.clone());
+    let mirror = mirror.with_tripwires(home.config.tripwires.clone());
     Ok(mirror.with_keyring(home.config.private.keyring()))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mirror::{Address, Archive, Ask, Mirror, Served};
+use mirror::{Address, AllTripwires, Archive, Ask, Mirror, Served};
 use model::{Event, Pack, RepoId, Sha256, Timestamp};
 use proxy::{Answering, Engine, PackedArchive, Packing, Repositories, RepositoryAnswer, RepositoryAsked};
 use registry::RevisionArchive;
@@ -27,10 +27,10 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Asks as the command would, through the engine's own client.
-    pub(crate) fn new(engine: &Engine) -> Self {
+    pub(crate) fn new(engine: &Engine, tripwires: AllTripwires) -> Self {
         let Engine { store, client, clock, private, .. } = engine.clone();
         let mirror = Mirror::new(store.clone(), git(), client, clock).with_keyring(private.keyring());
-        let mirror = mirror.for_command();
+        let mirror = mirror.with_tripwires(tripwires).for_command();
         Self { mirror, served: served(&store), store, asked: Mutex::default() }
     }
 

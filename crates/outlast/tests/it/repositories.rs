@@ -236,6 +236,24 @@ fn a_private_repository_is_asked_for_with_credentials_of_its_host_alone() {
 }
 
 #[test]
+fn what_a_person_is_asked_about_is_said_for_each_repository() {
+    let kept = Kept::new();
+    let settings = fs::read_to_string(kept.world.own().join("outlast.toml")).unwrap();
+    kept.repository.commit("release/1", "one", &[("a.txt", "1\n")]);
+    kept.world.outlast(&["sync"]).expect(0);
+    for (name, n_held) in [("forge.example/other/*", 0), ("forge.example/acme/*", 1)] {
+        let tripwires = format!("[[tripwires]]\nrepositories = [\"{name}\"]\nprotected = [\"release/*\"]\n");
+        kept.world.configure(&format!("{settings}{tripwires}"));
+        // It goes on, and is rewound.
+        kept.repository.commit("release/1", name, &[("a.txt", name)]);
+        kept.world.outlast(&["sync"]).expect(0);
+        kept.moves(&["update-ref", "refs/heads/release/1", "release/1~1"]);
+        kept.world.outlast(&["sync"]).expect(0);
+        assert_eq!(kept.json(&["holds"]).as_array().unwrap().len(), n_held, "{name}");
+    }
+}
+
+#[test]
 fn a_sync_that_leaves_a_name_out_says_so_each_time() {
     let kept = Kept::new();
     // Outlast's own names are no upstream's.

@@ -112,7 +112,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         pins,
         at: task.at,
         via: task.via.clone(),
-        repositories: Some(Arc::new(Kept::new(&engine))),
+        repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone()))),
         ..SessionPlan::new(task.purpose)
     };
     let session = engine.session(plan_of_session);

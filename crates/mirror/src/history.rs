@@ -1,0 +1,32 @@
+//! What the history of a repository says about a move of a ref, with what came.
+
+use git::{GitError, Incoming};
+use model::Target;
+
+use crate::judge::{History, Relation};
+
+impl History for Incoming {
+    type Error = GitError;
+
+    fn relation(&mut self, old: &Target, new: &Target) -> Result<Relation, GitError> {
+        let nothing = Relation { is_ancestor: false, has_common: false };
+        let (Some(old), Some(new)) = (old.id(), new.id()) else { return Ok(nothing) };
+        match self.is_ancestor(old, new) {
+            Ok(true) => Ok(Relation { is_ancestor: true, has_common: true }),
+            Ok(false) => Ok(Relation { has_common: self.have_common(old, new)?, ..nothing }),
+            // A branch that names no commit: it is as if everything were lost.
+            Err(GitError::Failed { .. }) => Ok(nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn n_files(&mut self, commit: &Target) -> Result<Option<u64>, GitError> {
+        let Some(id) = commit.id() else { return Ok(None) };
+        match Self::n_files(self, id) {
+            Ok(n_files) => Ok(Some(n_files)),
+            // It has no tree, or one too large to be listed.
+            Err(GitError::Failed { .. } | GitError::Process(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
