@@ -13,12 +13,15 @@ use std::time::Duration;
 use host::file::write_atomically;
 use model::{ObjectId, RefName, Target};
 
+use crate::capabilities::Speech;
 use crate::command::{Git, GitError};
 
 /// The folders of which git makes out a repository.
 const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
+/// The file that is there where the upstream speaks an earlier version of the protocol.
+const EARLIER: &str = "outlast.earlier";
 /// A repository with no larger pack is given as fast as it can be.
 const SMALL_BYTES_MAX: u64 = 1 << 20;
 /// How often it is looked whether another process is done.
@@ -144,6 +147,16 @@ impl Bare {
         write_atomically(&self.folder.join(NOTE), format!("{seq}\n").as_bytes())
     }
 
+    /// Notes which version of the protocol the upstream speaks.
+    pub fn note_speech(&self, speaks: Speech) -> io::Result<()> {
+        let path = self.folder.join(EARLIER);
+        match speaks {
+            now if now == speech(&self.folder) => Ok(()),
+            Speech::Two => fs::remove_file(path),
+            Speech::Earlier => write_atomically(&path, b""),
+        }
+    }
+
     /// Forgets it, so that everything is followed anew.
     pub fn forget(&self) -> io::Result<()> {
         match fs::remove_file(self.folder.join(NOTE)) {
@@ -194,6 +207,11 @@ pub fn is_slow_to_give(folder: &Path) -> io::Result<bool> {
 pub fn object_format(folder: &Path) -> Option<&'static str> {
     let config = fs::read_to_string(folder.join("config")).ok()?;
     Some(if config.contains("objectFormat = sha256") { "sha256" } else { "sha1" })
+}
+
+/// Returns which version of the protocol the upstream was seen to speak.
+pub fn speech(folder: &Path) -> Speech {
+    if folder.join(EARLIER).exists() { Speech::Earlier } else { Speech::Two }
 }
 
 /// Returns up to where the journal was followed in a folder that another may be writing to.

@@ -1,9 +1,7 @@
 //! What a server says of itself before it is asked anything, gitprotocol-v2(5).
 
+use crate::earlier::Advertised;
 use crate::pkt::{Packet, Packets, ProtocolError, said, text};
-
-/// The most that is read of it; version 2 needs a few hundred bytes.
-const BYTES_MAX: usize = 64 * 1024;
 
 /// What a server can do that speaks version 2 of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,29 +12,47 @@ pub struct Capabilities {
     pub can_filter: bool,
 }
 
-/// How a server speaks.
+/// The version of the protocol that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// Version 2.
+    Two,
+    /// Version 0 or 1: it lists its refs before it is asked.
+    Earlier,
+}
+
+/// How a server speaks, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spoken {
     /// Version 2.
     Two(Capabilities),
     /// An earlier version, in which it lists its refs at once.
-    Earlier,
+    Earlier(Advertised),
 }
 
 impl Spoken {
     /// Reads what a server answers to `GET …/info/refs?service=git-upload-pack`.
     pub fn read(answer: &[u8]) -> Result<Self, ProtocolError> {
         let mut packets = Packets::default();
-        packets.push(&answer[..answer.len().min(BYTES_MAX)]);
-        let mut first = next_line(&mut packets)?.ok_or(ProtocolError::Short)?;
-        if first == "# service=git-upload-pack" {
+        packets.push(answer);
+        let mut from = 0;
+        let mut first = next_line(&mut packets)?;
+        if first.as_deref() == Some("# service=git-upload-pack") {
             if next_line(&mut packets)?.is_some() {
                 return Err(ProtocolError::Unexpected { what: "no end after the service's name" });
             }
-            first = next_line(&mut packets)?.ok_or(ProtocolError::Short)?;
+            from = answer.len() - packets.n_unread();
+            first = next_line(&mut packets)?;
         }
-        if first != "version 2" {
-            return Ok(Self::Earlier);
+        if first.as_deref() != Some("version 2") {
+            if from == 0 {
+                // Earlier versions always announce the service.
+                let wrong = ProtocolError::Unexpected { what: "neither capabilities nor refs" };
+                return Err(if first.is_none() { ProtocolError::Short } else { wrong });
+            }
+            let mut packets = Packets::default();
+            packets.push(&answer[from..]);
+            return Ok(Self::Earlier(Advertised::read(&mut packets)?));
         }
         let mut capabilities = Capabilities { object_format: "sha1".to_owned(), can_filter: false };
         let (mut can_list, mut can_fetch) = (false, false);
@@ -102,7 +118,13 @@ mod tests {
             of(&[service, "", "version 2", "ls-refs", "fetch", "object-format=sha256", ""]),
             two("sha256", false)
         );
-        assert_eq!(of(&[service, "", "0123 HEAD\0multi_ack", ""]), Ok(Spoken::Earlier));
+        let head = format!("{} HEAD\0side-band-64k", "a".repeat(40));
+        assert!(
+            matches!(of(&[service, "", &head, ""]), Ok(Spoken::Earlier(earlier)) if earlier.listed.refs.len() == 1)
+        );
+        assert!(matches!(of(&[service, "", ""]), Ok(Spoken::Earlier(_))), "it has no refs");
+        assert!(of(&[""]).is_err() && of(&[&head, ""]).is_err(), "nothing is announced");
+        assert_eq!(of(&[service, "", &head]), Err(ProtocolError::Short));
         assert_eq!(of(&["version 2", "fetch", "ls-refs"]), Err(ProtocolError::Short));
         assert!(of(&["version 2", "agent=x", ""]).is_err(), "it can do nothing");
         assert!(of(&["version 2", "fetch", "ls-refs", "object-format=md5", ""]).is_err());

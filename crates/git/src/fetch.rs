@@ -41,11 +41,22 @@ impl FetchRequest<'_> {
     }
 }
 
+/// The most that one pack may have; the largest repositories that are known have 100 GB in all.
+const PACK_BYTES_MAX: u64 = 256 << 30;
+
 /// Reads the answer as it comes, and hands the pack in it on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FetchAnswer {
     packets: Packets,
     place: Place,
+    /// How much of a pack may still come.
+    n_bytes_left: u64,
+}
+
+impl Default for FetchAnswer {
+    fn default() -> Self {
+        Self { packets: Packets::default(), place: Place::default(), n_bytes_left: PACK_BYTES_MAX }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +64,8 @@ enum Place {
     /// Before a section's name.
     #[default]
     Section,
+    /// Before a pack that begins without a name: the answer of an earlier version.
+    Acknowledged,
     /// In a section that says nothing about a whole pack.
     Passed,
     Pack,
@@ -71,6 +84,11 @@ pub enum TakeError {
 }
 
 impl FetchAnswer {
+    /// Reads the answer of a server that speaks an earlier version.
+    pub fn earlier() -> Self {
+        Self { place: Place::Acknowledged, ..Self::default() }
+    }
+
     /// Takes the next bytes; those of the pack are written to `pack`.
     pub fn push(&mut self, bytes: &[u8], pack: &mut impl Write) -> Result<(), TakeError> {
         self.packets.push(bytes);
@@ -91,15 +109,24 @@ impl FetchAnswer {
                         _ => return Err(unexpected("an unknown part").into()),
                     };
                 }
+                (Place::Acknowledged, Packet::Data(b"NAK\n")) => {}
+                (Place::Acknowledged, Packet::Data(bytes)) if bytes.starts_with(b"ACK ") => {}
+                (Place::Acknowledged | Place::Pack, Packet::Data(bytes)) => {
+                    self.place = Place::Pack;
+                    match bytes.split_first() {
+                        Some((1, bytes)) => {
+                            let left = self.n_bytes_left.checked_sub(bytes.len() as u64);
+                            self.n_bytes_left = left.ok_or(unexpected("a pack without end"))?;
+                            pack.write_all(bytes)?;
+                        }
+                        // Progress, which was not asked for.
+                        Some((2, _)) => {}
+                        Some((3, bytes)) => return Err(said(bytes).into()),
+                        _ => return Err(unexpected("an unknown band").into()),
+                    }
+                }
                 (Place::Passed, Packet::Delimiter) => self.place = Place::Section,
                 (Place::Passed, Packet::Data(_)) => {}
-                (Place::Pack, Packet::Data(bytes)) => match bytes.split_first() {
-                    Some((1, bytes)) => pack.write_all(bytes)?,
-                    // Progress, which was not asked for.
-                    Some((2, _)) => {}
-                    Some((3, bytes)) => return Err(said(bytes).into()),
-                    _ => return Err(unexpected("an unknown band").into()),
-                },
                 (Place::Pack, Packet::Flush) => self.place = Place::Over,
                 _ => return Err(unexpected("no pack").into()),
             }
@@ -155,11 +182,25 @@ mod tests {
         assert!(taken(&whole[..whole.len() - 4]).is_err(), "its end is missing");
         assert!(taken(&[whole.clone(), b"0000".to_vec()].concat()).is_err());
         assert!(taken(b"0000").is_err(), "no pack at all");
+        let (mut reader, mut pack) = (FetchAnswer { n_bytes_left: 7, ..FetchAnswer::default() }, Vec::new());
+        let error = reader.push(&whole, &mut pack).unwrap_err().to_string();
+        assert!(error.contains("a pack without end"), "{error}");
         assert!(taken(&[packet(b"packfile\n"), packet(b"\x04x")].concat()).is_err());
         let shallow = [packet(b"shallow-info\n"), packet(b"shallow x")].concat();
         assert!(taken(&shallow).unwrap_err().contains("shallow"));
         let told = [packet(b"packfile\n"), packet(b"\x03no \x1bmemory\n")].concat();
         assert_eq!(taken(&told), Err("the upstream says: no  memory".to_owned()));
+        let earlier = |answer: &[u8]| {
+            let (mut reader, mut pack) = (FetchAnswer::earlier(), Vec::new());
+            let pushed = reader.push(answer, &mut pack).map_err(|error| error.to_string());
+            pushed.and_then(|()| reader.finish().map_err(|error| error.to_string())).map(|()| pack)
+        };
+        for acknowledged in [&b"NAK\n"[..], b"ACK aaaa\n"] {
+            let answer = [packet(acknowledged), pieces.clone(), b"0000".to_vec()].concat();
+            assert_eq!(earlier(&answer), Ok(b"PACKrest".to_vec()));
+            assert!(earlier(&answer[..answer.len() - 4]).is_err());
+        }
+        assert!(earlier(b"0000").is_err());
         assert_eq!(taken(&packet(b"ERR not our ref")), Err("the upstream says: not our ref".to_owned()));
     }
 }

@@ -7,7 +7,7 @@ use model::{ObjectId, RefName, Sha256, Sha256Hasher, Target};
 use crate::pkt::{DELIMITER, FLUSH, Packet, Packets, ProtocolError, line, said, text};
 
 /// The most that is read of a listing; 100,000 refs take 8 MB.
-pub(crate) const BYTES_MAX: usize = 256 << 20;
+pub const BYTES_MAX: usize = 256 << 20;
 /// The most refs that are taken.
 const N_MAX: usize = 1_000_000;
 

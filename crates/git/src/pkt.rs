@@ -89,6 +89,11 @@ impl Packets {
         Ok(Some(packet))
     }
 
+    /// Returns how many bytes came and were not read.
+    pub(crate) fn n_unread(&self) -> usize {
+        self.held.len() - self.read
+    }
+
     /// Returns whether everything that came was read.
     pub fn is_empty(&self) -> bool {
         self.read == self.held.len()

@@ -172,7 +172,7 @@ fn blamed(said: String) -> RemoteError {
 }
 
 /// Returns what `git ls-remote --symref` prints as a server lists it. Names may be of any bytes.
-fn packets(printed: &[u8]) -> Vec<u8> {
+pub(crate) fn packets(printed: &[u8]) -> Vec<u8> {
     let (mut packets, mut head) = (Vec::new(), None);
     let lines = printed.split(|byte| *byte == b'\n').filter_map(|line| {
         let tab = line.iter().position(|byte| *byte == b'\t')?;

@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use git::{FetchAnswer, FetchRequest, Listed, Listing, ProtocolError, Spoken, TakeError, listing_request};
+use git::{
+    FetchAnswer, FetchRequest, LISTING_BYTES_MAX, Listed, Listing, ProtocolError, Speech, Spoken, TakeError,
+    listing_request,
+};
 use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Keyring, Method, StatusCode, header};
 use http::Response;
 use model::RepoId;
 
 use crate::address::Address;
 use crate::pace::{Body, Patience};
-
-/// What a server says of itself.
-const CAPABILITIES_BYTES_MAX: usize = 64 * 1024;
 
 /// Why an upstream gave nothing that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub(crate) struct Upstream<'a> {
 }
 
 impl Upstream<'_> {
-    /// Asks how the server speaks.
+    /// Asks how the server speaks, and, where it lists them at once, for all refs.
     pub(crate) async fn spoken(&self) -> Result<Spoken, Trouble> {
         let path = "info/refs?service=git-upload-pack";
         let mut body =
@@ -87,9 +87,8 @@ impl Upstream<'_> {
         let mut answer = Vec::new();
         while let Some(bytes) = body.next().await? {
             answer.extend_from_slice(&bytes);
-            if answer.len() > CAPABILITIES_BYTES_MAX {
-                // An earlier version lists its refs there.
-                break;
+            if answer.len() > LISTING_BYTES_MAX {
+                return Err(Trouble::Bad { reason: format!("it lists more than {LISTING_BYTES_MAX} bytes") });
             }
         }
         Ok(Spoken::read(&answer)?)
@@ -109,10 +108,14 @@ impl Upstream<'_> {
     pub(crate) async fn fetch(
         &self,
         request: &FetchRequest<'_>,
+        speech: Speech,
         pack: &mut impl Write,
     ) -> Result<(), Trouble> {
-        let mut body = self.post(request.body()).await?;
-        let mut answer = FetchAnswer::default();
+        let (asked, mut answer) = match speech {
+            Speech::Two => (request.body(), FetchAnswer::default()),
+            Speech::Earlier => (request.earlier_body(), FetchAnswer::earlier()),
+        };
+        let mut body = self.post(asked).await?;
         while let Some(bytes) = body.next().await? {
             answer.push(&bytes, pack).map_err(|error| match error {
                 TakeError::Protocol(error) => error.into(),

@@ -12,6 +12,7 @@ mod copy;
 mod history;
 mod holds;
 mod judge;
+mod listed;
 mod outage;
 mod outcome;
 mod pace;

@@ -3,7 +3,6 @@
 use std::io;
 
 use git::{BareError, GitError, PackError, RemoteError};
-use model::RepoId;
 use store::{AppendError, IndexError, WriteError};
 
 use crate::ask::Trouble;
@@ -76,14 +75,6 @@ pub enum SyncError {
     /// The disk.
     #[error("what came could not be written; free space or mend the disk")]
     Disk(#[source] io::Error),
-    /// The repository's first version of the protocol is too old.
-    #[error(
-        "the server of `{repo}` speaks only an earlier version of git's protocol, which is not followed yet"
-    )]
-    Earlier {
-        /// The repository.
-        repo: RepoId,
-    },
 }
 
 impl From<BareError> for SyncError {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git::{FetchRequest, Git, GitError, Incoming, Listed, Spoken};
+use git::{FetchRequest, Git, GitError, Incoming, Listed};
 use host::http::{Client, Keyring};
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
@@ -13,8 +13,9 @@ use store::{BlobWriter, Entry, Store, WriteError};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
-use crate::copy::{Copy, CopyError, folder, superseded};
+use crate::copy::{Copy, CopyError, superseded};
 use crate::judge::{Judgement, judge};
+use crate::listed::Heard;
 use crate::outcome::{Stop, SyncError, Synced};
 use crate::pace::Patience;
 use crate::state::State;
@@ -35,8 +36,8 @@ const N_TRIES: usize = 3;
 enum Answer {
     /// What it listed before.
     Same { n_refused: u64 },
-    /// Something else, with the format of its objects.
-    Other { object_format: String, listed: Listed },
+    /// Something else.
+    Other(Heard),
 }
 
 /// Keeps repositories.
@@ -168,11 +169,11 @@ impl Mirror {
             Err(Stop::There(trouble)) => return self.tell(repo, trouble).map(Some),
             Ok(listed) => listed,
         };
-        let (object_format, listed) = match listed {
+        let heard = match listed {
             Answer::Same { n_refused } => return self.observe(repo, seen, n_refused).map(Some),
-            Answer::Other { object_format, listed } => (object_format, listed),
+            Answer::Other(heard) => heard,
         };
-        match self.follow(upstream, &object_format, &listed, seen).await {
+        match self.follow(upstream, &heard, seen).await {
             Err(Stop::Here(error)) => Err(error),
             Err(Stop::There(trouble)) => self.tell(repo, trouble).map(Some),
             Ok(synced) => Ok(synced),
@@ -205,26 +206,8 @@ impl Mirror {
             Some(Event::Refs { listing, .. }) => Some(*listing),
             _ => None,
         };
-        // Who was seen to speak version 2 is asked at once.
-        let object_format = match before.is_some() {
-            true => match git::object_format(&folder(self.store.home(), repo)) {
-                Some(format) => format.to_owned(),
-                // The copy is gone: the journal says it as well, but has to be read whole.
-                None => {
-                    let state = State::read(&self.store, repo, None).map_err(CopyError::from)?;
-                    state.object_format().unwrap_or("sha1").to_owned()
-                }
-            },
-            false if !upstream.address.is_http() => "sha1".to_owned(),
-            false => match upstream.spoken().await? {
-                Spoken::Two(capabilities) => capabilities.object_format,
-                Spoken::Earlier => return Err(Stop::Here(SyncError::Earlier { repo: repo.clone() })),
-            },
-        };
-        let (object_format, listed) = match upstream.address.is_http() {
-            true => (object_format.clone(), upstream.list(&object_format).await?),
-            false => blocking(|| self.git.list_remote(upstream.address.as_str())).map_err(Stop::remote)?,
-        };
+        let heard = self.hear(upstream, before.is_some()).await?;
+        let listed = &heard.listed;
         if known == Some(listed.digest) {
             return Ok(Answer::Same { n_refused: listed.n_refused });
         }
@@ -232,7 +215,7 @@ impl Mirror {
             let reason = "the upstream lists no refs at all any more".to_owned();
             return Err(Stop::There(Trouble::Absent { reason }));
         }
-        Ok(Answer::Other { object_format, listed })
+        Ok(Answer::Other(heard))
     }
 
     fn had_refs(&self, repo: &RepoId) -> Result<bool, CopyError> {
@@ -242,21 +225,22 @@ impl Mirror {
     async fn follow(
         &self,
         upstream: &Upstream<'_>,
-        format: &str,
-        listed: &Listed,
+        heard: &Heard,
         seen: Option<u64>,
     ) -> Result<Option<Synced>, Stop> {
+        let (format, listed) = (&heard.object_format, &heard.listed);
         let mut copy = blocking(|| Copy::open(&self.git, &self.store, upstream.address.repo(), format))?;
         if self.store.newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
             return Ok(None);
         }
+        heard.speech.map_or(Ok(()), |speech| copy.bare.note_speech(speech)).map_err(SyncError::Disk)?;
         let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
         let tips: Vec<ObjectId> = tips.into_iter().collect();
         let wants = blocking(|| copy.bare.missing(&tips))?;
         let mut incoming = copy.bare.incoming().map_err(GitError::from)?;
         let pack = match wants.is_empty() {
             true => None,
-            false => Some(self.fetch(upstream, format, &copy, &incoming, &wants).await?),
+            false => Some(self.fetch(upstream, heard, &copy, &incoming, &wants).await?),
         };
         let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
         let (n_applied, n_held, reasons) = blocking(|| {
@@ -284,15 +268,16 @@ impl Mirror {
     async fn fetch(
         &self,
         upstream: &Upstream<'_>,
-        object_format: &str,
+        heard: &Heard,
         copy: &Copy,
         incoming: &Incoming,
         wants: &[ObjectId],
     ) -> Result<BlobWriter, Stop> {
-        let mut pack = self.store.writer()?;
+        let (object_format, mut pack) = (heard.object_format.as_str(), self.store.writer()?);
         let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
-        if upstream.address.is_http() {
-            upstream.fetch(&FetchRequest { object_format, wants, haves: &haves }, &mut pack).await?;
+        if let Some(speech) = heard.speech {
+            let request = FetchRequest { object_format, wants, haves: &haves };
+            upstream.fetch(&request, speech, &mut pack).await?;
         } else {
             let url = upstream.address.as_str();
             let blame = |error| blocking(|| copy.blame(Stop::remote(error)));
@@ -366,7 +351,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Does what takes time on a thread of its own, so that others go on meanwhile.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 

@@ -238,6 +238,12 @@ impl Upstream {
         self.handle(host, path, move |asked| git::answer(&folder, &prefix, &faults, asked));
     }
 
+    /// Serves a repository as servers do that speak one version of git's protocol, `version=1` or, for the first, nothing.
+    pub fn serve_git_in(&self, protocol: &'static str, host: &str, path: &str, repository: &Repository) {
+        let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
+        self.handle(host, path, move |asked| git::answer_in(protocol, &folder, &prefix, &[], asked));
+    }
+
     /// Serves a repository to whoever sends this header `Authorization`, and asks everybody else who he is.
     pub fn serve_git_behind(&self, host: &str, path: &str, repository: &Repository, authorization: &str) {
         let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());

@@ -5,7 +5,7 @@ use std::fs;
 use mirror::{Address, DecideError, Synced};
 use model::{Event, Ruling};
 
-use crate::world::{World, run};
+use crate::world::{HOST, PATH, World, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_is_kept_and_an_unchanged_one_costs_one_request() {
@@ -23,6 +23,40 @@ async fn a_repository_is_kept_and_an_unchanged_one_costs_one_request() {
     assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
     assert_eq!(world.served(), World::refs(world.repository.folder()));
     run(&world.folder(), &["fsck", "--full"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_an_earlier_version_is_followed_and_costs_no_more() {
+    for protocol in ["", "version=1"] {
+        let world = World::new();
+        let serve = |world: &World| world.upstream.serve_git_in(protocol, HOST, PATH, &world.repository);
+        serve(&world);
+        assert!(matches!(world.sync().await, Synced::Moved { n_applied: 4, n_held: 0, .. }));
+        assert_eq!(world.served(), World::refs(world.repository.folder()));
+        assert_eq!(world.state().served["HEAD"].to_string(), "@refs/heads/main");
+        let asked = world.upstream.log().len();
+        assert_eq!(world.sync().await, Synced::Unchanged);
+        assert_eq!(world.upstream.log().len(), asked + 1, "one request");
+        world.repository.commit("main", "commit 6", &[("a.txt", "line 6\n"), ("b.txt", "b\n")]);
+        assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+        assert_eq!(World::commits(&world.folder()), World::commits(world.repository.folder()));
+        run(&world.folder(), &["fsck", "--full"]);
+        // What it destroys stays, too.
+        world.upstream_git(&["update-ref", "refs/heads/main", "main~3"]);
+        assert!(matches!(world.sync().await, Synced::Moved { n_applied: 0, n_held: 1, .. }));
+        world.upstream_git(&["update-ref", "refs/heads/main", &world.served()["refs/heads/main"]]);
+        world.sync().await;
+        // The server is replaced by a newer one, and later by an older one again.
+        world.serve();
+        assert!(world.sync().await.is_whole());
+        world.repository.commit("main", "commit 7", &[("a.txt", "line 7\n")]);
+        assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, .. }));
+        let asked = world.upstream.log().len();
+        assert_eq!(world.sync().await, Synced::Unchanged);
+        assert_eq!(world.upstream.log().len(), asked + 1, "one request");
+        serve(&world);
+        assert!(world.sync().await.is_whole(), "{protocol}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

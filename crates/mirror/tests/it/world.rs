@@ -14,7 +14,7 @@ use model::{Event, RepoId, Timestamp};
 use store::Store;
 
 pub(crate) const HOST: &str = "forge.example";
-const PATH: &str = "/acme/app.git";
+pub(crate) const PATH: &str = "/acme/app.git";
 
 #[derive(Debug)]
 pub(crate) struct World {

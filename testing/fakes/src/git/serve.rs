@@ -22,7 +22,17 @@ pub(crate) fn answer(
     faults: &[(Phase, Fault)],
     asked: &Asked,
 ) -> Option<Answer> {
-    let protocol = asked.header("git-protocol");
+    answer_in(asked.header("git-protocol"), folder, prefix, faults, asked)
+}
+
+/// Does what `answer` does, in one version of the protocol whatever the client asks for.
+pub(crate) fn answer_in(
+    protocol: &str,
+    folder: &Path,
+    prefix: &str,
+    faults: &[(Phase, Fault)],
+    asked: &Asked,
+) -> Option<Answer> {
     let mut input = Vec::new();
     if asked.header("content-encoding").contains("gzip") {
         GzDecoder::new(&asked.body[..]).read_to_end(&mut input).ok()?;
