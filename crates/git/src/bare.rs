@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use host::file::write_atomically;
 use model::{ObjectId, RefName, Target};
@@ -24,6 +24,10 @@ const NOTE: &str = "outlast.seq";
 const EARLIER: &str = "outlast.earlier";
 /// A repository with no larger pack is given as fast as it can be.
 const SMALL_BYTES_MAX: u64 = 1 << 20;
+/// The file by which a repository of another moment says when it was asked for last.
+const ASKED: &str = "outlast.asked";
+/// How long such a repository stays that nobody asks for; no clone of it takes as long.
+const VIEW_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// How often it is looked whether another process is done.
 const N_LOOKS: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -229,16 +233,35 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
     let digest = model::Sha256::of(format!("{head}{text}").as_bytes());
     let folder = bare.join("at").join(digest.to_string());
     if folder.join("HEAD").exists() {
+        // Who is asked for stays.
+        write_atomically(&folder.join(ASKED), b"")?;
         return Ok(folder);
     }
     let new = bare.join("at").join(format!("{:016x}.new", fastrand::u64(..)));
     lay_out_beside(&new, "../../../objects\n", object_format, text.as_bytes(), &head)?;
+    write_atomically(&new.join(ASKED), b"")?;
+    let now = fs::metadata(new.join(ASKED))?.modified()?;
     match fs::rename(&new, &folder) {
         // Another one was faster.
         Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
         renamed => renamed?,
     }
+    sweep_views(&bare.join("at"), now)?;
     Ok(folder)
+}
+
+/// Removes what was made of other moments and nobody asked for lately: it is made again when somebody does.
+fn sweep_views(at: &Path, now: SystemTime) -> io::Result<()> {
+    for entry in fs::read_dir(at)? {
+        let path = entry?.path();
+        let Ok(asked) = fs::metadata(path.join(ASKED)).or_else(|_| fs::metadata(&path)) else { continue };
+        if now.duration_since(asked.modified()?).is_ok_and(|age| age > VIEW_FOR) {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            // Another process may sweep as well.
+            removed.or_else(|error| if path.exists() { Err(error) } else { Ok(()) })?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a repository that has the objects of another one: those of the folder that `alternates` names.
