@@ -6,10 +6,10 @@ use model::ObjectKey;
 use registry::{Ecosystem, IndexRequest};
 
 use crate::decide::Kind;
-use crate::forms;
 use crate::range::Range;
 use crate::shelf::ShelfKey;
-use crate::spelling::Spelling;
+use crate::shelf::forms;
+use crate::shelf::spelling::Spelling;
 use crate::via::AS_SENT;
 use crate::want::{Shape, Want};
 

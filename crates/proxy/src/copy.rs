@@ -8,10 +8,10 @@ use registry::Coordinate;
 use store::{BlobReader, IndexError, Store};
 
 use crate::decide::{self, Kind};
-use crate::hashers::Hashers;
 use crate::limits::{CHUNK_BYTES, N_GENERATIONS_TRIED, SHELVED_BYTES_MAX, VERIFIED_FOR, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
+use crate::transfer::hashers::Hashers;
 use crate::vouch::Expectation;
 use crate::want::{Shape, Want};
 use crate::who::Who;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use model::{Freshness, Held, Timestamp};
 
-use crate::breaker::Lane;
+use crate::health::breaker::Lane;
 
 /// How long an absence is believed without asking again; longer ones have blocked releases (npm/cli#292).
 const ABSENT_FOR: Duration = Duration::from_secs(30);

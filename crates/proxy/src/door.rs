@@ -13,7 +13,7 @@ use registry::{Coordinate, IndexRequest, Site, Target};
 use crate::ask::Manner;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
-use crate::spelling::Speller;
+use crate::shelf::spelling::Speller;
 use crate::via::AS_SENT;
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.

@@ -7,13 +7,13 @@ use model::{ObjectUrl, SafeUrl};
 use registry::Ecosystem;
 
 use crate::body::answer;
-use crate::breaker::Lane;
 use crate::decide;
 use crate::headers;
-use crate::incoming::read;
+use crate::health::breaker::Lane;
 use crate::limits::{ERROR_BYTES_MAX, NOTICE_PATIENCE};
 use crate::note::Ending;
 use crate::session::Session;
+use crate::transfer::incoming::read;
 use crate::upstream::Question;
 
 impl Session {

@@ -6,9 +6,9 @@ use host::http::FetchError;
 use http::{HeaderMap, Method};
 use model::SafeUrl;
 
-use crate::breaker::Attempt;
 use crate::fetch::said;
 use crate::flight::Flight;
+use crate::health::breaker::Attempt;
 use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::redirect::Trouble;
 use crate::session::Inner;

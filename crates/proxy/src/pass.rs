@@ -12,15 +12,15 @@ use http_body_util::BodyExt as _;
 use model::{ObjectKey, SafeUrl};
 
 use crate::body::answer;
-use crate::breaker::{Lane, Outcome};
 use crate::decide;
 use crate::fetch::said;
 use crate::headers;
-use crate::incoming::read;
+use crate::health::breaker::{Lane, Outcome};
 use crate::limits::QUESTION_BYTES_MAX;
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
+use crate::transfer::incoming::read;
 use crate::upstream::Question;
 
 impl Session {

@@ -10,17 +10,17 @@ use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 
 use crate::ask::{self, Ask};
 use crate::body::{self, answer, unsatisfiable};
-use crate::breaker::{Attempt, Gate, Outcome};
 use crate::copy::{self, Copy, Loaded, Prior, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
+use crate::health::breaker::{Attempt, Gate, Outcome};
 use crate::limits::SOFT_DEADLINE;
 use crate::note::Ending;
 use crate::range;
-use crate::ready::Made;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
+use crate::shelf::ready::Made;
 use crate::want::Want;
 
 impl Session {

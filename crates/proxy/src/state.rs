@@ -9,8 +9,8 @@ use registry::{Ecosystem, Site};
 
 use crate::ask::{Ask, Manner};
 use crate::copy::Verified;
+use crate::health::outage::Stale;
 use crate::limits::INDEX_BYTES_MAX;
-use crate::outage::Stale;
 use crate::session::Inner;
 
 /// The longest reason in a header; the whole one is in the journal.

@@ -4,9 +4,9 @@ use http::{HeaderMap, HeaderValue, header};
 use model::{Method, ObjectKey, SafeUrl};
 use registry::{Ecosystem, FileRequest, Form, IndexRequest, Redirects};
 
-use crate::breaker::Lane;
 use crate::decide::Kind;
 use crate::headers;
+use crate::health::breaker::Lane;
 use crate::upstream::Chooser;
 use crate::who::Who;
 

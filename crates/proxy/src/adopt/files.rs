@@ -6,7 +6,7 @@ use model::{DigestSet, ObjectUrl};
 use registry::{Coordinate, Pin};
 
 use super::Wanted;
-use crate::tables::Table;
+use crate::vouch::tables::Table;
 
 /// One file that is wanted, wherever locks say that it lies.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use registry::Coordinate;
 use super::Outcome;
 use crate::copy::Prior;
 use crate::decide::Kind;
-use crate::hashers::Hashers;
 use crate::session::Inner;
+use crate::transfer::hashers::Hashers;
 use crate::upstream::Giver;
 
 /// Whoever can look where clients leave things.

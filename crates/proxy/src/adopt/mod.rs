@@ -22,7 +22,7 @@ pub use self::last::{Found, LastResort};
 use self::obtain::{Got, Look, Trouble};
 use crate::limits::N_HOPS_MAX;
 use crate::session::{Inner, Session, lock};
-use crate::tables::Table;
+use crate::vouch::tables::Table;
 
 /// Requests to one host at a time; package clients take 12 to 50.
 const N_AT_ONE_HOST: usize = 16;

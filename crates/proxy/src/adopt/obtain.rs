@@ -11,7 +11,7 @@ use crate::decide::{self, First};
 use crate::flight::End;
 use crate::headers;
 use crate::session::Inner;
-use crate::tables::Table;
+use crate::vouch::tables::Table;
 use crate::want::{Asker, Shape, Want};
 
 /// The largest settings of a registry that are looked into; Packagist's root has 3 kB.

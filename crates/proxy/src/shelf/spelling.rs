@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, Method, header};
 
 use crate::ask;
-use crate::forms;
+use crate::shelf::forms;
 use crate::via::AS_SENT;
 
 /// Longer ones are understood each time; the longest of real clients has about 300 bytes.

@@ -1,14 +1,17 @@
 //! What is known about the upstreams: which of them answer, which are down, and since when.
 
+pub(crate) mod breaker;
+pub(crate) mod outage;
+
 use std::time::Duration;
 
 use host::http::FetchError;
 use http::{HeaderMap, StatusCode, header};
 use model::{Event, Freshness, ObjectKey, Timestamp};
 
-use crate::breaker::{Attempt, Change, Gate, Lane, Outcome};
 use crate::decide;
-use crate::outage::Stale;
+use crate::health::breaker::{Attempt, Change, Gate, Lane, Outcome};
+use crate::health::outage::Stale;
 use crate::session::{Inner, lock};
 use crate::shelf::Watch;
 

@@ -1,5 +1,9 @@
 //! Who vouches for a file: a lock of the project, or the index of its registry.
 
+pub(crate) mod named;
+pub(crate) mod pins;
+pub(crate) mod tables;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
@@ -10,11 +14,11 @@ use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::flight::End;
 use crate::limits::{FACTS_BYTES_MAX, INDEX_BYTES_MAX};
-use crate::named::Unread;
-use crate::pins::Pins;
 use crate::session::{Inner, lock};
-use crate::tables::{Table, Tables};
 use crate::upstream::Chooser;
+use crate::vouch::named::Unread;
+use crate::vouch::pins::Pins;
+use crate::vouch::tables::{Table, Tables};
 use crate::want::{Asker, Shape, Want, is_as_sent};
 
 /// Digests that somebody vouches for, and who.

@@ -1,5 +1,9 @@
 //! Takes a file or a document: streamed to the clients while it is stored, verified before the last chunk leaves.
 
+pub(crate) mod hashers;
+pub(crate) mod incoming;
+pub(crate) mod unpack;
+
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -11,19 +15,19 @@ use registry::Form;
 use registry::archive::{self, Completeness};
 use store::BlobWriter;
 
-use crate::breaker::{Attempt, Outcome};
 use crate::build;
 use crate::copy::Prior;
 use crate::decide::{self, Kind};
 use crate::fetch::not_stored;
 use crate::flight::{End, FileState, Flight, Head};
-use crate::hashers::Hashers;
 use crate::headers;
-use crate::incoming::Incoming;
+use crate::health::breaker::{Attempt, Outcome};
 use crate::keep::NotKept;
 use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, SERVED_BYTES_MAX, VERIFY_FIRST_BYTES};
 use crate::refusal::Refusal;
 use crate::session::Inner;
+use crate::transfer::hashers::Hashers;
+use crate::transfer::incoming::Incoming;
 use crate::upstream::{Giver, Reply};
 use crate::vouch::Expectation;
 use crate::want::Want;

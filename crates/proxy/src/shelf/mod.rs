@@ -4,6 +4,12 @@
 //! What is put here is good for as long as it would be served without asking anybody: fresh for its time, or stale while nobody waits for
 //! its host. What is here when its copy is damaged on the disk is the right bytes all the same.
 
+pub(crate) mod forms;
+pub(crate) mod growth;
+pub(crate) mod linked;
+pub(crate) mod ready;
+pub(crate) mod spelling;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,10 +19,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use model::{Freshness, Held, ObjectKey, Sha256, Timestamp};
 
-use crate::forms::{Bare, Form, Forms};
-use crate::growth::Growth;
 use crate::session::lock;
-use crate::spelling::Spelling;
+use crate::shelf::forms::{Bare, Form, Forms};
+use crate::shelf::growth::Growth;
+use crate::shelf::spelling::Spelling;
 
 /// No one thing takes more than a part of the shelf.
 const PART_OF_SHELF: usize = 4;

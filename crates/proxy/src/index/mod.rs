@@ -1,5 +1,7 @@
 //! Takes an index: read whole, understood, and compared with the one that is held before it may replace it.
 
+pub(crate) mod mend;
+
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -9,17 +11,17 @@ use http::{HeaderMap, StatusCode, header};
 use model::{Held, SavedHeader, Sha256};
 use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
-use crate::breaker::{Attempt, Outcome};
 use crate::copy::Prior;
 use crate::fetch::passed;
 use crate::flight::End;
 use crate::headers;
-use crate::incoming::read;
+use crate::health::breaker::{Attempt, Outcome};
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
 use crate::state::from_http_date;
-use crate::tables::Table;
+use crate::transfer::incoming::read;
 use crate::upstream::{Giver, Reply};
+use crate::vouch::tables::Table;
 use crate::want::{Shape, Want};
 
 /// An index that was read.

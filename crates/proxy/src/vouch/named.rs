@@ -11,7 +11,7 @@ use registry::{Class, Coordinate, Ecosystem, FileRequest, Form, Head, IndexReque
 use crate::decide;
 use crate::limits::{INDEX_BYTES_MAX, N_GENERATIONS_TRIED, N_UNREAD_MAX};
 use crate::session::{Inner, lock};
-use crate::tables::Table;
+use crate::vouch::tables::Table;
 use crate::want::{Shape, Want};
 
 /// Copies of indexes that were served without being read, or that were forgotten, of ecosystems whose files may lie anywhere.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use model::{ObjectKey, Timestamp};
 
-use crate::breaker::Lane;
+use crate::health::breaker::Lane;
 
 /// Since when copies of a host are served in its place, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! What it gives is judged as an upstream's answer is, and kept with the age that it has there: an answer that it could not have
 //! confirmed is no fresher here.
 
+pub(crate) mod standing;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,15 +17,15 @@ use http_body_util::{BodyExt as _, StreamBody};
 use model::{Freshness, Held, ObjectUrl, SafeUrl, Secret};
 use registry::Site;
 
-use crate::breaker::{Attempt, Gate, Lane, Outcome};
 use crate::decide;
 use crate::door::FORWARDED;
 use crate::fetch::said;
+use crate::health::breaker::{Attempt, Gate, Lane, Outcome};
 use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
 use crate::origin::NoReply;
 use crate::session::{Inner, lock};
-use crate::standing::{leads_outwards, standing};
 use crate::upstream::{Chooser, Giver, Question, Reply, Standing};
+use crate::via::standing::{leads_outwards, standing};
 use crate::want::{Shape, Want};
 use crate::who::Who;
 
