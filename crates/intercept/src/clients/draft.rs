@@ -72,7 +72,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn is_sealed(&self) -> bool {
-        matches!(self.tier, Tier::Sealed)
+        matches!(self.tier, Tier::Sealed { .. })
     }
 
     /// Returns whether the caller's own proxies are still in force.

@@ -2,12 +2,31 @@
 
 use std::ffi::OsStr;
 
-use super::{Client, Draft, PLAIN};
+use super::{Client, Draft, PLAIN, Tier};
 use crate::trust::{files_with_settings, has_setting};
 
 pub(super) const CLIENT: Client = Client { name: "git", bundle: &["GIT_SSL_CAINFO"], more, ..PLAIN };
 
+/// What addresses of a host begin with that are asked for with ssh. The longer one is rewritten where two fit, and of two alike the
+/// one that the caller's own settings have.
+fn ssh(host: &str) -> [String; 4] {
+    [
+        format!("git@{host}:"),
+        // An absolute path.
+        format!("git@{host}:/"),
+        format!("ssh://git@{host}/"),
+        format!("ssh://git@{host}:22/"),
+    ]
+}
+
 fn more(draft: &mut Draft<'_>) {
+    // Only where no ssh comes through: elsewhere the caller's keys are good for what nobody may read without.
+    if let Tier::Sealed { forges } = draft.tier {
+        for host in forges {
+            let key = format!("url.https://{host}/.insteadOf");
+            ssh(host).iter().for_each(|beginning| add(draft, &key, beginning));
+        }
+    }
     if draft.leaves_proxies() {
         return;
     }

@@ -101,7 +101,10 @@ pub struct Paths {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tier {
     /// Its connections are captured, whatever it does: proxies are taken away.
-    Sealed,
+    Sealed {
+        /// Hosts of repositories, which git is to ask over https where an address says ssh.
+        forges: Vec<String>,
+    },
     /// It is only asked to go through `proxy`; without one, only trust is set.
     Observed {
         /// Where the forward proxy listens.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::caller::Memory;
 
-const SEALED: Tier = Tier::Sealed;
+const SEALED: Tier = Tier::Sealed { forges: Vec::new() };
 
 fn observed() -> Tier {
     Tier::Observed { proxy: Some(SafeUrl::parse("http://outlast:token@127.0.0.1:4800").unwrap()) }
@@ -328,4 +328,49 @@ fn secrets_are_never_printed() {
     let printed = format!("{settings:?} {caller:?} {:?}", observed());
     assert!(!printed.contains("hunter2") && !printed.contains("token"), "{printed}");
     assert!(printed.contains("WGETRC"));
+}
+
+#[test]
+fn git_asks_a_forge_over_https_in_a_sealed_room_alone() {
+    let sealed = Tier::Sealed { forges: vec!["forge.example".to_owned()] };
+    let own = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "a.b"), ("GIT_CONFIG_VALUE_0", "c")];
+    let git = [("/home/me/.gitconfig", "[http]\n\tproxy = http://p:1\n")];
+    let key = Some("url.https://forge.example/.insteadOf");
+    check(
+        &sealed,
+        &own,
+        &git,
+        &[
+            ("GIT_CONFIG_COUNT", Some("6")),
+            ("GIT_CONFIG_KEY_0", None),
+            ("GIT_CONFIG_KEY_1", key),
+            ("GIT_CONFIG_VALUE_1", Some("git@forge.example:")),
+            ("GIT_CONFIG_VALUE_2", Some("git@forge.example:/")),
+            ("GIT_CONFIG_VALUE_3", Some("ssh://git@forge.example/")),
+            ("GIT_CONFIG_KEY_4", key),
+            ("GIT_CONFIG_VALUE_4", Some("ssh://git@forge.example:22/")),
+            ("GIT_CONFIG_KEY_5", Some("http.proxy")),
+        ],
+    );
+    check(&sealed, &[("GIT_CONFIG_COUNT", "many")], &[], &[("GIT_CONFIG_COUNT", None)]);
+    check(&Tier::Observed { proxy: None }, &own, &[], &[("GIT_CONFIG_COUNT", None)]);
+    check(&observed(), &own, &[], &[("GIT_CONFIG_COUNT", Some("2"))]);
+}
+
+#[test]
+fn cargo_lets_git_ask_where_ssh_would_be_needed() {
+    let with_git = "CARGO_NET_GIT_FETCH_WITH_CLI";
+    let check = |tier: &Tier, own: &[(&str, &str)], files: &[(&str, &str)], expected: Option<&str>| {
+        check(tier, own, files, &[(with_git, expected)]);
+    };
+    let https = ("/home/me/project/Cargo.toml", "a = { git = \"https://forge.example/a\" }");
+    let ssh = ("/home/me/project/Cargo.toml", "a = { git = \"ssh://git@forge.example/a\" }");
+    let lock = ("/home/me/Cargo.lock", "source = \"git+ssh://git@forge.example/a#0123\"");
+    let chosen = ("/home/me/.cargo/config.toml", "[net]\ngit-fetch-with-cli = false\n");
+    check(&SEALED, &[], &[https], None);
+    check(&SEALED, &[], &[ssh], Some("true"));
+    check(&SEALED, &[], &[https, lock], Some("true"));
+    check(&SEALED, &[], &[ssh, chosen], None);
+    check(&SEALED, &[(with_git, "false")], &[ssh], None);
+    check(&observed(), &[], &[ssh], None);
 }

@@ -241,7 +241,7 @@ async fn a_proxy_in_a_client_s_own_settings_does_not_keep_it_from_a_sealed_room(
         ("project/Cargo.toml", manifest),
         ("project/src/lib.rs", ""),
     ];
-    let desk = Desk::of(&Tier::Sealed, &room.authority, &files);
+    let desk = Desk::of(&Tier::Sealed { forges: Vec::new() }, &room.authority, &files);
     let (address, registry) = (url(&room, "/"), url(&room, "/npm/"));
     let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
     let clients: [(&str, &[&str]); 5] = [

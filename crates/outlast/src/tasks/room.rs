@@ -1,19 +1,21 @@
 //! The plan of a room: what a command must find in it so that it runs as it would outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use drill::{Mask, Place};
-use intercept::{Authority, Caller, CallerTrust, Paths, Tier};
+use intercept::{Authority, Caller, CallerTrust, Paths, Settings, Tier};
 use model::escape;
 use sandbox::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
+use store::Store;
 
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::project;
+use crate::tasks::repositories;
 use crate::tasks::space::Space;
 use crate::via;
 
@@ -74,16 +76,27 @@ pub(crate) fn paths() -> Paths {
     }
 }
 
+/// Returns what clients need in a sealed room.
+pub(crate) fn settings(home: &Home, store: &Store, caller: &Caller) -> Result<Settings, Failure> {
+    let mut forges: BTreeSet<String> = registry::FORGES.iter().map(|host| (*host).to_owned()).collect();
+    forges.extend(home.config.upstreams.iter().map(|upstream| upstream.host.clone()));
+    // Where one is followed, all are: but for this machine itself, which a room has a ssh of its own for.
+    let followed = repositories::followed(store)?;
+    let elsewhere = followed.iter().filter(|address| !address.as_str().starts_with("file:"));
+    forges.extend(elsewhere.map(|address| address.repo().host().to_owned()));
+    let tier = Tier::Sealed { forges: forges.into_iter().collect() };
+    Ok(intercept::settings(caller, &paths(), &tier))
+}
+
 /// Plans a sealed room.
 pub(crate) fn sealed(
     home: &Home,
     order: &Order,
-    caller: &Caller,
+    settings: &Settings,
     trust: &CallerTrust,
     authority: &Authority,
 ) -> Plan {
     let paths = paths();
-    let settings = intercept::settings(caller, &paths, &Tier::Sealed);
     let bundle: Arc<[u8]> = trust.bundle_pem(authority.root_pem()).into();
     // Where a host is not looked into, its own certificate is seen.
     let extra = match home.config.exec.passthrough.as_slice() {
@@ -108,7 +121,7 @@ pub(crate) fn sealed(
     Plan {
         command: order.command.clone(),
         directory: order.directory.clone(),
-        environment: environment(order, &settings),
+        environment: environment(order, settings),
         ports: home.config.exec.ports.clone(),
         local_ports: home.config.exec.allow_local.clone(),
         files,
@@ -119,7 +132,7 @@ pub(crate) fn sealed(
 }
 
 /// Returns the command's environment: the caller's, with what the room needs.
-pub(crate) fn environment(order: &Order, settings: &intercept::Settings) -> Vec<(OsString, OsString)> {
+pub(crate) fn environment(order: &Order, settings: &Settings) -> Vec<(OsString, OsString)> {
     let mut environment: BTreeMap<OsString, OsString> = order.variables.iter().cloned().collect();
     for name in &settings.removed {
         environment.remove(name);
@@ -298,7 +311,8 @@ mod tests {
             let mut config = crate::config::Config::default();
             config.exec.passthrough = passthrough.iter().map(|host| (*host).to_owned()).collect();
             let home = Home { path: "/home".into(), config, clock: host::Clock::real() };
-            let plan = sealed(&home, &order, &caller, &trust, &authority);
+            let settings = intercept::settings(&caller, &paths(), &Tier::Sealed { forges: Vec::new() });
+            let plan = sealed(&home, &order, &settings, &trust, &authority);
             let extra = plan.files.iter().find(|file| file.path == paths().extra).unwrap();
             let text = String::from_utf8_lossy(&extra.bytes);
             assert_eq!(text.matches("BEGIN CERTIFICATE").count(), expected, "{passthrough:?}");

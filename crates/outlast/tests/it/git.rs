@@ -1,7 +1,5 @@
-//! Git in a room, and what is not kept: repositories that want credentials pass live, ssh does not work yet, and questions are
-//! remembered for the same body only.
-
-use std::process::Command;
+//! Git in a room, and what is not kept: repositories that want credentials pass live, and questions are remembered for the same
+//! body only.
 
 use fakes::git::Repository;
 use fakes::{Answer, Upstream};
@@ -78,18 +76,6 @@ fn a_repository_that_nobody_may_read_passes_live_and_is_listed() {
     assert!(hint.starts_with("no copy of such a request is ever kept"), "{told}");
 }
 
-#[test]
-fn ssh_is_refused_with_a_hint() {
-    let world = World::new();
-    let ssh =
-        "ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=no -o ConnectTimeout=5 git@registry.npmjs.org";
-    let done = world.outlast(&["exec", "--", "sh", "-c", ssh]);
-    assert_eq!(done.code, 255, "{}", done.stderr);
-    done.says("refused: tcp to registry.npmjs.org port 22").says("hint: ssh does not work in a room yet");
-    let refused = &world.newest_record()["refused"][0];
-    assert_eq!((&refused["host"], &refused["port"]), (&json!("registry.npmjs.org"), &json!(22)));
-}
-
 /// The question that `npm audit` asks, as curl.
 fn ask(body: &str) -> Vec<String> {
     let url = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
@@ -138,26 +124,4 @@ fn an_audit_that_the_registry_does_not_offer_is_answered_the_same_way() {
     assert!(done.stdout.ends_with("\n405"), "{}", done.stdout);
     let drilled = outlast(&world, &["drill", "--"], &question).expect(0);
     assert_eq!(drilled.stdout, done.stdout);
-}
-
-#[test]
-fn the_callers_git_settings_survive() {
-    let (upstream, folder) = (Upstream::start_blocking(), tempfile::tempdir().unwrap());
-    let repository = Repository::create(folder.path());
-    repository.commit("main", "first", &[("a.txt", "kept\n")]);
-    upstream.serve_git("git.example.com", "/owner/name.git", &repository);
-    let world = World::new()
-        .with("GIT_CONFIG_COUNT", "2")
-        .with("GIT_CONFIG_KEY_0", "url.https://git.example.com/.insteadOf")
-        .with("GIT_CONFIG_VALUE_0", "short:")
-        .with("GIT_CONFIG_KEY_1", "http.sslCAInfo")
-        .with("GIT_CONFIG_VALUE_1", "/etc/ssl/certs/ca-certificates.crt");
-    world.place(&upstream, &["git.example.com"]);
-    let settings = |command: &mut Command| command.output().unwrap().stdout;
-    let direct = settings(world.command("git").args(["config", "url.https://git.example.com/.insteadOf"]));
-    assert_eq!(direct, b"short:\n");
-    let clone = ["exec", "-q", "--", "git", "clone", "--quiet", "short:owner/name.git", "cloned"];
-    let done = world.outlast(&clone).expect(0);
-    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", ""));
-    assert!(world.project().join("cloned/a.txt").exists());
 }

@@ -37,6 +37,7 @@ mod repositories;
 mod rows;
 mod serve;
 mod space;
+mod ssh;
 mod tokens;
 mod told;
 mod tree;

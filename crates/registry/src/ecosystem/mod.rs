@@ -22,6 +22,8 @@ mod generic;
 mod npm;
 mod pypi;
 
+pub use forge::HOSTS as FORGES;
+
 /// Every ecosystem, in the order in which they are asked; the last one understands everything.
 pub static ALL: &[&dyn Ecosystem] =
     &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];

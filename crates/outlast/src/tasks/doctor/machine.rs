@@ -56,11 +56,12 @@ pub(super) fn clock(chart: &mut Chart, home: &Home, store: &Store) -> Result<(),
 }
 
 /// Makes a room, without which no drill proves anything.
-pub(super) async fn room(chart: &mut Chart, home: &Home) -> Result<(), Failure> {
+pub(super) async fn room(chart: &mut Chart, home: &Home, store: &Store) -> Result<(), Failure> {
     let order = Order { stdout: Stdout::Own, ..Order::here(vec!["true".into()])? };
     let caller = order.caller();
     let authority = Authority::new(home.clock.now(), "Outlast, doctor", None).map_err(Failure::no)?;
-    let plan = room::sealed(home, &order, &caller, &CallerTrust::read(&caller), &authority);
+    let settings = room::settings(home, store, &caller)?;
+    let plan = room::sealed(home, &order, &settings, &CallerTrust::read(&caller), &authority);
     let helper = std::env::current_exe().map_err(Failure::no)?;
     let mend =
         "docs/OPERATING.md, Troubleshooting, has what each system needs: user namespaces must be allowed";

@@ -100,7 +100,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let authority = Authority::new(started_at, "Outlast, one run", None)
         .map(Arc::new)
         .map_err(|error| own(Failure::no(error)))?;
-    let mut plan = room::sealed(home, &task.order, &caller, &trust, &authority);
+    let settings = room::settings(home, store, &caller).map_err(own)?;
+    let mut plan = room::sealed(home, &task.order, &settings, &trust, &authority);
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
     let (cuts, pins) = (task.cuts.clone(), project.pins);

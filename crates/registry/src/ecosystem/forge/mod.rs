@@ -19,6 +19,11 @@ mod archive;
 #[cfg(test)]
 mod tests;
 
+/// Forges that everybody knows. An address there with nothing but an owner and a name is that of a git repository, and what ssh gives,
+/// https gives as well.
+pub const HOSTS: [&str; 6] =
+    ["github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "bitbucket.com", "codeberg.org"];
+
 /// Code forges.
 #[derive(Debug)]
 pub(super) struct Forge;

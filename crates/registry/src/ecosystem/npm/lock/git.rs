@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use model::ObjectUrl;
 
+use crate::ecosystem::FORGES;
+
 /// What an address begins with that git is asked for.
 const STARTS: [&str; 8] = ["git+", "git:", "git@", "ssh:", "github:", "gitlab:", "bitbucket:", "gist:"];
 
@@ -15,13 +17,10 @@ const SHORT: [(&str, &str); 4] = [
     ("gist:", "https://gist.github.com/"),
 ];
 
-/// Hosts whose addresses with nothing but an owner and a name are repositories.
-const HOSTS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "bitbucket.com"];
-
 /// Returns whether an address is that of a git repository on another machine.
 ///
 /// Archives of a commit, such as those of codeload.github.com, are files like any other. For addresses of HTTP the rules are
-/// those of Yarn 1 (`git-resolver.js`, read 2026-11), and the `#commit=` of Yarn 2 and later.
+/// those of Yarn 1 (`git-resolver.js`, read 2026-11) with a few more forges, and the `#commit=` of Yarn 2 and later.
 pub(super) fn is_repository(address: &str) -> bool {
     if STARTS.iter().any(|start| address.starts_with(start)) {
         return !address.starts_with("git+file:");
@@ -30,7 +29,7 @@ pub(super) fn is_repository(address: &str) -> bool {
     let fragment = address.split_once('#').map_or("", |(_, fragment)| fragment);
     url.path().ends_with(".git")
         || fragment.split('&').any(|part| part.starts_with("commit="))
-        || (HOSTS.contains(&url.host()) && url.path().trim_matches('/').split('/').count() == 2)
+        || (FORGES.contains(&url.host()) && url.path().trim_matches('/').split('/').count() == 2)
 }
 
 /// Returns an address as git takes it.
