@@ -13,6 +13,7 @@ mod composer;
 mod config;
 mod crowd;
 mod dated;
+mod dependencies;
 mod disagree;
 mod doctor;
 mod drills;

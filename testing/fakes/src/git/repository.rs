@@ -38,6 +38,20 @@ impl Repository {
     /// # Panics
     /// When git refuses.
     pub fn commit_bytes(&self, branch: &str, message: &str, files: &[(&str, &[u8])]) -> String {
+        self.commit_linked(branch, message, files, &[])
+    }
+
+    /// Does what `commit_bytes` does, with submodules: folders, each at a commit of another repository.
+    ///
+    /// # Panics
+    /// When git refuses.
+    pub fn commit_linked(
+        &self,
+        branch: &str,
+        message: &str,
+        files: &[(&str, &[u8])],
+        links: &[(&str, &str)],
+    ) -> String {
         let reference = format!("refs/heads/{branch}");
         let mut stream = format!(
             "commit {reference}\ncommitter A Person <person@example.com> 1767225600 +0000\ndata {}\n{message}\n",
@@ -52,6 +66,9 @@ impl Repository {
             stream.extend_from_slice(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).as_bytes());
             stream.extend_from_slice(bytes);
             stream.push(b'\n');
+        }
+        for (path, commit) in links {
+            stream.extend_from_slice(format!("M 160000 {commit} {path}\n").as_bytes());
         }
         self.git(&["fast-import", "--quiet"], &stream);
         self.git(&["rev-parse", &reference], &[]).trim().to_owned()
