@@ -10,8 +10,9 @@ use super::once;
 use super::system::{KEYRING, is_root};
 use crate::step::{output, run, twice};
 
-/// Debian 13 has Composer 2.8; Debian's newest suite, which moves, has 2.11 or what came after it.
-const SUITES: &[&str] = &["trixie", "sid"];
+/// Suites, each with what only it has besides. Debian 13 has Composer 2.8; Debian's newest suite, which moves, has 2.11 and git
+/// 2.55, or what came after them.
+const SUITES: &[(&str, &[&str])] = &[("trixie", &[]), ("sid", &["git"])];
 const PACKAGES: &[&str] =
     &["ca-certificates", "composer", "mount", "php-cli", "php-curl", "php-mbstring", "php-zip", "unzip"];
 /// What nobody reads here; it halves the folder, and syncing each file would triple the time.
@@ -35,14 +36,17 @@ const DEBIAN: &str = "https://deb.debian.org/debian";
 pub(super) fn install(tools: &Path) -> Result<()> {
     let folder = &tools.join("machines");
     std::thread::scope(|scope| {
-        let all: Vec<_> =
-            SUITES.iter().map(|suite| scope.spawn(move || make(&folder.join(suite), suite))).collect();
+        let all: Vec<_> = SUITES
+            .iter()
+            .map(|(suite, more)| scope.spawn(move || make(&folder.join(suite), suite, more)))
+            .collect();
         all.into_iter().try_for_each(|one| one.join().expect("making a machine does not panic"))
     })
 }
 
-fn make(folder: &Path, suite: &str) -> Result<()> {
-    once(folder, PACKAGES, || {
+fn make(folder: &Path, suite: &str, more: &[&str]) -> Result<()> {
+    let packages = [PACKAGES, more].concat();
+    once(folder, &packages, || {
         let by_hand = "run `cargo xtask test` once as root, on Debian: it makes small systems in folders";
         if !is_root()? {
             bail!("tests need Debian's {suite} in {}; hint: {by_hand}", folder.display());
@@ -56,7 +60,7 @@ fn make(folder: &Path, suite: &str) -> Result<()> {
         mmdebstrap.args(settings.lines().map(|setting| format!("--aptopt={setting}")));
         mmdebstrap.args(DPKG.iter().map(|option| format!("--dpkgopt={option}")));
         let root = folder.join("root");
-        mmdebstrap.arg(format!("--include={}", PACKAGES.join(","))).arg(suite).arg(&root);
+        mmdebstrap.arg(format!("--include={}", packages.join(","))).arg(suite).arg(&root);
         mmdebstrap.arg(format!("deb [signed-by={KEYRING}] {} {suite} main", mirror(&targets)));
         let fresh = || {
             // It only fills an empty folder, and leaves one half full when it fails.

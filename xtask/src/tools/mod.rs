@@ -1,5 +1,6 @@
 //! Installs the clients that end-to-end tests drive, by the ordinary package clients; quick when all is there.
 
+mod libraries;
 mod machines;
 mod python;
 mod system;
@@ -32,6 +33,7 @@ pub(crate) fn install() -> Result<PathBuf> {
         })?;
     }
     python::install(&tools)?;
+    libraries::install(&tools)?;
     machines::install(&tools)?;
     Ok(tools)
 }

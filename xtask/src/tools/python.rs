@@ -8,9 +8,13 @@ use anyhow::Result;
 use super::once;
 use crate::step::{download, run};
 
-/// Folders below target/tools with what pip installs there. Poetry brings 30 packages, which are nobody else's.
-const ENVIRONMENTS: &[(&str, &[&str])] =
-    &[("python", &["pip==26.3", "uv==0.13.9"]), ("poetry", &["poetry==2.5.1"])];
+/// Folders below target/tools with what pip installs there. Poetry brings 30 packages, which are nobody else's; pygit2 has
+/// libgit2 in its wheel.
+const ENVIRONMENTS: &[(&str, &[&str])] = &[
+    ("python", &["pip==26.3", "uv==0.13.9"]),
+    ("poetry", &["poetry==2.5.1"]),
+    ("libgit2", &["pygit2==1.21.0"]),
+];
 
 /// Installs what is missing.
 pub(super) fn install(tools: &Path) -> Result<()> {

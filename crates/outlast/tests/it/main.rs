@@ -25,6 +25,7 @@ mod interrupts;
 mod kills;
 mod leaks;
 mod left;
+mod libraries;
 mod machines;
 mod observed;
 mod openings;

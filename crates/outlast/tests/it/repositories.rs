@@ -29,7 +29,11 @@ impl Kept {
 
     /// Makes the upstream, and keeps nothing of it yet.
     pub(crate) fn not_yet() -> Self {
-        let (world, upstream) = (World::new(), Upstream::start_blocking());
+        Self::in_world(World::new())
+    }
+
+    pub(crate) fn in_world(world: World) -> Self {
+        let upstream = Upstream::start_blocking();
         let repository = Repository::create(&world.path().join("app.git"));
         for n in 1..=4 {
             repository.commit("main", &format!("commit {n}"), &[("a.txt", &format!("line {n}\n"))]);

@@ -21,15 +21,15 @@ use fakes::{Answer, Fault, Upstream};
 use crate::world::{Done, OUTLAST, World, finish, places};
 
 /// A server that ends with the test.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    base: String,
+    pub(crate) base: String,
     /// What a person pastes in place of `TOKEN`.
     token: Option<String>,
 }
 
 impl Served {
-    fn start(world: &World) -> Self {
+    pub(crate) fn start(world: &World) -> Self {
         Self::start_at(world, "127.0.0.1:0")
     }
 
@@ -108,7 +108,7 @@ impl Served {
     }
 
     /// Ends it as a service manager does, and asserts that it says that all is well.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
     }
