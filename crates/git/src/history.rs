@@ -1,8 +1,9 @@
 //! What moves of refs do to history.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use model::ObjectId;
+use model::{CommitId, ObjectId};
 
 use crate::bare::Bare;
 use crate::command::{Git, GitError};
@@ -53,6 +54,14 @@ pub(crate) fn missing(git: &Git, ids: &[ObjectId]) -> Result<Vec<ObjectId>, GitE
     let printed = git.ask(&["cat-file", "--batch-check=%(objecttype)"], &input)?;
     let is_missing = |(id, line): (&ObjectId, &str)| line.ends_with(" missing").then_some(*id);
     Ok(ids.iter().zip(printed.lines()).filter_map(is_missing).collect())
+}
+
+impl Git {
+    /// Returns whether a repository on this machine has a commit.
+    pub fn has_commit(&self, repository: &Path, id: &CommitId) -> Result<bool, GitError> {
+        let kind = ["cat-file", "--batch-check=%(objecttype)"];
+        Ok(self.of(repository).ask(&kind, &format!("{id}\n"))?.trim() == "commit")
+    }
 }
 
 impl Bare {

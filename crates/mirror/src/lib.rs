@@ -32,7 +32,7 @@ pub use judge::{History, Judgement, Relation, judge};
 pub use outage::outage;
 pub use outcome::{SyncError, Synced};
 pub use pace::Patience;
-pub use restore::{RestoreError, restore};
+pub use restore::{RestoreError, has, restore};
 pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
 pub use sync::Mirror;

@@ -1,9 +1,9 @@
-//! A repository given back, as it was at a moment.
+//! What a copy has, and the repository given back, as it was at a moment.
 
 use std::path::Path;
 
 use git::{Git, GitError};
-use model::{RepoId, Timestamp};
+use model::{CommitId, RepoId, Timestamp};
 use store::Store;
 
 use crate::copy::{Copy, CopyError, folder};
@@ -55,4 +55,13 @@ pub fn restore(
     Copy::catch_up(git, store, repo, format, state.seq)?;
     let view = git::view(&folder(store.home(), repo), &state.served, format).map_err(GitError::from)?;
     Ok(git.clone_local(&view, into, is_mirror)?)
+}
+
+/// Returns whether anything of a repository is held, and if a commit is asked for, that.
+pub fn has(git: &Git, store: &Store, repo: &RepoId, commit: Option<&CommitId>) -> Result<bool, RestoreError> {
+    let state = State::read(store, repo, None)?;
+    let Some(format) = state.object_format() else { return Ok(false) };
+    let Some(commit) = commit else { return Ok(true) };
+    Copy::catch_up(git, store, repo, format, state.seq)?;
+    Ok(git.has_commit(&folder(store.home(), repo), commit)?)
 }

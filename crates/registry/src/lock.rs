@@ -6,7 +6,7 @@ use std::fmt;
 use model::{CommitId, DigestError, DigestSet, ObjectUrl, RepoId};
 
 use crate::coordinate::Coordinate;
-use crate::ecosystem::ALL;
+use crate::ecosystem::{ALL, FORGES};
 
 /// The largest lock that is read; the largest seen in public repositories is under 10 MB.
 pub const LOCK_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -69,16 +69,18 @@ pub struct RepoPin {
     pub name: String,
     /// The repository.
     pub repo: RepoId,
+    /// Where it can be asked for over HTTP; nothing where only ssh leads there.
+    pub url: Option<String>,
     /// The commit, where the lock has decided on one.
     pub commit: Option<CommitId>,
 }
 
 impl RepoPin {
-    /// Returns why it is not kept, in words for a person.
-    pub fn reason(&self) -> String {
+    /// Returns where it lies, in words for a person.
+    pub fn place(&self) -> String {
         let Self { repo, commit, .. } = self;
         let at = commit.as_ref().map(|commit| format!(" at {commit}")).unwrap_or_default();
-        format!("{}: {repo}{at}", Unpinned::GIT)
+        format!("the git repository {repo}{at}")
     }
 }
 
@@ -105,8 +107,8 @@ pub struct Unpinned {
 }
 
 impl Unpinned {
-    /// A git repository, said of one whose address is not understood, too.
-    pub(crate) const GIT: &'static str = "it is in a git repository, and those are not kept yet";
+    /// A git repository whose address is none that could be asked.
+    pub(crate) const GIT: &'static str = "it is in a git repository whose address is not understood";
     /// The same of Mercurial, Subversion, Bazaar and whatever else.
     pub(crate) const OTHER_REPOSITORY: &'static str =
         "it is in a repository that is not of git, and those are not kept";
@@ -143,7 +145,7 @@ impl Locked {
         let Ok(repo) = RepoId::parse(address) else { return self.leave(name, Unpinned::GIT) };
         self.check_room()?;
         let commit = commit.and_then(CommitId::parse);
-        self.repositories.push(RepoPin { name: name.to_owned(), repo, commit });
+        self.repositories.push(RepoPin { name: name.to_owned(), url: url(address, &repo), repo, commit });
         Ok(())
     }
 
@@ -173,6 +175,21 @@ impl Locked {
         self.repositories.retain(|pin| repositories.insert(pin.clone()));
         self
     }
+}
+
+/// Returns where a repository can be asked for over HTTP: without the user, and as TLS unless the lock says otherwise.
+fn url(address: &str, repo: &RepoId) -> Option<String> {
+    let address = address.trim().trim_end_matches('/');
+    let address = address.strip_prefix("git+").unwrap_or(address);
+    let protocol = if address.starts_with("http://") { "http" } else { "https" };
+    // A port of ssh's is none of HTTP's.
+    let is_at_port = repo.as_str()[repo.host().len()..].starts_with(':');
+    if is_at_port && !address.starts_with("http") {
+        return None;
+    }
+    // With it each of them answers, without it some only lead there.
+    let end = if address.ends_with(".git") || FORGES.contains(&repo.host()) { ".git" } else { "" };
+    Some(format!("{protocol}://{repo}{end}"))
 }
 
 /// Refuses a lock of a version that is newer than those which are known.

@@ -31,6 +31,7 @@ mod observed;
 mod openings;
 mod output;
 mod passing;
+mod pinned;
 mod presets;
 mod proxied;
 mod pypi;

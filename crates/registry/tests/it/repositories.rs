@@ -124,12 +124,26 @@ fn each_repository_is_said_once_and_all_its_commits() {
     };
     let other = COMMIT.replace('5', "6");
     let lock = [package(COMMIT), package(COMMIT), package(&other)].concat();
-    let reasons: Vec<String> =
-        read("Cargo.lock", &lock).repositories.iter().map(registry::RepoPin::reason).collect();
-    let reason = |commit: &str| {
-        format!("it is in a git repository, and those are not kept yet: forge.example/a at {commit}")
+    let places: Vec<String> =
+        read("Cargo.lock", &lock).repositories.iter().map(registry::RepoPin::place).collect();
+    let place = |commit: &str| format!("the git repository forge.example/a at {commit}");
+    assert_eq!(places, [place(COMMIT), place(&other)]);
+}
+
+#[test]
+fn a_repository_is_asked_for_over_http() {
+    let check = |address: &str, expected: Option<&str>| {
+        let lock = format!("[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"{address}\"\n");
+        let locked = read("Cargo.lock", &lock);
+        assert_eq!(locked.repositories[0].url.as_deref(), expected, "{address}");
     };
-    assert_eq!(reasons, [reason(COMMIT), reason(&other)]);
+    check("git+https://forge.example/s/a.git#{C}", Some("https://forge.example/s/a.git"));
+    check("git+https://me:secret@forge.example/s/a?branch=main", Some("https://forge.example/s/a"));
+    check("git+http://forge.example:8080/s/a", Some("http://forge.example:8080/s/a"));
+    check("git+ssh://git@forge.example/s/a.git", Some("https://forge.example/s/a.git"));
+    check("git+ssh://git@forge.example:22/s/a", Some("https://forge.example/s/a"));
+    check("git+ssh://git@forge.example:2222/s/a.git", None);
+    check("git+https://github.com/s/a", Some("https://github.com/s/a.git"));
 }
 
 #[test]
@@ -137,6 +151,9 @@ fn an_address_that_is_not_understood_is_named_without_it() {
     let lock = "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"git+https://me:secret@/a#0123\"\n";
     let locked = read("Cargo.lock", lock);
     let [left] = &*locked.unpinned else { panic!("{locked:?}") };
-    assert_eq!((&*left.name, left.reason), ("a", "it is in a git repository, and those are not kept yet"));
+    assert_eq!(
+        (&*left.name, left.reason),
+        ("a", "it is in a git repository whose address is not understood")
+    );
     assert!(!format!("{locked:?}").contains("secret"), "{locked:?}");
 }

@@ -1,6 +1,7 @@
 //! Keeps what projects need before anybody asks for it.
 
 mod left;
+mod pinned;
 mod report;
 mod sent;
 mod taken;
@@ -17,6 +18,7 @@ use proxy::{Adopted, Engine, LastResort, Purpose, Session, SessionPlan};
 use store::Store;
 
 use self::left::Left;
+use self::pinned::Pinned;
 pub(crate) use self::report::Report;
 pub(crate) use self::sent::{at_server, tell};
 pub(crate) use self::taken::Adopting;
@@ -49,7 +51,8 @@ pub(crate) async fn once(
             whole.add(repository(global, home, store, address).await?);
             continue;
         }
-        let report = each(global, &engine, Purpose::Adopt, &thing).await;
+        let pinned = pinned::adopt(global, home, store, &thing).await?;
+        let report = each(global, &engine, Purpose::Adopt, &thing, pinned).await;
         // What is kept comes before the word that it is.
         store.flush()?;
         note(home, store, &thing, &report)?;
@@ -96,17 +99,17 @@ async fn repository(
 pub(crate) async fn look(home: &Home, store: &Store, thing: &Thing) -> Result<Report, Failure> {
     let engine = wiring::engine(home, store, &wiring::trust()?, None)?;
     let global = Global { quiet: true, ..Global::default() };
-    Ok(each(&global, &engine, Purpose::Inspect, thing).await)
+    Ok(each(&global, &engine, Purpose::Inspect, thing, pinned::look(store, thing)).await)
 }
 
-async fn each(global: &Global, engine: &Engine, purpose: Purpose, thing: &Thing) -> Report {
+async fn each(global: &Global, engine: &Engine, purpose: Purpose, thing: &Thing, pinned: Pinned) -> Report {
     let left: Arc<dyn LastResort> = Arc::new(Left::here(Path::new(&thing.name)));
     let last_resort = Some(left).filter(|_| purpose == Purpose::Adopt);
     let plan = SessionPlan { pins: thing.locks.pins.clone(), last_resort, ..SessionPlan::new(purpose) };
     let session = engine.session(plan);
     let adopted = fetch(global, &session, thing).await;
     session.finish().await;
-    Report::new(thing, adopted)
+    Report::new(thing, adopted, pinned)
 }
 
 /// Notes in the journal what is kept for a thing, where that is news.

@@ -8,6 +8,7 @@ use proxy::{Adopted, Outcome};
 use registry::Unpinned;
 use serde::{Deserialize, Serialize};
 
+use super::pinned::Pinned;
 use super::{N_LETTERS_MAX, Thing};
 use crate::command_line::Global;
 use crate::failure::Failure;
@@ -63,12 +64,13 @@ pub(super) struct Missing {
 }
 
 impl Report {
-    pub(super) fn new(thing: &Thing, adopted: Vec<Adopted>) -> Self {
+    pub(super) fn new(thing: &Thing, adopted: Vec<Adopted>, pinned: Pinned) -> Self {
         let locks = &thing.locks;
         let mut report = Self { locks: thing.lock_names(), unread: locks.unread.clone(), ..Self::default() };
-        for (_, pin) in &locks.repositories {
-            let named = Named { name: pin.name.clone(), url: None };
-            report.missing.push(Missing { named, reason: pin.reason() });
+        report.repositories.extend(pinned.whole);
+        for (pin, reason) in pinned.missing {
+            let reason = format!("it is in {}: {reason}", pin.place());
+            report.missing.push(Missing { named: Named { name: pin.name, url: None }, reason });
         }
         for (_, Unpinned { name, reason }) in &locks.unpinned {
             let named = Named { name: name.clone(), url: None };
@@ -209,12 +211,12 @@ mod tests {
         let reason = "no version is decided on";
         let unpinned = Unpinned { name: "six".to_owned(), reason };
         let locks = Locks { unpinned: vec![("requirements.txt".to_owned(), unpinned)], ..Locks::default() };
-        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new());
+        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new(), Pinned::default());
         let [Missing { named: Named { name, url: None }, reason: shown }] = &*report.missing else {
             panic!("{report:?}");
         };
         assert_eq!((&**name, &**shown), ("six", reason));
-        assert!(Report::new(&Thing::default(), Vec::new()).missing.is_empty());
+        assert!(Report::new(&Thing::default(), Vec::new(), Pinned::default()).missing.is_empty());
     }
 
     #[test]
@@ -223,11 +225,13 @@ mod tests {
         let lock = format!("six @ git+https://me:secret@forge.example/s/a.git@{commit}\n");
         let mut locks = Locks::default();
         locks.add_bytes("requirements.txt", lock.as_bytes());
-        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new());
+        let [(_, pin)] = &*locks.repositories else { panic!("{locks:?}") };
+        let pinned = Pinned { missing: vec![(pin.clone(), "it is gone".to_owned())], ..Pinned::default() };
+        let report = Report::new(&Thing { locks, ..Thing::default() }, Vec::new(), pinned);
         let [Missing { named: Named { name, url: None }, reason }] = &*report.missing else {
             panic!("{report:?}");
         };
-        let said = "it is in a git repository, and those are not kept yet";
-        assert_eq!((&**name, &**reason), ("six", &*format!("{said}: forge.example/s/a at {commit}")));
+        let said = format!("it is in the git repository forge.example/s/a at {commit}: it is gone");
+        assert_eq!((&**name, reason), ("six", &said));
     }
 }

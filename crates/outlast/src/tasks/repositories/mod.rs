@@ -78,6 +78,11 @@ impl One {
         one
     }
 
+    /// Returns whether its upstream was asked, and everything that a copy can have is held.
+    pub(crate) fn is_followed(&self) -> bool {
+        !matches!(self.state, "unavailable" | "refused" | "failed")
+    }
+
     /// Returns it as a line; nothing where there is no news.
     fn line(&self) -> Option<String> {
         let why =

@@ -185,7 +185,7 @@ fn every_kind_of_lock_entry_is_understood() {
         let Locked { pins, repositories, unpinned, .. } = lock(lock_text).unwrap();
         let repositories = repositories
             .iter()
-            .map(|pin| format!("{}: it is in a git repository, and those are not kept yet", pin.name));
+            .map(|pin| format!("{}: it is in a git repository whose address is not understood", pin.name));
         let pins = pins.iter().map(|pin| {
             let no = if pin.digests.is_empty() { ", no digest" } else { "" };
             format!("{}{no}", pin.coordinate.as_ref().unwrap())
@@ -202,7 +202,7 @@ fn every_kind_of_lock_entry_is_understood() {
     check(&entry("sparse+https://index.crates.io/"), &["a 1.0.0 of crates.io"]);
     check(&entry("registry+https://github.com/rust-lang/crates.io-index"), &["a 1.0.0 of crates.io"]);
     check(&entry("sparse+https://crates.example.com/index/"), &["a 1.0.0 of crates.example.com"]);
-    let git = "a: it is in a git repository, and those are not kept yet";
+    let git = "a: it is in a git repository whose address is not understood";
     check(&entry("git+https://github.com/a/a#0123"), &[git]);
     check(&entry("git+ssh://git@github.com/a/a.git?tag=v1#0123").repeat(2), &[git]);
     check(&entry("git+file:///a#0123"), &[]);

@@ -54,7 +54,7 @@ fn a_real_lock_pins_every_package_to_its_commit() {
 
 #[test]
 fn a_package_without_an_archive_is_named() {
-    let git = "it is in a git repository, and those are not kept yet";
+    let git = "it is in a git repository whose address is not understood";
     let unpinned = |text: &str| -> Vec<String> {
         let Locked { repositories, unpinned, .. } = locked(text).unwrap();
         let repositories = repositories.iter().map(|pin| format!("{}: {git}", pin.name));

@@ -13,7 +13,7 @@ const YARN_4: &str = include_str!("../testdata/yarn-4.lock");
 const SRI: &str =
     "sha512-XI5MPzVNApjAyhQzphX8BkmKsKUxD4LdyK24iZeQGinBN9yTQT3bFlCBy/aVx2HrNcqQGsdot8ghrjyrvMCoEA==";
 
-const GIT: &str = "it is in a git repository, and those are not kept yet";
+const GIT: &str = "it is in a git repository whose address is not understood";
 const UNDECIDED: &str = "no version is decided on";
 const NOWHERE: &str = "where it lies cannot be read from the lock";
 

@@ -9,7 +9,7 @@ const POETRY_1_2: &str = include_str!("../testdata/poetry-1.2.lock");
 const PYLOCK: &str = include_str!("../testdata/pylock.toml");
 const PIPFILE: &str = include_str!("../testdata/Pipfile.lock");
 
-const GIT: &str = "it is in a git repository, and those are not kept yet";
+const GIT: &str = "it is in a git repository whose address is not understood";
 const OTHER: &str = "it is in a repository that is not of git, and those are not kept";
 const UNDECIDED: &str = "no version is decided on";
 const NOWHERE: &str = "where it lies cannot be read from the lock";
