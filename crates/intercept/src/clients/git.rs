@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use super::{Client, Draft, PLAIN, Tier};
-use crate::trust::{files_with_settings, has_setting};
+use crate::trust::{files_with_settings, has_setting, values};
 
 pub(super) const CLIENT: Client = Client { name: "git", bundle: &["GIT_SSL_CAINFO"], more, ..PLAIN };
 
@@ -19,6 +19,11 @@ fn ssh(host: &str) -> [String; 4] {
     ]
 }
 
+/// How many of the caller's rewritings to ssh are undone.
+const N_UNDONE_MAX: usize = 16;
+/// What the name of an owner or of a repository may begin with at any forge.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.~-";
+
 fn more(draft: &mut Draft<'_>) {
     // Only where no ssh comes through: elsewhere the caller's keys are good for what nobody may read without.
     if let Tier::Sealed { forges } = draft.tier {
@@ -26,6 +31,7 @@ fn more(draft: &mut Draft<'_>) {
             let key = format!("url.https://{host}/.insteadOf");
             ssh(host).iter().for_each(|beginning| add(draft, &key, beginning));
         }
+        undo(draft, forges);
     }
     if draft.leaves_proxies() {
         return;
@@ -40,6 +46,49 @@ fn more(draft: &mut Draft<'_>) {
         None if has_own => add(draft, "http.proxy", ""),
         None => {}
     }
+}
+
+/// Leads what the caller's settings make ssh of back to https: git rewrites an address once, and takes the longest beginning, so
+/// that each is told with one letter more.
+fn undo(draft: &mut Draft<'_>, forges: &[String]) {
+    let mut n_undone = 0;
+    for (base, beginning) in rewritings(draft) {
+        let over_https = forges.iter().find_map(|host| {
+            // The longer ones first: `git@HOST:/` is no path that begins with a slash.
+            let beginnings = ssh(host);
+            let rest = beginnings.iter().rev().find_map(|ssh| base.strip_prefix(ssh.as_str()))?;
+            Some(format!("https://{host}/{}", rest.trim_start_matches('/')))
+        });
+        let Some(over_https) = over_https.filter(|_| n_undone < N_UNDONE_MAX) else { continue };
+        n_undone += 1;
+        for letter in LETTERS.chars() {
+            add(draft, &format!("url.{over_https}{letter}.insteadOf"), &format!("{beginning}{letter}"));
+        }
+    }
+}
+
+/// Returns what the caller's settings rewrite: each with what takes the place of a beginning, and the beginning.
+fn rewritings(draft: &Draft<'_>) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for text in files_with_settings(draft.caller, "git").iter().filter_map(|path| draft.caller.text(path)) {
+        let mut base = None;
+        for line in text.lines().map(str::trim) {
+            if let Some(section) = line.strip_prefix('[') {
+                let name = section.trim_end_matches(']').trim();
+                base = name.strip_prefix("url").map(|name| name.trim().trim_matches('"').to_owned());
+            }
+            let Some(base) = &base else { continue };
+            found.extend(values(line, "insteadOf").into_iter().map(|beginning| (base.clone(), beginning)));
+        }
+    }
+    let variable = |name: &str, n: usize| draft.caller.get(&format!("GIT_CONFIG_{name}_{n}"))?.to_str();
+    for (key, value) in (0..).map_while(|n| variable("KEY", n).zip(variable("VALUE", n))) {
+        let is_one = key.to_ascii_lowercase().ends_with(".insteadof");
+        let base = key.strip_prefix("url.").filter(|_| is_one).and_then(|key| key.rsplit_once('.'));
+        let base = base.map(|(base, _)| base);
+        found.extend(base.map(|base| (base.to_owned(), value.to_owned())));
+    }
+    found
 }
 
 /// Adds one setting behind those the caller passes the same way.

@@ -16,7 +16,7 @@ use crate::authority::pem as to_pem;
 use crate::caller::{Caller, Identity};
 use public::PublicRoots;
 
-pub(crate) use settings::has_setting;
+pub(crate) use settings::{has_setting, values};
 pub(crate) use sources::{SYSTEM_BUNDLES, files_with_settings, named_by_settings};
 
 /// Everything the caller trusts, in the order in which it was found, each certificate once.

@@ -144,7 +144,7 @@ fn say_troubles(global: &Global, done: &Done) {
     if record.refused.iter().any(|refused| refused.port == 22) {
         say(
             global,
-            &"hint: no ssh leaves a room; git asks known forges over https in its place, and so any host that an [[upstream]] of outlast.toml names. Is it one of them, a setting of git's (`insteadOf`) or another account than `git` led to ssh",
+            &"hint: no ssh leaves a room; git asks known forges over https in its place, and so any host that an [[upstream]] of outlast.toml names. Another account than `git` stays with ssh",
         );
     }
     say_clients(global, done);

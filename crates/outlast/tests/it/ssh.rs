@@ -8,7 +8,7 @@ use fakes::Upstream;
 use fakes::git::Repository;
 use serde_json::json;
 
-use crate::repositories::{HOST, Kept};
+use crate::repositories::{ADDRESS, HOST, Kept};
 use crate::world::{OUTLAST, World, finish};
 
 /// Every way to write that ssh is to be asked for the one repository.
@@ -90,6 +90,23 @@ fn an_address_that_the_caller_rewrites_is_rewritten_as_the_caller_says() {
     kept.world.write(&kept.world.home().join(".gitconfig"), set);
     kept.world.outlast(&["exec", "--", "git", "clone", "--quiet", WAYS[0], "cloned"]).expect(0);
     assert!(kept.world.project().join("cloned/other.txt").exists());
+}
+
+#[test]
+fn what_the_caller_makes_ssh_of_is_asked_over_https_all_the_same() {
+    let kept = Kept::not_yet();
+    // As the documentation of Go has it for private modules, and a shorter name.
+    let set = "[url \"git@forge.example:\"]\n\tinsteadOf = https://forge.example/\n\tinsteadOf = our:\n\
+               [url \"ssh://git@forge.example/acme/\"]\n\tinsteadOf = \"acme:\"\n";
+    kept.world.write(&kept.world.home().join(".gitconfig"), set);
+    for (n, address) in [ADDRESS, "our:acme/app.git", "acme:app"].iter().enumerate() {
+        let folder = format!("cloned-{n}");
+        let clone = ["git", "clone", "--quiet", address, &folder];
+        finish(kept.world.command("git").args(&clone[1..]), b"").expect(128);
+        kept.upstream.serve_git(HOST, "/acme/app", &kept.repository);
+        kept.upstream.serve_git(HOST, "/acme/app.git", &kept.repository);
+        kept.world.outlast(&[&["exec", "--"], &clone[..]].concat()).expect(0);
+    }
 }
 
 #[test]

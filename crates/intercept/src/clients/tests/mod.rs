@@ -1,3 +1,5 @@
+mod git;
+
 use std::collections::BTreeMap;
 
 use super::*;
@@ -207,25 +209,6 @@ fn an_observed_run_without_a_proxy_keeps_the_caller_s() {
 }
 
 #[test]
-fn git_settings_of_the_caller_come_first() {
-    let own = [("GIT_CONFIG_COUNT", "2"), ("GIT_CONFIG_KEY_0", "a.b"), ("GIT_CONFIG_KEY_1", "c.d")];
-    check(
-        &observed(),
-        &own,
-        &[],
-        &[
-            ("GIT_CONFIG_COUNT", Some("3")),
-            ("GIT_CONFIG_KEY_0", None),
-            ("GIT_CONFIG_KEY_1", None),
-            ("GIT_CONFIG_KEY_2", Some("http.proxy")),
-        ],
-    );
-    // git refuses this by itself, and must go on doing so.
-    check(&observed(), &[("GIT_CONFIG_COUNT", "many")], &[], &[("GIT_CONFIG_COUNT", None)]);
-    check(&SEALED, &own, &[], &[("GIT_CONFIG_COUNT", None)]);
-}
-
-#[test]
 fn files_that_replace_the_caller_s_repeat_them() {
     let files = Memory::default()
         .with("/home/me/.wgetrc", "tries = 7\nca_certificate = /etc/company.pem")
@@ -328,33 +311,6 @@ fn secrets_are_never_printed() {
     let printed = format!("{settings:?} {caller:?} {:?}", observed());
     assert!(!printed.contains("hunter2") && !printed.contains("token"), "{printed}");
     assert!(printed.contains("WGETRC"));
-}
-
-#[test]
-fn git_asks_a_forge_over_https_in_a_sealed_room_alone() {
-    let sealed = Tier::Sealed { forges: vec!["forge.example".to_owned()] };
-    let own = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "a.b"), ("GIT_CONFIG_VALUE_0", "c")];
-    let git = [("/home/me/.gitconfig", "[http]\n\tproxy = http://p:1\n")];
-    let key = Some("url.https://forge.example/.insteadOf");
-    check(
-        &sealed,
-        &own,
-        &git,
-        &[
-            ("GIT_CONFIG_COUNT", Some("6")),
-            ("GIT_CONFIG_KEY_0", None),
-            ("GIT_CONFIG_KEY_1", key),
-            ("GIT_CONFIG_VALUE_1", Some("git@forge.example:")),
-            ("GIT_CONFIG_VALUE_2", Some("git@forge.example:/")),
-            ("GIT_CONFIG_VALUE_3", Some("ssh://git@forge.example/")),
-            ("GIT_CONFIG_KEY_4", key),
-            ("GIT_CONFIG_VALUE_4", Some("ssh://git@forge.example:22/")),
-            ("GIT_CONFIG_KEY_5", Some("http.proxy")),
-        ],
-    );
-    check(&sealed, &[("GIT_CONFIG_COUNT", "many")], &[], &[("GIT_CONFIG_COUNT", None)]);
-    check(&Tier::Observed { proxy: None }, &own, &[], &[("GIT_CONFIG_COUNT", None)]);
-    check(&observed(), &own, &[], &[("GIT_CONFIG_COUNT", Some("2"))]);
 }
 
 #[test]
