@@ -16,6 +16,7 @@ pub(crate) fn url(text: &str) -> ObjectUrl {
 
 pub(crate) fn object(address: &str) -> Object {
     Object {
+        built_from: None,
         method: "GET".to_owned(),
         url: url(address),
         variant: String::new(),
