@@ -2,7 +2,8 @@
 //!
 //! Destruction fails closed: what is not understood waits for a person, and nothing that waits holds up the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use model::{Decision, MoveClass, RefMove, RefName, Target};
 
@@ -11,6 +12,8 @@ use crate::tripwires::{Tripwires, is_named};
 
 /// With fewer files, most may go at once and nothing be wrong.
 const N_FILES_MIN: u64 = 20;
+/// Who reads so many reasons knows enough; some name the ref, and there may be a hundred thousand.
+const N_REASONS_MAX: usize = 20;
 
 /// What history says about a ref that both have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub trait History {
 pub struct Judgement {
     /// Every ref that the upstream moved.
     pub moves: Vec<RefMove>,
-    /// Why some wait, each reason once.
+    /// Why some wait, each reason once, and not more than a person reads.
     pub reasons: Vec<String>,
 }
 
@@ -51,7 +54,7 @@ pub fn judge<H: History>(
     history: &mut H,
 ) -> Result<Judgement, H::Error> {
     let mut moves = Vec::new();
-    let (orphans, shrunk, renamed) = (Vec::new(), Vec::new(), renamed(state, listed, history)?);
+    let (orphans, shrunk, renamed) = (BTreeSet::new(), BTreeMap::new(), renamed(state, listed, history)?);
     let mut judging =
         Judging { state, listed, tripwires, n_destroyed, orphans, shrunk, renamed, reasons: Vec::new() };
     for name in moved(state, listed) {
@@ -65,7 +68,7 @@ pub fn judge<H: History>(
             (Some(old), Some(new)) => {
                 let relation = history.relation(old, new)?;
                 if !relation.has_common {
-                    judging.orphans.push(name.clone());
+                    judging.orphans.insert(name.clone());
                 }
                 if relation.is_ancestor && judging.is_protected(name) {
                     judging.measure(name, history.n_files(old)?, history.n_files(new)?);
@@ -112,9 +115,9 @@ struct Judging<'a> {
     listed: &'a BTreeMap<RefName, Target>,
     tripwires: &'a Tripwires,
     n_destroyed: u64,
-    orphans: Vec<RefName>,
+    orphans: BTreeSet<RefName>,
     /// Branches that lost most of their files in one move, and why that is said.
-    shrunk: Vec<(RefName, String)>,
+    shrunk: BTreeMap<RefName, String>,
     renamed: Option<RefName>,
     reasons: Vec<String>,
 }
@@ -152,7 +155,7 @@ impl Judging<'_> {
     fn note(&mut self, moved: &mut RefMove, reason: Option<String>) {
         let Some(reason) = reason else { return };
         moved.decision = Decision::Hold;
-        if !self.reasons.contains(&reason) {
+        if self.reasons.len() < N_REASONS_MAX && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
     }
@@ -163,12 +166,12 @@ impl Judging<'_> {
         let n_lost = before.saturating_sub(after);
         if before >= N_FILES_MIN && n_lost * 100 > before * self.tripwires.percent_shrunk_max {
             let reason = format!("`{}` lost {n_lost} of its {before} files", short(name));
-            self.shrunk.push((name.clone(), reason));
+            self.shrunk.insert(name.clone(), reason);
         }
     }
 
     fn shrinks(&self, name: &RefName) -> Option<String> {
-        self.shrunk.iter().find(|(shrunk, _)| shrunk == name).map(|(_, reason)| reason.clone())
+        self.shrunk.get(name).cloned()
     }
 
     /// Returns why a move that destroys something waits by itself.
@@ -246,12 +249,13 @@ impl Judging<'_> {
 /// Returns why a ref cannot be beside those that are served: git keeps them as files and folders.
 fn conflict(served: &BTreeMap<RefName, Target>, name: &RefName) -> Option<String> {
     let below = format!("{name}/");
-    let is_below = |other: &RefName| other.as_str().starts_with(&below);
+    // Names that begin so come one after another, behind what is less: there may be a hundred thousand others.
+    let next = served.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded)).next();
     let in_the_way = name
         .folders()
         .find(|folder| served.contains_key(*folder))
         .map(str::to_owned)
-        .or_else(|| served.keys().find(|other| is_below(other)).map(ToString::to_string))?;
+        .or_else(|| next.map(|(other, _)| other.to_string()).filter(|other| other.starts_with(&below)))?;
     Some(format!("`{}` is in the way, and is kept", in_the_way.trim_start_matches("refs/heads/")))
 }
 

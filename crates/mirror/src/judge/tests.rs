@@ -193,3 +193,18 @@ fn a_rule_lets_through_what_it_names() {
     assert!(is_followed(&["refs/heads/main".to_owned()], &name));
     assert!(!is_followed(&["refs/heads/mai".to_owned()], &name));
 }
+
+#[test]
+fn very_many_refs_are_judged_in_few_looks_and_words() {
+    let many = |letter: &str| {
+        let lines: String = (0..20_000).map(|n| format!("b{n:06} {letter}, ")).collect();
+        format!("HEAD @refs/heads/main, main c, {lines}")
+    };
+    // Compared with each other, one by one, they would take a minute.
+    let (held, n_applied) = judged(&State::default(), &many("c"), 0);
+    assert_eq!((held.len(), n_applied), (0, 20_002));
+    // Each is replaced by something else, and says so.
+    let judgement = judge(&state(&many("c")), &refs(&many("1")), 0, history).unwrap();
+    assert_eq!((judgement.moves.len(), judgement.reasons.len()), (20_000, N_REASONS_MAX));
+    assert!(judgement.moves.iter().all(|moved| moved.decision == Decision::Hold));
+}
