@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for (package, test, variable) in [
         ("store", "crash::kill_at_random_moments_loses_nothing", "OUTLAST_SEEDS"),
         ("outlast", "kills::random::random_work_loses_nothing", "KILL_SEEDS"),
+        ("outlast", "kills::follow::a_repository_is_followed_whatever_is_killed", "KILL_SEEDS"),
     ] {
         let arguments = ["test", "-p", package, "--test", "it", "--", "--exact", test, "--nocapture"];
         step::run(step::cargo(&arguments).env(variable, &n_seeds))?;

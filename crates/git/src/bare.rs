@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use host::failpoint;
 use host::file::write_atomically;
 use model::{ObjectId, RefName, Target};
 
@@ -185,7 +186,9 @@ impl Bare {
     pub fn maintain(&self) -> Result<(), GitError> {
         let repack = ["repack", "-q", "-d", "--geometric=2", "--write-midx", "--write-bitmap-index"];
         self.git.ask(&repack, "")?;
+        failpoint::pass("git.packs_merged")?;
         self.git.ask(&["commit-graph", "write", "--reachable", "--no-progress"], "")?;
+        failpoint::pass("git.graph_written")?;
         Ok(())
     }
 }

@@ -48,3 +48,6 @@ pub const FAILURE_POINTS: [&str; 6] = [
     "git.taken_in",
     "git.refs_written",
 ];
+
+/// Every failure point of merging packs.
+pub const MAINTENANCE_POINTS: [&str; 2] = ["git.packs_merged", "git.graph_written"];

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "a test prints its seed")]
 
 mod control;
+mod follow;
 pub(crate) mod full;
 mod leave;
 mod points;

@@ -21,14 +21,7 @@ const KILL_WITHIN_MS: u64 = 900;
 
 #[test]
 fn random_work_loses_nothing() {
-    let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
-    let seeds: Vec<u64> = match number("KILL_SEED") {
-        Some(seed) => vec![seed],
-        None => {
-            let n_seeds = number("KILL_SEEDS").map_or(N_SEEDS, |n| usize::try_from(n).unwrap());
-            (0..n_seeds).map(|_| u64::from(u32::from_be_bytes(host::random::bytes()))).collect()
-        }
-    };
+    let seeds = seeds();
     let n_seeds = seeds.len();
     let (waiting, tally) = (Mutex::new(seeds), Tally::default());
     std::thread::scope(|scope| {
@@ -37,7 +30,7 @@ fn random_work_loses_nothing() {
                 loop {
                     let Some(seed) = waiting.lock().unwrap().pop() else { return };
                     println!("KILL_SEED={seed}");
-                    let _told = Told(seed);
+                    let _told = Told { seed, test: "kills::random" };
                     work(seed, &tally);
                 }
             });
@@ -46,6 +39,16 @@ fn random_work_loses_nothing() {
     if n_seeds >= N_SEEDS {
         tally.assert_all_happened();
     }
+}
+
+/// Returns the seeds that are asked for.
+pub(super) fn seeds() -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
+    if let Some(seed) = number("KILL_SEED") {
+        return vec![seed];
+    }
+    let n_seeds = number("KILL_SEEDS").map_or(N_SEEDS, |n| usize::try_from(n).unwrap());
+    (0..n_seeds).map(|_| u64::from(u32::from_be_bytes(host::random::bytes()))).collect()
 }
 
 /// What happened over all seeds: where nothing did, nothing was tested.
@@ -74,12 +77,15 @@ impl Tally {
 }
 
 /// Names the seed when its work panics.
-struct Told(u64);
+pub(super) struct Told {
+    pub(super) seed: u64,
+    pub(super) test: &'static str,
+}
 
 impl Drop for Told {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("failed; repeat it with KILL_SEED={} cargo test -p outlast kills::random", self.0);
+            println!("failed; repeat it with KILL_SEED={} cargo test -p outlast {}", self.seed, self.test);
         }
     }
 }

@@ -7,23 +7,23 @@ use std::path::Path;
 use crate::repositories::Kept;
 use crate::world::{OUTLAST, finish};
 
-const KILLED: i32 = -9;
+pub(super) const KILLED: i32 = -9;
 
 fn git(kept: &Kept, folder: &Path, arguments: &[&str]) -> String {
     let mut command = kept.world.command("git");
     finish(command.arg("-C").arg(folder).args(arguments), b"").expect(0).stdout
 }
 
-fn commits(kept: &Kept, folder: &Path) -> BTreeSet<String> {
+pub(super) fn commits(kept: &Kept, folder: &Path) -> BTreeSet<String> {
     git(kept, folder, &["rev-list", "--all"]).lines().map(str::to_owned).collect()
 }
 
-fn copy(kept: &Kept) -> std::path::PathBuf {
+pub(super) fn copy(kept: &Kept) -> std::path::PathBuf {
     kept.world.own().join("git/forge.example%2Facme%2Fapp.git")
 }
 
 /// Asserts that journal, refs and packs say the same, and that nothing lies about.
-fn is_whole(kept: &Kept, point: &str) {
+pub(super) fn is_whole(kept: &Kept, point: &str) {
     let served = git(
         kept,
         &copy(kept),
@@ -35,7 +35,9 @@ fn is_whole(kept: &Kept, point: &str) {
         .unwrap()
         .iter()
         .filter(|(name, _)| *name != "HEAD")
-        .map(|(name, target)| format!("{name} {}\n", target.as_str().unwrap()))
+        // Behind `^` is what a tag is of.
+        .map(|(name, target)| (name, target.as_str().unwrap().split('^').next().unwrap()))
+        .map(|(name, id)| format!("{name} {id}\n"))
         .collect();
     assert_eq!(served, told, "{point}");
     git(kept, &copy(kept), &["fsck", "--full", "--strict"]);
@@ -47,6 +49,23 @@ fn is_whole(kept: &Kept, point: &str) {
     for folder in [copy(kept), copy(kept).join("objects/pack")] {
         let left: Vec<_> = fs::read_dir(folder).unwrap().map(Result::unwrap).filter(left).collect();
         assert!(left.is_empty(), "{point}: {left:?}");
+    }
+}
+
+#[test]
+fn packs_are_merged_whenever_that_is_killed() {
+    for point in mirror::MAINTENANCE_POINTS {
+        let kept = Kept::not_yet();
+        kept.repository.commit_bytes("large", "large", &[("large", &fakes::noise(2 << 20, 1))]);
+        kept.world.outlast(&["adopt", crate::repositories::ADDRESS]).expect(0);
+        let before = commits(&kept, &copy(&kept));
+        let mut sync = kept.world.command(OUTLAST);
+        let done = finish(sync.env("OUTLAST_FAILPOINTS", format!("{point}=kill")).arg("sync"), b"");
+        assert_eq!(done.code, KILLED, "{point} is not passed: {}", done.stderr);
+        kept.world.outlast(&["sync"]).expect(0);
+        is_whole(&kept, point);
+        assert_eq!(commits(&kept, &copy(&kept)), before, "{point}");
+        assert!(copy(&kept).join("objects/pack/multi-pack-index").exists(), "{point}");
     }
 }
 
