@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{step, test, tidy};
+use crate::{destroy, step, test, tidy, tools};
 
 /// Runs what CI runs.
 pub(crate) fn run() -> Result<()> {
@@ -19,5 +19,8 @@ pub(crate) fn run() -> Result<()> {
     ]))?;
     let document = ["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
     step::run(step::cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))?;
+    tools::install()?;
+    step::run(&mut step::cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
+    destroy::quick(&step::target().join("debug/outlast"))?;
     test::run(&[])
 }

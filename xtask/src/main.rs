@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask ci | test | tidy | example | kills | load | bench`. One file or folder each.
+//! The project's own commands: `cargo xtask ci | test | tidy | example | kills | load | bench | destroy`. One file or folder each.
 #![expect(
     clippy::disallowed_methods,
     reason = "it starts programs and reads clock and environment; it is no part of the product"
@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod destroy;
 mod example;
 mod kills;
 mod load;
@@ -25,6 +26,7 @@ cargo xtask tidy [--write]         layers, sizes, lists, things that must not be
 cargo xtask example                records the example project, cuts the world off, builds it again, shows the evidence
 cargo xtask kills [--seeds N]       kills store and binary at random moments, with 200 seeds unless told
 cargo xtask load [--for 10m] [--binary FILE]  lets mixed traffic at a server that is killed every minute
+cargo xtask destroy [--write | --quick | WORD]  destroys an origin in forty ways beside peers; --write updates docs/COMPARISON-GIT.md
 cargo xtask bench [NAME…] [--write | --quick]  measures beside peers; --write updates docs/BENCHMARKS.md, --quick only tries
 ";
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Some("kills") => kills::run(&rest),
         Some("load") => load::run(&rest),
         Some("bench") => bench::run(&rest),
+        Some("destroy") => destroy::run(&rest),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

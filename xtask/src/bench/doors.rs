@@ -74,9 +74,9 @@ const LOADS: [Load; 4] = [
 ];
 
 /// A server that ends when it is dropped.
-pub(super) struct Served {
-    pub(super) child: Child,
-    pub(super) base: String,
+pub(crate) struct Served {
+    pub(crate) child: Child,
+    pub(crate) base: String,
 }
 
 impl Drop for Served {

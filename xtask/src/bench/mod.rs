@@ -1,8 +1,8 @@
 //! Named benchmarks: peers beside us in one run, ratios printed, docs/BENCHMARKS.md rewritten on request.
 
 mod composer;
-mod doors;
-mod git;
+pub(crate) mod doors;
+pub(crate) mod git;
 mod hang;
 mod overhead;
 mod peers;
@@ -108,7 +108,7 @@ fn markdown(table: &Table) -> String {
 }
 
 /// Puts a section between its marks, at the end where it has none yet.
-fn put(document: &str, name: &str, section: &str) -> String {
+pub(crate) fn put(document: &str, name: &str, section: &str) -> String {
     let (start, end) = (format!("<!-- bench {name} -->"), format!("<!-- end {name} -->"));
     let whole = format!("{start}\n{section}{end}");
     match (document.find(&start), document.find(&end)) {
@@ -120,7 +120,7 @@ fn put(document: &str, name: &str, section: &str) -> String {
 }
 
 /// Returns when and on what was measured.
-fn circumstances() -> Result<String> {
+pub(crate) fn circumstances() -> Result<String> {
     let date = output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     let cores = std::thread::available_parallelism()?;
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

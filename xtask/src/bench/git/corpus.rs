@@ -25,7 +25,7 @@ const N_TO_TAG: usize = 80;
 const FIRST_SECOND: u64 = 1_577_836_800;
 
 /// A history that can be written on.
-pub(super) struct History {
+pub(crate) struct History {
     rng: Rng,
     words: Vec<String>,
     files: Vec<File>,
@@ -54,12 +54,12 @@ struct Topic {
 
 impl History {
     /// Returns one without commits.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self::with_files(seed, N_FILES_AT_FIRST)
     }
 
     /// Returns one without commits that will begin with so many files.
-    pub(super) fn with_files(seed: u64, n_files_at_first: usize) -> Self {
+    pub(crate) fn with_files(seed: u64, n_files_at_first: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let words = (0..N_WORDS).map(|_| word(&mut rng)).collect();
         let (files, begun) = (Vec::new(), BTreeSet::new());
@@ -67,7 +67,7 @@ impl History {
     }
 
     /// Writes commits as one `git fast-import` reads them.
-    pub(super) fn write(&mut self, n_commits: usize, to: &mut impl Write) -> std::io::Result<()> {
+    pub(crate) fn write(&mut self, n_commits: usize, to: &mut impl Write) -> std::io::Result<()> {
         self.begun.clear();
         for _ in 0..n_commits {
             match &self.topic {
@@ -261,14 +261,14 @@ fn put(file: &File, to: &mut impl Write) -> std::io::Result<()> {
 }
 
 /// Makes an empty bare repository.
-pub(super) fn init(folder: &Path) -> Result<()> {
+pub(crate) fn init(folder: &Path) -> Result<()> {
     let mut init = plain(Path::new("git"), Path::new("/"));
     output(init.args(["init", "-q", "--bare", "--template=", "-b", "main"]).arg(folder))?;
     Ok(())
 }
 
 /// Lets git take commits into a repository.
-pub(super) fn import(folder: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+pub(crate) fn import(folder: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let mut import = plain(Path::new("git"), folder);
     let mut child = import.args(["fast-import", "--quiet", "--force"]).stdin(Stdio::piped()).spawn()?;
     let mut to = std::io::BufWriter::new(child.stdin.take().context("no pipe to git")?);
@@ -282,7 +282,7 @@ pub(super) fn import(folder: &Path, write: impl FnOnce(&mut dyn Write) -> std::i
 }
 
 /// Has git pack a repository as a forge would.
-pub(super) fn pack(folder: &Path) -> Result<()> {
+pub(crate) fn pack(folder: &Path) -> Result<()> {
     for arguments in [&["repack", "-adfq"][..], &["pack-refs", "--all"]] {
         output(plain(Path::new("git"), folder).args(arguments))?;
     }
@@ -290,7 +290,7 @@ pub(super) fn pack(folder: &Path) -> Result<()> {
 }
 
 /// Returns what git says in a repository.
-pub(super) fn ask(folder: &Path, arguments: &[&str]) -> Result<String> {
+pub(crate) fn ask(folder: &Path, arguments: &[&str]) -> Result<String> {
     Ok(output(plain(Path::new("git"), folder).args(arguments))?.trim().to_owned())
 }
 

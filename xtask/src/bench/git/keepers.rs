@@ -26,69 +26,77 @@ const GICKUP_FILE: &str = "OUTLAST_BENCH_GICKUP";
 
 /// A tool that keeps copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tool {
+pub(crate) enum Tool {
     Git,
     GithubBackup,
     Gickup,
+    /// With five generations of each copy.
+    GickupKeep,
     Outlast,
 }
 
 /// A tool, and a folder with the copies it keeps.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) tool: Tool,
+pub(crate) struct Keeper {
+    pub(crate) tool: Tool,
     program: PathBuf,
     own: PathBuf,
 }
 
 impl Keeper {
     /// Returns every tool that is here, git first and Outlast last.
-    pub(super) fn all(place: &Path, outlast: &Path) -> Result<Vec<Self>> {
-        let programs = [
-            (Tool::Git, Some(PathBuf::from("git"))),
-            (Tool::GithubBackup, Some(github_backup()?)),
-            (Tool::Gickup, gickup()?),
-            (Tool::Outlast, Some(outlast.to_owned())),
-        ];
+    pub(crate) fn all(place: &Path, outlast: &Path) -> Result<Vec<Self>> {
+        let tools = [Tool::Git, Tool::GithubBackup, Tool::Gickup, Tool::Outlast];
         let mut keepers = Vec::new();
-        for (tool, program) in programs {
-            let Some(program) = program else { continue };
-            let own = place.join(format!("{tool:?}"));
-            fs::create_dir_all(&own)?;
-            keepers.push(Self { tool, program, own });
+        for tool in tools {
+            keepers.extend(Self::find(tool, &place.join(format!("{tool:?}")), outlast)?);
         }
         Ok(keepers)
     }
 
+    /// Returns a tool that keeps in a folder; nothing where it cannot be had.
+    pub(crate) fn find(tool: Tool, own: &Path, outlast: &Path) -> Result<Option<Self>> {
+        let program = match tool {
+            Tool::Git => Some(PathBuf::from("git")),
+            Tool::GithubBackup => Some(github_backup()?),
+            Tool::Gickup | Tool::GickupKeep => gickup()?,
+            Tool::Outlast => Some(outlast.to_owned()),
+        };
+        let Some(program) = program else { return Ok(None) };
+        fs::create_dir_all(own)?;
+        Ok(Some(Self { tool, program, own: own.to_owned() }))
+    }
+
     /// Returns what one keeps anew, in a folder that is not there yet.
-    pub(super) fn elsewhere(&self, own: &Path) -> Result<Self> {
+    pub(crate) fn elsewhere(&self, own: &Path) -> Result<Self> {
         fs::create_dir(own)?;
         Ok(Self { tool: self.tool, program: self.program.clone(), own: own.to_owned() })
     }
 
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self.tool {
             Tool::Git => "`git clone --mirror`, `git remote update --prune`",
             Tool::GithubBackup => "python-github-backup",
             Tool::Gickup => "gickup",
+            Tool::GickupKeep => "gickup, `keep: 5`",
             Tool::Outlast => "Outlast",
         }
     }
 
-    pub(super) fn program(&self) -> &Path {
+    pub(crate) fn program(&self) -> &Path {
         &self.program
     }
 
     /// Returns the folder of its copies.
-    pub(super) fn own(&self) -> &Path {
+    pub(crate) fn own(&self) -> &Path {
         &self.own
     }
 
     /// Returns the bare repository in which it keeps one.
-    pub(super) fn copy(&self, name: &str, upstream: &Upstream) -> PathBuf {
+    pub(crate) fn copy(&self, name: &str, upstream: &Upstream) -> PathBuf {
         match self.tool {
             Tool::Git | Tool::GithubBackup => self.own.join(format!("{name}.git")),
-            Tool::Gickup => {
+            Tool::Gickup | Tool::GickupKeep => {
                 let host = upstream.address.split(':').next().unwrap_or_default();
                 self.own.join(format!("copies/{host}/git/{name}.git"))
             }
@@ -97,7 +105,7 @@ impl Keeper {
     }
 
     /// Returns the command that gets copies of repositories for the first time.
-    pub(super) fn first(&self, upstream: &Upstream, names: &[String]) -> Result<Command> {
+    pub(crate) fn first(&self, upstream: &Upstream, names: &[String]) -> Result<Command> {
         let list = self.own.join("list");
         let mut pairs = String::new();
         for name in names {
@@ -120,7 +128,7 @@ impl Keeper {
                 command.args(["adopt", "-q", "--home", text(&self.own)?]);
                 command.args(names.iter().map(|name| format!("http://forge.example/acme/{name}.git")));
             }
-            Tool::Gickup => {
+            Tool::Gickup | Tool::GickupKeep => {
                 fs::write(self.own.join("gickup.yml"), self.gickup_settings(upstream, names)?)?;
                 return self.again(names);
             }
@@ -133,13 +141,14 @@ impl Keeper {
         let sources: String =
             names.iter().map(|name| format!("    - url: {}\n", upstream.url(name))).collect();
         let copies = text(&self.own.join("copies"))?.to_owned();
+        let keep = if self.tool == Tool::GickupKeep { "      keep: 5\n" } else { "" };
         Ok(format!(
-            "source:\n  any:\n{sources}destination:\n  local:\n    - path: {copies}\n      structured: true\n      mirror: true\n      bare: true\n"
+            "source:\n  any:\n{sources}destination:\n  local:\n    - path: {copies}\n      structured: true\n      mirror: true\n      bare: true\n{keep}"
         ))
     }
 
     /// Returns the command that brings the copies up to date.
-    pub(super) fn again(&self, names: &[String]) -> Result<Command> {
+    pub(crate) fn again(&self, names: &[String]) -> Result<Command> {
         let mut command;
         match self.tool {
             Tool::Git => {
@@ -153,7 +162,7 @@ impl Keeper {
                 command = plain(&self.program, &self.own);
                 command.args(["-c", FETCH_EACH]).arg(self.own.join("list"));
             }
-            Tool::Gickup => {
+            Tool::Gickup | Tool::GickupKeep => {
                 command = plain(&self.program, &self.own);
                 command.arg(self.own.join("gickup.yml"));
             }
@@ -166,7 +175,7 @@ impl Keeper {
     }
 
     /// Fails unless a copy has a commit: a tool that did nothing would be the fastest of all.
-    pub(super) fn check_has(&self, name: &str, upstream: &Upstream, commit: &str) -> Result<()> {
+    pub(crate) fn check_has(&self, name: &str, upstream: &Upstream, commit: &str) -> Result<()> {
         let mut git = plain(Path::new("git"), &self.own);
         git.arg("--git-dir").arg(self.copy(name, upstream)).args(["cat-file", "-e", commit]);
         output(&mut git).with_context(|| format!("{} did not get what is new", self.name()))?;

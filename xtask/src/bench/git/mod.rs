@@ -1,12 +1,12 @@
 //! Keeping repositories, beside what people keep them with today.
 
 mod clones;
-mod corpus;
+pub(crate) mod corpus;
 mod first;
-mod keepers;
+pub(crate) mod keepers;
 mod past;
 mod poll;
-mod upstream;
+pub(crate) mod upstream;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::step::{cargo, is_installed, output, run, target};
 
 pub(super) const ALL: [Bench; 4] = [poll::BENCH, first::BENCH, clones::BENCH, past::BENCH];
 /// Where a binary lies that was built already.
-const BINARY: &str = "OUTLAST_BENCH_BINARY";
+pub(crate) const BINARY: &str = "OUTLAST_BENCH_BINARY";
 const HEAD: &[&str] = &["what", "who", "measured (quartiles)", "of the first"];
 
 /// How much is measured.
@@ -68,6 +68,11 @@ const QUICK: Sizes = Sizes {
 
 /// Returns Outlast's binary, with everything else that is needed.
 fn prepare(sizes: &Sizes) -> Result<PathBuf> {
+    binary(sizes.profile)
+}
+
+/// Returns Outlast's binary as it is built with a profile, once the programs are there that serve and keep repositories.
+pub(crate) fn binary(profile: &str) -> Result<PathBuf> {
     for program in ["git", "nginx", "fcgiwrap", "python3", "time", "xargs"] {
         if !is_installed(program) {
             let hint = "apt-get install -y git nginx-light fcgiwrap python3-venv time findutils";
@@ -77,13 +82,13 @@ fn prepare(sizes: &Sizes) -> Result<PathBuf> {
     if let Some(file) = std::env::var_os(BINARY) {
         return Ok(std::path::absolute(file)?);
     }
-    run(&mut cargo(&["build", "--quiet", "--profile", sizes.profile, "-p", "outlast"]))?;
-    let folder = if sizes.profile == "dev" { "debug" } else { sizes.profile };
+    run(&mut cargo(&["build", "--quiet", "--profile", profile, "-p", "outlast"]))?;
+    let folder = if profile == "dev" { "debug" } else { profile };
     Ok(target().join(folder).join("outlast"))
 }
 
 /// Returns a command in a folder that knows nothing of this machine's settings.
-fn plain(program: &Path, folder: &Path) -> Command {
+pub(crate) fn plain(program: &Path, folder: &Path) -> Command {
     let mut command = Command::new(program);
     let path = std::env::var_os("PATH").unwrap_or_default();
     command.current_dir(folder).env_clear().env("PATH", path).env("HOME", folder);
