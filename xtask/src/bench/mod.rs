@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(called, expected, "{name}");
         };
         check("room", &["room"]);
-        check("git", &["git-poll", "git-first", "git-clones", "git-past"]);
+        check("git", &["git-poll", "git-first", "git-clones", "git-past", "git-large"]);
         check("git-poll", &["git-poll"]);
         check("g", &[]);
         check("git-", &[]);

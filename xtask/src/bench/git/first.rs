@@ -122,7 +122,7 @@ const fn who(keeper: &Keeper) -> &'static str {
 }
 
 /// Returns a command that also writes down, in kB, what was resident at most in one of its processes.
-fn watched(command: &Command, own: &Path, file: &Path) -> Command {
+pub(super) fn watched(command: &Command, own: &Path, file: &Path) -> Command {
     let mut time = plain(Path::new("time"), own);
     time.args(["-f", "%M", "-o"]).arg(file).arg(command.get_program()).args(command.get_args());
     time

@@ -4,6 +4,7 @@ mod clones;
 pub(crate) mod corpus;
 mod first;
 pub(crate) mod keepers;
+mod large;
 mod past;
 mod poll;
 pub(crate) mod upstream;
@@ -18,7 +19,7 @@ use anyhow::{Result, bail};
 use super::{Bench, Table, folder, quantile};
 use crate::step::{cargo, is_installed, output, run, target};
 
-pub(super) const ALL: [Bench; 4] = [poll::BENCH, first::BENCH, clones::BENCH, past::BENCH];
+pub(super) const ALL: [Bench; 5] = [poll::BENCH, first::BENCH, clones::BENCH, past::BENCH, large::BENCH];
 /// Where a binary lies that was built already.
 pub(crate) const BINARY: &str = "OUTLAST_BENCH_BINARY";
 const HEAD: &[&str] = &["what", "who", "measured (quartiles)", "of the first"];
@@ -40,6 +41,9 @@ struct Sizes {
     n_moments: usize,
     /// How long there is load.
     load: Duration,
+    /// How many refs are very many, and how large a file is very large.
+    n_refs: usize,
+    blob_mb: usize,
 }
 
 const WHOLE: Sizes = Sizes {
@@ -52,6 +56,8 @@ const WHOLE: Sizes = Sizes {
     n_states: 10_000,
     n_moments: 20,
     load: Duration::from_secs(20),
+    n_refs: 100_000,
+    blob_mb: 2048,
 };
 /// As much as shows that everything runs, with the build that tests have made.
 const QUICK: Sizes = Sizes {
@@ -64,6 +70,8 @@ const QUICK: Sizes = Sizes {
     n_states: 6,
     n_moments: 2,
     load: Duration::from_secs(1),
+    n_refs: 500,
+    blob_mb: 8,
 };
 
 /// Returns Outlast's binary, with everything else that is needed.
