@@ -204,7 +204,8 @@ fn very_many_refs_are_judged_in_few_looks_and_words() {
     let (held, n_applied) = judged(&State::default(), &many("c"), 0);
     assert_eq!((held.len(), n_applied), (0, 20_002));
     // Each is replaced by something else, and says so.
-    let judgement = judge(&state(&many("c")), &refs(&many("1")), 0, history).unwrap();
+    let judgement =
+        judge(&state(&many("c")), &refs(&many("1")), &Tripwires::default(), 0, &mut Letters).unwrap();
     assert_eq!((judgement.moves.len(), judgement.reasons.len()), (20_000, N_REASONS_MAX));
     assert!(judgement.moves.iter().all(|moved| moved.decision == Decision::Hold));
 }
