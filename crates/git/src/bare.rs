@@ -170,6 +170,20 @@ impl Bare {
         }
     }
 
+    /// Removes what is derived, so that all of it comes back from the packs that are held; who reads it now reads on.
+    pub fn clear(&self) -> io::Result<()> {
+        self.forget()?;
+        let packs = fs::read_dir(self.folder.join("objects/pack"))?.collect::<io::Result<Vec<_>>>()?;
+        let info = fs::read_dir(self.folder.join("objects/info"))?.collect::<io::Result<Vec<_>>>()?;
+        // First what says where something lies.
+        let mut paths: Vec<PathBuf> = info.into_iter().chain(packs).map(|entry| entry.path()).collect();
+        paths.sort_by_key(|path| path.extension().is_some_and(|extension| extension == "pack"));
+        for path in paths.iter().filter(|path| path.is_file()) {
+            fs::remove_file(path)?;
+        }
+        write_atomically(&self.folder.join("packed-refs"), b"")
+    }
+
     /// Writes the refs: those that are served, and pins that keep every other tip reachable.
     pub fn write_refs(
         &self,
@@ -193,8 +207,9 @@ impl Bare {
     }
 }
 
-/// Returns whether a repository is large enough that clones of it are counted for long, and nothing was done about that.
+/// Returns whether a repository is large enough that clones of it are counted for long, and not all was done about that.
 pub fn is_slow_to_give(folder: &Path) -> io::Result<bool> {
+    let has_graph = folder.join("objects/info/commit-graph").exists();
     let mut is_large = false;
     let entries = match fs::read_dir(folder.join("objects/pack")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -202,7 +217,7 @@ pub fn is_slow_to_give(folder: &Path) -> io::Result<bool> {
     };
     for entry in entries {
         let entry = entry?;
-        if entry.file_name() == "multi-pack-index" {
+        if has_graph && entry.file_name() == "multi-pack-index" {
             return Ok(false);
         }
         is_large |= entry.metadata()?.len() > SMALL_BYTES_MAX;

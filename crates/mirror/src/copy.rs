@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git::{Bare, BareError, Git, GitError, PackError};
 use model::{Decision, Event, MoveClass, ObjectId, Pack, RefMove, RepoId, Target};
-use store::{IndexError, Store, WriteError};
+use store::{Entry, IndexError, Store, WriteError};
 
 use crate::outcome::{Stop, SyncError};
 use crate::state::{State, StateError};
@@ -124,19 +124,23 @@ impl Copy {
         &self.bare
     }
 
+    /// Has the copy of a repository made anew from its packs: the bytes of one were damaged, and the copy may share them.
+    pub fn discard(git: &Git, store: &Store, repo: &RepoId) -> Result<(), CopyError> {
+        let bare = Bare::lock(git, &folder(store.home(), repo))?;
+        bare.lay_out(git::object_format(bare.folder()).unwrap_or("sha1"))?;
+        Ok(bare.clear()?)
+    }
+
     fn bring_up(&self, store: &Store) -> Result<(), CopyError> {
         let wanted: Vec<ObjectId> = self.state.tips().into_iter().collect();
         let entries = store.all_refs_of(&self.repo)?;
         if !self.bare.missing(&wanted)?.is_empty() || self.bare.check_connected(&wanted).is_err() {
-            for entry in &entries {
-                let Event::Refs { packs, .. } = &entry.event else { continue };
-                for pack in packs {
-                    self.index(store, pack)?;
-                }
+            let damaged = self.index_all(store, &entries)?;
+            let connected = self.bare.check_connected(&wanted);
+            connected.map_err(|source| CopyError::Pack { repo: self.repo.clone(), source })?;
+            if let Some(error) = damaged {
+                tracing::warn!("a pack of `{}` is damaged, and not needed: {error}", self.repo);
             }
-            self.bare
-                .check_connected(&wanted)
-                .map_err(|source| CopyError::Pack { repo: self.repo.clone(), source })?;
         }
         let mut pins = self.bare.pins()?;
         let mut state = State::default();
@@ -160,11 +164,42 @@ impl Copy {
         Ok(())
     }
 
+    /// Indexes every pack that is whole; returns why one is not. What builds on a damaged pack may build on one that came after it.
+    fn index_all(&self, store: &Store, entries: &[Entry]) -> Result<Option<CopyError>, CopyError> {
+        let packs = entries.iter().filter_map(|entry| match &entry.event {
+            Event::Refs { packs, .. } => Some(packs),
+            _ => None,
+        });
+        let mut left: Vec<&Pack> = packs.flatten().collect();
+        loop {
+            let (mut damaged, mut failed) = (None, Vec::new());
+            for pack in &left {
+                match self.index(store, pack) {
+                    Ok(()) => {}
+                    // It is not the pack's fault.
+                    Err(error @ CopyError::Pack { source: PackError::Git(_), .. }) => return Err(error),
+                    Err(error @ CopyError::Pack { .. }) => {
+                        damaged = Some(error);
+                        failed.push(*pack);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if failed.is_empty() || failed.len() == left.len() {
+                return Ok(damaged);
+            }
+            left = failed;
+        }
+    }
+
     /// Indexes a pack of the store.
     fn index(&self, store: &Store, pack: &Pack) -> Result<(), CopyError> {
         let bad = |source| CopyError::Pack { repo: self.repo.clone(), source };
         let incoming = self.bare.incoming()?;
-        let file = store.blob_file(&pack.sha256)?;
+        let file = store.blob_file(&pack.sha256).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => bad(PackError::Bad { said: "it is missing".to_owned() }),
+            _ => error.into(),
+        })?;
         incoming.index_thin(file, self.state.object_format().unwrap_or("sha1")).map_err(bad)?;
         incoming.take_in()?;
         Ok(())

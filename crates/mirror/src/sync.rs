@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git::{FetchRequest, Git, GitError, Incoming, Listed};
+use git::{Bare, FetchRequest, Git, GitError, Incoming, Listed};
 use host::http::{Client, Keyring};
 use host::{Clock, failpoint};
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
@@ -108,6 +108,10 @@ impl Mirror {
         &self.git
     }
 
+    pub(crate) const fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
     pub(crate) const fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -131,6 +135,11 @@ impl Mirror {
         Ok(!is_known)
     }
 
+    pub(crate) fn upstream<'a>(&'a self, address: &'a Address, keyring: &'a Keyring) -> Upstream<'a> {
+        let (client, is_for_command, patience) = (&self.client, self.is_for_command, self.patience);
+        Upstream { client, address, is_for_command, keyring, patience }
+    }
+
     /// Brings a repository's copy up to date. Who has asked for all calls [`Mirror::finish`].
     ///
     /// # Errors
@@ -140,8 +149,7 @@ impl Mirror {
         let nobody = Keyring::default();
         let is_known = !self.is_for_command || self.store.repo(address.repo())?.is_some();
         let keyring = if is_known { &self.keyring } else { &nobody };
-        let (client, is_for_command, patience) = (&self.client, self.is_for_command, self.patience);
-        let upstream = Upstream { client, address, is_for_command, keyring, patience };
+        let upstream = self.upstream(address, keyring);
         for _ in 0..N_TRIES {
             match self.try_sync(&upstream).await {
                 Ok(Some(synced)) => return Ok(synced),
@@ -273,21 +281,15 @@ impl Mirror {
         incoming: &Incoming,
         wants: &[ObjectId],
     ) -> Result<BlobWriter, Stop> {
-        let (object_format, mut pack) = (heard.object_format.as_str(), self.store.writer()?);
         let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
-        if let Some(speech) = heard.speech {
-            let request = FetchRequest { object_format, wants, haves: &haves };
-            upstream.fetch(&request, speech, &mut pack).await?;
-        } else {
-            let url = upstream.address.as_str();
-            let blame = |error| blocking(|| copy.blame(Stop::remote(error)));
-            let fetched = blocking(|| copy.bare.fetch_remote(url, object_format, wants)).map_err(blame)?;
-            let mut stream = fetched.pack(wants, &haves).map_err(blame)?;
-            while let Some(piece) = stream.next().await {
-                pack.write_all(&piece.map_err(|error| blame(error.into()))?).map_err(SyncError::Disk)?;
-            }
-        }
+        let received = self.receive(upstream, heard, &copy.bare, wants, &haves).await;
+        // Where git asks, what fails may be the copy on which it builds.
+        let pack = received.map_err(|stop| match heard.speech {
+            Some(_) => stop,
+            None => blocking(|| copy.blame(stop)),
+        })?;
         pass("git.pack_received")?;
+        let object_format = heard.object_format.as_str();
         let file = pack.reader().map_err(SyncError::Disk)?;
         let is_empty = copy.bare.is_empty().map_err(SyncError::Disk)?;
         blocking(|| {
@@ -298,6 +300,29 @@ impl Mirror {
             indexed.map_err(|error| copy.blame(Stop::pack(error)))
         })?;
         pass("git.pack_indexed")?;
+        Ok(pack)
+    }
+
+    /// Gets a pack of what `wants` reach and `haves` do not.
+    pub(crate) async fn receive(
+        &self,
+        upstream: &Upstream<'_>,
+        heard: &Heard,
+        bare: &Bare,
+        wants: &[ObjectId],
+        haves: &[ObjectId],
+    ) -> Result<BlobWriter, Stop> {
+        let (object_format, mut pack) = (heard.object_format.as_str(), self.store.writer()?);
+        if let Some(speech) = heard.speech {
+            upstream.fetch(&FetchRequest { object_format, wants, haves }, speech, &mut pack).await?;
+            return Ok(pack);
+        }
+        let url = upstream.address.as_str();
+        let fetched = blocking(|| bare.fetch_remote(url, object_format, wants)).map_err(Stop::remote)?;
+        let mut stream = fetched.pack(wants, haves).map_err(Stop::remote)?;
+        while let Some(piece) = stream.next().await {
+            pack.write_all(&piece.map_err(|error| Stop::remote(error.into()))?).map_err(SyncError::Disk)?;
+        }
         Ok(pack)
     }
 

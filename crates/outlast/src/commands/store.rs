@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::speak::{self, count, say, size};
 use crate::tasks;
 use crate::tasks::copy::Copied;
-use crate::tasks::heal::{self, Healed};
+use crate::tasks::heal::{self, Healed, Refetched};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -62,6 +62,9 @@ struct Verified {
     /// What was damaged, and is whole again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     healed: Vec<Healed>,
+    /// Repositories that were fetched anew because packs of theirs are damaged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refetched: Vec<Refetched>,
 }
 
 fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
@@ -76,9 +79,10 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     let mut report = report.map_err(|error| {
         Failure::no(error).hint("check the disk that holds Outlast's home folder, and its free space")
     })?;
-    let mut healed = Vec::new();
+    let (mut healed, mut refetched) = (Vec::new(), Vec::new());
     if is_to_heal && report.n_damaged > 0 {
         healed = super::block_on(heal::heal(&home, &store, &report.damaged))?;
+        refetched = super::block_on(heal::refetch(&home, &store, &report.damaged, &healed))?;
         let is_healed = |damaged: &&Damaged| healed.iter().any(|healed| healed.sha256 == damaged.sha256);
         let were_missing = |damaged: &&Damaged| damaged.fault == BlobFault::Missing;
         // They were read back now; the others were before.
@@ -86,12 +90,18 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
         report.damaged.retain(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
         report.n_damaged = report.damaged.len() as u64;
     }
-    let verified = Verified { report, healed };
+    let verified = Verified { report, healed, refetched };
     if global.json {
         speak::json(&verified)?;
     }
     for Healed { sha256, from } in &verified.healed {
         say(global, &format_args!("blob {sha256} is whole again, from `{from}`"));
+    }
+    for Refetched { repo, reason } in &verified.refetched {
+        match reason {
+            None => say(global, &format_args!("`{repo}` was fetched anew; all that is served of it is here")),
+            Some(reason) => say(global, &format_args!("`{repo}` could not be fetched anew: {reason}")),
+        }
     }
     tell(global, &verified)
 }
@@ -138,7 +148,7 @@ fn copy_to(global: &Global, home: &Home, places: &[Destination], look: Look) -> 
     }
 }
 
-fn tell(global: &Global, Verified { report, healed }: &Verified) -> Result<ExitCode, Failure> {
+fn tell(global: &Global, Verified { report, healed, .. }: &Verified) -> Result<ExitCode, Failure> {
     for damaged in &report.damaged {
         let fault = match damaged.fault {
             BlobFault::Flipped => "flipped",

@@ -1,6 +1,9 @@
 //! Makes damaged blobs whole again: from a second copy, or else from whoever they came from.
 
-use model::{ObjectUrl, Sha256};
+use std::collections::BTreeMap;
+
+use mirror::{Copy, Mended};
+use model::{ObjectUrl, RepoId, Sha256};
 use proxy::{Purpose, SessionPlan, Wanted};
 use serde::Serialize;
 use store::{Damaged, Store};
@@ -16,6 +19,49 @@ pub(crate) struct Healed {
     pub(crate) sha256: Sha256,
     /// A second copy, or `upstream`.
     pub(crate) from: String,
+}
+
+/// A repository whose packs are damaged, and what became of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refetched {
+    pub(crate) repo: RepoId,
+    /// Why it is as it was; nothing where everything that is served is here again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// Has copies of repositories made anew of which packs were damaged: those that are whole again, and the others from their upstreams.
+pub(crate) async fn refetch(
+    home: &Home,
+    store: &Store,
+    damaged: &[Damaged],
+    healed: &[Healed],
+) -> Result<Vec<Refetched>, Failure> {
+    let is_healed = |damaged: &Damaged| healed.iter().any(|healed| healed.sha256 == damaged.sha256);
+    let mut repos: BTreeMap<String, bool> = BTreeMap::new();
+    for damaged in damaged {
+        for name in damaged.belongs_to.iter().filter_map(|subject| subject.strip_prefix("repo ")) {
+            *repos.entry(name.to_owned()).or_default() |= !is_healed(damaged);
+        }
+    }
+    let mirror = wiring::mirror(home, store)?;
+    let mut refetched = Vec::new();
+    for (name, is_lost) in repos {
+        let Ok(repo) = RepoId::from_name(&name) else { continue };
+        let address = mirror.followed(&repo).map_err(Failure::no)?.filter(|_| is_lost);
+        let Some(address) = address else {
+            // The copy may share the bytes that were damaged.
+            Copy::discard(&wiring::git(), store, &repo).map_err(Failure::no)?;
+            continue;
+        };
+        let reason = match mirror.mend(&address).await {
+            Ok(Mended::Whole { .. }) => None,
+            Ok(Mended::Not { reason }) => Some(reason),
+            Err(error) => Some(error.to_string()),
+        };
+        refetched.push(Refetched { repo, reason });
+    }
+    Ok(refetched)
 }
 
 /// Heals what it can, and returns that; all of it is durable then, and was read back.

@@ -27,6 +27,7 @@ mod leaks;
 mod left;
 mod libraries;
 mod machines;
+mod mended;
 mod observed;
 mod openings;
 mod output;
