@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<()> {
     let document = ["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"];
     step::run(step::cargo(&document).env("RUSTDOCFLAGS", "-D warnings"))?;
     tools::install()?;
+    tools::install_servers()?;
     step::run(&mut step::cargo(&["test", "--workspace", "--no-run", "--quiet"]))?;
     destroy::quick(&step::target().join("debug/outlast"))?;
     test::run(&[])

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
 
 use gix_object::Find as _;
 use model::{ObjectId, Sha256};
@@ -11,6 +12,9 @@ use crate::bases::Bases;
 use crate::command::{Git, GitError};
 use crate::pack::kind;
 
+/// How long an archive, or the list of its files, may take.
+const ARCHIVE: Duration = Duration::from_secs(300);
+
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -18,6 +22,8 @@ pub struct Committed {
     pub is_link: bool,
     /// Whether its owner may execute it.
     pub is_executable: bool,
+    /// How many bytes it has.
+    pub size_bytes: u64,
     /// Its bytes.
     pub id: ObjectId,
 }
@@ -53,7 +59,8 @@ impl Git {
         let (format, prefix) = (format!("--format={format}"), format!("--prefix={prefix}"));
         let (output, commit) = (format!("--output={}", path.display()), commit.to_string());
         let arguments = ["archive", &format, &prefix, &output, &commit];
-        let packed = self.of(folder).ask(&arguments, "");
+        let packed = self.of(folder).run_within(ARCHIVE, &arguments);
+        let packed = packed.and_then(|output| self.good(&arguments, output));
         let file = File::open(&path);
         // Whoever reads it has it open.
         let _ = fs::remove_file(path);
@@ -63,18 +70,22 @@ impl Git {
 
     /// Returns the files of a commit by their paths.
     pub fn files(&self, folder: &Path, commit: &ObjectId) -> Result<BTreeMap<Vec<u8>, Committed>, GitError> {
-        let arguments = ["ls-tree", "-r", "-z", "--full-tree", &commit.to_string()];
-        let output = self.of(folder).run_on(&arguments, None)?;
+        let arguments = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit.to_string()];
+        let output = self.of(folder).run_within(ARCHIVE, &arguments)?;
         let unknown = || GitError::Unknown { what: "ls-tree".to_owned() };
         let mut files = BTreeMap::new();
         for line in output.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
             let tab = line.iter().position(|byte| *byte == b'\t').ok_or_else(unknown)?;
             let text = std::str::from_utf8(&line[..tab]).map_err(|_| unknown())?;
-            let [mode, kind, id] = text.split(' ').collect::<Vec<_>>()[..] else { return Err(unknown()) };
+            let [mode, kind, id, size] = text.split_ascii_whitespace().collect::<Vec<_>>()[..] else {
+                return Err(unknown());
+            };
             // A submodule's files are another repository's.
             if kind == "blob" {
                 let id = id.parse().map_err(|_| unknown())?;
-                let file = Committed { is_link: mode == "120000", is_executable: mode == "100755", id };
+                let size_bytes = size.parse().map_err(|_| unknown())?;
+                let (is_link, is_executable) = (mode == "120000", mode == "100755");
+                let file = Committed { is_link, is_executable, size_bytes, id };
                 files.insert(line[tab + 1..].to_vec(), file);
             }
         }

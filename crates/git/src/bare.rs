@@ -259,6 +259,10 @@ pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) 
     lay_out_beside(&new, "../../../objects\n", object_format, text.as_bytes(), &head)?;
     write_atomically(&new.join(ASKED), b"")?;
     let now = fs::metadata(new.join(ASKED))?.modified()?;
+    if folder.exists() && !folder.join("HEAD").exists() {
+        // Half of it was swept.
+        fs::remove_dir_all(&folder)?;
+    }
     match fs::rename(&new, &folder) {
         // Another one was faster.
         Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
@@ -274,9 +278,11 @@ fn sweep_views(at: &Path, now: SystemTime) -> io::Result<()> {
         let path = entry?.path();
         let Ok(asked) = fs::metadata(path.join(ASKED)).or_else(|_| fs::metadata(&path)) else { continue };
         if now.duration_since(asked.modified()?).is_ok_and(|age| age > VIEW_FOR) {
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            // Another process may sweep as well.
-            removed.or_else(|error| if path.exists() { Err(error) } else { Ok(()) })?;
+            // Whole, or not at all; another process may sweep as well.
+            let swept = path.with_extension("old");
+            let Ok(()) = fs::rename(&path, &swept) else { continue };
+            let removed = if swept.is_dir() { fs::remove_dir_all(&swept) } else { fs::remove_file(&swept) };
+            removed.or_else(|error| if swept.exists() { Err(error) } else { Ok(()) })?;
         }
     }
     Ok(())
@@ -319,6 +325,8 @@ fn packed(refs: &BTreeMap<RefName, Target>, pins: &BTreeSet<ObjectId>) -> String
         if name.is_head() {
             continue;
         }
+        // Git reads nothing at all of a file with another one.
+        let peeled = peeled.filter(|peeled| peeled.format() == id.format());
         let peeled = peeled.map(|id| format!("^{id}\n")).unwrap_or_default();
         lines.insert(name.to_string(), format!("{id} {name}\n{peeled}"));
     }

@@ -18,10 +18,15 @@ const STDOUT_BYTES_MAX: usize = 64 << 20;
 pub(crate) const STDERR_BYTES_MAX: usize = 4096;
 
 /// Settings under which git does nothing by itself, runs nobody's programs and reaches nobody.
-const SETTINGS: [&str; 9] = [
+const SETTINGS: [&str; 13] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.alternateRefsCommand=/bin/false",
+    // An archive may ask who has signed a commit.
+    "gpg.program=/bin/false",
+    "gpg.openpgp.program=/bin/false",
+    "gpg.x509.program=/bin/false",
+    "gpg.ssh.program=/bin/false",
     "gc.auto=0",
     "maintenance.auto=false",
     "protocol.allow=never",
@@ -119,6 +124,11 @@ impl Git {
         Ok(program.run()?)
     }
 
+    /// Runs it for so long and no longer.
+    pub(crate) fn run_within(&self, time: Duration, arguments: &[&str]) -> Result<Output, GitError> {
+        Ok(self.program_within(time, arguments).run()?)
+    }
+
     /// Runs it on text; returns what it printed.
     pub(crate) fn ask(&self, arguments: &[&str], input: &str) -> Result<String, GitError> {
         let output = self.program(arguments).reads(input.as_bytes())?.run()?;
@@ -135,8 +145,11 @@ impl Git {
     }
 
     fn program(&self, arguments: &[&str]) -> Program {
-        let limits =
-            Limits { time: PATIENCE, stdout_bytes: STDOUT_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
+        self.program_within(PATIENCE, arguments)
+    }
+
+    fn program_within(&self, time: Duration, arguments: &[&str]) -> Program {
+        let limits = Limits { time, stdout_bytes: STDOUT_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
         let mut program = self.bare_program(limits).args(arguments);
         if let Some(repository) = &self.repository {
             program = program.folder(repository).environment([("GIT_DIR", repository)]);

@@ -10,6 +10,8 @@ use crate::command::{Git, GitError};
 use crate::harmless::harmless;
 use crate::incoming::Incoming;
 
+/// Fewer digits are no name of a commit, gitrevisions(7).
+const N_DIGITS_MIN: usize = 4;
 /// The most commits and authors that are named.
 const N_NAMED_MAX: usize = 100;
 
@@ -37,6 +39,15 @@ impl Incoming {
         have_common(self.git(), old, new)
     }
 
+    /// Returns what tags lead to in the end, with what came; nothing for what is no tag, or not here. What an upstream says of that is
+    /// never believed.
+    pub fn peeled(&self, ids: &[ObjectId]) -> Result<Vec<Option<ObjectId>>, GitError> {
+        let input: String = ids.iter().map(|id| format!("{id}^{{}}\n")).collect();
+        let printed = self.git().ask(&["cat-file", "--batch-check=%(objectname)"], &input)?;
+        let peeled = |(id, line): (&ObjectId, &str)| line.parse().ok().filter(|peeled| peeled != id);
+        Ok(ids.iter().zip(printed.lines()).map(peeled).collect())
+    }
+
     /// Returns how many files a commit has.
     pub fn n_files(&self, commit: &ObjectId) -> Result<u64, GitError> {
         let arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", &commit.to_string()];
@@ -61,6 +72,18 @@ impl Git {
     pub fn has_commit(&self, repository: &Path, id: &CommitId) -> Result<bool, GitError> {
         let kind = ["cat-file", "--batch-check=%(objecttype)"];
         Ok(self.of(repository).ask(&kind, &format!("{id}\n"))?.trim() == "commit")
+    }
+
+    /// Returns whether one commit alone begins with these digits.
+    pub fn has_abbreviation(&self, repository: &Path, digits: &str) -> Result<bool, GitError> {
+        let is_one =
+            (N_DIGITS_MIN..=64).contains(&digits.len()) && digits.bytes().all(|it| it.is_ascii_hexdigit());
+        if !is_one {
+            return Ok(false);
+        }
+        let name = format!("{digits}^{{commit}}");
+        let asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        Ok(self.of(repository).run_on(&asked, None)?.status.success())
     }
 }
 

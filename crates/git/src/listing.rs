@@ -54,8 +54,9 @@ impl Listing {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), ProtocolError> {
         self.size_bytes += bytes.len();
-        if self.size_bytes > BYTES_MAX || self.refs.len() > N_MAX {
-            return Err(ProtocolError::Large { bytes_max: BYTES_MAX, n_max: N_MAX });
+        let large = ProtocolError::Large { bytes_max: BYTES_MAX, n_max: N_MAX };
+        if self.size_bytes > BYTES_MAX {
+            return Err(large);
         }
         self.hasher.update(bytes);
         self.packets.push(bytes);
@@ -69,6 +70,9 @@ impl Listing {
                     Some((name, target)) => {
                         if self.refs.insert(name, target).is_some() {
                             return Err(ProtocolError::Unexpected { what: "a ref that is listed twice" });
+                        }
+                        if self.refs.len() > N_MAX {
+                            return Err(large);
                         }
                     }
                     None => self.n_refused += 1,
@@ -91,6 +95,9 @@ impl Listing {
             return Err(ProtocolError::Short);
         }
         let mut refs = self.refs;
+        if !are_of_one_format(&refs) {
+            return Err(ProtocolError::Unexpected { what: "objects of two formats" });
+        }
         // A default branch that nobody has pushed to yet is no ref; nor is one that a half list leaves hanging.
         if let Some(Target::Ref(name)) = refs.get("HEAD")
             && !refs.contains_key(name)
@@ -99,6 +106,15 @@ impl Listing {
         }
         Ok(Listed { refs, n_refused: self.n_refused, digest: self.hasher.finish() })
     }
+}
+
+fn are_of_one_format(refs: &BTreeMap<RefName, Target>) -> bool {
+    let ids = refs.values().flat_map(|target| match target {
+        Target::Object { id, peeled } => [Some(id), peeled.as_ref()],
+        Target::Ref(_) => [None, None],
+    });
+    let mut formats = ids.flatten().map(ObjectId::format);
+    formats.next().is_none_or(|first| formats.all(|format| format == first))
 }
 
 /// Reads `ID NAME [symref-target:NAME] [peeled:ID]`; nothing for a name that no ref may have.

@@ -3,15 +3,19 @@
 //! gix-pack takes a third of the CPU of `git index-pack`, and writes the same index. A pack on which it gives up goes to git, which streams
 //! objects that are too large to be held whole, and says what is wrong with those that are damaged.
 
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufRead, BufReader, BufWriter, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gix_hash::Kind;
 use gix_pack::data::EntryRange;
+use gix_pack::data::entry::Header;
 use gix_pack::data::input::{
     BytesToEntriesIter, EntriesToBytesIter, Entry, EntryDataMode, LookupRefDeltaObjectsIter, Mode,
 };
@@ -22,8 +26,10 @@ use host::Clock;
 
 use crate::bases::Bases;
 
-/// Objects of more bytes are not held whole; a forge rarely takes one of more than 100 MB.
-const OBJECT_BYTES_MAX: usize = 128 << 20;
+/// Objects of more bytes are not held whole, nor are entries of more bytes as they are packed.
+const OBJECT_BYTES_MAX: usize = 16 << 20;
+/// What is held at once is one object for each delta that builds on another; git packs no longer chains unless it is told to.
+const N_DELTAS_MAX: u32 = 50;
 /// How long one pack may take. What is inflated in it is bounded by nothing else.
 const WITHIN: Duration = Duration::from_secs(3600);
 const BUFFER_BYTES: usize = 64 << 10;
@@ -63,7 +69,7 @@ pub(crate) fn complete(pack: File, packs: &Path, folder: &Path, format: &str) ->
         Ok(())
     });
     if completed.is_err() {
-        let _ = fs::remove_file(whole);
+        let (_, _) = (fs::remove_file(whole), fs::remove_file(index));
     }
     completed
 }
@@ -84,12 +90,29 @@ fn entries(
     kind: Kind,
 ) -> Result<impl Iterator<Item = gix_error::Result<Entry>>, GivenUp> {
     let (clock, size_bytes) = (Clock::real(), pack.metadata()?.len());
-    let pack = BufReader::with_capacity(BUFFER_BYTES, pack);
+    let left = Rc::new(Cell::new(OBJECT_BYTES_MAX));
+    let pack = Allowance { bytes: BufReader::with_capacity(BUFFER_BYTES, pack), left: left.clone() };
     let entries = BytesToEntriesIter::new_from_header(pack, Mode::Verify, data, kind)?;
-    let check = move |entry: Entry| {
+    let mut chains: HashMap<u64, u32> = HashMap::new();
+    let mut check = move |entry: Entry| {
+        left.set(OBJECT_BYTES_MAX);
+        let n_deltas = match entry.header {
+            Header::OfsDelta { base_distance } => {
+                let base = entry.pack_offset.checked_sub(base_distance);
+                1 + base.and_then(|base| chains.get(&base)).copied().unwrap_or_default()
+            }
+            // How long the chain is that it ends is not known here.
+            Header::RefDelta { .. } => 1,
+            _ => 0,
+        };
+        if n_deltas > 0 {
+            chains.insert(entry.pack_offset, n_deltas);
+        }
         let end = entry.pack_offset + entry.bytes_in_pack() + kind.len_in_bytes() as u64;
         let wrong = if entry.decompressed_size > OBJECT_BYTES_MAX as u64 {
             "an object is too large to be held"
+        } else if n_deltas > N_DELTAS_MAX {
+            "too many deltas build on each other"
         } else if entry.trailer.is_some() && end != size_bytes {
             "there is more after its end"
         } else if !is_early(&clock) {
@@ -99,7 +122,36 @@ fn entries(
         };
         Err(gix_error::message(wrong).into())
     };
-    Ok(entries.map(move |entry| entry.and_then(&check)))
+    Ok(entries.map(move |entry| entry.and_then(&mut check)))
+}
+
+/// Bytes of which only so many are given for one entry, so that none of them is held that is too large.
+struct Allowance<R> {
+    bytes: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: BufRead> Read for Allowance<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.read(buffer)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> BufRead for Allowance<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.left.get() == 0 {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let bytes = self.bytes.fill_buf()?;
+        Ok(&bytes[..bytes.len().min(self.left.get())])
+    }
+
+    fn consume(&mut self, n_bytes: usize) {
+        self.left.set(self.left.get().saturating_sub(n_bytes));
+        self.bytes.consume(n_bytes);
+    }
 }
 
 /// Reads entries to their end, then the pack at `pack` that they are of, and writes its index. Returns the pack's own digest.

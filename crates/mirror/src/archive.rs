@@ -12,7 +12,10 @@ use registry::archive::{ArchiveError as ContentError, Content, contents};
 use crate::served::{Refs, ServeError, Served};
 
 /// What lets the packed bytes of a file be others than the committed ones, gitattributes(5); a forge does the same.
-const CONVERSIONS: [&[u8]; 5] = [b"export-subst", b"eol", b"text", b"ident", b"working-tree-encoding"];
+const CONVERSIONS: [&[u8]; 4] = [b"export-subst", b"eol=crlf", b" ident", b"working-tree-encoding"];
+/// As many as an archive may have that is read.
+const N_FILES_MAX: usize = 400_000;
+const FILES_BYTES_MAX: u64 = 2 << 30;
 const ATTRIBUTES: &[u8] = b".gitattributes";
 
 /// An archive of a commit.
@@ -41,6 +44,12 @@ pub enum ArchiveError {
     /// The disk.
     #[error("what was packed cannot be read")]
     Io(#[from] io::Error),
+    /// More than any package needs.
+    #[error("commit {commit} has more files, or larger ones, than are packed")]
+    Large {
+        /// The commit.
+        commit: ObjectId,
+    },
     /// What was packed is not what was committed.
     #[error("`{path}` of commit {commit} is not what was committed; run `outlast store verify`")]
     Differs {
@@ -52,20 +61,30 @@ pub enum ArchiveError {
 }
 
 impl Served {
-    /// Packs a revision of a repository as its forge does; nothing where no copy has it.
-    pub fn archive(
+    /// Packs a revision of a repository as its forge does, once there is a turn for it; nothing where no copy has it.
+    pub async fn archive(
         &self,
         asked: &RevisionArchive,
         at: Option<Timestamp>,
     ) -> Result<Option<Archive>, ArchiveError> {
+        let _turn = self.turn().await?;
+        tokio::task::block_in_place(|| self.pack(asked, at))
+    }
+
+    fn pack(&self, asked: &RevisionArchive, at: Option<Timestamp>) -> Result<Option<Archive>, ArchiveError> {
         let Some(refs) = self.refs(&asked.repo, at).map_err(ServeError::from)? else { return Ok(None) };
         let Some(id) = named(&refs, asked) else { return Ok(None) };
         // Whatever was served when, the copy has every object.
         let (git, folder) = (self.git(), self.folder(&asked.repo, None, &refs)?);
         let Some(commit) = git.commit(&folder, &id)? else { return Ok(None) };
         let prefix = asked.prefix(&commit.to_string());
-        let mut file = git.archive(&folder, &commit, &prefix, asked.packing.format())?;
+        // First: what has too many files, or too large ones, is not packed.
         let files = git.files(&folder, &commit)?;
+        let size_bytes: u64 = files.values().map(|file| file.size_bytes).sum();
+        if files.len() > N_FILES_MAX || size_bytes > FILES_BYTES_MAX {
+            return Err(ArchiveError::Large { commit });
+        }
+        let mut file = git.archive(&folder, &commit, &prefix, asked.packing.format())?;
         let blobs = Blobs::of(&folder, refs.object_format);
         if let Some(path) = difference(&contents(&mut file)?, &files, blobs) {
             return Err(ArchiveError::Differs { path: String::from_utf8_lossy(path).into_owned(), commit });
@@ -80,7 +99,11 @@ fn named(refs: &Refs, asked: &RevisionArchive) -> Option<ObjectId> {
         return asked.revision.parse().ok();
     }
     let of = |kind: &str| refs.refs.get(format!("refs/{kind}/{}", asked.revision).as_str());
-    of("tags").or_else(|| of("heads")).and_then(Target::id).copied()
+    let found = match asked.kind {
+        Some(kind) => of(kind),
+        None => of("tags").or_else(|| of("heads")),
+    };
+    found.and_then(Target::id).copied()
 }
 
 /// Returns the first file that is not as it was committed, or not there although no attribute leaves it out.
@@ -90,7 +113,8 @@ fn difference<'a>(
     mut blobs: Blobs,
 ) -> Option<&'a [u8]> {
     let mut attributes = Vec::new();
-    for (path, file) in committed.iter().filter(|(path, _)| path.ends_with(ATTRIBUTES)) {
+    let is_attributes = |path: &[u8]| path.rsplit(|byte| *byte == b'/').next() == Some(ATTRIBUTES);
+    for (path, file) in committed.iter().filter(|(path, _)| is_attributes(path)) {
         match blobs.read(&file.id) {
             Some(bytes) => attributes.extend_from_slice(bytes),
             None => return Some(path),
@@ -105,7 +129,9 @@ fn difference<'a>(
             Content::Link { target } => file.is_link && blobs.read(&file.id) == Some(target),
             Content::File { is_executable, sha256 } => {
                 let is_kind = !file.is_link && *is_executable == file.is_executable;
-                is_kind && (blobs.digest(&file.id) == Some(*sha256) || may_convert)
+                // Whatever becomes of its bytes, they have to be those that it is named after.
+                let committed = blobs.digest(&file.id);
+                is_kind && committed.is_some() && (committed == Some(*sha256) || may_convert)
             }
         };
         if !is_same {

@@ -1,9 +1,33 @@
 //! What the history of a repository says about a move of a ref, with what came.
 
+use std::collections::BTreeMap;
+
 use git::{GitError, Incoming};
-use model::Target;
+use host::process::ProcessError;
+use model::{ObjectId, RefName, Target};
 
 use crate::judge::{History, Relation};
+use crate::state::State;
+
+/// Says of each ref that moved what it leads to in the end, as it is and not as the upstream has it.
+pub(crate) fn peel(
+    incoming: &Incoming,
+    state: &State,
+    listed: &mut BTreeMap<RefName, Target>,
+) -> Result<(), GitError> {
+    let is_new = |(name, target): &(&RefName, &mut Target)| state.upstream.get(*name) != Some(&**target);
+    let mut new: Vec<(ObjectId, &mut Option<ObjectId>)> = Vec::new();
+    for (_, target) in listed.iter_mut().filter(is_new) {
+        if let Target::Object { id, peeled } = target {
+            new.push((*id, peeled));
+        }
+    }
+    let ids: Vec<ObjectId> = new.iter().map(|(id, _)| *id).collect();
+    for ((_, peeled), found) in new.into_iter().zip(incoming.peeled(&ids)?) {
+        *peeled = found;
+    }
+    Ok(())
+}
 
 impl History for Incoming {
     type Error = GitError;
@@ -25,7 +49,7 @@ impl History for Incoming {
         match Self::n_files(self, id) {
             Ok(n_files) => Ok(Some(n_files)),
             // It has no tree, or one too large to be listed.
-            Err(GitError::Failed { .. } | GitError::Process(_)) => Ok(None),
+            Err(GitError::Failed { .. } | GitError::Process(ProcessError::Long { .. })) => Ok(None),
             Err(error) => Err(error),
         }
     }

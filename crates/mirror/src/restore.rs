@@ -57,11 +57,20 @@ pub fn restore(
     Ok(git.clone_local(&view, into, is_mirror)?)
 }
 
-/// Returns whether anything of a repository is held, and if a commit is asked for, that.
-pub fn has(git: &Git, store: &Store, repo: &RepoId, commit: Option<&CommitId>) -> Result<bool, RestoreError> {
+/// Returns whether anything of a repository is held, and if a revision is asked for, that: a commit, the beginning of one that is no
+/// other's, a tag, a branch, or a ref by its whole name.
+pub fn has(git: &Git, store: &Store, repo: &RepoId, revision: Option<&str>) -> Result<bool, RestoreError> {
     let state = State::read(store, repo, None)?;
     let Some(format) = state.object_format() else { return Ok(false) };
-    let Some(commit) = commit else { return Ok(true) };
+    let Some(revision) = revision else { return Ok(true) };
+    let is_ref = |name: String| state.served.contains_key(name.as_str());
+    if ["", "refs/tags/", "refs/heads/"].iter().any(|kind| is_ref(format!("{kind}{revision}"))) {
+        return Ok(true);
+    }
     Copy::catch_up(git, store, repo, format, state.seq)?;
-    Ok(git.has_commit(&folder(store.home(), repo), commit)?)
+    let folder = folder(store.home(), repo);
+    match CommitId::parse(revision) {
+        Some(commit) => Ok(git.has_commit(&folder, &commit)?),
+        None => Ok(git.has_abbreviation(&folder, revision)?),
+    }
 }

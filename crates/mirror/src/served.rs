@@ -181,6 +181,12 @@ impl Served {
         }
     }
 
+    /// Waits for a turn to keep a core busy.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ServeError> {
+        let turn = tokio::time::timeout(TURN_WITHIN, self.0.turns.clone().acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or(ServeError::Crowded)
+    }
+
     pub(crate) fn git(&self) -> &Git {
         &self.0.git
     }

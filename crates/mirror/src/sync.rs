@@ -14,6 +14,7 @@ use store::{BlobWriter, Entry, Store, WriteError};
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
 use crate::copy::{Copy, CopyError, superseded};
+use crate::history::peel;
 use crate::judge::{Judgement, judge};
 use crate::listed::Heard;
 use crate::outcome::{Stop, SyncError, Synced};
@@ -236,7 +237,7 @@ impl Mirror {
         heard: &Heard,
         seen: Option<u64>,
     ) -> Result<Option<Synced>, Stop> {
-        let (format, listed) = (&heard.object_format, &heard.listed);
+        let (format, mut listed) = (&heard.object_format, heard.listed.clone());
         let mut copy = blocking(|| Copy::open(&self.git, &self.store, upstream.address.repo(), format))?;
         if self.store.newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
             return Ok(None);
@@ -253,13 +254,14 @@ impl Mirror {
         let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
         let (n_applied, n_held, reasons) = blocking(|| {
             incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
+            peel(&incoming, &copy.state, &mut listed.refs)?;
             let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
             let tripwires = self.tripwires.of(copy.repo());
             let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut incoming)?;
             let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
             let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
             let reasons = judgement.reasons.clone();
-            self.seal(&mut copy, incoming, pack, listed, judgement)?;
+            self.seal(&mut copy, incoming, pack, &listed, judgement)?;
             Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
         })?;
         let (repo, n_refused) = (upstream.address.repo(), listed.n_refused);

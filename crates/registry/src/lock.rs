@@ -73,13 +73,16 @@ pub struct RepoPin {
     pub url: Option<String>,
     /// The commit, where the lock has decided on one.
     pub commit: Option<CommitId>,
+    /// What the lock says in place of a whole commit: a tag, a branch, or the beginning of a commit.
+    pub revision: Option<String>,
 }
 
 impl RepoPin {
     /// Returns where it lies, in words for a person.
     pub fn place(&self) -> String {
-        let Self { repo, commit, .. } = self;
-        let at = commit.as_ref().map(|commit| format!(" at {commit}")).unwrap_or_default();
+        let Self { repo, commit, revision, .. } = self;
+        let at = commit.as_ref().map(ToString::to_string).or_else(|| revision.clone());
+        let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
         format!("the git repository {repo}{at}")
     }
 }
@@ -144,8 +147,11 @@ impl Locked {
         let address = address.split(['?', '#']).next().unwrap_or(address);
         let Ok(repo) = RepoId::parse(address) else { return self.leave(name, Unpinned::GIT) };
         self.check_room()?;
-        let commit = commit.and_then(CommitId::parse);
-        self.repositories.push(RepoPin { name: name.to_owned(), url: url(address, &repo), repo, commit });
+        let said = commit.filter(|said| !said.is_empty());
+        let commit = said.and_then(CommitId::parse);
+        let revision = said.filter(|_| commit.is_none()).map(str::to_owned);
+        let (name, url) = (name.to_owned(), url(address, &repo));
+        self.repositories.push(RepoPin { name, url, repo, commit, revision });
         Ok(())
     }
 
@@ -177,13 +183,14 @@ impl Locked {
     }
 }
 
-/// Returns where a repository can be asked for over HTTP: without the user, and as TLS unless the lock says otherwise.
+/// Returns where a repository can be asked for over HTTP: without the user, and as TLS, unless the lock says otherwise and names a port.
+/// What a lock says without one must not have everybody's copy follow what whoever sits on the line gives.
 fn url(address: &str, repo: &RepoId) -> Option<String> {
     let address = address.trim().trim_end_matches('/');
     let address = address.strip_prefix("git+").unwrap_or(address);
-    let protocol = if address.starts_with("http://") { "http" } else { "https" };
     // A port of ssh's is none of HTTP's.
     let is_at_port = repo.as_str()[repo.host().len()..].starts_with(':');
+    let protocol = if is_at_port && address.starts_with("http://") { "http" } else { "https" };
     if is_at_port && !address.starts_with("http") {
         return None;
     }

@@ -11,6 +11,8 @@ pub struct RevisionArchive {
     pub repo: RepoId,
     /// A whole commit id, or the name of a tag or a branch.
     pub revision: String,
+    /// `tags` or `heads`, where the address says which of both.
+    pub kind: Option<&'static str>,
     /// How it is packed.
     pub packing: Packing,
     /// How its one folder is called, up to the commit.
@@ -45,7 +47,7 @@ impl RevisionArchive {
 
     /// Returns whether a commit is asked for, which never moves.
     pub fn is_of_commit(&self) -> bool {
-        CommitId::parse(&self.revision).is_some()
+        self.kind.is_none() && CommitId::parse(&self.revision).is_some()
     }
 
     /// Returns the name of its one folder, with a slash, for the commit that it is of.

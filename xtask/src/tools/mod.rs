@@ -13,6 +13,8 @@ use anyhow::Result;
 
 use crate::step::{download, target};
 
+pub(crate) use system::install_servers;
+
 /// Folders below target/tools with what npm installs there; both Yarns are called `yarn`.
 const NPM: &[(&str, &[&str])] = &[
     ("npm", &["pnpm@12.21.0", "yarn@1.22.22"]),

@@ -15,7 +15,6 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     (KEYRING, "debian-archive-keyring"),
     ("faketime", "faketime"),
-    ("fcgiwrap", "fcgiwrap"),
     ("git", "git"),
     ("go", "golang-go"),
     ("javac", "default-jdk-headless"),
@@ -23,23 +22,32 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("mount", "mount"),
     ("mvn", "maven"),
-    ("nginx", "nginx-light"),
     ("npm", "npm"),
     ("openssl", "openssl"),
     ("php", "php-cli"),
     ("python3", "python3"),
-    ("time", "time"),
     ("unshare", "util-linux"),
     ("unzip", "unzip"),
     ("wget", "wget"),
     ("zstd", "zstd"),
 ];
+/// What serves repositories as forges do, and measures that. Debian starts both at once, so that only who asks for them gets them.
+const SERVERS: &[(&str, &str)] = &[("fcgiwrap", "fcgiwrap"), ("nginx", "nginx-light"), ("time", "time")];
 /// What PHP needs to run Composer as people do; each is a package `php-…`.
 const PHP_MODULES: &[&str] = &["curl", "mbstring", "zip"];
 
-/// Installs what is missing.
+/// Installs what tests need and is missing.
 pub(super) fn install() -> Result<()> {
-    let missing = missing();
+    install_all(&missing())
+}
+
+/// Installs what serves repositories, where it is missing.
+pub(crate) fn install_servers() -> Result<()> {
+    let missing = SERVERS.iter().filter(|(program, _)| !is_installed(program));
+    install_all(&missing.map(|(_, package)| (*package).to_owned()).collect::<Vec<_>>())
+}
+
+fn install_all(missing: &[String]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,7 +63,7 @@ pub(super) fn install() -> Result<()> {
         apt
     };
     download(&mut apt(&["update", "-qq"]))?;
-    download(apt(&["install", "-y", "-qq", "--no-install-recommends"]).args(&missing)).context(by_hand)
+    download(apt(&["install", "-y", "-qq", "--no-install-recommends"]).args(missing)).context(by_hand)
 }
 
 /// Returns whether we are root.

@@ -8,8 +8,8 @@ use fakes::git::Repository;
 use git::{Bare, Git, PackError};
 use tempfile::TempDir;
 
-/// A pack of this many bytes inflated is not held whole.
-const LARGE: usize = (128 << 20) + 1;
+/// An object of this many bytes is not held whole.
+const LARGE: usize = (16 << 20) + 1;
 
 /// An upstream, and a copy without anything in it.
 struct Scene {
@@ -133,12 +133,44 @@ fn a_thin_pack_is_made_whole_with_what_it_builds_on() {
 
 #[test]
 fn an_object_too_large_to_be_held_is_left_to_git() {
-    let scene = Scene::new("sha1");
-    scene.upstream.commit_bytes("main", "large", &[("zeros", &vec![0; LARGE])]);
-    let pack = scene.packed("main\n", &[]);
-    scene.take_whole(&pack).unwrap();
-    assert_eq!(held(scene.copy.folder()), reached(scene.upstream.folder(), &["main"]));
-    assert_eq!((scene.files("idx").len(), scene.files("rev").len()), (1, 1));
+    let mut noise = vec![0; LARGE];
+    fastrand::Rng::with_seed(1).fill(&mut noise);
+    for large in [vec![0; LARGE], noise] {
+        let scene = Scene::new("sha1");
+        scene.upstream.commit_bytes("main", "large", &[("large", &large)]);
+        let pack = scene.packed("main\n", &[]);
+        scene.take_whole(&pack).unwrap();
+        assert_eq!(held(scene.copy.folder()), reached(scene.upstream.folder(), &["main"]));
+        assert_eq!((scene.files("idx").len(), scene.files("rev").len()), (1, 1));
+    }
+}
+
+#[test]
+fn deltas_that_build_on_too_many_others_are_left_to_git() {
+    for (depth, n_by_git) in [("50", 0), ("60", 1)] {
+        let scene = Scene::new("sha1");
+        // One blob after the other, each as a delta of the one before, as far as that goes.
+        let (mut stream, mut text) = (String::new(), "a line of a file that grows\n".repeat(40));
+        for n in 1..=100 {
+            text.push_str(&format!("line {n}\n"));
+            stream.push_str(&format!("commit refs/heads/main\ncommitter a <a@b.c> {n} +0000\ndata 0\n"));
+            stream.push_str(&format!("M 100644 inline a.txt\ndata {}\n{text}\n", text.len()));
+        }
+        let path = scene.folder.path().join("stream");
+        fs::write(&path, stream).unwrap();
+        let mut import = git(scene.upstream.folder());
+        import.args([
+            "-c",
+            "fastimport.unpackLimit=1",
+            "fast-import",
+            "--quiet",
+            &format!("--depth={depth}"),
+        ]);
+        assert!(import.stdin(File::open(path).unwrap()).status().unwrap().success());
+        scene.take_whole(&scene.packed("main\n", &["--depth=4000"])).unwrap();
+        assert_eq!(held(scene.copy.folder()), reached(scene.upstream.folder(), &["main"]));
+        assert_eq!(scene.files("rev").len(), n_by_git, "depth {depth}");
+    }
 }
 
 #[test]

@@ -38,5 +38,7 @@ fn more(draft: &mut Draft<'_>) {
 fn names_ssh(caller: &Caller) -> bool {
     let folders = caller.directory().ancestors().take(N_ANCESTORS_MAX);
     let files = folders.flat_map(|folder| ["Cargo.toml", "Cargo.lock"].map(|name| folder.join(name)));
-    files.filter_map(|path| caller.text(&path)).any(|text| text.contains("ssh://"))
+    files
+        .filter_map(|path| caller.text(&path))
+        .any(|text| ["git = \"ssh://", "git+ssh://"].iter().any(|source| text.contains(source)))
 }

@@ -7,8 +7,7 @@ use crate::trust::{files_with_settings, has_setting, values};
 
 pub(super) const CLIENT: Client = Client { name: "git", bundle: &["GIT_SSL_CAINFO"], more, ..PLAIN };
 
-/// What addresses of a host begin with that are asked for with ssh. The longer one is rewritten where two fit, and of two alike the
-/// one that the caller's own settings have.
+/// What addresses of a host begin with that are asked for with ssh. The longer one is rewritten where two fit.
 fn ssh(host: &str) -> [String; 4] {
     [
         format!("git@{host}:"),
@@ -27,9 +26,13 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 fn more(draft: &mut Draft<'_>) {
     // Only where no ssh comes through: elsewhere the caller's keys are good for what nobody may read without.
     if let Tier::Sealed { forges } = draft.tier {
+        let own = rewritings(draft);
         for host in forges {
             let key = format!("url.https://{host}/.insteadOf");
-            ssh(host).iter().for_each(|beginning| add(draft, &key, beginning));
+            // Where the caller's settings lead such an address is the caller's to say, with a token of theirs for example.
+            let is_own =
+                |ours: &String| own.iter().any(|(_, beginning)| ours.starts_with(beginning.as_str()));
+            ssh(host).iter().filter(|ours| !is_own(ours)).for_each(|beginning| add(draft, &key, beginning));
         }
         undo(draft, forges);
     }
@@ -72,10 +75,10 @@ fn rewritings(draft: &Draft<'_>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for text in files_with_settings(draft.caller, "git").iter().filter_map(|path| draft.caller.text(path)) {
         let mut base = None;
-        for line in text.lines().map(str::trim) {
-            if let Some(section) = line.strip_prefix('[') {
-                let name = section.trim_end_matches(']').trim();
-                base = name.strip_prefix("url").map(|name| name.trim().trim_matches('"').to_owned());
+        for mut line in text.lines().map(str::trim) {
+            if let Some((name, rest)) = line.strip_prefix('[').and_then(|section| section.split_once(']')) {
+                base = name.trim().strip_prefix("url").map(|name| name.trim().trim_matches('"').to_owned());
+                line = rest.trim();
             }
             let Some(base) = &base else { continue };
             found.extend(values(line, "insteadOf").into_iter().map(|beginning| (base.clone(), beginning)));
@@ -88,6 +91,10 @@ fn rewritings(draft: &Draft<'_>) -> Vec<(String, String)> {
         let base = base.map(|(base, _)| base);
         found.extend(base.map(|base| (base.to_owned(), value.to_owned())));
     }
+    // What is no address is none of ours to understand.
+    let is_plain =
+        |text: &str| !text.is_empty() && !text.contains(['"', '[', ']', ';', '#', ' ', '\t', '\\']);
+    found.retain(|(base, beginning)| is_plain(base) && is_plain(beginning));
     found
 }
 

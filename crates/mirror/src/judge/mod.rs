@@ -55,14 +55,26 @@ pub fn judge<H: History>(
 ) -> Result<Judgement, H::Error> {
     let mut moves = Vec::new();
     let (orphans, shrunk, renamed) = (BTreeSet::new(), BTreeMap::new(), renamed(state, listed, history)?);
-    let mut judging =
-        Judging { state, listed, tripwires, n_destroyed, orphans, shrunk, renamed, reasons: Vec::new() };
+    let mut judging = Judging {
+        state,
+        listed,
+        tripwires,
+        n_destroyed,
+        orphans,
+        shrunk,
+        renamed,
+        reasons: Vec::new(),
+        is_default_lost: false,
+    };
     for name in moved(state, listed) {
         let (old, new) = (state.served.get(name), listed.get(name));
         let class = match (old, new) {
             (old, new) if old == new => MoveClass::FastForward,
             (None, _) => MoveClass::Create,
-            (Some(Target::Ref(_)), _) | (_, Some(Target::Ref(_))) => MoveClass::Retarget,
+            (Some(Target::Ref(_)), _) | (_, Some(Target::Ref(_))) => {
+                judging.retarget(old, new, history)?;
+                MoveClass::Retarget
+            }
             (Some(_), None) => MoveClass::Delete,
             (Some(_), Some(_)) if name.is_tag() => MoveClass::TagMove,
             (Some(old), Some(new)) => {
@@ -120,6 +132,8 @@ struct Judging<'a> {
     shrunk: BTreeMap<RefName, String>,
     renamed: Option<RefName>,
     reasons: Vec<String>,
+    /// Whether the default branch becomes one that lacks something of it.
+    is_default_lost: bool,
 }
 
 impl Judging<'_> {
@@ -143,6 +157,9 @@ impl Judging<'_> {
                 MoveClass::Force | MoveClass::Delete | MoveClass::TagMove => {
                     let is_mass = is_mass && !moved.name.is_proposal();
                     self.destroys(moved).or_else(|| is_mass.then(|| mass(n_destroyed)))
+                }
+                MoveClass::Retarget if self.is_default_lost => {
+                    Some("the new default branch does not have everything of the one before".to_owned())
                 }
                 MoveClass::Create | MoveClass::Retarget => None,
             };
@@ -168,6 +185,29 @@ impl Judging<'_> {
             let reason = format!("`{}` lost {n_lost} of its {before} files", short(name));
             self.shrunk.insert(name.clone(), reason);
         }
+    }
+
+    /// Notes a default branch that is another one now, which lacks something of what it was.
+    fn retarget<H: History>(
+        &mut self,
+        old: Option<&Target>,
+        new: Option<&Target>,
+        history: &mut H,
+    ) -> Result<(), H::Error> {
+        let (Some(Target::Ref(before)), Some(after)) = (old, new) else { return Ok(()) };
+        let is_more = match (self.state.served.get(before), after) {
+            (Some(old), Target::Ref(after)) => match self.listed.get(after) {
+                Some(new) if old == new => true,
+                Some(new) => {
+                    self.measure(after, history.n_files(old)?, history.n_files(new)?);
+                    history.relation(old, new)?.is_ancestor && !self.shrunk.contains_key(after)
+                }
+                None => true,
+            },
+            _ => false,
+        };
+        self.is_default_lost = !is_more;
+        Ok(())
     }
 
     fn shrinks(&self, name: &RefName) -> Option<String> {

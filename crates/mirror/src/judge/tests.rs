@@ -140,8 +140,20 @@ fn a_new_name_of_the_default_branch_is_no_loss() {
     let base = state("HEAD @refs/heads/main, main c, other c");
     assert_eq!(judged(&base, "HEAD @refs/heads/trunk, trunk d, other c", 0), (vec![], 3));
     let lost = judged(&base, "HEAD @refs/heads/trunk, trunk b, other c", 0);
-    assert_eq!(lost, (vec!["main delete".to_owned()], 2), "it lacks what the old one had");
+    let held = vec!["HEAD retarget".to_owned(), "main delete".to_owned()];
+    assert_eq!(lost, (held, 1), "it lacks what the old one had");
     assert_eq!(judged(&base, "main c, other c", 0).0, ["HEAD retarget"]);
+}
+
+#[test]
+fn another_default_branch_has_everything_of_the_one_before() {
+    let base = state("HEAD @refs/heads/prod, prod c, old b, next d, empty f");
+    let listed = |head: &str| format!("HEAD {head}, prod c, old b, next d, empty f, other 1");
+    assert_eq!(judged(&base, &listed("@refs/heads/next"), 0), (vec![], 2), "it goes on from there");
+    for head in ["@refs/heads/old", "@refs/heads/other", "@refs/heads/empty", "c"] {
+        let judged = judged(&base, &listed(head), 0);
+        assert_eq!(judged, (vec!["HEAD retarget".to_owned()], 1), "{head}");
+    }
 }
 
 #[test]

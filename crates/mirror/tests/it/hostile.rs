@@ -4,7 +4,7 @@ use fakes::git::Phase;
 use fakes::{Answer, Fault};
 use mirror::Synced;
 
-use crate::world::{HOST, World};
+use crate::world::{HOST, World, run};
 
 /// What becomes of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,46 @@ async fn nothing_moves_whatever_an_upstream_answers_instead_of_its_refs() {
     assert_eq!(world.events("refused").len(), 2);
     let (n_down, n_up) = (world.events("down").len(), world.events("up").len());
     assert!(n_down == n_up && n_down == 7, "{n_down} {n_up}: each outage is told once, and ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tag_leads_to_is_not_the_upstreams_to_say() {
+    let world = World::new();
+    world.upstream_git(&[
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b.c",
+        "tag",
+        "-a",
+        "-m",
+        "two",
+        "v2",
+        "main",
+    ]);
+    let id = |revision: &str| world.upstream_git(&["rev-parse", revision]);
+    let (main, tag) = (id("main"), id("v2"));
+    let listed = |peeled: &str| {
+        let tag = format!("{tag} refs/tags/v2 peeled:{peeled}");
+        pkt(&[
+            &format!("{main} HEAD symref-target:refs/heads/main"),
+            &format!("{main} refs/heads/main"),
+            &tag,
+            "",
+        ])
+    };
+    world.serve_with(Phase::Listing, listed(&id("main~2")));
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 3, .. }));
+    let held = world.state().served["refs/tags/v2"].to_string();
+    assert_eq!(held, format!("{tag}^{main}"));
+    assert_eq!(run(&world.folder(), &["rev-parse", "refs/tags/v2^{}"]), main);
+    // Nor may it be of another format: git would read none of the refs.
+    world.serve_with(Phase::Listing, listed(&"1".repeat(64)));
+    assert!(matches!(world.sync().await, Synced::Refused { .. }));
+    run(&world.folder(), &["fsck", "--full"]);
+    // It says the truth, and that is no news.
+    world.serve_with(Phase::Listing, listed(&main));
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 0, n_held: 0, .. }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -247,6 +247,14 @@ protected = ["main", "release/*"]
             "[[tripwires]]\nrepositories = [\"a.b/c\",\n\"https://a.b/c\"]\n",
             "outlast.toml:3: `https://a.b/c` is no name of a repository",
         );
+        for name in ["a.b/*/c", "A.b/c", "a.b/c/", "a.b"] {
+            let expected = format!("outlast.toml:2: `{name}` is no name of a repository");
+            check(&format!("[[tripwires]]\nrepositories = [\"{name}\"]\n"), &expected);
+        }
+        for name in ["refs/heads/main", "rel*ase", ""] {
+            let expected = format!("outlast.toml:2: `{name}` is no name of a branch");
+            check(&format!("[[tripwires]]\nprotected = [\"{name}\"]\n"), &expected);
+        }
         check("[exec\n", "outlast.toml:1: ");
         check(
             "[[upstream]]\nhost = \"a.b\"\n[[upstream]]\nhost = \"c.d\"\n[[upstream]]\n\nhost = \"A.b\"\n",

@@ -99,12 +99,11 @@ impl Repositories for Kept {
 
     fn pack(&self, asked: RevisionArchive, at: Option<Timestamp>) -> Packing<'_> {
         Box::pin(async move {
-            tokio::task::block_in_place(|| {
-                let Archive { file, size_bytes, commit } =
-                    said(&asked.repo, self.served.archive(&asked, at))??;
-                let (_, confirmed_at) = said(&asked.repo, self.newest(&asked.repo))?;
-                Some(PackedArchive { file, size_bytes, commit: commit.to_string(), confirmed_at })
-            })
+            let Archive { file, size_bytes, commit } =
+                said(&asked.repo, self.served.archive(&asked, at).await)??;
+            let newest = tokio::task::block_in_place(|| self.newest(&asked.repo));
+            let (_, confirmed_at) = said(&asked.repo, newest)?;
+            Some(PackedArchive { file, size_bytes, commit: commit.to_string(), confirmed_at })
         })
     }
 }

@@ -75,6 +75,13 @@ fn a_tag_that_the_copy_has_is_packed_and_a_commit_that_it_has_not_is_none() {
     let told = ask(&kept, &format!("https://{HOST}/acme/app/-/archive/v1/app-v1.tar.gz"));
     assert!(told.contains(" 200") && told.contains("outlast-state: stale"), "{told}");
     assert_eq!(file(&kept, "a.txt"), "line 3\n");
+    // A branch of the same name is another thing.
+    kept.repository.commit("v1", "a branch", &[("a.txt", "of the branch\n")]);
+    kept.world.outlast(&["sync"]).expect(0);
+    for (reference, expected) in [("refs/heads/v1", "of the branch\n"), ("refs/tags/v1", "line 3\n")] {
+        ask(&kept, &format!("https://{HOST}/acme/app/-/archive/{reference}/app.tar.gz"));
+        assert_eq!(file(&kept, "a.txt"), expected, "{reference}");
+    }
     for reference in ["f16e1d5863e37f8d8c2a01719f5b34baa2b714d3", "v2", "--output=x"] {
         let told = ask(&kept, &format!("https://{HOST}/acme/app/-/archive/{reference}/app.tar.gz"));
         assert!(told.contains(" 404") && !told.contains("outlast-built-from"), "{reference}: {told}");

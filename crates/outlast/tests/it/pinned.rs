@@ -170,3 +170,25 @@ fn what_was_only_adopted_is_built_in_an_outage() {
     kept.world.outlast(&["adopt", "."]).expect(0);
     build().expect(0);
 }
+
+#[test]
+fn what_a_lock_names_in_place_of_a_commit_is_looked_for() {
+    let kept = Kept::not_yet();
+    let commit = commit(&kept, "main");
+    let named = |revision: &str| {
+        lock(&kept, "package-lock.json", &npm(&format!("git+https://forge.example/acme/app.git#{revision}")));
+        kept.world.outlast(&["adopt", "."])
+    };
+    for revision in ["v1", "main", &commit[..8], &commit] {
+        named(revision).expect(0);
+    }
+    for revision in ["v9-never", "1111111", "semver:^1"] {
+        let done = named(revision).expect(1);
+        assert!(
+            format!("{}{}", done.stdout, done.stderr).contains(revision),
+            "{}{}",
+            done.stdout,
+            done.stderr
+        );
+    }
+}

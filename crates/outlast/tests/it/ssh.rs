@@ -87,9 +87,14 @@ fn an_address_that_the_caller_rewrites_is_rewritten_as_the_caller_says() {
     other.commit("main", "first", &[("other.txt", "other\n")]);
     kept.upstream.serve_git(HOST, "/mirror/acme/app.git", &other);
     let set = "[url \"https://forge.example/mirror/\"]\n\tinsteadOf = git@forge.example:\n";
-    kept.world.write(&kept.world.home().join(".gitconfig"), set);
-    kept.world.outlast(&["exec", "--", "git", "clone", "--quiet", WAYS[0], "cloned"]).expect(0);
-    assert!(kept.world.project().join("cloned/other.txt").exists());
+    // With a shorter beginning as well: git takes the longest.
+    let shorter = "[url \"https://forge.example/mirror\"] insteadOf = ssh://git@forge.example\n";
+    kept.world.write(&kept.world.home().join(".gitconfig"), format!("{set}{shorter}"));
+    for (n, way) in [WAYS[0], "ssh://git@forge.example/acme/app.git"].iter().enumerate() {
+        let folder = format!("cloned-{n}");
+        kept.world.outlast(&["exec", "--", "git", "clone", "--quiet", way, &folder]).expect(0);
+        assert!(kept.world.project().join(folder).join("other.txt").exists(), "{way}");
+    }
 }
 
 #[test]

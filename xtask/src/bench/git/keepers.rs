@@ -16,7 +16,8 @@ use crate::step::{download, is_installed, output, run, target};
 const N_AT_ONCE: &str = "8";
 const GITHUB_BACKUP: &str = "github-backup==0.65.1";
 /// It is called for each repository as its own run over an account calls it.
-const FETCH_EACH: &str = "import sys\n\
+const FETCH_EACH: &str = "import logging, sys\n\
+    logging.basicConfig(level=logging.INFO)\n\
     from github_backup.github_backup import fetch_repository\n\
     for line in open(sys.argv[1]):\n    url, folder = line.split()\n    \
     fetch_repository(folder, url, folder, bare_clone=True)\n";

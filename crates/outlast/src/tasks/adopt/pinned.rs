@@ -18,6 +18,8 @@ use crate::wiring;
 
 /// How many repositories of one thing are taken on; a lock may name as many as it likes, and each is fetched whole.
 const N_REPOSITORIES_MAX: usize = 500;
+/// And of one that somebody else sent to this server.
+const N_SENT_MAX: usize = 50;
 
 /// Why repositories are not up to date.
 type Reasons = HashMap<RepoId, String>;
@@ -75,12 +77,13 @@ pub(super) fn look(store: &Store, thing: &Thing) -> Pinned {
 /// Returns where to ask for each repository, and why some are not asked for.
 fn addresses(store: &Store, thing: &Thing) -> Result<(BTreeMap<RepoId, Address>, Reasons), Failure> {
     let (mut addresses, mut reasons) = (BTreeMap::new(), Reasons::new());
+    let n_max = if thing.sent_by.is_some() { N_SENT_MAX } else { N_REPOSITORIES_MAX };
     for (_, RepoPin { repo, url, .. }) in &thing.locks.repositories {
         if addresses.contains_key(repo) {
             continue;
         }
-        if addresses.len() == N_REPOSITORIES_MAX {
-            let reason = format!("more than {N_REPOSITORIES_MAX} repositories are named");
+        if addresses.len() == n_max {
+            let reason = format!("more than {n_max} repositories are named");
             reasons.insert(repo.clone(), reason);
             continue;
         }
@@ -108,9 +111,10 @@ fn take_on(mirror: &Mirror, address: &Address) -> Result<(), Failure> {
 fn missing(store: &Store, thing: &Thing, reasons: &Reasons) -> Vec<(RepoPin, String)> {
     let git = wiring::git();
     let why = |pin: &RepoPin| {
-        let held = |commit| tokio::task::block_in_place(|| mirror::has(&git, store, &pin.repo, commit));
+        let held = |revision| tokio::task::block_in_place(|| mirror::has(&git, store, &pin.repo, revision));
         let reason = || reasons.get(&pin.repo).cloned();
-        match held(pin.commit.as_ref()) {
+        let revision = pin.commit.as_ref().map(|commit| commit.as_str()).or(pin.revision.as_deref());
+        match held(revision) {
             Ok(true) => None,
             Ok(false) if matches!(held(None), Ok(true)) => {
                 Some(reason().unwrap_or_else(|| "its refs do not lead there".to_owned()))
@@ -121,7 +125,7 @@ fn missing(store: &Store, thing: &Thing, reasons: &Reasons) -> Vec<(RepoPin, Str
     };
     let mut seen = BTreeSet::new();
     let pins = thing.locks.repositories.iter().map(|(_, pin)| pin);
-    pins.filter(|pin| seen.insert((&pin.name, &pin.repo, &pin.commit)))
+    pins.filter(|pin| seen.insert((&pin.name, &pin.repo, &pin.commit, &pin.revision)))
         .filter_map(|pin| Some((pin.clone(), why(pin)?)))
         .collect()
 }

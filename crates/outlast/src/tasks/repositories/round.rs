@@ -20,6 +20,8 @@ const N_AT_ONCE: usize = 16;
 const N_AT_HOST: usize = 8;
 /// After so many in a row that could not be asked, a host is asked for no more of them in this round.
 const N_SILENT_MAX: usize = 8;
+/// How long a repository keeps its turn: one that comes slowly, on purpose or not, goes on beside the others.
+const TURN_FOR: Duration = Duration::from_secs(600);
 /// How soon the journal has what was found unchanged while others still take their time.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -79,9 +81,8 @@ impl Round {
             let host = hosts.entry(name.to_owned()).or_default().clone();
             let (mirror, at_host, all) = (mirror.clone(), turns.at(name), turns.all.clone());
             tasks.spawn(async move {
-                let _at_host = at_host.acquire_owned().await;
-                let _turn = all.acquire_owned().await;
-                let done = host.ask(&mirror, &address).await;
+                let turn = (at_host.acquire_owned().await, all.acquire_owned().await);
+                let done = within_turn(TURN_FOR, turn, host.ask(&mirror, &address)).await;
                 (place, One::new(address.repo().clone(), done))
             });
         }
@@ -116,6 +117,18 @@ impl Round {
     }
 }
 
+/// Does some work, and lets others have its turn once that takes long.
+async fn within_turn<T>(turn_for: Duration, turn: impl Sized, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    match tokio::time::timeout(turn_for, &mut work).await {
+        Ok(done) => done,
+        Err(_) => {
+            drop(turn);
+            work.await
+        }
+    }
+}
+
 /// One host, as a round meets it.
 #[derive(Debug, Default)]
 struct Host {
@@ -141,5 +154,25 @@ impl Host {
             Err(_) => {}
         }
         synced
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_long_lets_others_have_its_turn() {
+        let (turns, turn_for) = (Arc::new(Semaphore::new(1)), Duration::from_millis(300));
+        let turn = turns.clone().acquire_owned().await;
+        let slow = tokio::spawn(within_turn(turn_for, turn, std::future::pending::<()>()));
+        // The control: until then it is taken.
+        assert!(tokio::time::timeout(turn_for / 10, turns.acquire()).await.is_err());
+        turns.acquire().await.unwrap().forget();
+        assert!(!slow.is_finished());
+        // What is done in time gives its turn back as well.
+        let turn = Arc::new(Semaphore::new(1));
+        within_turn(turn_for, turn.clone().acquire_owned().await, std::future::ready(())).await;
+        assert_eq!(turn.available_permits(), 1);
     }
 }

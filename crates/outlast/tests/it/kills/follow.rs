@@ -81,7 +81,11 @@ fn follow(seed: u64, tally: &Tally) {
                 count(&tally.n_followed);
                 acknowledged.extend(commits(&kept, kept.repository.folder()));
             }
-            KILLED => count(&tally.n_killed),
+            KILLED => {
+                count(&tally.n_killed);
+                // What git goes on with is its own for that long.
+                await_orphans(&kept, &what);
+            }
             _ => {
                 assert!(strike.is_fault(), "{what}: {}{}", done.stdout, done.stderr);
                 count(&tally.n_failed);

@@ -44,13 +44,14 @@ pub(super) fn of(url: &ObjectUrl) -> Option<RevisionArchive> {
 }
 
 fn archive(repo: &str, reference: &[&str], packing: Packing, folder: Folder) -> Option<RevisionArchive> {
-    let reference = match reference {
-        ["refs", "tags" | "heads", name @ ..] => name,
-        name => name,
+    let (kind, reference) = match reference {
+        ["refs", "tags", name @ ..] => (Some("tags"), name),
+        ["refs", "heads", name @ ..] => (Some("heads"), name),
+        name => (None, name),
     };
     let revision = reference.join("/");
     let repo = RepoId::parse(&format!("https://{repo}.git")).ok().filter(|_| !revision.is_empty())?;
-    Some(RevisionArchive { repo, revision, packing, folder })
+    Some(RevisionArchive { repo, revision, kind, packing, folder })
 }
 
 fn packing_of(file: &str) -> Option<Packing> {
