@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use fakes::{Answer, Fault};
+use fakes::{Answer, Fault, Upstream, composer};
 use serde_json::json;
 
 use crate::repositories::{ADDRESS, HOST, Kept};
-use crate::world::finish;
+use crate::world::{World, finish};
 
 /// Asks for an archive in a room, and returns the status and the headers.
 fn ask(kept: &Kept, url: &str) -> String {
@@ -86,4 +86,28 @@ fn a_tag_that_the_copy_has_is_packed_and_a_commit_that_it_has_not_is_none() {
         let told = ask(&kept, &format!("https://{HOST}/acme/app/-/archive/{reference}/app.tar.gz"));
         assert!(told.contains(" 404") && !told.contains("outlast-built-from"), "{reference}: {told}");
     }
+}
+
+/// Whom this began with: GitHub gives nothing, and no archive of the package was ever stored.
+#[test]
+fn composer_installs_from_a_repository_whose_archives_were_never_stored() {
+    let (upstream, world) = (Upstream::start_blocking(), World::new());
+    let package = composer::package(world.path(), "acme/a").release("1.0.0", &json!({}), &[]);
+    let project = composer::project("acme/small").requires(&package, "1.0.0");
+    upstream.serve_composer(&[package]);
+    world.place(&upstream, &[&composer::HOSTS[..], &composer::GITHUB_HOSTS[..1]].concat());
+    let world = world.with("COMPOSER_ALLOW_SUPERUSER", "1").file("composer.json", &project.manifest());
+    let world = world.file("composer.lock", &project.lock());
+    let install =
+        ["composer", "install", "--no-interaction", "--no-progress", "--no-plugins", "--prefer-dist"];
+    let cut = [&["exec", "--cut", "all", "--"], &install[..]].concat();
+    assert_ne!(world.outlast(&cut).code, 0, "the control: nobody has it");
+    world.outlast(&["adopt", "https://github.com/acme/a.git"]).expect(0);
+    world.outlast(&cut).expect(0);
+    let record = world.newest_record();
+    let built: Vec<&str> =
+        record["objects"].as_array().unwrap().iter().filter_map(|it| it["built_from"].as_str()).collect();
+    assert_eq!(built.len(), 1, "{record:#}");
+    assert!(built[0].starts_with("github.com/acme/a@"), "{built:?}");
+    assert!(world.project().join("vendor/acme/a").is_dir());
 }
