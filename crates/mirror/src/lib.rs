@@ -32,7 +32,7 @@ pub use holds::{DecideError, Hold};
 pub use judge::{History, Judgement, Relation, judge};
 pub use mend::Mended;
 pub use outage::outage;
-pub use outcome::{SyncError, Synced};
+pub use outcome::{Outage, SyncError, Synced};
 pub use pace::Patience;
 pub use restore::{RestoreError, has, restore};
 pub use served::{Given, Refs, ServeError, Served};

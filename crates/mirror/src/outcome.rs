@@ -8,6 +8,17 @@ use store::{AppendError, IndexError, WriteError};
 use crate::ask::Trouble;
 use crate::copy::CopyError;
 
+/// How an upstream is that gave nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// It says that the repository is not there, or not for us.
+    Absent,
+    /// Nobody at its host could be asked, whatever for.
+    Silent,
+    /// It answered with something else, or broke off.
+    Failing,
+}
+
 /// What became of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Synced {
@@ -30,10 +41,8 @@ pub enum Synced {
     Unavailable {
         /// Why.
         reason: String,
-        /// Whether the upstream says that it is not there.
-        is_absent: bool,
-        /// Whether nobody at its host could be asked, whatever for.
-        is_silent: bool,
+        /// How it is.
+        outage: Outage,
     },
     /// What the upstream gave cannot be the repository; the copy stays as it is.
     Refused {

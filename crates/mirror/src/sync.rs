@@ -17,7 +17,7 @@ use crate::copy::{Copy, CopyError, superseded};
 use crate::history::peel;
 use crate::judge::{Judgement, judge};
 use crate::listed::Heard;
-use crate::outcome::{Stop, SyncError, Synced};
+use crate::outcome::{Outage, Stop, SyncError, Synced};
 use crate::pace::Patience;
 use crate::state::State;
 use crate::tell::{destroyed, names_refused};
@@ -160,7 +160,7 @@ impl Mirror {
             }
         }
         let reason = "others are at work on its copy; ask again".to_owned();
-        Ok(Synced::Unavailable { reason, is_absent: false, is_silent: false })
+        Ok(Synced::Unavailable { reason, outage: Outage::Failing })
     }
 
     /// Notes that a repository is not asked for, because its host gives none of those before it.

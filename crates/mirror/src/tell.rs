@@ -7,7 +7,7 @@ use store::IndexError;
 
 use crate::ask::Trouble;
 use crate::outage::{down, up};
-use crate::outcome::{SyncError, Synced};
+use crate::outcome::{Outage, SyncError, Synced};
 use crate::sync::{HOUR_S, Mirror, lock};
 
 /// How many refs an event names.
@@ -21,11 +21,9 @@ impl Mirror {
         let is_kept = self.store().repo(repo)?.is_some();
         let synced = match trouble {
             Trouble::Disk(error) => return Err(SyncError::Disk(error)),
-            Trouble::Absent { reason } => Synced::Unavailable { reason, is_absent: true, is_silent: false },
-            Trouble::Silent { reason } => Synced::Unavailable { reason, is_absent: false, is_silent: true },
-            Trouble::Unavailable { reason } => {
-                Synced::Unavailable { reason, is_absent: false, is_silent: false }
-            }
+            Trouble::Absent { reason } => Synced::Unavailable { reason, outage: Outage::Absent },
+            Trouble::Silent { reason } => Synced::Unavailable { reason, outage: Outage::Silent },
+            Trouble::Unavailable { reason } => Synced::Unavailable { reason, outage: Outage::Failing },
             Trouble::Bad { reason } => Synced::Refused { reason },
         };
         let event = down(repo, now, reason.clone());

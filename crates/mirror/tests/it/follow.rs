@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mirror::{Address, DecideError, Synced};
+use mirror::{Address, DecideError, Outage, Synced};
 use model::{Event, Ruling};
 
 use crate::world::{HOST, PATH, World, run};
@@ -104,7 +104,7 @@ async fn what_an_upstream_destroys_stays() {
     for name in ["main", "new"] {
         world.upstream_git(&["update-ref", "-d", &format!("refs/heads/{name}")]);
     }
-    assert!(matches!(world.sync().await, Synced::Unavailable { is_absent: true, .. }));
+    assert!(matches!(world.sync().await, Synced::Unavailable { outage: Outage::Absent, .. }));
     assert_eq!(world.served(), expected);
     // Whatever maintenance does, every commit is still reached.
     world.mirror();

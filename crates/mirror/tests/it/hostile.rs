@@ -2,7 +2,7 @@
 
 use fakes::git::Phase;
 use fakes::{Answer, Fault};
-use mirror::Synced;
+use mirror::{Outage, Synced};
 
 use crate::world::{HOST, World, run};
 
@@ -17,8 +17,8 @@ enum Expected {
 impl Expected {
     fn of(synced: &Synced) -> Option<Self> {
         match synced {
-            Synced::Unavailable { is_absent: true, .. } => Some(Self::Absent),
-            Synced::Unavailable { is_absent: false, .. } => Some(Self::Unavailable),
+            Synced::Unavailable { outage: Outage::Absent, .. } => Some(Self::Absent),
+            Synced::Unavailable { .. } => Some(Self::Unavailable),
             Synced::Refused { .. } => Some(Self::Refused),
             Synced::Unchanged | Synced::Moved { .. } => None,
         }

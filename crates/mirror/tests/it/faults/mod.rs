@@ -4,7 +4,7 @@
 mod rows;
 mod scene;
 
-use mirror::Synced;
+use mirror::{Outage, Synced};
 use rows::{Becomes, Row};
 use scene::{Copy, Scene};
 
@@ -12,7 +12,7 @@ use crate::world::World;
 
 fn becomes(synced: &Synced) -> Becomes {
     match synced {
-        Synced::Unavailable { is_absent: true, .. } => Becomes::Absent,
+        Synced::Unavailable { outage: Outage::Absent, .. } => Becomes::Absent,
         Synced::Unavailable { .. } => Becomes::Unavailable,
         Synced::Refused { .. } => Becomes::NotTaken,
         Synced::Moved { n_held, .. } if *n_held > 0 => Becomes::Held,

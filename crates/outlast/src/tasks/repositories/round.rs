@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use mirror::{Address, Mirror, SyncError, Synced};
+use mirror::{Address, Mirror, Outage, SyncError, Synced};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -145,7 +145,7 @@ impl Host {
         }
         let synced = mirror.sync(address).await;
         match &synced {
-            Ok(Synced::Unavailable { reason, is_silent: true, .. }) => {
+            Ok(Synced::Unavailable { reason, outage: Outage::Silent }) => {
                 self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone_from(reason);
                 self.n_silent.fetch_add(1, Ordering::Relaxed);
             }
