@@ -8,27 +8,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use host::failpoint;
 use host::file::write_atomically;
+use host::process::ProcessError;
 use model::{ObjectId, RefName, Target};
 
 use crate::capabilities::Speech;
 use crate::command::{Git, GitError};
+use crate::harmless::harmless;
 
 /// The folders of which git makes out a repository.
-const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
+pub(crate) const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
 /// The file that is there where the upstream speaks an earlier version of the protocol.
 const EARLIER: &str = "outlast.earlier";
+/// The file that is there once its objects were checked as a whole.
+const CHECKED: &str = "outlast.checked";
 /// A repository with no larger pack is given as fast as it can be.
 const SMALL_BYTES_MAX: u64 = 1 << 20;
-/// The file by which a repository of another moment says when it was asked for last.
-const ASKED: &str = "outlast.asked";
-/// How long such a repository stays that nobody asks for; no clone of it takes as long.
-const VIEW_FOR: Duration = Duration::from_secs(7 * 86_400);
+/// How long a whole repository may be looked at.
+const CHECK: Duration = Duration::from_secs(3600);
 /// How often it is looked whether another process is done.
 const N_LOOKS: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -194,6 +196,31 @@ impl Bare {
         write_if_other(&self.folder.join("HEAD"), head(served).as_bytes())
     }
 
+    /// Has git look at every object, and returns the first of what it finds fault with; nothing where it took too long to say.
+    ///
+    /// What is damaged is no flaw: that is [`GitError::Failed`].
+    pub fn check(&self) -> Result<Vec<String>, GitError> {
+        let arguments = ["fsck", "--full", "--no-dangling", "--no-reflogs", "--no-progress"];
+        let output = match self.git.run_within(CHECK, &arguments) {
+            Err(GitError::Process(ProcessError::Slow { .. })) => return Ok(Vec::new()),
+            output => output?,
+        };
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_flaw = |line: &&str| line.starts_with("error in ") || line.starts_with("warning in ");
+        let flaws: Vec<String> =
+            said.lines().filter(is_flaw).map(|line| harmless(line.as_bytes(), 200)).collect();
+        // 1: an object has an error in it; anything else is missing or damaged, git-fsck(1).
+        match output.status.code() {
+            Some(0 | 1) => Ok(flaws),
+            _ => self.git.good(&arguments, output).map(|_| flaws),
+        }
+    }
+
+    /// Notes that it was checked.
+    pub fn note_checked(&self) -> io::Result<()> {
+        write_atomically(&self.folder.join(CHECKED), b"")
+    }
+
     /// Merges small packs into larger ones and writes what makes serving fast: one index of all packs, bitmaps, a graph of commits.
     ///
     /// Whatever git is asked here keeps every object, reachable or not.
@@ -205,6 +232,11 @@ impl Bare {
         failpoint::pass("git.graph_written")?;
         Ok(())
     }
+}
+
+/// Returns whether the objects of a repository were checked as a whole.
+pub fn is_checked(folder: &Path) -> bool {
+    folder.join(CHECKED).exists()
 }
 
 /// Returns whether a repository is large enough that clones of it are counted for long, and not all was done about that.
@@ -241,72 +273,8 @@ pub fn noted(folder: &Path) -> Option<u64> {
     fs::read_to_string(folder.join(NOTE)).ok()?.trim().parse().ok()
 }
 
-/// Makes a repository beside a bare one that has its objects, and other refs: those of another moment. The same refs give the same
-/// folder, which is made once.
-///
-/// Nobody has to wait for who writes to the bare one: objects only become more.
-pub fn view(bare: &Path, refs: &BTreeMap<RefName, Target>, object_format: &str) -> io::Result<PathBuf> {
-    let text = packed(refs, &BTreeSet::new());
-    let head = head(refs);
-    let digest = model::Sha256::of(format!("{head}{text}").as_bytes());
-    let folder = bare.join("at").join(digest.to_string());
-    if folder.join("HEAD").exists() {
-        // Who is asked for stays.
-        write_atomically(&folder.join(ASKED), b"")?;
-        return Ok(folder);
-    }
-    let new = bare.join("at").join(format!("{:016x}.new", fastrand::u64(..)));
-    lay_out_beside(&new, "../../../objects\n", object_format, text.as_bytes(), &head)?;
-    write_atomically(&new.join(ASKED), b"")?;
-    let now = fs::metadata(new.join(ASKED))?.modified()?;
-    if folder.exists() && !folder.join("HEAD").exists() {
-        // Half of it was swept.
-        fs::remove_dir_all(&folder)?;
-    }
-    match fs::rename(&new, &folder) {
-        // Another one was faster.
-        Err(_) if folder.join("HEAD").exists() => fs::remove_dir_all(&new)?,
-        renamed => renamed?,
-    }
-    sweep_views(&bare.join("at"), now)?;
-    Ok(folder)
-}
-
-/// Removes what was made of other moments and nobody asked for lately: it is made again when somebody does.
-fn sweep_views(at: &Path, now: SystemTime) -> io::Result<()> {
-    for entry in fs::read_dir(at)? {
-        let path = entry?.path();
-        let Ok(asked) = fs::metadata(path.join(ASKED)).or_else(|_| fs::metadata(&path)) else { continue };
-        if now.duration_since(asked.modified()?).is_ok_and(|age| age > VIEW_FOR) {
-            // Whole, or not at all; another process may sweep as well.
-            let swept = path.with_extension("old");
-            let Ok(()) = fs::rename(&path, &swept) else { continue };
-            let removed = if swept.is_dir() { fs::remove_dir_all(&swept) } else { fs::remove_file(&swept) };
-            removed.or_else(|error| if swept.exists() { Err(error) } else { Ok(()) })?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes a repository that has the objects of another one: those of the folder that `alternates` names.
-pub(crate) fn lay_out_beside(
-    folder: &Path,
-    alternates: &str,
-    object_format: &str,
-    packed_refs: &[u8],
-    head: &str,
-) -> io::Result<()> {
-    for part in PARTS {
-        fs::create_dir_all(folder.join(part))?;
-    }
-    write_atomically(&folder.join("objects/info/alternates"), alternates.as_bytes())?;
-    write_atomically(&folder.join("config"), config(object_format).as_bytes())?;
-    write_atomically(&folder.join("packed-refs"), packed_refs)?;
-    write_atomically(&folder.join("HEAD"), head.as_bytes())
-}
-
 /// Returns the settings of a repository.
-fn config(object_format: &str) -> String {
+pub(crate) fn config(object_format: &str) -> String {
     let format = match object_format {
         "sha256" => "repositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectFormat = sha256\n",
         _ => "repositoryformatversion = 0\n\tbare = true\n",
@@ -318,7 +286,7 @@ fn config(object_format: &str) -> String {
 }
 
 /// Returns refs, and pins besides what they reach, as git packs them.
-fn packed(refs: &BTreeMap<RefName, Target>, pins: &BTreeSet<ObjectId>) -> String {
+pub(crate) fn packed(refs: &BTreeMap<RefName, Target>, pins: &BTreeSet<ObjectId>) -> String {
     let mut lines: BTreeMap<String, String> = BTreeMap::new();
     for (name, target) in refs {
         let Target::Object { id, peeled } = target else { continue };
@@ -343,7 +311,7 @@ fn packed(refs: &BTreeMap<RefName, Target>, pins: &BTreeSet<ObjectId>) -> String
 }
 
 /// Returns the text of the file `HEAD`.
-fn head(refs: &BTreeMap<RefName, Target>) -> String {
+pub(crate) fn head(refs: &BTreeMap<RefName, Target>) -> String {
     match refs.get("HEAD") {
         Some(Target::Ref(name)) => format!("ref: {name}\n"),
         Some(Target::Object { id, .. }) => format!("{id}\n"),

@@ -18,9 +18,10 @@ mod pack;
 mod pkt;
 mod remote;
 mod serve;
+mod view;
 
 pub use archive::{Blobs, Committed};
-pub use bare::{Bare, BareError, is_slow_to_give, noted, object_format, speech, view};
+pub use bare::{Bare, BareError, is_checked, is_slow_to_give, noted, object_format, speech};
 pub use capabilities::{Capabilities, Speech, Spoken};
 pub use command::{Git, GitError, Ssh};
 pub use earlier::Advertised;
@@ -31,3 +32,4 @@ pub use listing::{BYTES_MAX as LISTING_BYTES_MAX, Listed, Listing, listing_reque
 pub use pkt::{Packet, Packets, ProtocolError};
 pub use remote::{Fetched, RemoteError};
 pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};
+pub use view::view;

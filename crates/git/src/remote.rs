@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::process::{Limits, ProcessError, Program, Stream};
 use model::ObjectId;
 
-use crate::bare::{Bare, lay_out_beside};
+use crate::bare::Bare;
 use crate::command::{Git, GitError, STDERR_BYTES_MAX, Ssh};
 use crate::harmless::harmless;
 use crate::history::missing;
@@ -16,6 +16,7 @@ use crate::incoming::is_disk;
 use crate::listing::{BYTES_MAX, Listed, Listing};
 use crate::pkt::{FLUSH, ProtocolError, raw_line};
 use crate::serve::PACK_BYTES_MAX;
+use crate::view::lay_out_beside;
 
 /// How long an upstream may take to list its refs.
 const LIST: Duration = Duration::from_secs(120);

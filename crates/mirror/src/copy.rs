@@ -225,18 +225,34 @@ impl Copy {
         }
     }
 
-    /// Has a copy that rarely moves given fast, too: once, while nothing else is to be done.
-    pub(crate) fn make_fast(git: &Git, store: &Store, repo: &RepoId) -> Result<(), CopyError> {
-        if !git::is_slow_to_give(&folder(store.home(), repo))? {
-            return Ok(());
+    /// Looks after a copy while nothing else is to be done: one that rarely moves is given fast, too, and each is checked as a whole
+    /// once. Returns what git finds fault with.
+    pub(crate) fn look_after(git: &Git, store: &Store, repo: &RepoId) -> Result<Vec<String>, CopyError> {
+        let folder = folder(store.home(), repo);
+        let (is_slow, is_checked) = (git::is_slow_to_give(&folder)?, git::is_checked(&folder));
+        if !is_slow && is_checked {
+            return Ok(Vec::new());
         }
-        match Self::open(git, store, repo, "sha1") {
-            Err(error) if error.is_busy() => {}
-            copy => copy?.bare.maintain().unwrap_or_else(|error| {
-                tracing::warn!("clones of `{repo}` are slower than they could be: {error}");
-            }),
+        let copy = match Self::open(git, store, repo, "sha1") {
+            Err(error) if error.is_busy() => return Ok(Vec::new()),
+            copy => copy?,
+        };
+        if is_slow && let Err(error) = copy.bare.maintain() {
+            tracing::warn!("clones of `{repo}` are slower than they could be: {error}");
         }
-        Ok(())
+        if is_checked {
+            return Ok(Vec::new());
+        }
+        let flaws = match copy.bare.check() {
+            Ok(flaws) => flaws,
+            Err(GitError::Failed { said, .. }) => {
+                tracing::error!("the copy of `{repo}` is damaged; run `outlast store verify --heal`: {said}");
+                Vec::new()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        copy.bare.note_checked()?;
+        Ok(flaws)
     }
 
     /// Merges packs where there are many.

@@ -193,12 +193,16 @@ impl Mirror {
     fn observe(&self, repo: &RepoId, seen: Option<u64>, n_refused: u64) -> Result<Synced, SyncError> {
         if let Some(seq) = seen {
             // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
-            blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
+            let flaws = blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
                 Err(error) if !error.is_busy() => Err(error),
                 // A command waits for the answer.
-                _ if self.is_for_command => Ok(()),
-                _ => Copy::make_fast(&self.git, &self.store, repo),
+                _ if self.is_for_command => Ok(Vec::new()),
+                _ => Copy::look_after(&self.git, &self.store, repo),
             })?;
+            if !flaws.is_empty() {
+                let event = Event::Flawed { repo: repo.clone(), flaws, at: self.clock.now() };
+                self.store.append(None, vec![event])?;
+            }
         }
         self.note_up(repo)?;
         lock(&self.observed).push(Event::Observed { repo: repo.clone(), at: self.clock.now() });

@@ -82,6 +82,34 @@ async fn a_commit_that_removes_nearly_everything_waits_and_one_that_brings_it_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_git_finds_fault_with_is_kept_and_told_once() {
+    let world = World::new();
+    world.sync().await;
+    world.sync().await;
+    assert!(world.events("flawed").is_empty(), "the control: there is nothing wrong with it");
+    // A mode that nobody writes today, as in git's own history.
+    let world = World::new();
+    let blob = world.upstream_git(&["rev-parse", "main:a.txt"]);
+    let tree = world.new_folder("tree");
+    let digits = |n: usize| u8::from_str_radix(&blob[n * 2..n * 2 + 2], 16).unwrap();
+    let entry = [b"100600 odd.txt\0".to_vec(), (0..20).map(digits).collect()].concat();
+    fs::write(&tree, entry).unwrap();
+    let write = ["hash-object", "-w", "--literally", "-t", "tree", tree.to_str().unwrap()];
+    let odd = world.upstream_git(&write);
+    let who = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+    let commit = world.upstream_git(&[&who[..], &["commit-tree", "-p", "main", "-m", "odd", &odd]].concat());
+    world.upstream_git(&["update-ref", "refs/heads/main", &commit]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_held: 0, .. }));
+    assert!(world.events("flawed").is_empty(), "not while others wait for what is new");
+    for _ in 0..2 {
+        assert_eq!(world.sync().await, Synced::Unchanged);
+    }
+    let [Event::Flawed { flaws, .. }] = &world.events("flawed")[..] else { panic!("it is told once") };
+    assert!(flaws.len() == 1 && flaws[0].contains("badFilemode"), "{flaws:?}");
+    assert_eq!(world.served(), World::refs(world.repository.folder()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_upstream_destroys_stays() {
     let world = World::new();
     world.sync().await;

@@ -44,6 +44,7 @@ impl Event {
             Self::Observed { repo, .. } => (Kind::Observed, Subject::Repo(repo)),
             Self::Destroyed { repo, .. } => (Kind::Destroyed, Subject::Repo(repo)),
             Self::Refused { repo, .. } => (Kind::Refused, Subject::Repo(repo)),
+            Self::Flawed { repo, .. } => (Kind::Flawed, Subject::Repo(repo)),
             Self::Decided { repo, .. } => (Kind::Decided, Subject::Repo(repo)),
             Self::Ran { .. } => (Kind::Ran, Subject::Runs),
             Self::Drilled { .. } => (Kind::Drilled, Subject::Drills),

@@ -27,6 +27,7 @@ pub enum Kind {
     Observed,
     Destroyed,
     Refused,
+    Flawed,
     Decided,
     Ran,
     Drilled,
@@ -46,7 +47,7 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 25] = [
+const TABLE: [(Kind, &str, Concern); 26] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
@@ -69,6 +70,7 @@ const TABLE: [(Kind, &str, Concern); 25] = [
     (Kind::Observed, "observed", Concern::Nobody),
     (Kind::Destroyed, "destroyed", Concern::Happened),
     (Kind::Refused, "refused", Concern::Happened),
+    (Kind::Flawed, "flawed", Concern::Happened),
     (Kind::Decided, "decided", Concern::Nobody),
     (Kind::Ran, "ran", Concern::Nobody),
     (Kind::Drilled, "drilled", Concern::Nobody),

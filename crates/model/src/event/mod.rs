@@ -266,6 +266,15 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// `git fsck` finds fault with objects of a repository, which are held as they came: old history has such.
+    Flawed {
+        /// The repository.
+        repo: RepoId,
+        /// The first of what it finds, in its words.
+        flaws: Vec<String>,
+        /// When.
+        at: Timestamp,
+    },
     /// A person decided about a ref that was held.
     Decided {
         /// The repository.

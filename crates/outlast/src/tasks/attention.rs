@@ -65,6 +65,9 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
             )
         }
         Event::Refused { reason, .. } => reason.clone(),
+        Event::Flawed { flaws, .. } => {
+            format!("`git fsck` finds fault with what came, which is kept as it is: {}", some(flaws))
+        }
         // An outage is told as a whole.
         Event::Down { .. } | Event::Up { .. } | Event::Stale { .. } => return None,
         // Whoever adds a kind that concerns people has the compiler's word for it that it is told here.
