@@ -14,7 +14,7 @@ use store::{BlobWriter, Entry, Store, WriteError};
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
 use crate::copy::{Copy, CopyError, superseded};
-use crate::history::peel;
+use crate::history::{Looked, peel};
 use crate::judge::{Judgement, judge};
 use crate::listed::Heard;
 use crate::outcome::{Outage, Stop, SyncError, Synced};
@@ -250,7 +250,7 @@ impl Mirror {
         let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
         let tips: Vec<ObjectId> = tips.into_iter().collect();
         let wants = blocking(|| copy.bare.missing(&tips))?;
-        let mut incoming = copy.bare.incoming().map_err(GitError::from)?;
+        let incoming = copy.bare.incoming().map_err(GitError::from)?;
         let pack = match wants.is_empty() {
             true => None,
             false => Some(self.fetch(upstream, heard, &copy, &incoming, &wants).await?),
@@ -261,7 +261,8 @@ impl Mirror {
             peel(&incoming, &copy.state, &mut listed.refs)?;
             let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
             let tripwires = self.tripwires.of(copy.repo());
-            let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut incoming)?;
+            let mut looked = Looked::new(&incoming, &self.clock);
+            let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut looked)?;
             let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
             let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
             let reasons = judgement.reasons.clone();
