@@ -209,9 +209,10 @@ impl Bare {
         let is_flaw = |line: &&str| line.starts_with("error in ") || line.starts_with("warning in ");
         let flaws: Vec<String> =
             said.lines().filter(is_flaw).map(|line| harmless(line.as_bytes(), 200)).collect();
-        // 1: an object has an error in it; anything else is missing or damaged, git-fsck(1).
+        // Git has a bit for each kind of error: 2 for what is missing, 4 for a damaged pack. Of refs, graph and index it says more in
+        // each version.
         match output.status.code() {
-            Some(0 | 1) => Ok(flaws),
+            Some(code) if code & 6 == 0 => Ok(flaws),
             _ => self.git.good(&arguments, output).map(|_| flaws),
         }
     }
