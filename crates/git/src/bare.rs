@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use host::failpoint;
 use host::file::write_atomically;
-use host::process::ProcessError;
+use host::process::{Limits, ProcessError, Stream};
 use model::{ObjectId, RefName, Target};
 
 use crate::capabilities::Speech;
-use crate::command::{Git, GitError};
+use crate::command::{Git, GitError, STDERR_BYTES_MAX};
 use crate::harmless::harmless;
+use crate::serve::PACK_BYTES_MAX;
 
 /// The folders of which git makes out a repository.
 pub(crate) const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
@@ -215,6 +216,14 @@ impl Bare {
             Some(code) if code & 6 == 0 => Ok(flaws),
             _ => self.git.good(&arguments, output).map(|_| flaws),
         }
+    }
+
+    /// Returns a pack of everything that refs and pins reach.
+    pub fn pack_all(&self) -> Result<Stream, GitError> {
+        let arguments = ["pack-objects", "--quiet", "--revs", "--all", "--stdout", "--delta-base-offset"];
+        let limits = Limits { time: CHECK, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
+        let program = self.git.bare_program(limits).args(arguments).folder(&self.folder);
+        Ok(program.environment([("GIT_DIR", &self.folder)]).stream(CHECK, ())?)
     }
 
     /// Notes that it was checked.

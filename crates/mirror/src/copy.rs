@@ -246,8 +246,10 @@ impl Copy {
         let flaws = match copy.bare.check() {
             Ok(flaws) => flaws,
             Err(GitError::Failed { said, .. }) => {
-                tracing::error!("the copy of `{repo}` is damaged; run `outlast store verify --heal`: {said}");
-                Vec::new()
+                tracing::warn!("the copy of `{repo}` is damaged, and made anew from its packs: {said}");
+                copy.bare.clear()?;
+                drop(copy);
+                return Self::open(git, store, repo, "sha1").map(|_| Vec::new());
             }
             Err(error) => return Err(error.into()),
         };

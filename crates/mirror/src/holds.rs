@@ -100,8 +100,8 @@ impl Mirror {
         let Some(old) = hold.old.as_ref().and_then(commit) else {
             return Ok(Some(Lost::default()));
         };
-        let others = copy.state.served.iter().filter(|(name, _)| **name != hold.name);
-        let others: BTreeSet<ObjectId> = others.filter_map(|(_, target)| commit(target)).collect();
+        // As if everything that waits were followed: what waits as well would go, too.
+        let others: BTreeSet<ObjectId> = copy.state.upstream.values().filter_map(commit).collect();
         let new = hold.new.as_ref().and_then(commit);
         match copy.bare.lost(&old, &others.into_iter().chain(new).collect()) {
             // A tag of something that is no commit, or one that says it is of something else.

@@ -1,5 +1,7 @@
 //! A repository of which packs are damaged: fetched anew, beside what is whole.
 
+use std::io::Write as _;
+
 use git::{Bare, GitError};
 use model::{Event, ObjectId, Pack, Target};
 use store::BlobWriter;
@@ -27,8 +29,8 @@ pub enum Mended {
 }
 
 impl Mirror {
-    /// Fetches everything that an upstream has of a repository whose packs are damaged, and has its copy made anew from that and from the
-    /// packs that are whole. No ref moves.
+    /// Packs everything that the copy of a repository has whose packs are damaged, where the copy is whole, or fetches everything that its
+    /// upstream has; and has the copy made anew from that and from the packs that are whole. No ref moves.
     ///
     /// # Errors
     /// What is wrong here; also where something that is served is in no pack any more, which the upstream no longer has.
@@ -43,28 +45,50 @@ impl Mirror {
 
     async fn fetch_anew(&self, upstream: &Upstream<'_>) -> Result<u64, Stop> {
         let repo = upstream.address.repo();
+        let folder = folder(self.store().home(), repo);
+        let bare = blocking(|| Bare::lock(self.git(), &folder))?;
+        let known = git::object_format(&folder).unwrap_or("sha1");
+        bare.lay_out(known).map_err(SyncError::Disk)?;
+        // The copy may have merged what came into packs of its own, which are whole.
+        let is_whole = !bare.is_empty().map_err(SyncError::Disk)? && blocking(|| bare.check()).is_ok();
+        let (object_format, pack) = match is_whole {
+            true => (known.to_owned(), self.pack_copy(&bare).await?),
+            false => self.fetch_whole(upstream, &bare).await?,
+        };
+        drop(bare);
+        let size_bytes = pack.size_bytes();
+        self.hold_anew(upstream.address, pack)?;
+        blocking(|| Copy::discard(self.git(), self.store(), repo))?;
+        // From all packs, this one last.
+        blocking(|| Copy::open(self.git(), self.store(), repo, &object_format))?;
+        Ok(size_bytes)
+    }
+
+    /// Packs everything that a copy has.
+    async fn pack_copy(&self, bare: &Bare) -> Result<BlobWriter, Stop> {
+        let (mut pack, mut stream) = (self.store().writer()?, blocking(|| bare.pack_all())?);
+        while let Some(piece) = stream.next().await {
+            pack.write_all(&piece.map_err(GitError::from)?).map_err(SyncError::Disk)?;
+        }
+        Ok(pack)
+    }
+
+    /// Fetches everything that an upstream has; nothing of the copy is built on.
+    async fn fetch_whole(&self, upstream: &Upstream<'_>, bare: &Bare) -> Result<(String, BlobWriter), Stop> {
         let heard = self.hear(upstream, false).await?;
         let mut tips: Vec<ObjectId> = heard.listed.refs.values().filter_map(Target::id).copied().collect();
         tips.sort_unstable();
         tips.dedup();
-        let bare = blocking(|| Bare::lock(self.git(), &folder(self.store().home(), repo)))?;
-        let object_format = heard.object_format.as_str();
-        bare.lay_out(object_format).map_err(SyncError::Disk)?;
+        // Git compares what comes with what is there, and what is there is damaged.
+        bare.clear().map_err(SyncError::Disk)?;
         let incoming = bare.incoming().map_err(GitError::from)?;
-        let pack = self.receive(upstream, &heard, &bare, &tips, &[]).await?;
+        let pack = self.receive(upstream, &heard, bare, &tips, &[]).await?;
         let file = pack.reader().map_err(SyncError::Disk)?;
         blocking(|| {
-            incoming.index_whole(&file, |path| pack.link(path), object_format).map_err(Stop::pack)?;
-            // Not before there is something in its place; what came has to stand on its own.
-            bare.clear().map_err(SyncError::Disk)?;
+            incoming.index_whole(&file, |path| pack.link(path), &heard.object_format).map_err(Stop::pack)?;
             incoming.check_connected(&tips).map_err(Stop::pack)
         })?;
-        drop((incoming, bare));
-        let size_bytes = pack.size_bytes();
-        self.hold_anew(upstream.address, pack)?;
-        // From all packs, this one last.
-        blocking(|| Copy::open(self.git(), self.store(), repo, object_format))?;
-        Ok(size_bytes)
+        Ok((heard.object_format, pack))
     }
 
     /// Makes a pack durable, and tells the journal of it as one more of the repository's.

@@ -205,8 +205,8 @@ async fn a_person_decides_about_what_waits() {
     let lost = mirror.lost(&holds[0]).unwrap().unwrap();
     assert_eq!(
         (lost.n_commits, lost.authors),
-        (2, vec!["A Person <person@example.com>".to_owned()]),
-        "the tag reaches the others"
+        (3, vec!["A Person <person@example.com>".to_owned()]),
+        "the tag reaches one of them, and waits to leave as well"
     );
     assert!(lost.size_bytes > 0 && lost.commits[0].to_string() == old);
     let error = mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v2*".to_owned())).unwrap_err();

@@ -87,7 +87,10 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
         let were_missing = |damaged: &&Damaged| damaged.fault == BlobFault::Missing;
         // They were read back now; the others were before.
         report.checked += report.damaged.iter().filter(is_healed).filter(were_missing).count() as u64;
-        report.damaged.retain(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
+        // What was fetched anew may be the same bytes.
+        let is_whole =
+            |damaged: &Damaged| store.open_blob(&damaged.sha256).and_then(|blob| blob.verify()).is_ok();
+        report.damaged.retain(|damaged| !is_whole(damaged));
         report.n_damaged = report.damaged.len() as u64;
     }
     let verified = Verified { report, healed, refetched };

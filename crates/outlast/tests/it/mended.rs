@@ -90,3 +90,60 @@ fn a_damaged_pack_that_a_second_copy_has_is_whole_again_and_so_is_what_is_served
     restore(&kept, "healed").expect(0);
     kept.world.outlast(&["store", "verify"]).expect(0);
 }
+
+#[test]
+fn a_repository_that_git_alone_can_ask_is_fetched_anew_as_well() {
+    let kept = Kept::not_yet();
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(200_000).collect();
+    kept.repository.commit("main", "large", &[("noise.txt", &noise)]);
+    let address = format!("file://{}", kept.repository.folder().display());
+    kept.world.outlast(&["adopt", &address]).expect(0);
+    damage(&kept);
+    // A server packs the same bytes again at times: then the damaged pack is whole again as well.
+    let healed = kept.world.outlast(&["store", "verify", "--heal"]);
+    assert!(healed.stderr.contains("all that is served of it is here"), "{}", healed.stderr);
+    assert_eq!(healed.code, kept.world.outlast(&["store", "verify"]).code, "it says what is so afterwards");
+    let into = kept.world.path().join("mended");
+    let name = address.trim_start_matches("file:///").trim_end_matches(".git");
+    kept.world.outlast(&["restore", &format!("localhost/{name}"), into.to_str().unwrap()]).expect(0);
+    assert_eq!(fs::read_to_string(into.join("noise.txt")).unwrap(), noise);
+}
+
+#[test]
+fn a_copy_that_merged_what_is_damaged_is_what_it_is_mended_from() {
+    let kept = Kept::new();
+    let superseded = kept.repository.commit("feature", "one", &[("f.txt", "one\n")]);
+    kept.world.outlast(&["sync"]).expect(0);
+    kept.moves(&["update-ref", "refs/heads/feature", "main"]);
+    kept.world.outlast(&["sync"]).expect(0);
+    // The copy has its own bytes, as after packs were merged.
+    for pack in packs(&kept.world.own().join("git")) {
+        let bytes = fs::read(&pack).unwrap();
+        fs::remove_file(&pack).unwrap();
+        fs::write(&pack, bytes).unwrap();
+    }
+    assert_eq!(damage(&kept), 2);
+    // Nobody is asked, and what no ref upstream reaches any more is here as well.
+    kept.upstream.on(HOST, "/*", Fault::Status(502));
+    kept.world.outlast(&["store", "verify", "--heal"]).says("all that is served of it is here");
+    fs::remove_dir_all(kept.world.own().join("git")).unwrap();
+    restore(&kept, "mended").expect(0);
+    let copies: Vec<_> = fs::read_dir(kept.world.own().join("git")).unwrap().collect();
+    let copy = copies[0].as_ref().unwrap().path();
+    let show = ["-C", copy.to_str().unwrap(), "cat-file", "-e", &superseded];
+    finish(kept.world.command("git").args(show), b"").expect(0);
+}
+
+#[test]
+fn a_copy_that_is_damaged_itself_comes_back_when_it_is_looked_at() {
+    let kept = Kept::new();
+    for entry in fs::read_dir(packs(&kept.world.own().join("git"))[0].parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "idx") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    assert_ne!(restore(&kept, "control").code, 0, "the control");
+    kept.world.outlast(&["sync"]).expect(0);
+    restore(&kept, "again").expect(0);
+}

@@ -111,8 +111,9 @@ fn a_repository_outlasts_what_happens_to_its_upstream() {
     assert_eq!(
         told,
         [
-            (&json!("refs/heads/main"), &json!("force"), &json!(1)),
-            (&json!("refs/tags/v1"), &json!("tag_move"), &json!(0)),
+            // If both are followed: neither holds what the other one has.
+            (&json!("refs/heads/main"), &json!("force"), &json!(2)),
+            (&json!("refs/tags/v1"), &json!("tag_move"), &json!(1)),
         ]
     );
     assert_eq!(holds[0]["authors"], json!(["A Person <person@example.com>"]));
