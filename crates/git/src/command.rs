@@ -102,8 +102,16 @@ impl Git {
         Self { objects: Some(objects.to_owned()), ..self.clone() }
     }
 
-    /// Clones a repository of this machine into a new folder: with a working copy, or bare with every ref.
-    pub fn clone_local(&self, from: &Path, into: &Path, is_mirror: bool) -> Result<(), GitError> {
+    /// Clones a repository of this machine into a new folder: with a working copy, or bare with every ref. Its origin is `origin`, not
+    /// what it was cloned from, and no push makes one like the other.
+    pub fn clone_local(
+        &self,
+        from: &Path,
+        into: &Path,
+        is_mirror: bool,
+        origin: &str,
+    ) -> Result<(), GitError> {
+        let folder = into;
         let (from, into) = (from.to_string_lossy(), into.to_string_lossy());
         let kind = if is_mirror { "--mirror" } else { "--no-single-branch" };
         // Not with hard links: nobody else's folder may share files with the copy.
@@ -111,7 +119,14 @@ impl Git {
         let arguments = ["clone", "--quiet", "--no-local", kind, "--", &from, &into];
         let output = self.program(&[&settings[..], &arguments].concat()).run()?;
         self.good(&arguments, output)?;
-        Ok(())
+        let set = |arguments: &[&str]| {
+            let program = self.program(arguments).folder(folder);
+            self.good(arguments, program.run()?).map(drop)
+        };
+        if is_mirror {
+            set(&["config", "--unset", "remote.origin.mirror"])?;
+        }
+        set(&["config", "remote.origin.url", origin])
     }
 
     /// Runs it on a file's bytes, or on nothing.

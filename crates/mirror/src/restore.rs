@@ -6,6 +6,7 @@ use git::{Git, GitError};
 use model::{CommitId, RepoId, Timestamp};
 use store::Store;
 
+use crate::address::Address;
 use crate::copy::{Copy, CopyError, folder};
 use crate::state::{State, StateError};
 
@@ -54,7 +55,10 @@ pub fn restore(
     let format = state.object_format().ok_or_else(nothing)?;
     Copy::catch_up(git, store, repo, format, state.seq)?;
     let view = git::view(&folder(store.home(), repo), &state.served, format).map_err(GitError::from)?;
-    Ok(git.clone_local(&view, into, is_mirror)?)
+    let followed = store.repo(repo).map_err(CopyError::from)?.and_then(|entry| Address::of(&entry.event));
+    let origin =
+        followed.map_or_else(|| format!("https://{repo}.git"), |address| address.as_str().to_owned());
+    Ok(git.clone_local(&view, into, is_mirror, &origin)?)
 }
 
 /// Returns whether anything of a repository is held, and if a revision is asked for, that: a commit, the beginning of one that is no

@@ -154,6 +154,11 @@ fn a_repository_that_is_gone_is_given_back_as_it_was() {
     assert_eq!(fs::read_to_string(kept.world.project().join("back/a.txt")).unwrap(), "line 4\n");
     kept.world.outlast(&["restore", "acme/app", "back"]).expect(1).says("is there already");
     kept.world.outlast(&["restore", ADDRESS, "--mirror", "all.git"]).expect(0);
+    for folder in ["back", "all.git"] {
+        let config = ["-C", folder, "config", "--get-regexp", "^remote\\.origin\\.(url|mirror)$"];
+        let told = finish(kept.world.command("git").args(config), b"").expect(0).stdout;
+        assert_eq!(told, format!("remote.origin.url {ADDRESS}\n"), "{folder}");
+    }
     assert!(
         fs::read_to_string(kept.world.project().join("all.git/packed-refs"))
             .unwrap()
