@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,13 +15,12 @@ use fastrand::Rng;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::random::{Told, seeds};
+use super::random::try_all;
 use super::repositories::{KILLED, commits, copy, is_whole};
 use crate::repositories::{ADDRESS, Kept};
 use crate::world::{Done, OUTLAST, finish};
 
 const N_STEPS: usize = 6;
-const N_THREADS: usize = 3;
 /// A sync takes a tenth of that where nobody is in its way.
 const KILL_WITHIN_MS: u64 = 600;
 /// A copy with a larger pack is made fast when nothing else is to be done.
@@ -32,20 +30,8 @@ const BOUND: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_repository_is_followed_whatever_is_killed() {
-    let seeds = seeds();
-    let (n_seeds, waiting, tally) = (seeds.len(), Mutex::new(seeds), Tally::default());
-    std::thread::scope(|scope| {
-        for _ in 0..N_THREADS {
-            scope.spawn(|| {
-                loop {
-                    let Some(seed) = waiting.lock().unwrap().pop() else { return };
-                    println!("KILL_SEED={seed}");
-                    let _told = Told { seed, test: "kills::follow" };
-                    follow(seed, &tally);
-                }
-            });
-        }
-    });
+    let tally = Tally::default();
+    let n_seeds = try_all("kills::follow", |seed| follow(seed, &tally));
     println!("{n_seeds} seeds: {tally:?}");
     if n_seeds >= 20 {
         let all = [&tally.n_killed, &tally.n_failed, &tally.n_followed, &tally.n_fast];
@@ -122,7 +108,10 @@ fn move_upstream(random: &mut Rng, kept: &Kept) -> &'static str {
         }
         3 => {
             kept.moves(&["update-ref", "refs/heads/main", "main~2"]);
-            kept.repository.commit("main", "another way", &[("a.txt", &random.u64(..).to_string())]);
+            // As many as are gone, or a later one would find no history to rewind.
+            for message in ["another way", "and on"] {
+                kept.repository.commit("main", message, &[("a.txt", &random.u64(..).to_string())]);
+            }
             "is forced"
         }
         4 => {

@@ -21,28 +21,34 @@ const KILL_WITHIN_MS: u64 = 900;
 
 #[test]
 fn random_work_loses_nothing() {
+    let tally = Tally::default();
+    let n_seeds = try_all("kills::random", |seed| work(seed, &tally));
+    if n_seeds >= N_SEEDS {
+        tally.assert_all_happened();
+    }
+}
+
+/// Does something for each seed that is asked for, which a failure names; returns how many there are.
+pub(super) fn try_all(test: &'static str, work: impl Fn(u64) + Sync) -> usize {
     let seeds = seeds();
-    let n_seeds = seeds.len();
-    let (waiting, tally) = (Mutex::new(seeds), Tally::default());
+    let (n_seeds, waiting) = (seeds.len(), Mutex::new(seeds));
     std::thread::scope(|scope| {
         for _ in 0..N_THREADS {
             scope.spawn(|| {
                 loop {
                     let Some(seed) = waiting.lock().unwrap().pop() else { return };
                     println!("KILL_SEED={seed}");
-                    let _told = Told { seed, test: "kills::random" };
-                    work(seed, &tally);
+                    let _told = Told { seed, test };
+                    work(seed);
                 }
             });
         }
     });
-    if n_seeds >= N_SEEDS {
-        tally.assert_all_happened();
-    }
+    n_seeds
 }
 
 /// Returns the seeds that are asked for.
-pub(super) fn seeds() -> Vec<u64> {
+fn seeds() -> Vec<u64> {
     let number = |name| std::env::var(name).ok().map(|text: String| text.parse::<u64>().unwrap());
     if let Some(seed) = number("KILL_SEED") {
         return vec![seed];
@@ -77,9 +83,9 @@ impl Tally {
 }
 
 /// Names the seed when its work panics.
-pub(super) struct Told {
-    pub(super) seed: u64,
-    pub(super) test: &'static str,
+struct Told {
+    seed: u64,
+    test: &'static str,
 }
 
 impl Drop for Told {
