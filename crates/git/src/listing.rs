@@ -1,6 +1,6 @@
 //! The refs of a repository, as a server lists them: `ls-refs` of gitprotocol-v2(5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ObjectId, RefName, Sha256, Sha256Hasher, Target};
 
@@ -20,6 +20,14 @@ pub struct Listed {
     pub n_refused: u64,
     /// The digest of the answer as it came: the same refs in the same order have the same.
     pub digest: Sha256,
+}
+
+impl Listed {
+    /// Returns the objects that refs name, each once.
+    pub fn tips(&self) -> Vec<ObjectId> {
+        let tips: BTreeSet<ObjectId> = self.refs.values().filter_map(Target::id).copied().collect();
+        tips.into_iter().collect()
+    }
 }
 
 /// Reads a listing as it comes.

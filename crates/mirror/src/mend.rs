@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use git::{Bare, GitError};
-use model::{Event, ObjectId, Pack, Target};
+use model::{Event, Pack};
 use store::BlobWriter;
 
 use crate::address::Address;
@@ -76,9 +76,7 @@ impl Mirror {
     /// Fetches everything that an upstream has; nothing of the copy is built on.
     async fn fetch_whole(&self, upstream: &Upstream<'_>, bare: &Bare) -> Result<(String, BlobWriter), Stop> {
         let heard = self.hear(upstream, false).await?;
-        let mut tips: Vec<ObjectId> = heard.listed.refs.values().filter_map(Target::id).copied().collect();
-        tips.sort_unstable();
-        tips.dedup();
+        let tips = heard.listed.tips();
         // Git compares what comes with what is there, and what is there is damaged.
         bare.clear().map_err(SyncError::Disk)?;
         let incoming = bare.incoming().map_err(GitError::from)?;

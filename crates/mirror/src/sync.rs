@@ -1,6 +1,6 @@
 //! Bringing one repository's copy up to date: ask, judge, hold the objects, tell the journal, and only then move refs.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use git::{Bare, FetchRequest, Git, GitError, Incoming, Listed};
 use host::http::{Client, Keyring};
 use host::{Clock, failpoint};
-use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Target, Timestamp};
+use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Timestamp};
 use store::{BlobWriter, Entry, Store, WriteError};
 
 use crate::address::Address;
@@ -247,8 +247,7 @@ impl Mirror {
             return Ok(None);
         }
         heard.speech.map_or(Ok(()), |speech| copy.bare.note_speech(speech)).map_err(SyncError::Disk)?;
-        let tips: BTreeSet<ObjectId> = listed.refs.values().filter_map(Target::id).copied().collect();
-        let tips: Vec<ObjectId> = tips.into_iter().collect();
+        let tips = listed.tips();
         let wants = blocking(|| copy.bare.missing(&tips))?;
         let incoming = copy.bare.incoming().map_err(GitError::from)?;
         let pack = match wants.is_empty() {

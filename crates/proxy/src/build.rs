@@ -14,6 +14,7 @@ use crate::flight::{End, Flight};
 use crate::headers;
 use crate::session::Inner;
 use crate::upstream::{Giver, Reply, Standing};
+use crate::vouch::Expectation;
 use crate::want::Want;
 
 impl Inner {
@@ -37,7 +38,7 @@ impl Inner {
         }
         let Some(repositories) = &self.repositories else { return end };
         let Some(asked) = RevisionArchive::of(want.url.object()) else { return end };
-        if self.expectation(want, &Prior::None).await.is_some() {
+        if self.vouched(want).await.is_some() {
             return end;
         }
         let repo = asked.repo.clone();
@@ -60,7 +61,7 @@ impl Inner {
             giver: Giver::Repository(standing),
         };
         let attempt = self.attempt(want.host(), want.lane());
-        let expectation = self.expectation(want, &prior).await;
+        let expectation = Expectation::of_first(&prior);
         self.transfer(want, reply, prior, expectation, flight, &attempt).await
     }
 }

@@ -88,7 +88,7 @@ impl Inner {
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
         // That it was absent a moment ago says nothing of what can be packed now.
-        let insists = ask::insists(client) || self.may_build(want);
+        let insists = ask::insists(client) || !decide::is_good(&loaded.held) && self.may_build(want);
         let mut situation = Situation {
             held: Some(&loaded.held),
             kind: want.kind(),

@@ -34,7 +34,7 @@ fn more(draft: &mut Draft<'_>) {
                 |ours: &String| own.iter().any(|(_, beginning)| ours.starts_with(beginning.as_str()));
             ssh(host).iter().filter(|ours| !is_own(ours)).for_each(|beginning| add(draft, &key, beginning));
         }
-        undo(draft, forges);
+        undo(draft, forges, &own);
     }
     if draft.leaves_proxies() {
         return;
@@ -53,9 +53,9 @@ fn more(draft: &mut Draft<'_>) {
 
 /// Leads what the caller's settings make ssh of back to https: git rewrites an address once, and takes the longest beginning, so
 /// that each is told with one letter more.
-fn undo(draft: &mut Draft<'_>, forges: &[String]) {
+fn undo(draft: &mut Draft<'_>, forges: &[String], own: &[(String, String)]) {
     let mut n_undone = 0;
-    for (base, beginning) in rewritings(draft) {
+    for (base, beginning) in own {
         let over_https = forges.iter().find_map(|host| {
             // The longer ones first: `git@HOST:/` is no path that begins with a slash.
             let beginnings = ssh(host);

@@ -88,9 +88,7 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
         // They were read back now; the others were before.
         report.checked += report.damaged.iter().filter(is_healed).filter(were_missing).count() as u64;
         // What was fetched anew may be the same bytes.
-        let is_whole =
-            |damaged: &Damaged| store.open_blob(&damaged.sha256).and_then(|blob| blob.verify()).is_ok();
-        report.damaged.retain(|damaged| !is_whole(damaged));
+        report.damaged.retain(|damaged| !heal::is_whole(&store, &damaged.sha256));
         report.n_damaged = report.damaged.len() as u64;
     }
     let verified = Verified { report, healed, refetched };

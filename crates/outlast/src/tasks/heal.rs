@@ -66,9 +66,8 @@ pub(crate) async fn refetch(
 
 /// Heals what it can, and returns that; all of it is durable then, and was read back.
 pub(crate) async fn heal(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<Vec<Healed>, Failure> {
-    let is_whole = |sha256: &Sha256| store.open_blob(sha256).and_then(|blob| blob.verify()).is_ok();
     let mut healed = from_copies(home, store, damaged).await?;
-    healed.retain(|healed| is_whole(&healed.sha256));
+    healed.retain(|healed| is_whole(store, &healed.sha256));
     let rest = damaged.iter().filter(|damaged| healed.iter().all(|healed| healed.sha256 != damaged.sha256));
     let rest: Vec<&Damaged> = rest.collect();
     let urls =
@@ -81,10 +80,15 @@ pub(crate) async fn heal(home: &Home, store: &Store, damaged: &[Damaged]) -> Res
         session.finish().await;
         store.flush()?;
     }
-    for Damaged { sha256, .. } in rest.into_iter().filter(|damaged| is_whole(&damaged.sha256)) {
+    for Damaged { sha256, .. } in rest.into_iter().filter(|damaged| is_whole(store, &damaged.sha256)) {
         healed.push(Healed { sha256: *sha256, from: "upstream".to_owned() });
     }
     Ok(healed)
+}
+
+/// Reads a blob back, and returns whether it is what it is named after.
+pub(crate) fn is_whole(store: &Store, sha256: &Sha256) -> bool {
+    store.open_blob(sha256).and_then(|blob| blob.verify()).is_ok()
 }
 
 async fn from_copies(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<Vec<Healed>, Failure> {

@@ -38,6 +38,14 @@ impl Expectation {
         Self { digests: digests.into_iter().collect(), vouched_by, proof: Proof::Verified, first: None }
     }
 
+    /// Returns that it be the first bytes again, where these are lost.
+    pub(crate) fn of_first(prior: &Prior) -> Option<Self> {
+        let (sha256, proof) = prior.first_bytes().map(|first| (first.sha256, first.proof))?;
+        let digests = vec![Digest::from(sha256)];
+        let vouched_by = "the first bytes seen".to_owned();
+        Some(Self { digests, vouched_by, proof, first: Some(sha256) })
+    }
+
     /// Returns the algorithms to hash by.
     pub(crate) fn algorithms(&self) -> BTreeSet<Algorithm> {
         self.digests.iter().map(Digest::algorithm).collect()
@@ -164,13 +172,11 @@ impl Inner {
         if let Some(vouched) = self.vouched(want).await {
             return Some(vouched);
         }
-        let (sha256, proof) = prior.first_bytes().map(|first| (first.sha256, first.proof))?;
-        let digests = vec![Digest::from(sha256)];
-        let vouched_by = "the first bytes seen".to_owned();
-        Some(Expectation { digests, vouched_by, proof, first: Some(sha256) })
+        Expectation::of_first(prior)
     }
 
-    async fn vouched(self: &Arc<Self>, want: &Want) -> Option<Expectation> {
+    /// Returns the digests that a lock or an index vouches for.
+    pub(crate) async fn vouched(self: &Arc<Self>, want: &Want) -> Option<Expectation> {
         let url = want.url.object();
         match &want.shape {
             Shape::Index(_) => None,
