@@ -28,7 +28,7 @@ pub use earlier::Advertised;
 pub use fetch::{FetchAnswer, FetchRequest, TakeError};
 pub use history::Lost;
 pub use incoming::{Incoming, PackError};
-pub use listing::{BYTES_MAX as LISTING_BYTES_MAX, Listed, Listing, listing_request};
+pub use listing::{BYTES_MAX as LISTING_BYTES_MAX, LeftOut, Listed, Listing, listing_request};
 pub use pkt::{Packet, Packets, ProtocolError};
 pub use remote::{Fetched, RemoteError};
 pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};

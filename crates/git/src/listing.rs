@@ -4,20 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{ObjectId, RefName, Sha256, Sha256Hasher, Target};
 
+use crate::harmless::harmless;
 use crate::pkt::{DELIMITER, FLUSH, Packet, Packets, ProtocolError, line, said, text};
 
 /// The most that is read of a listing; 100,000 refs take 8 MB.
 pub const BYTES_MAX: usize = 256 << 20;
 /// The most refs that are taken.
 const N_MAX: usize = 1_000_000;
+/// How many of the names that are left out are told, and how much of each.
+const N_LEFT_OUT_NAMED: usize = 5;
+const NAME_LETTERS_MAX: usize = 80;
 
 /// What a server lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// The refs.
     pub refs: BTreeMap<RefName, Target>,
-    /// How many names were listed that no ref may have.
-    pub n_refused: u64,
+    /// What was listed beside them.
+    pub left_out: LeftOut,
     /// The digest of the answer as it came: the same refs in the same order have the same.
     pub digest: Sha256,
 }
@@ -30,6 +34,25 @@ impl Listed {
     }
 }
 
+/// Names that were listed and that no copy takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many.
+    pub n: u64,
+    /// The first few, made harmless.
+    pub names: Vec<String>,
+}
+
+impl LeftOut {
+    fn add(&mut self, packet: &[u8]) {
+        if self.names.len() < N_LEFT_OUT_NAMED {
+            let name = packet.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            self.names.push(harmless(name, NAME_LETTERS_MAX));
+        }
+        self.n += 1;
+    }
+}
+
 /// Reads a listing as it comes.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -37,7 +60,7 @@ pub struct Listing {
     hasher: Sha256Hasher,
     size_bytes: usize,
     refs: BTreeMap<RefName, Target>,
-    n_refused: u64,
+    left_out: LeftOut,
     is_over: bool,
 }
 
@@ -83,7 +106,7 @@ impl Listing {
                             return Err(large);
                         }
                     }
-                    None => self.n_refused += 1,
+                    None => self.left_out.add(bytes),
                 },
                 Packet::Flush => self.is_over = true,
                 Packet::Delimiter | Packet::End => {
@@ -112,7 +135,7 @@ impl Listing {
         {
             refs.remove("HEAD");
         }
-        Ok(Listed { refs, n_refused: self.n_refused, digest: self.hasher.finish() })
+        Ok(Listed { refs, left_out: self.left_out, digest: self.hasher.finish() })
     }
 }
 
@@ -142,7 +165,7 @@ fn read(bytes: &[u8]) -> Result<Option<(RefName, Target)>, ProtocolError> {
         }
     }
     // Outlast's own are no upstream's.
-    let name = name.parse::<RefName>().ok().filter(|name| !name.as_str().starts_with("refs/outlast/"));
+    let name = name.parse::<RefName>().ok().filter(|name| !is_outlasts(name));
     let Some(name) = name else { return Ok(None) };
     if id == "unborn" {
         return Ok(target.map(|target| (name, Target::Ref(target))));
@@ -154,6 +177,10 @@ fn read(bytes: &[u8]) -> Result<Option<(RefName, Target)>, ProtocolError> {
         None => Target::Object { id, peeled },
     };
     Ok(Some((name, target)))
+}
+
+fn is_outlasts(name: &RefName) -> bool {
+    name.as_str() == "refs/outlast" || name.as_str().starts_with("refs/outlast/")
 }
 
 fn object(text: &str) -> Result<ObjectId, ProtocolError> {
@@ -200,7 +227,7 @@ mod tests {
             "HEAD @refs/heads/main\nrefs/heads/main {A}\nrefs/remotes/origin/HEAD {A}\nrefs/tags/v1 {B}^{A}\n"
         );
         assert_eq!(refs(&listed), expected);
-        assert_eq!(listed.n_refused, 0);
+        assert_eq!(listed.left_out, LeftOut::default());
         let detached = of(&[&format!("{A} HEAD"), ""]).unwrap();
         assert_eq!(refs(&detached), format!("HEAD {A}\n"));
         let unborn = of(&["unborn HEAD symref-target:refs/heads/main", ""]).unwrap();
@@ -209,11 +236,13 @@ mod tests {
 
     #[test]
     fn names_that_no_ref_may_have_are_counted_and_left() {
-        let names = ["refs/heads/../x", "refs/heads/-x", "refs/heads/\u{1b}[m", "../x", "refs/heads/a.lock"];
+        let names = ["refs/heads/../x", "refs/heads/-x", "refs/heads/\u{1b}[m", "../x", "refs/outlast/pin/a"];
         let mut lines: Vec<String> = names.iter().map(|name| format!("{A} {name}")).collect();
         lines.extend([format!("{A} refs/heads/good"), String::new()]);
         let listed = of(&lines.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
-        assert_eq!((refs(&listed), listed.n_refused), (format!("refs/heads/good {A}\n"), 5));
+        assert_eq!((refs(&listed), listed.left_out.n), (format!("refs/heads/good {A}\n"), 5));
+        let named = ["refs/heads/../x", "refs/heads/-x", "refs/heads/ [m", "../x", "refs/outlast/pin/a"];
+        assert_eq!(listed.left_out.names, named);
     }
 
     #[test]

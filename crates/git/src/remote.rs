@@ -217,7 +217,7 @@ mod tests {
             format!("refs/heads/main {a}"),
             format!("refs/tags/v1 {b}^{c}"),
         ];
-        assert_eq!((text, listed.n_refused), (expected.to_vec(), 0));
+        assert_eq!((text, listed.left_out.n), (expected.to_vec(), 0));
         let mut listing = Listing::default();
         // Two names that are no text are not one that is.
         let odd = [
@@ -229,7 +229,7 @@ mod tests {
         .concat();
         listing.push(&packets(&odd)).unwrap();
         let listed = listing.finish().unwrap();
-        assert!(listed.refs.is_empty() && listed.n_refused == 2, "{listed:?}");
+        assert!(listed.refs.is_empty() && listed.left_out.n == 2, "{listed:?}");
         let mut listing = Listing::default();
         assert!(listing.push(&packets(b"none\trefs/heads/main\n")).is_err());
     }

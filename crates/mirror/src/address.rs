@@ -74,7 +74,7 @@ impl Address {
         Ok(Self { repo, url, way })
     }
 
-    /// Returns the address of a repository that the journal says is to be kept.
+    /// Returns the address of a repository that the journal says is to be kept, or was.
     pub fn of(event: &Event) -> Option<Self> {
         match event {
             Event::Mirrored { address, .. } => Self::parse(address).ok(),

@@ -142,13 +142,20 @@ impl Copy {
                 tracing::warn!("a pack of `{}` is damaged, and not needed: {error}", self.repo);
             }
         }
-        let mut pins = self.bare.pins()?;
-        let mut state = State::default();
+        let mut pins = self.superseded(store, entries)?;
+        pins.extend(self.bare.pins()?);
+        self.write(pins, self.state.seq)?;
+        Ok(())
+    }
+
+    /// Returns everything that refs named once and may name no more.
+    fn superseded(&self, store: &Store, entries: Vec<Entry>) -> Result<BTreeSet<ObjectId>, CopyError> {
+        let (mut pins, mut state) = (BTreeSet::new(), State::default());
         for entry in entries {
             let is_told_whole =
                 matches!(&entry.event, Event::Refs { moves, state: Some(_), .. } if moves.is_empty());
             let before = is_told_whole.then(|| state.tips());
-            if let Event::Decided { name, .. } = &entry.event {
+            if let Event::Decided { name: Some(name), .. } = &entry.event {
                 pins.extend(state.served.get(name).and_then(Target::id).copied());
             }
             state.take(store, &self.repo, &entry)?;
@@ -160,8 +167,13 @@ impl Copy {
                 pins.extend(superseded(&moves));
             }
         }
-        self.write(pins, self.state.seq)?;
-        Ok(())
+        Ok(pins)
+    }
+
+    /// Returns how many objects that refs once named are not here.
+    pub(crate) fn n_lost(&self, store: &Store) -> Result<u64, CopyError> {
+        let once = self.superseded(store, store.all_refs_of(&self.repo)?)?;
+        Ok(self.bare.missing(&once.into_iter().collect::<Vec<_>>())?.len() as u64)
     }
 
     /// Indexes every pack that is whole; returns why one is not. What builds on a damaged pack may build on one that came after it.

@@ -14,6 +14,7 @@ mod holds;
 mod judge;
 mod listed;
 mod mend;
+mod mirror;
 mod outage;
 mod outcome;
 mod pace;
@@ -28,17 +29,17 @@ pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
 pub use archive::{Archive, ArchiveError};
 pub use copy::{Copy, CopyError, folder};
-pub use holds::{DecideError, Hold};
+pub use holds::{DecideError, Hold, Reach, Rejected, Rule};
 pub use judge::{History, Judgement, Relation, judge};
 pub use mend::Mended;
+pub use mirror::Mirror;
 pub use outage::outage;
 pub use outcome::{Outage, SyncError, Synced};
 pub use pace::Patience;
 pub use restore::{RestoreError, has, restore};
 pub use served::{Given, Refs, ServeError, Served};
 pub use state::{Held, State, StateError};
-pub use sync::Mirror;
-pub use tell::names_refused;
+pub use tell::names_left_out;
 pub use tripwires::{AllTripwires, Tripwires};
 
 /// Every failure point of taking objects and refs in, in the order in which a sync passes them.

@@ -4,8 +4,9 @@ use git::{Advertised, Listed, Speech, Spoken};
 
 use crate::ask::{Trouble, Upstream};
 use crate::copy::folder;
+use crate::mirror::Mirror;
 use crate::outcome::Stop;
-use crate::sync::{Mirror, blocking};
+use crate::sync::blocking;
 
 /// What an upstream says that it has.
 pub(crate) struct Heard {

@@ -3,15 +3,16 @@
 use std::io::Write as _;
 
 use git::{Bare, GitError};
-use model::{Event, Pack};
+use model::{Event, Pack, Sha256};
 use store::BlobWriter;
 
 use crate::address::Address;
 use crate::ask::Upstream;
 use crate::copy::{Copy, CopyError, folder};
+use crate::mirror::Mirror;
 use crate::outcome::{Stop, SyncError};
 use crate::state::State;
-use crate::sync::{Mirror, blocking};
+use crate::sync::blocking;
 
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Mended {
     Whole {
         /// How many bytes came.
         size_bytes: u64,
+        /// How many objects that refs once named, and name no more, are not.
+        n_lost: u64,
     },
     /// It is as it was.
     Not {
@@ -30,20 +33,21 @@ pub enum Mended {
 
 impl Mirror {
     /// Packs everything that the copy of a repository has whose packs are damaged, where the copy is whole, or fetches everything that its
-    /// upstream has; and has the copy made anew from that and from the packs that are whole. No ref moves.
+    /// upstream has; and has the copy made anew from that and from the packs that are whole. No ref moves. `damaged` are the packs
+    /// that are needed no more then.
     ///
     /// # Errors
     /// What is wrong here; also where something that is served is in no pack any more, which the upstream no longer has.
-    pub async fn mend(&self, address: &Address) -> Result<Mended, SyncError> {
+    pub async fn mend(&self, address: &Address, damaged: Vec<Sha256>) -> Result<Mended, SyncError> {
         let upstream = self.upstream(address, self.keyring());
-        match self.fetch_anew(&upstream).await {
-            Ok(size_bytes) => Ok(Mended::Whole { size_bytes }),
+        match self.fetch_anew(&upstream, damaged).await {
+            Ok((size_bytes, n_lost)) => Ok(Mended::Whole { size_bytes, n_lost }),
             Err(Stop::There(trouble)) => Ok(Mended::Not { reason: trouble.to_string() }),
             Err(Stop::Here(error)) => Err(error),
         }
     }
 
-    async fn fetch_anew(&self, upstream: &Upstream<'_>) -> Result<u64, Stop> {
+    async fn fetch_anew(&self, upstream: &Upstream<'_>, damaged: Vec<Sha256>) -> Result<(u64, u64), Stop> {
         let repo = upstream.address.repo();
         let folder = folder(self.store().home(), repo);
         let bare = blocking(|| Bare::lock(self.git(), &folder))?;
@@ -57,11 +61,18 @@ impl Mirror {
         };
         drop(bare);
         let size_bytes = pack.size_bytes();
-        self.hold_anew(upstream.address, pack)?;
+        let held = self.hold_anew(upstream.address, pack)?;
         blocking(|| Copy::discard(self.git(), self.store(), repo))?;
         // From all packs, this one last.
-        blocking(|| Copy::open(self.git(), self.store(), repo, &object_format))?;
-        Ok(size_bytes)
+        let copy = blocking(|| Copy::open(self.git(), self.store(), repo, &object_format))?;
+        let n_lost = blocking(|| copy.n_lost(self.store()))?;
+        // The same bytes may have come again.
+        let packs: Vec<Sha256> = damaged.into_iter().filter(|sha256| Some(*sha256) != held).collect();
+        if !packs.is_empty() {
+            let at = self.clock().now();
+            self.store().append(None, vec![Event::Replaced { repo: repo.clone(), packs, n_lost, at }])?;
+        }
+        Ok((size_bytes, n_lost))
     }
 
     /// Packs everything that a copy has.
@@ -90,12 +101,12 @@ impl Mirror {
     }
 
     /// Makes a pack durable, and tells the journal of it as one more of the repository's.
-    fn hold_anew(&self, address: &Address, pack: BlobWriter) -> Result<(), SyncError> {
+    fn hold_anew(&self, address: &Address, pack: BlobWriter) -> Result<Option<Sha256>, SyncError> {
         let blob = pack.finish()?;
         self.store().flush()?;
         let repo = address.repo();
         let state = State::read(self.store(), repo, None).map_err(CopyError::from)?;
-        let Some(listing) = state.listing else { return Ok(()) };
+        let Some(listing) = state.listing else { return Ok(None) };
         let event = Event::Refs {
             repo: repo.clone(),
             // What it lists now is judged by the next look.
@@ -107,6 +118,6 @@ impl Mirror {
             at: self.clock().now(),
         };
         self.store().append(None, vec![event])?;
-        Ok(())
+        Ok(Some(blob.sha256))
     }
 }

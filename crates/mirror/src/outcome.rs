@@ -2,7 +2,7 @@
 
 use std::io;
 
-use git::{BareError, GitError, PackError, RemoteError};
+use git::{BareError, GitError, LeftOut, PackError, RemoteError};
 use store::{AppendError, IndexError, WriteError};
 
 use crate::ask::Trouble;
@@ -34,8 +34,8 @@ pub enum Synced {
         reasons: Vec<String>,
         /// How many bytes came.
         size_bytes: u64,
-        /// How many names are listed that no ref may have, and are left out.
-        n_refused: u64,
+        /// Names that are listed and left out.
+        left_out: LeftOut,
     },
     /// The upstream has it no longer, or not for us, or cannot be asked; the copy stays as it is.
     Unavailable {
@@ -54,7 +54,7 @@ pub enum Synced {
 impl Synced {
     /// Returns whether the copy has everything that the upstream has.
     pub const fn is_whole(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Moved { n_refused: 0, .. })
+        matches!(self, Self::Unchanged | Self::Moved { left_out: LeftOut { n: 0, .. }, .. })
     }
 
     /// Returns whether the upstream was asked, and everything of it that a copy can have is held.

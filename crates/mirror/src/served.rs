@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use git::{Git, Protocol};
 use host::process::{ProcessError, Stream};
-use model::{RefName, RepoId, Target, Timestamp};
+use model::{Event, RefName, RepoId, Target, Timestamp};
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -112,7 +112,12 @@ impl Served {
         let Some(object_format) = state.object_format().or(none_yet) else { return Ok(None) };
         let outages = self.0.store.outages()?;
         let down = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
-        let stale = down.or_else(|| held(&state));
+        let stale = match self.0.store.repo(repo)?.map(|entry| entry.event) {
+            Some(Event::Mirrored { is_left: true, at, .. }) => {
+                Some((at, "it is followed no longer".to_owned()))
+            }
+            _ => down.or_else(|| held(&state)),
+        };
         Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
     }
 

@@ -20,6 +20,20 @@ pub struct Held {
     pub class: MoveClass,
     /// Since when.
     pub since: Timestamp,
+    /// Why; nothing in entries of before 2026-12.
+    pub reason: Option<String>,
+}
+
+/// What a person does not want: a ref, and where it would go.
+pub(crate) type Unwanted = (RefName, Option<String>);
+
+/// What is known of what a person does not want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unwilling {
+    /// What it would do to history; nothing in entries of before 2026-12.
+    pub(crate) class: Option<MoveClass>,
+    /// When it was said.
+    pub(crate) at: Timestamp,
 }
 
 /// All refs of a repository.
@@ -32,9 +46,9 @@ pub struct State {
     /// Where the two differ, and nobody has decided.
     pub held: BTreeMap<RefName, Held>,
     /// What a person does not want.
-    pub(crate) rejected: BTreeSet<(RefName, Option<String>)>,
-    /// Refs whose moves are followed, whatever they are.
-    pub rules: Vec<String>,
+    pub(crate) rejected: BTreeMap<Unwanted, Unwilling>,
+    /// Refs whose moves are followed, whatever they are, each with since when.
+    pub rules: BTreeMap<String, Timestamp>,
     /// The digest of the last listing.
     pub listing: Option<Sha256>,
     /// When refs were destroyed, in the entries that were folded.
@@ -111,8 +125,9 @@ impl State {
                     self.follow(moves, entry.time);
                 }
             }
-            Event::Decided { name, new, ruling, pattern, .. } => {
-                self.decide(name, new.as_ref(), *ruling, pattern.as_deref());
+            Event::Decided { name, class, new, ruling, pattern, at, .. } => {
+                let (name, new, pattern) = (name.as_ref(), new.as_ref(), pattern.as_deref());
+                self.decide(&Decided { name, class: *class, new, ruling: *ruling, pattern, at: *at });
             }
             _ => {}
         }
@@ -140,7 +155,8 @@ impl State {
                     self.held.remove(&moved.name);
                 }
                 Decision::Hold => {
-                    self.held.insert(moved.name.clone(), Held { class: moved.class, since: at });
+                    let reason = moved.reason.clone();
+                    self.held.insert(moved.name.clone(), Held { class: moved.class, since: at, reason });
                 }
             }
         }
@@ -148,19 +164,21 @@ impl State {
     }
 
     /// Takes in what a person decided.
-    pub(crate) fn decide(
-        &mut self,
-        name: &RefName,
-        new: Option<&Target>,
-        ruling: Ruling,
-        pattern: Option<&str>,
-    ) {
-        self.rules.extend(pattern.map(str::to_owned));
+    pub(crate) fn decide(&mut self, &Decided { name, class, new, ruling, pattern, at }: &Decided<'_>) {
+        match (ruling, pattern) {
+            (Ruling::Revoke, Some(pattern)) => drop(self.rules.remove(pattern)),
+            (_, Some(pattern)) => drop(self.rules.insert(pattern.to_owned(), at)),
+            _ => {}
+        }
+        let Some(name) = name else { return };
+        let unwanted = (name.clone(), new.map(ToString::to_string));
         match ruling {
-            Ruling::Apply | Ruling::Always => set(&mut self.served, name, new),
-            Ruling::Reject => {
-                self.rejected.insert((name.clone(), new.map(ToString::to_string)));
+            Ruling::Apply | Ruling::Always => {
+                self.rejected.remove(&unwanted);
+                set(&mut self.served, name, new);
             }
+            Ruling::Reject => drop(self.rejected.insert(unwanted, Unwilling { class, at })),
+            Ruling::Revoke => {}
         }
         if self.upstream.get(name) == new {
             self.held.remove(name);
@@ -169,7 +187,7 @@ impl State {
 
     /// Returns whether a person has said that the copy is not to follow there.
     pub fn is_rejected(&self, name: &RefName, new: Option<&Target>) -> bool {
-        self.rejected.contains(&(name.clone(), new.map(ToString::to_string)))
+        self.rejected.contains_key(&(name.clone(), new.map(ToString::to_string)))
     }
 
     fn replace(&mut self, whole: Whole) {
@@ -191,12 +209,23 @@ impl State {
                 let _ = write!(text, " {}", word(upstream));
             }
             if let Some(held) = self.held.get(name) {
-                let _ = write!(text, " {} {}", held.class, held.since);
+                let reason = held.reason.as_ref().map(|reason| format!(" {reason}")).unwrap_or_default();
+                let _ = write!(text, " {} {}{reason}", held.class, held.since);
             }
             text.push('\n');
         }
         text
     }
+}
+
+/// What a person decided, as the journal has it.
+pub(crate) struct Decided<'a> {
+    pub(crate) name: Option<&'a RefName>,
+    pub(crate) class: Option<MoveClass>,
+    pub(crate) new: Option<&'a Target>,
+    pub(crate) ruling: Ruling,
+    pub(crate) pattern: Option<&'a str>,
+    pub(crate) at: Timestamp,
 }
 
 /// A whole state, as its text has it.
@@ -214,13 +243,14 @@ impl Whole {
             word => word.parse::<Target>().ok().map(Some),
         };
         for line in text.strip_prefix(HEADER)?.lines() {
-            let mut words = line.split(' ');
+            let mut words = line.splitn(6, ' ');
             let name: RefName = words.next()?.parse().ok()?;
             let served = target(words.next()?)?;
             let upstream = words.next().map_or(Some(served.clone()), target)?;
             if let Some(class) = words.next() {
                 let class = MoveClass::of(class)?;
-                whole.held.insert(name.clone(), Held { class, since: words.next()?.parse().ok()? });
+                let (since, reason) = (words.next()?.parse().ok()?, words.next().map(str::to_owned));
+                whole.held.insert(name.clone(), Held { class, since, reason });
             }
             set(&mut whole.served, &name, served.as_ref());
             set(&mut whole.upstream, &name, upstream.as_ref());
@@ -245,7 +275,8 @@ mod tests {
     }
 
     fn moved(name: &str, new: Option<Target>, class: MoveClass, decision: Decision) -> RefMove {
-        RefMove { name: name.parse().unwrap(), old: None, new, class, decision }
+        let reason = (decision == Decision::Hold).then(|| "it was asked for".to_owned());
+        RefMove { name: name.parse().unwrap(), old: None, new, class, decision, reason }
     }
 
     #[test]
@@ -282,12 +313,20 @@ mod tests {
         // The upstream comes back to what is served.
         state.follow(&[moved("refs/heads/main", target("a"), MoveClass::FastForward, Decision::Apply)], at);
         assert_eq!(state.held.len(), 2);
-        state.decide(&"refs/heads/old".parse().unwrap(), None, Ruling::Apply, None);
+        let decide = |state: &mut State, name: &RefName, new: Option<&Target>, ruling| {
+            state.decide(&Decided { name: Some(name), class: None, new, ruling, pattern: None, at });
+        };
+        decide(&mut state, &"refs/heads/old".parse().unwrap(), None, Ruling::Apply);
         assert!(!state.served.contains_key("refs/heads/old") && state.held.len() == 1);
         let name: RefName = "refs/heads/new".parse().unwrap();
-        state.decide(&name, target("d").as_ref(), Ruling::Reject, None);
+        decide(&mut state, &name, target("d").as_ref(), Ruling::Reject);
         assert!(state.is_rejected(&name, target("d").as_ref()) && state.held.is_empty());
         assert!(!state.served.contains_key("refs/heads/new"));
         assert!(!state.is_rejected(&name, target("e").as_ref()), "another move is another matter");
+        // Nobody is bound by what he once said.
+        decide(&mut state, &name, target("d").as_ref(), Ruling::Apply);
+        assert!(
+            !state.is_rejected(&name, target("d").as_ref()) && state.served.contains_key("refs/heads/new")
+        );
     }
 }

@@ -1,15 +1,13 @@
 //! Bringing one repository's copy up to date: ask, judge, hold the objects, tell the journal, and only then move refs.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git::{Bare, FetchRequest, Git, GitError, Incoming, Listed};
-use host::http::{Client, Keyring};
-use host::{Clock, failpoint};
+use git::{Bare, FetchRequest, GitError, Incoming, LeftOut, Listed};
+use host::failpoint;
+use host::http::Keyring;
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Timestamp};
-use store::{BlobWriter, Entry, Store, WriteError};
+use store::{BlobWriter, Entry};
 
 use crate::address::Address;
 use crate::ask::{Trouble, Upstream};
@@ -17,11 +15,10 @@ use crate::copy::{Copy, CopyError, superseded};
 use crate::history::{Looked, peel};
 use crate::judge::{Judgement, judge};
 use crate::listed::Heard;
+use crate::mirror::Mirror;
 use crate::outcome::{Outage, Stop, SyncError, Synced};
-use crate::pace::Patience;
 use crate::state::State;
-use crate::tell::{destroyed, names_refused};
-use crate::tripwires::AllTripwires;
+use crate::tell::{destroyed, names_left_out};
 
 /// More moves than these are told by a whole state.
 const N_MOVES_MAX: usize = 256;
@@ -36,111 +33,12 @@ const N_TRIES: usize = 3;
 /// What an upstream lists.
 enum Answer {
     /// What it listed before.
-    Same { n_refused: u64 },
+    Same(LeftOut),
     /// Something else.
     Other(Heard),
 }
 
-/// Keeps repositories.
-#[derive(Debug)]
-pub struct Mirror {
-    store: Store,
-    git: Git,
-    client: Client,
-    keyring: Keyring,
-    clock: Clock,
-    is_for_command: bool,
-    patience: Patience,
-    tripwires: AllTripwires,
-    /// What was found unchanged, and is not told yet.
-    observed: Mutex<Vec<Event>>,
-    /// Subjects of the journal that are down, why, and when that was told; read when the first is asked for.
-    pub(crate) down: Mutex<Option<HashMap<String, (String, Timestamp)>>>,
-}
-
 impl Mirror {
-    /// Makes one that keeps in a store what a client gets.
-    pub fn new(store: Store, git: Git, client: Client, clock: Clock) -> Self {
-        let (observed, down, keyring) = (Mutex::default(), Mutex::default(), Keyring::default());
-        let (patience, tripwires) = (Patience::default(), AllTripwires::default());
-        let is_for_command = false;
-        Self { store, git, client, keyring, clock, is_for_command, patience, tripwires, observed, down }
-    }
-
-    /// Asks hosts with these credentials.
-    #[must_use]
-    pub fn with_keyring(self, keyring: Keyring) -> Self {
-        Self { keyring, ..self }
-    }
-
-    /// Asks where a command would ask without Outlast, rather than public addresses alone.
-    #[must_use]
-    pub fn for_command(self) -> Self {
-        Self { is_for_command: true, ..self }
-    }
-
-    /// Asks a person about what these say, rather than the usual.
-    #[must_use]
-    pub fn with_tripwires(self, tripwires: AllTripwires) -> Self {
-        Self { tripwires, ..self }
-    }
-
-    /// Waits for upstreams so long and no longer.
-    #[must_use]
-    pub fn with_patience(self, patience: Patience) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// Tells the journal of everything that was found unchanged: at once, since each look at the index waits for what was told before.
-    pub fn finish(&self) -> Result<(), WriteError> {
-        let observed = std::mem::take(&mut *lock(&self.observed));
-        match observed.is_empty() {
-            true => Ok(()),
-            false => self.store.record(observed),
-        }
-    }
-
-    /// Returns the store.
-    pub const fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub(crate) const fn git(&self) -> &Git {
-        &self.git
-    }
-
-    pub(crate) const fn keyring(&self) -> &Keyring {
-        &self.keyring
-    }
-
-    pub(crate) const fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Returns the address at which a repository is followed.
-    pub fn followed(&self, repo: &RepoId) -> Result<Option<Address>, SyncError> {
-        Ok(self.store.repo(repo)?.and_then(|entry| Address::of(&entry.event)))
-    }
-
-    /// Takes a repository on, so that it is followed from now on; returns whether it is new.
-    pub fn take_on(&self, address: &Address) -> Result<bool, SyncError> {
-        let repo = address.repo();
-        let is_known = self.store.repo(repo)?.is_some_and(|entry| {
-            matches!(&entry.event, Event::Mirrored { address: known, .. } if known == address.as_str())
-        });
-        if !is_known {
-            let address = address.as_str().to_owned();
-            let event = Event::Mirrored { repo: repo.clone(), address, at: self.clock.now() };
-            self.store.append(None, vec![event])?;
-        }
-        Ok(!is_known)
-    }
-
-    pub(crate) fn upstream<'a>(&'a self, address: &'a Address, keyring: &'a Keyring) -> Upstream<'a> {
-        let (client, is_for_command, patience) = (&self.client, self.is_for_command, self.patience);
-        Upstream { client, address, is_for_command, keyring, patience }
-    }
-
     /// Brings a repository's copy up to date. Who has asked for all calls [`Mirror::finish`].
     ///
     /// # Errors
@@ -148,8 +46,8 @@ impl Mirror {
     pub async fn sync(&self, address: &Address) -> Result<Synced, SyncError> {
         // A command has credentials of its own: with Outlast's it sees what a person has taken on, and nothing else.
         let nobody = Keyring::default();
-        let is_known = !self.is_for_command || self.store.repo(address.repo())?.is_some();
-        let keyring = if is_known { &self.keyring } else { &nobody };
+        let is_known = !self.is_for_command() || self.store().repo(address.repo())?.is_some();
+        let keyring = if is_known { self.keyring() } else { &nobody };
         let upstream = self.upstream(address, keyring);
         for _ in 0..N_TRIES {
             match self.try_sync(&upstream).await {
@@ -171,7 +69,7 @@ impl Mirror {
     /// Brings it up to date once; nothing where another process was faster, so that the listing may be older than the copy.
     async fn try_sync(&self, upstream: &Upstream<'_>) -> Result<Option<Synced>, SyncError> {
         let repo = upstream.address.repo();
-        let before = self.store.newest_refs(repo)?;
+        let before = self.store().newest_refs(repo)?;
         let seen = before.as_ref().map(|entry| entry.seq);
         let listed = match self.listed(upstream, before.as_ref()).await {
             Err(Stop::Here(error)) => return Err(error),
@@ -179,7 +77,7 @@ impl Mirror {
             Ok(listed) => listed,
         };
         let heard = match listed {
-            Answer::Same { n_refused } => return self.observe(repo, seen, n_refused).map(Some),
+            Answer::Same(left_out) => return self.observe(repo, seen, left_out).map(Some),
             Answer::Other(heard) => heard,
         };
         match self.follow(upstream, &heard, seen).await {
@@ -190,25 +88,25 @@ impl Mirror {
     }
 
     /// Notes that nothing moved.
-    fn observe(&self, repo: &RepoId, seen: Option<u64>, n_refused: u64) -> Result<Synced, SyncError> {
+    fn observe(&self, repo: &RepoId, seen: Option<u64>, left_out: LeftOut) -> Result<Synced, SyncError> {
         if let Some(seq) = seen {
             // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
-            let flaws = blocking(|| match Copy::catch_up(&self.git, &self.store, repo, "sha1", seq) {
+            let flaws = blocking(|| match Copy::catch_up(self.git(), self.store(), repo, "sha1", seq) {
                 Err(error) if !error.is_busy() => Err(error),
                 // A command waits for the answer.
-                _ if self.is_for_command => Ok(Vec::new()),
-                _ => Copy::look_after(&self.git, &self.store, repo),
+                _ if self.is_for_command() => Ok(Vec::new()),
+                _ => Copy::look_after(self.git(), self.store(), repo),
             })?;
             if !flaws.is_empty() {
-                let event = Event::Flawed { repo: repo.clone(), flaws, at: self.clock.now() };
-                self.store.append(None, vec![event])?;
+                let event = Event::Flawed { repo: repo.clone(), flaws, at: self.clock().now() };
+                self.store().append(None, vec![event])?;
             }
         }
         self.note_up(repo)?;
-        lock(&self.observed).push(Event::Observed { repo: repo.clone(), at: self.clock.now() });
-        Ok(match n_refused {
+        self.note_unchanged(Event::Observed { repo: repo.clone(), at: self.clock().now() });
+        Ok(match left_out.n {
             0 => Synced::Unchanged,
-            _ => Synced::Moved { n_applied: 0, n_held: 0, reasons: Vec::new(), size_bytes: 0, n_refused },
+            _ => Synced::Moved { n_applied: 0, n_held: 0, reasons: Vec::new(), size_bytes: 0, left_out },
         })
     }
 
@@ -220,11 +118,11 @@ impl Mirror {
             _ => None,
         };
         let heard = self.hear(upstream, before.is_some()).await?;
-        let listed = &heard.listed;
-        if known == Some(listed.digest) {
-            return Ok(Answer::Same { n_refused: listed.n_refused });
+        let Listed { refs, left_out, digest } = &heard.listed;
+        if known == Some(*digest) {
+            return Ok(Answer::Same(left_out.clone()));
         }
-        if listed.refs.is_empty() && before.is_some() && self.had_refs(repo)? {
+        if refs.is_empty() && before.is_some() && self.had_refs(repo)? {
             let reason = "the upstream lists no refs at all any more".to_owned();
             return Err(Stop::There(Trouble::Absent { reason }));
         }
@@ -232,7 +130,7 @@ impl Mirror {
     }
 
     fn had_refs(&self, repo: &RepoId) -> Result<bool, CopyError> {
-        Ok(!State::read(&self.store, repo, None)?.upstream.is_empty())
+        Ok(!State::read(self.store(), repo, None)?.upstream.is_empty())
     }
 
     async fn follow(
@@ -242,8 +140,8 @@ impl Mirror {
         seen: Option<u64>,
     ) -> Result<Option<Synced>, Stop> {
         let (format, mut listed) = (&heard.object_format, heard.listed.clone());
-        let mut copy = blocking(|| Copy::open(&self.git, &self.store, upstream.address.repo(), format))?;
-        if self.store.newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
+        let mut copy = blocking(|| Copy::open(self.git(), self.store(), upstream.address.repo(), format))?;
+        if self.store().newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
             return Ok(None);
         }
         heard.speech.map_or(Ok(()), |speech| copy.bare.note_speech(speech)).map_err(SyncError::Disk)?;
@@ -258,9 +156,9 @@ impl Mirror {
         let (n_applied, n_held, reasons) = blocking(|| {
             incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
             peel(&incoming, &copy.state, &mut listed.refs)?;
-            let n_destroyed = n_destroyed_lately(&copy.state, self.clock.now());
-            let tripwires = self.tripwires.of(copy.repo());
-            let mut looked = Looked::new(&incoming, &self.clock);
+            let n_destroyed = n_destroyed_lately(&copy.state, self.clock().now());
+            let tripwires = self.tripwires().of(copy.repo());
+            let mut looked = Looked::new(&incoming, self.clock());
             let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut looked)?;
             let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
             let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
@@ -268,14 +166,14 @@ impl Mirror {
             self.seal(&mut copy, incoming, pack, &listed, judgement)?;
             Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
         })?;
-        let (repo, n_refused) = (upstream.address.repo(), listed.n_refused);
+        let (repo, left_out) = (upstream.address.repo(), listed.left_out);
         self.note_up(repo)?;
-        if n_refused > 0 {
-            let reason = names_refused(n_refused);
-            let event = Event::Refused { repo: repo.clone(), reason, at: self.clock.now() };
-            self.store.append(None, vec![event])?;
+        if left_out.n > 0 {
+            let reason = names_left_out(&left_out);
+            let event = Event::Refused { repo: repo.clone(), reason, at: self.clock().now() };
+            self.store().append(None, vec![event])?;
         }
-        Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes, n_refused }))
+        Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes, left_out }))
     }
 
     /// Gets what is missing, and indexes it beside the copy.
@@ -318,7 +216,7 @@ impl Mirror {
         wants: &[ObjectId],
         haves: &[ObjectId],
     ) -> Result<BlobWriter, Stop> {
-        let (object_format, mut pack) = (heard.object_format.as_str(), self.store.writer()?);
+        let (object_format, mut pack) = (heard.object_format.as_str(), self.store().writer()?);
         if let Some(speech) = heard.speech {
             upstream.fetch(&FetchRequest { object_format, wants, haves }, speech, &mut pack).await?;
             return Ok(pack);
@@ -341,7 +239,7 @@ impl Mirror {
         listed: &Listed,
         judgement: Judgement,
     ) -> Result<(), SyncError> {
-        let (repo, now) = (copy.repo().clone(), self.clock.now());
+        let (repo, now) = (copy.repo().clone(), self.clock().now());
         let blob = pack.map(BlobWriter::finish).transpose()?;
         let packs: Vec<Pack> =
             blob.iter().map(|blob| Pack { sha256: blob.sha256, size_bytes: blob.size_bytes }).collect();
@@ -349,8 +247,8 @@ impl Mirror {
         let pins = superseded(&moves);
         copy.state.follow(&moves, now);
         let is_whole = moves.len() > N_MOVES_MAX || copy.state.n_since_whole >= N_ENTRIES_MAX;
-        let state = is_whole.then(|| self.store.put(copy.state.to_text().as_bytes())).transpose()?;
-        self.store.flush()?;
+        let state = is_whole.then(|| self.store().put(copy.state.to_text().as_bytes())).transpose()?;
+        self.store().flush()?;
         pass("git.pack_sealed")?;
         let mut events: Vec<Event> = destroyed(&repo, &moves, reasons, now).into_iter().collect();
         events.push(Event::Refs {
@@ -363,7 +261,7 @@ impl Mirror {
             at: now,
         });
         // Whoever appends about these refs holds the copy's lock, as this does.
-        let seq = self.store.append(None, events)?;
+        let seq = self.store().append(None, events)?;
         pass("git.journal_appended")?;
         // Not before: what the copy has and no entry names would never be asked for again.
         incoming.take_in().map_err(SyncError::Disk)?;
@@ -375,10 +273,6 @@ impl Mirror {
         }
         Ok(())
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what takes time on a thread of its own, so that others go on meanwhile.

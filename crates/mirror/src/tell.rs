@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use git::LeftOut;
 use model::{Decision, Event, RefMove, RepoId, Timestamp};
 use store::IndexError;
 
 use crate::ask::Trouble;
+use crate::mirror::{Mirror, lock};
 use crate::outage::{down, up};
 use crate::outcome::{Outage, SyncError, Synced};
-use crate::sync::{HOUR_S, Mirror, lock};
+use crate::sync::HOUR_S;
 
 /// How many refs an event names.
 const N_NAMED_MAX: usize = 5;
@@ -73,10 +75,12 @@ impl Mirror {
     }
 }
 
-/// Says that names were left out.
-pub fn names_refused(n: u64) -> String {
-    let names = if n == 1 { "a name" } else { "names" };
-    format!("the upstream lists {names} that no ref may have ({n}); everything else is held")
+/// Says that names were left out, and which.
+pub fn names_left_out(LeftOut { n, names }: &LeftOut) -> String {
+    let n_more = n.saturating_sub(names.len() as u64);
+    let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+    let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    format!("the upstream lists names that no copy takes: {names}{more}; everything else is held")
 }
 
 /// Returns what is told to people of moves that destroy something, or wait.

@@ -1,6 +1,6 @@
 //! What a person wants to be asked about before a copy follows, and for which repositories.
 
-use model::RepoId;
+use model::{RefName, RepoId};
 
 /// What a copy does not follow by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,13 @@ impl Default for Tripwires {
     fn default() -> Self {
         let protected = ["main", "master", "trunk", "develop"].map(str::to_owned).to_vec();
         Self { n_destroyed_max: 3, percent_destroyed_max: 10, protected, percent_shrunk_max: 90 }
+    }
+}
+
+impl Tripwires {
+    /// Returns whether a branch is one of the protected ones by its name.
+    pub(crate) fn protect(&self, name: &RefName) -> bool {
+        name.branch().is_some_and(|name| self.protected.iter().any(|it| is_named(it, name)))
     }
 }
 

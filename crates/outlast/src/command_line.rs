@@ -52,6 +52,8 @@ pub(crate) enum Verb {
     Adopt(commands::adopt::Arguments),
     /// Bring the copies of git repositories up to date
     Sync(commands::sync::Arguments),
+    /// Ask for a repository no more; what is kept of it stays, and is served
+    Unfollow(commands::unfollow::Arguments),
     /// Show the refs of a repository, now or as they were
     Refs(commands::refs::Arguments),
     /// Give a repository back, as it is kept now or as it was

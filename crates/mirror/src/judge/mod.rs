@@ -89,7 +89,7 @@ pub fn judge<H: History>(
             }
         };
         let (old, new) = (old.cloned(), new.cloned());
-        moves.push(RefMove { name: name.clone(), old, new, class, decision: Decision::Apply });
+        moves.push(RefMove { name: name.clone(), old, new, class, decision: Decision::Apply, reason: None });
     }
     Ok(judging.hold(moves))
 }
@@ -146,7 +146,7 @@ impl Judging<'_> {
         let is_mass = n_destroyed > n_destroyed_max
             || n_destroyed > 1 && n_destroyed * 100 > n_refs * percent_destroyed_max;
         for moved in &mut moves {
-            if is_followed(&self.state.rules, &moved.name) {
+            if is_followed(self.state.rules.keys(), &moved.name) {
                 continue;
             }
             let reason = match moved.class {
@@ -172,6 +172,7 @@ impl Judging<'_> {
     fn note(&mut self, moved: &mut RefMove, reason: Option<String>) {
         let Some(reason) = reason else { return };
         moved.decision = Decision::Hold;
+        moved.reason = Some(reason.clone());
         if self.reasons.len() < N_REASONS_MAX && !self.reasons.contains(&reason) {
             self.reasons.push(reason);
         }
@@ -238,9 +239,7 @@ impl Judging<'_> {
 
     fn is_protected(&self, name: &RefName) -> bool {
         let is_default = |refs: &BTreeMap<RefName, Target>| matches!(refs.get("HEAD"), Some(Target::Ref(default)) if default == name);
-        is_default(&self.state.served)
-            || is_default(self.listed)
-            || name.branch().is_some_and(|name| self.tripwires.protected.iter().any(|it| is_named(it, name)))
+        is_default(&self.state.served) || is_default(self.listed) || self.tripwires.protect(name)
     }
 
     /// Holds what cannot stand beside a ref that stays, and a default branch that is not there.
@@ -287,7 +286,7 @@ impl Judging<'_> {
 }
 
 /// Returns why a ref cannot be beside those that are served: git keeps them as files and folders.
-fn conflict(served: &BTreeMap<RefName, Target>, name: &RefName) -> Option<String> {
+pub(crate) fn conflict(served: &BTreeMap<RefName, Target>, name: &RefName) -> Option<String> {
     let below = format!("{name}/");
     // Names that begin so come one after another, behind what is less: there may be a hundred thousand others.
     let next = served.range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded)).next();
@@ -308,8 +307,8 @@ fn short(name: &RefName) -> &str {
 }
 
 /// Returns whether one of the rules is about a ref: a name, or the beginning of names followed by `*`.
-pub(crate) fn is_followed(rules: &[String], name: &RefName) -> bool {
-    rules.iter().any(|rule| is_named(rule, name.as_str()))
+pub(crate) fn is_followed<'a>(rules: impl IntoIterator<Item = &'a String>, name: &RefName) -> bool {
+    rules.into_iter().any(|rule| is_named(rule, name.as_str()))
 }
 
 #[cfg(test)]

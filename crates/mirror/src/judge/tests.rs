@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use model::ObjectId;
+use model::{ObjectId, Timestamp};
 
 use super::*;
 
@@ -198,7 +198,7 @@ fn what_waits_is_judged_by_what_is_served() {
 #[test]
 fn a_rule_lets_through_what_it_names() {
     let mut state = state("HEAD @refs/heads/main, main c, refs/tags/nightly b, refs/tags/v1 b");
-    state.rules = vec!["refs/tags/night*".to_owned()];
+    state.rules = [("refs/tags/night*".to_owned(), Timestamp::UNIX_EPOCH)].into();
     let listed = "HEAD @refs/heads/main, main c, refs/tags/nightly c, refs/tags/v1 c";
     assert_eq!(judged(&state, listed, 0), (vec!["refs/tags/v1 tag_move".to_owned()], 1));
     let name: RefName = "refs/heads/main".parse().unwrap();

@@ -174,7 +174,10 @@ async fn names_that_are_no_refs_are_left_out_and_the_rest_is_kept() {
     for expected in [1, 0] {
         // Nor is it whole where nothing moved since.
         let synced = world.sync().await;
-        let Synced::Moved { n_applied, n_held: 0, n_refused: 3, .. } = synced else { panic!("{synced:?}") };
+        let Synced::Moved { n_applied, n_held: 0, left_out: ref names, .. } = synced else {
+            panic!("{synced:?}")
+        };
+        assert_eq!(names.names[1..], ["refs/heads/-x", "refs/heads/ [31m"]);
         assert!(n_applied == expected && synced.is_followed() && !synced.is_whole(), "{synced:?}");
     }
     assert_eq!(world.served().into_iter().collect::<Vec<_>>(), [("refs/heads/good".to_owned(), main)]);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use git::Ssh;
+use git::{LeftOut, Ssh};
 use mirror::{Address, Synced};
 
 use crate::world::{World, run};
@@ -58,7 +58,10 @@ async fn follow(world: &mut World, url: &str) {
     world.address = Address::parse(url).unwrap();
     assert!(world.mirror().take_on(&world.address).unwrap());
     let first = world.sync().await;
-    assert!(matches!(first, Synced::Moved { n_applied: 4, n_held: 0, n_refused: 0, .. }), "{url}: {first:?}");
+    assert!(
+        matches!(first, Synced::Moved { n_applied: 4, n_held: 0, left_out: LeftOut { n: 0, .. }, .. }),
+        "{url}: {first:?}"
+    );
     let upstream = World::refs(world.repository.folder());
     assert_eq!(world.served(), upstream, "{url}");
     assert_eq!(world.state().served["HEAD"].to_string(), "@refs/heads/main");

@@ -11,6 +11,7 @@ pub enum Kind {
     Quarantined,
     Rejected,
     Damaged,
+    Decayed,
     Healed,
     Copied,
     Adopted,
@@ -28,6 +29,7 @@ pub enum Kind {
     Destroyed,
     Refused,
     Flawed,
+    Replaced,
     Decided,
     Ran,
     Drilled,
@@ -47,13 +49,14 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 26] = [
+const TABLE: [(Kind, &str, Concern); 28] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
     (Kind::Quarantined, "quarantined", Concern::Happened),
     (Kind::Rejected, "rejected", Concern::Happened),
     (Kind::Damaged, "damaged", Concern::Holds),
+    (Kind::Decayed, "decayed", Concern::Holds),
     (Kind::Healed, "healed", Concern::Happened),
     (Kind::Copied, "copied", Concern::Nobody),
     (Kind::Adopted, "adopted", Concern::Nobody),
@@ -71,6 +74,7 @@ const TABLE: [(Kind, &str, Concern); 26] = [
     (Kind::Destroyed, "destroyed", Concern::Happened),
     (Kind::Refused, "refused", Concern::Happened),
     (Kind::Flawed, "flawed", Concern::Happened),
+    (Kind::Replaced, "replaced", Concern::Happened),
     (Kind::Decided, "decided", Concern::Nobody),
     (Kind::Ran, "ran", Concern::Nobody),
     (Kind::Drilled, "drilled", Concern::Nobody),

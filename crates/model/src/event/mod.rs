@@ -14,7 +14,7 @@ pub use held::{BUILT_FROM, Held, SavedHeader};
 pub use kind::{Concern, Kind};
 
 use crate::digest::Sha256;
-use crate::git::{Pack, RefMove, RefName, RepoId, Ruling, Target};
+use crate::git::{MoveClass, Pack, RefMove, RefName, RepoId, Ruling, Target};
 use crate::key::ObjectKey;
 use crate::run::RunId;
 use crate::time::Timestamp;
@@ -85,6 +85,17 @@ pub enum Event {
         sha256: Sha256,
         /// What is wrong with it, in words for a person.
         reason: String,
+    },
+    /// Blobs were read back, and one was not what was kept.
+    Decayed {
+        /// The blob.
+        sha256: Sha256,
+        /// What needs it: subjects of the journal, and `run <id>`.
+        belongs_to: Vec<String>,
+        /// What is wrong with it, in words for a person.
+        reason: String,
+        /// When.
+        at: Timestamp,
     },
     /// A damaged blob is whole again.
     Healed {
@@ -203,12 +214,15 @@ pub enum Event {
         /// Why, in words for a person.
         reason: String,
     },
-    /// A git repository is to be kept.
+    /// A git repository is to be kept, or is followed no longer.
     Mirrored {
         /// The repository.
         repo: RepoId,
         /// Where it is, as git takes it, without a password.
         address: String,
+        /// Whether its upstream is asked no more; what is held stays.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_left: bool,
         /// When that was decided.
         at: Timestamp,
     },
@@ -275,20 +289,36 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// A person decided about a ref that was held.
+    /// Damaged packs of a repository are needed no more: what is served was fetched or packed anew, and is held.
+    Replaced {
+        /// The repository.
+        repo: RepoId,
+        /// The packs.
+        packs: Vec<Sha256>,
+        /// How many objects that its refs once named are held no more.
+        n_lost: u64,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person decided about a ref that was held, or took back what was decided about many.
     Decided {
         /// The repository.
         repo: RepoId,
         /// The hold.
-        hold: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<String>,
         /// The ref.
-        name: RefName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<RefName>,
+        /// What it would have done to history to follow; none in entries of before 2026-12.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<MoveClass>,
         /// What the upstream had it point at.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         new: Option<Target>,
         /// What was decided.
         ruling: Ruling,
-        /// The refs that are followed from now on, for `always`.
+        /// The refs that are followed from now on, for `always`, or no longer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pattern: Option<String>,
         /// When.

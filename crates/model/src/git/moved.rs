@@ -149,6 +149,8 @@ pub enum Ruling {
     Always,
     /// It stays as it was.
     Reject,
+    /// What was said of refs like this one from now on is taken back.
+    Revoke,
 }
 
 /// One ref as an upstream moved it.
@@ -166,6 +168,9 @@ pub struct RefMove {
     pub class: MoveClass,
     /// What became of it.
     pub decision: Decision,
+    /// Why it waits, in words for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Objects as they came from an upstream in one answer.

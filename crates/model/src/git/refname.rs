@@ -54,10 +54,7 @@ impl RefName {
 
     /// Returns the names above it that no other ref may have beside it: `refs/heads/a` for `refs/heads/a/b`.
     pub fn folders(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .match_indices('/')
-            .map(|(place, _)| &self.0[..place])
-            .filter(|name| name.matches('/').count() > 1)
+        self.0.match_indices('/').skip(1).map(|(place, _)| &self.0[..place])
     }
 }
 
@@ -89,7 +86,6 @@ impl FromStr for RefName {
         let is_one = text == "HEAD"
             || text.len() <= BYTES_MAX
                 && text.starts_with("refs/")
-                && text.matches('/').count() > 1
                 && text.split('/').all(is_part)
                 && !text.contains("..")
                 && !text.contains("@{")
@@ -123,6 +119,7 @@ mod tests {
             "refs/heads/feature/x@y",
             "refs/tags/v1.0",
             "refs/pull/1/head",
+            "refs/stash",
             "refs/heads/ä",
         ] {
             assert_eq!(good.parse::<RefName>().unwrap().as_str(), good);
@@ -131,7 +128,6 @@ mod tests {
             "",
             "main",
             "refs/",
-            "refs/heads",
             "refs/heads/",
             "refs//main",
             "/refs/heads/main",
@@ -166,8 +162,8 @@ mod tests {
     #[test]
     fn the_names_above_are_found() {
         let name: RefName = "refs/heads/a/b/c".parse().unwrap();
-        assert_eq!(name.folders().collect::<Vec<_>>(), ["refs/heads/a", "refs/heads/a/b"]);
-        let name: RefName = "refs/heads/a".parse().unwrap();
-        assert_eq!(name.folders().count(), 0, "no ref can be called `refs/heads`");
+        assert_eq!(name.folders().collect::<Vec<_>>(), ["refs/heads", "refs/heads/a", "refs/heads/a/b"]);
+        let name: RefName = "refs/stash".parse().unwrap();
+        assert_eq!(name.folders().count(), 0, "no ref can be called `refs`");
     }
 }

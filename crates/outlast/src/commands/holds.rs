@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use git::Lost;
-use mirror::{DecideError, Hold};
+use mirror::{DecideError, Hold, Mirror, Rejected, Rule};
 use model::{ObjectId, RefName, RepoId, Ruling, Target, Timestamp};
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, in_line, say, size};
+use crate::tasks::repositories;
 use crate::wiring;
 
 /// How many authors a line names.
@@ -33,6 +34,15 @@ enum What {
         #[command(subcommand)]
         ruling: Decision,
     },
+    /// Show what was decided and still decides: refs that stay as they are, and patterns that are always followed
+    Decided,
+    /// Take `always` back; what was followed because of it stays
+    Revoke {
+        /// The repository, by address or name
+        repo: String,
+        /// The pattern, as `outlast holds decided` shows it
+        pattern: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -44,7 +54,7 @@ enum Decision {
         /// Such as `refs/tags/nightly*`
         pattern: String,
     },
-    /// Stay as it is
+    /// Stay as it is, until the upstream moves the ref again or you decide otherwise
     Reject,
 }
 
@@ -58,6 +68,9 @@ struct Shown {
     class: &'static str,
     old: Option<Target>,
     new: Option<Target>,
+    /// Why it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// A hundred at most.
     lost_commits: Vec<ObjectId>,
     /// Nothing where git cannot say.
@@ -65,11 +78,27 @@ struct Shown {
     authors: Vec<String>,
     size_bytes: u64,
     seen_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_at: Option<Timestamp>,
+}
+
+/// What `outlast holds decided --json` prints.
+#[derive(Debug, Serialize)]
+struct Decided {
+    rejected: Vec<Shown>,
+    rules: Vec<ShownRule>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownRule {
+    repo: RepoId,
+    pattern: String,
+    since: Timestamp,
 }
 
 impl Shown {
     fn new(hold: Hold, lost: Option<Lost>) -> Self {
-        let Hold { id, repo, name, class, old, new, seen_at } = hold;
+        let Hold { id, repo, name, class, old, new, reason, seen_at } = hold;
         let n_lost_commits = lost.as_ref().map(|lost| lost.n_commits);
         let Lost { commits, authors, size_bytes, .. } = lost.unwrap_or_default();
         let class = class.name();
@@ -80,12 +109,20 @@ impl Shown {
             class,
             old,
             new,
+            reason,
             lost_commits: commits,
             n_lost_commits,
             authors,
             size_bytes,
             seen_at,
+            rejected_at: None,
         }
+    }
+
+    /// Looks at what would be lost, too.
+    fn of(mirror: &Mirror, hold: Hold) -> Result<Self, Failure> {
+        let lost = mirror.lost(&hold).map_err(Failure::no)?;
+        Ok(Self::new(hold, lost))
     }
 
     fn line(&self) -> String {
@@ -101,53 +138,133 @@ impl Shown {
                 format!("{} would be lost, {}, by {authors}", count(n, "commit"), size(self.size_bytes))
             }
         };
-        let seen = self.seen_at.strftime("%Y-%m-%d %H:%M");
-        format!("{}  {}  {} {}: {lost} (seen {seen})", self.id, self.repo, self.class, self.name)
+        let why = self.reason.as_ref().map(|reason| format!("{}; ", in_line(reason, N_LETTERS_MAX)));
+        let (why, what) = (why.unwrap_or_default(), format!("{} {}", self.class, self.name));
+        let since = match self.rejected_at {
+            Some(at) => format!("rejected {}", minute(at)),
+            None => format!("seen {}", minute(self.seen_at)),
+        };
+        format!("{}  {}  {what}: {why}{lost} ({since})", self.id, self.repo)
     }
+}
+
+fn minute(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M")
 }
 
 pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {
     let home = Home::find(global)?;
     let store = home.existing_store()?;
     let mirror = wiring::mirror(&home, &store)?;
-    let Some(What::Decide { id, ruling }) = arguments.what else {
-        let holds = mirror.holds().map_err(Failure::no)?;
-        let shown = holds.into_iter().map(|hold| {
-            let lost = mirror.lost(&hold).map_err(Failure::no)?;
-            Ok(Shown::new(hold, lost))
-        });
-        let shown: Vec<Shown> = shown.collect::<Result<_, Failure>>()?;
-        return show(global, &shown);
-    };
+    match arguments.what {
+        None => waiting(global, &mirror)?,
+        Some(What::Decided) => decided(global, &mirror)?,
+        Some(What::Decide { id, ruling }) => decide(global, &mirror, &id, ruling)?,
+        Some(What::Revoke { repo, pattern }) => {
+            let repo = repositories::find(&store, &repo)?.repo().clone();
+            mirror.revoke(&repo, &pattern).map_err(failed)?;
+            say(
+                global,
+                &format_args!(
+                    "outlast: what the upstream does to `{pattern}` of `{repo}` is looked at again"
+                ),
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn decide(global: &Global, mirror: &Mirror, id: &str, ruling: Decision) -> Result<(), Failure> {
     let (ruling, pattern) = match ruling {
         Decision::Apply => (Ruling::Apply, None),
         Decision::Always { pattern } => (Ruling::Always, Some(pattern)),
         Decision::Reject => (Ruling::Reject, None),
     };
-    let hold = mirror.decide(&id, ruling, pattern).map_err(|error| match error {
-        DecideError::Unknown { .. } => Failure::no(error).hint("`outlast holds` shows what waits"),
-        DecideError::Pattern { .. } => Failure::usage(error),
-        error => Failure::no(error),
-    })?;
+    let hold = mirror.decide(id, ruling, pattern.clone()).map_err(failed)?;
     let done = match ruling {
         Ruling::Apply | Ruling::Always => "follows its upstream; what it was before stays reachable",
-        Ruling::Reject => "stays as it is",
+        Ruling::Reject | Ruling::Revoke => "stays as it is; `outlast holds decided` shows it from now on",
     };
     say(global, &format_args!("outlast: `{}` of `{}` {done}", hold.name, hold.repo));
-    Ok(ExitCode::SUCCESS)
+    let Some(pattern) = pattern else { return Ok(()) };
+    let reach = mirror.reach(&hold.repo, &pattern).map_err(failed)?;
+    let n_refs = count(reach.n_refs, "ref");
+    if let Some(protected) = reach.protected.first() {
+        let n_more = reach.protected.len() - 1;
+        let more = if n_more > 0 { format!(" and {n_more} more that are protected") } else { String::new() };
+        say(
+            global,
+            &format_args!(
+                "warning: `{pattern}` takes in {n_refs}, `{protected}`{more} among them: nobody is asked when they are deleted or replaced"
+            ),
+        );
+    }
+    say(global, &format_args!("hint: `outlast holds revoke {} '{pattern}'` takes it back", hold.repo));
+    Ok(())
 }
 
-fn show(global: &Global, shown: &[Shown]) -> Result<ExitCode, Failure> {
-    if global.json {
-        speak::json(&shown)?;
-        return Ok(ExitCode::SUCCESS);
+fn failed(error: DecideError) -> Failure {
+    match error {
+        DecideError::Unknown { .. } => Failure::no(error)
+            .hint("`outlast holds` shows what waits, `outlast holds decided` what was rejected"),
+        DecideError::NoRule { .. } => Failure::no(error).hint("`outlast holds decided` shows what is"),
+        DecideError::InTheWay { .. } => Failure::no(error).hint("decide about that one first"),
+        DecideError::Pattern { .. } => Failure::usage(error),
+        error => Failure::no(error),
     }
-    for hold in shown {
+}
+
+fn waiting(global: &Global, mirror: &Mirror) -> Result<(), Failure> {
+    let holds = mirror.holds().map_err(Failure::no)?.into_iter();
+    let shown: Vec<Shown> = holds.map(|hold| Shown::of(mirror, hold)).collect::<Result<_, _>>()?;
+    if global.json {
+        return speak::json(&shown);
+    }
+    for hold in &shown {
         speak::data(&hold.line())?;
     }
-    match shown {
+    let (rejected, rules) = mirror.decided().map_err(Failure::no)?;
+    match &shown[..] {
         [] => say(global, &"outlast: nothing is held"),
         _ => say(global, &"hint: `outlast holds decide ID apply`, `always PATTERN` or `reject`"),
     }
-    Ok(ExitCode::SUCCESS)
+    if !rejected.is_empty() || !rules.is_empty() {
+        let (n_rejected, n_rules) =
+            (count(rejected.len() as u64, "ref"), count(rules.len() as u64, "pattern"));
+        say(
+            global,
+            &format_args!(
+                "outlast: {n_rejected} rejected, {n_rules} followed always: `outlast holds decided`"
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn decided(global: &Global, mirror: &Mirror) -> Result<(), Failure> {
+    let (rejected, rules) = mirror.decided().map_err(Failure::no)?;
+    let rejected = rejected
+        .into_iter()
+        .map(|Rejected { hold, at }| Ok(Shown { rejected_at: Some(at), ..Shown::of(mirror, hold)? }));
+    let rule = |Rule { repo, pattern, since }| ShownRule { repo, pattern, since };
+    let decided = Decided {
+        rejected: rejected.collect::<Result<_, Failure>>()?,
+        rules: rules.into_iter().map(rule).collect(),
+    };
+    if global.json {
+        return speak::json(&decided);
+    }
+    for shown in &decided.rejected {
+        speak::data(&shown.line())?;
+    }
+    for ShownRule { repo, pattern, since } in &decided.rules {
+        let pattern = in_line(pattern, N_LETTERS_MAX);
+        speak::data(&format_args!("always        {repo}  {pattern} (since {})", minute(*since)))?;
+    }
+    match (&decided.rejected[..], &decided.rules[..]) {
+        ([], []) => say(global, &"outlast: nothing is rejected, and nothing is followed always"),
+        ([], _) => say(global, &"hint: `outlast holds revoke REPO PATTERN` takes `always` back"),
+        _ => say(global, &"hint: `outlast holds decide ID apply` follows what was rejected after all"),
+    }
+    Ok(())
 }

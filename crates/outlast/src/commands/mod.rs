@@ -17,6 +17,7 @@ pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod sync;
 pub(crate) mod token;
+pub(crate) mod unfollow;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(command_line: CommandLine) -> Result<ExitCode, Failure> {
         Verb::Status(arguments) => status::run(&global, &arguments),
         Verb::Adopt(arguments) => adopt::run(&global, &arguments),
         Verb::Sync(arguments) => sync::run(&global, &arguments),
+        Verb::Unfollow(arguments) => unfollow::run(&global, &arguments),
         Verb::Refs(arguments) => refs::run(&global, &arguments),
         Verb::Restore(arguments) => restore::run(&global, &arguments),
         Verb::Holds(arguments) => holds::run(&global, arguments),

@@ -9,8 +9,9 @@ use serde::Serialize;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::speak::{self, duration, in_line};
+use crate::speak::{self, count, duration, in_line};
 use crate::tasks::attention::{self, Attention};
+use crate::tasks::repositories::{self, Standing};
 
 /// How many events are shown, and how many are listed of those that happened once; all of them are in the journal.
 const N_EVENTS_MAX: usize = 50;
@@ -20,6 +21,8 @@ const N_LETTERS_MAX: usize = 300;
 const N_LETTERS_OF_WHAT_MAX: usize = 60;
 /// How long what happened may be: two digests of 128 digits, and who vouches for them.
 const N_LETTERS_OF_EVENT_MAX: usize = 1_000;
+/// With more repositories than these, those that are well are counted.
+const N_REPOSITORIES_MAX: usize = 20;
 /// How many runs and drills the matrix is made from.
 const N_RUNS_MAX: usize = 10_000;
 
@@ -29,6 +32,7 @@ pub(crate) struct Arguments {}
 #[derive(Debug, Serialize)]
 struct Status {
     cells: Vec<Cell>,
+    repositories: Vec<Standing>,
     events: Vec<Attention>,
     /// How many more events happened, longer ago.
     n_more_events: u64,
@@ -45,9 +49,14 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         entries.iter().map(|entry| drill::Entry { time: entry.time, event: &entry.event }).collect();
     let now = home.clock.now();
     let attention = store.attention(N_EVENTS_MAX)?;
+    let (mut cells, repositories) =
+        (drill::matrix(&seen, now, home.config.limits.proved_for), repositories::standings(&store)?);
+    cells.extend(repositories.iter().map(Standing::cell));
+    let holds = repositories.iter().filter_map(Attention::of_holds).collect();
     let status = Status {
-        cells: drill::matrix(&seen, now, home.config.limits.proved_for),
-        events: attention::list(attention.entries, &store.outages()?, now),
+        cells,
+        repositories,
+        events: attention::list(attention.entries, &store.outages()?, holds, now),
         n_more_events: attention.n_more,
     };
     if global.json {
@@ -62,8 +71,23 @@ fn show(status: &Status) -> Result<(), Failure> {
     if status.cells.is_empty() {
         speak::data(&"nothing is recorded or adopted yet; hint: `outlast exec --fresh -- CMD` in a project")?;
     }
+    let is_repository = |cell: &&Cell| status.repositories.iter().any(|it| it.repo.as_str() == cell.thing);
+    show_cells(status.cells.iter().filter(|cell| !is_repository(cell)))?;
+    show_repositories(&status.repositories)?;
+    let n_lost = status.cells.iter().filter(|cell| cell.state == State::Lost).count();
+    let n_proved = status.cells.iter().filter(|cell| cell.state == State::Proved).count();
+    if !status.cells.is_empty() {
+        speak::data(&format_args!(
+            "{n_proved} of {} cells are proved, {n_lost} are lost",
+            status.cells.len()
+        ))?;
+    }
+    show_events(status)
+}
+
+fn show_cells<'a>(cells: impl Iterator<Item = &'a Cell>) -> Result<(), Failure> {
     let mut thing = "";
-    for cell in &status.cells {
+    for cell in cells {
         if cell.thing != thing {
             thing = &cell.thing;
             speak::data(&in_line(thing, N_LETTERS_MAX))?;
@@ -85,14 +109,40 @@ fn show(status: &Status) -> Result<(), Failure> {
         );
         speak::data(&line.trim_end())?;
     }
-    let n_lost = status.cells.iter().filter(|cell| cell.state == State::Lost).count();
-    let n_proved = status.cells.iter().filter(|cell| cell.state == State::Proved).count();
-    if !status.cells.is_empty() {
+    Ok(())
+}
+
+/// Shows every repository where there are few, and else those that a person should look at.
+fn show_repositories(all: &[Standing]) -> Result<(), Failure> {
+    let is_shown = |standing: &&Standing| all.len() <= N_REPOSITORIES_MAX || !standing.is_well();
+    let shown: Vec<&Standing> = all.iter().filter(is_shown).collect();
+    if !all.is_empty() {
         speak::data(&format_args!(
-            "{n_proved} of {} cells are proved, {n_lost} are lost",
-            status.cells.len()
+            "{}, each to be cloned without its host",
+            count(all.len() as u64, "repository")
         ))?;
     }
+    for Standing { repo, is_followed, state, as_of, n_refs, n_held, outage, damage, .. } in &shown {
+        let mut said = vec![count(*n_refs as u64, "ref")];
+        said.extend(as_of.map(|at| format!("as of {}", at.strftime("%Y-%m-%d %H:%M"))));
+        said.extend((!is_followed).then(|| "followed no longer".to_owned()));
+        said.extend(damage.is_some().then(|| "damaged".to_owned()));
+        said.extend(
+            outage
+                .as_ref()
+                .map(|(since, _)| format!("not up to date since {}", since.strftime("%Y-%m-%d %H:%M"))),
+        );
+        said.extend((*n_held > 0).then(|| format!("{n_held} held")));
+        let name = in_line(repo.as_str(), N_LETTERS_MAX);
+        speak::data(&format_args!("  {name:<50} {:<8} {}", state.to_string(), said.join(", ")))?;
+    }
+    match all.len() - shown.len() {
+        0 => Ok(()),
+        n => speak::data(&format_args!("  and {n} more, all of them up to date; `--json` lists them")),
+    }
+}
+
+fn show_events(status: &Status) -> Result<(), Failure> {
     if !status.events.is_empty() {
         speak::data(&"\nneeds attention, newest first:")?;
     }

@@ -79,6 +79,9 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     let mut report = report.map_err(|error| {
         Failure::no(error).hint("check the disk that holds Outlast's home folder, and its free space")
     })?;
+    if report.journal.is_empty() {
+        heal::note(&home, &store, &report.damaged)?;
+    }
     let (mut healed, mut refetched) = (Vec::new(), Vec::new());
     if is_to_heal && report.n_damaged > 0 {
         healed = super::block_on(heal::heal(&home, &store, &report.damaged))?;
@@ -87,7 +90,11 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
         let were_missing = |damaged: &&Damaged| damaged.fault == BlobFault::Missing;
         // They were read back now; the others were before.
         report.checked += report.damaged.iter().filter(is_healed).filter(were_missing).count() as u64;
-        // What was fetched anew may be the same bytes.
+        // What was fetched anew may be the same bytes, or stand in their place.
+        let is_needed = |damaged: &Damaged| store.belongs_to(&damaged.sha256).is_ok_and(|by| !by.is_empty());
+        let n_before = report.damaged.len();
+        report.damaged.retain(|damaged| is_needed(damaged) || damaged.belongs_to.is_empty());
+        report.n_replaced += (n_before - report.damaged.len()) as u64;
         report.damaged.retain(|damaged| !heal::is_whole(&store, &damaged.sha256));
         report.n_damaged = report.damaged.len() as u64;
     }
@@ -98,8 +105,15 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     for Healed { sha256, from } in &verified.healed {
         say(global, &format_args!("blob {sha256} is whole again, from `{from}`"));
     }
-    for Refetched { repo, reason } in &verified.refetched {
+    for Refetched { repo, reason, n_lost } in &verified.refetched {
         match reason {
+            None if *n_lost > 0 => say(
+                global,
+                &format_args!(
+                    "`{repo}` was fetched anew; all that is served of it is here, {} that refs once named is not",
+                    count(*n_lost, "object")
+                ),
+            ),
             None => say(global, &format_args!("`{repo}` was fetched anew; all that is served of it is here")),
             Some(reason) => say(global, &format_args!("`{repo}` could not be fetched anew: {reason}")),
         }
@@ -151,14 +165,9 @@ fn copy_to(global: &Global, home: &Home, places: &[Destination], look: Look) -> 
 
 fn tell(global: &Global, Verified { report, healed, .. }: &Verified) -> Result<ExitCode, Failure> {
     for damaged in &report.damaged {
-        let fault = match damaged.fault {
-            BlobFault::Flipped => "flipped",
-            BlobFault::Truncated => "truncated",
-            BlobFault::Missing => "missing",
-        };
         let belongs_to =
             if damaged.belongs_to.is_empty() { "nobody".to_owned() } else { damaged.belongs_to.join(", ") };
-        let line = format!("{} {fault}: {belongs_to}", damaged.sha256);
+        let line = format!("{} {}: {belongs_to}", damaged.sha256, damaged.fault);
         if !global.json {
             speak::data(&line)?;
         }
@@ -178,7 +187,12 @@ fn tell(global: &Global, Verified { report, healed, .. }: &Verified) -> Result<E
     if report.is_good() {
         let healed =
             if healed.is_empty() { String::new() } else { format!(", {} of them healed", healed.len()) };
-        say(global, &format_args!("{} read back{healed}, none damaged", count(report.checked, "blob")));
+        let replaced = match report.n_replaced {
+            0 => String::new(),
+            n => format!(" but {} in whose place another is held", count(n, "pack")),
+        };
+        let checked = count(report.checked, "blob");
+        say(global, &format_args!("{checked} read back{healed}, none damaged{replaced}"));
         return Ok(ExitCode::SUCCESS);
     }
     if report.n_damaged == 0 {

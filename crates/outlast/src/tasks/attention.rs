@@ -7,6 +7,9 @@ use model::{Event, Timestamp};
 use serde::Serialize;
 use store::Entry;
 
+use crate::speak::count;
+use crate::tasks::repositories::Standing;
+
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Attention {
@@ -17,15 +20,28 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// Returns what of a repository waits for a person.
+    pub(crate) fn of_holds(standing: &Standing) -> Option<Self> {
+        let (time, n_held) = (standing.held_since?, count(standing.n_held as u64, "ref"));
+        let detail = format!("{n_held} wait for you; see `outlast holds`");
+        Some(Self { time, kind: "held", subject: standing.repo.subject(), detail })
+    }
+
     /// Returns the day and minute.
     pub(crate) fn minute(&self) -> String {
         self.time.strftime("%Y-%m-%d %H:%M").to_string()
     }
 }
 
-/// Returns what needs attention, newest first; `outages` are as `Store::outages` returns them.
-pub(crate) fn list(entries: Vec<Entry>, outages: &[Entry], now: Timestamp) -> Vec<Attention> {
+/// Returns what needs attention, newest first; `outages` are as `Store::outages` returns them, `holds` what waits for a person now.
+pub(crate) fn list(
+    entries: Vec<Entry>,
+    outages: &[Entry],
+    holds: Vec<Attention>,
+    now: Timestamp,
+) -> Vec<Attention> {
     let mut list = hosts(outages, now);
+    list.extend(holds);
     list.extend(entries.into_iter().filter_map(|entry| one(entry.time, entry.subject, &entry.event)));
     list.sort_by_key(|attention| Reverse(attention.time));
     list
@@ -40,6 +56,9 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Rejected { reason, .. } => reason.clone(),
         Event::Damaged { sha256, reason, .. } => {
             format!("its copy {sha256}: {reason}; run again what fetched it, which mends it")
+        }
+        Event::Decayed { belongs_to, reason, .. } => {
+            format!("{reason}; it belongs to {}; `outlast store verify --heal` mends it", some(belongs_to))
         }
         Event::Healed { belongs_to, from, .. } => {
             format!("was damaged, and is whole again from `{from}`; it belongs to {}", some(belongs_to))
@@ -57,7 +76,7 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Destroyed { n_applied, n_held, refs, reasons, .. } => {
             let held = match n_held {
                 0 => String::new(),
-                n_held => format!("; {n_held} held: {}; see `outlast holds`", reasons.join("; ")),
+                n_held => format!("; {n_held} were held: {}", reasons.join("; ")),
             };
             format!(
                 "{} moved away from what they reached, all of which is kept{held}",
@@ -67,6 +86,13 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Refused { reason, .. } => reason.clone(),
         Event::Flawed { flaws, .. } => {
             format!("`git fsck` finds fault with what came, which is kept as it is: {}", some(flaws))
+        }
+        Event::Replaced { packs, n_lost, .. } => {
+            let lost = match n_lost {
+                0 => "nothing that its refs ever named is lost".to_owned(),
+                n => format!("{n} objects that its refs once named are lost"),
+            };
+            format!("{} damaged packs are needed no more: it was fetched anew, and {lost}", packs.len())
         }
         // An outage is told as a whole.
         Event::Down { .. } | Event::Up { .. } | Event::Stale { .. } => return None,
@@ -160,7 +186,7 @@ mod tests {
     }
 
     fn check(outages: &[Entry], expected: &[(&str, &str, &str)]) {
-        let list = list(Vec::new(), outages, at(60));
+        let list = list(Vec::new(), outages, Vec::new(), at(60));
         let found: Vec<_> = list
             .iter()
             .map(|attention| (attention.kind, attention.subject.as_str(), attention.detail.as_str()))

@@ -1,9 +1,9 @@
 //! Makes damaged blobs whole again: from a second copy, or else from whoever they came from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mirror::{Copy, Mended};
-use model::{ObjectUrl, RepoId, Sha256};
+use model::{Event, ObjectUrl, RepoId, Sha256};
 use proxy::{Purpose, SessionPlan, Wanted};
 use serde::Serialize;
 use store::{Damaged, Store};
@@ -28,6 +28,32 @@ pub(crate) struct Refetched {
     /// Why it is as it was; nothing where everything that is served is here again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// How many objects that refs once named, and name no more, were in the damaged packs alone.
+    pub(crate) n_lost: u64,
+}
+
+/// Tells the journal what is damaged, where it does not know.
+pub(crate) fn note(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<(), Failure> {
+    let known = store.attention(0)?.entries.into_iter();
+    let known: BTreeSet<Sha256> = known
+        .filter_map(|entry| match entry.event {
+            Event::Damaged { sha256, .. } | Event::Decayed { sha256, .. } => Some(sha256),
+            _ => None,
+        })
+        .collect();
+    let news = damaged.iter().filter(|it| !it.belongs_to.is_empty() && !known.contains(&it.sha256));
+    let at = home.clock.now();
+    let event = |Damaged { sha256, belongs_to, fault, .. }: &Damaged| Event::Decayed {
+        sha256: *sha256,
+        belongs_to: belongs_to.clone(),
+        reason: fault.to_string(),
+        at,
+    };
+    let events: Vec<Event> = news.map(event).collect();
+    if !events.is_empty() {
+        store.append(None, events).map_err(Failure::no)?;
+    }
+    Ok(())
 }
 
 /// Has copies of repositories made anew of which packs were damaged: those that are whole again, and the others from their upstreams.
@@ -38,28 +64,30 @@ pub(crate) async fn refetch(
     healed: &[Healed],
 ) -> Result<Vec<Refetched>, Failure> {
     let is_healed = |damaged: &Damaged| healed.iter().any(|healed| healed.sha256 == damaged.sha256);
-    let mut repos: BTreeMap<String, bool> = BTreeMap::new();
+    // Each with its packs that are lost.
+    let mut repos: BTreeMap<String, Vec<Sha256>> = BTreeMap::new();
     for damaged in damaged {
         for name in damaged.belongs_to.iter().filter_map(|subject| subject.strip_prefix("repo ")) {
-            *repos.entry(name.to_owned()).or_default() |= !is_healed(damaged);
+            let lost = repos.entry(name.to_owned()).or_default();
+            lost.extend((!is_healed(damaged)).then_some(damaged.sha256));
         }
     }
     let mirror = wiring::mirror(home, store)?;
     let mut refetched = Vec::new();
-    for (name, is_lost) in repos {
+    for (name, lost) in repos {
         let Ok(repo) = RepoId::from_name(&name) else { continue };
-        let address = mirror.followed(&repo).map_err(Failure::no)?.filter(|_| is_lost);
+        let address = mirror.known(&repo).map_err(Failure::no)?.filter(|_| !lost.is_empty());
         let Some(address) = address else {
             // The copy may share the bytes that were damaged.
             Copy::discard(&wiring::git(), store, &repo).map_err(Failure::no)?;
             continue;
         };
-        let reason = match mirror.mend(&address).await {
-            Ok(Mended::Whole { .. }) => None,
-            Ok(Mended::Not { reason }) => Some(reason),
-            Err(error) => Some(error.to_string()),
+        let (reason, n_lost) = match mirror.mend(&address, lost).await {
+            Ok(Mended::Whole { n_lost, .. }) => (None, n_lost),
+            Ok(Mended::Not { reason }) => (Some(reason), 0),
+            Err(error) => (Some(error.to_string()), 0),
         };
-        refetched.push(Refetched { repo, reason });
+        refetched.push(Refetched { repo, reason, n_lost });
     }
     Ok(refetched)
 }

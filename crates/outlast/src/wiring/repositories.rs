@@ -65,9 +65,10 @@ impl Kept {
                         return false;
                     }
                 };
-                synced.is_followed()
-                    && said(address.repo(), self.mirror.take_on(address)).is_some()
-                    && said(address.repo(), self.mirror.finish()).is_some()
+                // Who has decided that it is followed no longer is not overruled by a run.
+                let take_on =
+                    || followed.is_some() || said(address.repo(), self.mirror.take_on(address)).is_some();
+                synced.is_followed() && take_on() && said(address.repo(), self.mirror.finish()).is_some()
             })
             .await
     }

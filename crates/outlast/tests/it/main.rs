@@ -21,6 +21,7 @@ mod evidence;
 mod faults;
 mod git;
 mod hangups;
+mod holds;
 mod interrupts;
 mod kills;
 mod leaks;

@@ -58,12 +58,24 @@ fn a_repository_whose_packs_are_damaged_is_fetched_anew() {
     assert_eq!(damage(&kept), 2);
     let found = kept.world.outlast(&["store", "verify"]).expect(1).stdout;
     assert!(found.contains("repo forge.example/acme/app"), "{found}");
+    // From now on everybody is told, until it is mended.
+    let is_told = || {
+        let (doctor, status) = (kept.json(&["doctor"]).to_string(), kept.json(&["status"]));
+        let lost = status["cells"].as_array().unwrap().iter().any(|cell| cell["state"] == "lost");
+        [doctor.contains("repository_damaged"), lost, status.to_string().contains("decayed")]
+    };
+    assert_eq!(is_told(), [true; 3]);
+    kept.world.outlast(&["sync"]).expect(1).says("`outlast store verify --heal`");
     assert_ne!(restore(&kept, "control").code, 0, "the control");
     kept.upstream.on(HOST, "/*", Fault::Status(502));
     kept.world.outlast(&["store", "verify", "--heal"]).expect(1).says("could not be fetched anew");
     kept.upstream.clear_faults();
-    // The packs that are damaged stay so; what was in them is in another one.
-    kept.world.outlast(&["store", "verify", "--heal"]).expect(1).says("all that is served of it is here");
+    // The packs that are damaged stay so; what was in them is in another one, and nobody misses them.
+    kept.world.outlast(&["store", "verify", "--heal"]).expect(0).says("all that is served of it is here");
+    kept.world.outlast(&["store", "verify"]).expect(0).says("2 packs in whose place another is held");
+    assert_eq!(is_told(), [false; 3]);
+    kept.world.outlast(&["rebuild-index"]).expect(0);
+    assert_eq!(is_told(), [false; 3]);
     restore(&kept, "mended").expect(0);
     assert_eq!(kept.refs(&[]), before);
     kept.world.outlast(&["sync"]).expect(0);

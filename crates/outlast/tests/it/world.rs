@@ -121,6 +121,12 @@ impl World {
         self.write(&self.own().join("outlast.toml"), text);
     }
 
+    /// Adds to the configuration.
+    pub(crate) fn configure_more(&self, text: &str) {
+        let settings = std::fs::read_to_string(self.own().join("outlast.toml")).unwrap();
+        self.configure(&(settings + text));
+    }
+
     /// Returns a command in the project, with this world's environment.
     #[track_caller]
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {

@@ -6,6 +6,7 @@ mod hashed;
 mod reader;
 mod writer;
 
+use std::fmt;
 use std::io;
 
 use model::Sha256;
@@ -38,6 +39,16 @@ pub enum BlobFault {
     Missing,
 }
 
+impl fmt::Display for BlobFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flipped => "flipped",
+            Self::Truncated => "truncated",
+            Self::Missing => "missing",
+        })
+    }
+}
+
 /// Why a blob could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
@@ -45,11 +56,7 @@ pub enum BlobError {
     #[error("blob is not held")]
     Missing,
     /// It is not what was kept. It is replaced as soon as the right bytes are written again.
-    #[error("blob is damaged ({})", match fault {
-        BlobFault::Flipped => "flipped",
-        BlobFault::Truncated => "truncated",
-        BlobFault::Missing => "missing",
-    })]
+    #[error("blob is damaged ({fault})")]
     Damaged {
         /// What is wrong with it.
         fault: BlobFault,

@@ -35,6 +35,8 @@ pub struct VerifyReport {
     pub n_damaged: u64,
     /// Blobs that nothing in the journal names; a crash may leave some, and they do no harm.
     pub n_unnamed: u64,
+    /// Damaged blobs that are needed no more, because something else is held in their place.
+    pub n_replaced: u64,
     /// Bytes that were hashed.
     pub size_bytes: u64,
     /// Each damaged or missing blob.
@@ -86,6 +88,34 @@ pub enum VerifyError {
 struct Named {
     size_bytes: Option<u64>,
     subjects: Vec<String>,
+    /// Whether something else is held in its place.
+    is_replaced: bool,
+}
+
+impl Named {
+    /// Returns whether nobody misses it.
+    fn is_given_up(&self) -> bool {
+        self.is_replaced && self.subjects.is_empty()
+    }
+}
+
+/// Notes which blobs an event needs, and which it needs no more.
+fn name(named: &mut BTreeMap<Sha256, Named>, event: &Event) {
+    for need in event.needs() {
+        let named = named.entry(need.sha256).or_default();
+        named.size_bytes = named.size_bytes.or(need.size_bytes);
+        if let Err(place) = named.subjects.binary_search(&need.subject) {
+            named.subjects.insert(place, need.subject);
+        }
+    }
+    if let Event::Replaced { packs, .. } = event {
+        let subject = event.subject();
+        for sha256 in packs {
+            let Some(named) = named.get_mut(sha256) else { continue };
+            named.subjects.retain(|other| *other != subject);
+            named.is_replaced = true;
+        }
+    }
 }
 
 impl Store {
@@ -109,19 +139,14 @@ impl Store {
         })?;
         let mut named: BTreeMap<Sha256, Named> = BTreeMap::new();
         let whole = journal::read_whole(&folder, current.as_deref(), |line| {
-            for need in line.event().as_ref().map(Event::needs).unwrap_or_default() {
-                let named = named.entry(need.sha256).or_default();
-                named.size_bytes = named.size_bytes.or(need.size_bytes);
-                if let Err(place) = named.subjects.binary_search(&need.subject) {
-                    named.subjects.insert(place, need.subject);
-                }
-            }
+            line.event().iter().for_each(|event| name(&mut named, event));
             Ok(())
         })?;
         let mut report = VerifyReport {
             checked: 0,
             n_damaged: 0,
             n_unnamed: 0,
+            n_replaced: 0,
             size_bytes: 0,
             damaged: Vec::new(),
             journal: whole.problems,
@@ -155,7 +180,9 @@ impl Store {
             let about = named.remove(&sha256);
             report.n_unnamed += u64::from(about.is_none());
             let about = about.unwrap_or_default();
-            if !hashed.as_ref().is_ok_and(|(found, _)| *found == sha256) {
+            let is_whole = hashed.as_ref().is_ok_and(|(found, _)| *found == sha256);
+            report.n_replaced += u64::from(!is_whole && about.is_given_up());
+            if !is_whole && !about.is_given_up() {
                 self.shared().note_damage(sha256);
                 let fault = match hashed {
                     Err(error) if regular::is_other(&error) => BlobFault::Missing,
@@ -167,7 +194,7 @@ impl Store {
             }
             progress(VerifyProgress { checked: report.checked, n_blobs, size_bytes: report.size_bytes });
         });
-        for (sha256, about) in named {
+        for (sha256, about) in named.into_iter().filter(|(_, about)| !about.is_given_up()) {
             // Not in the list above, and there now: it was written meanwhile.
             if self.shared().folder.size_bytes(&sha256).is_none() {
                 let (fault, belongs_to) = (BlobFault::Missing, about.subjects);

@@ -98,6 +98,13 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
                 .execute(params![key.url.as_str(), key.method.to_string(), key.variant, after.to_string()])?;
         }
         Event::Gone { key, .. } => changed(transaction, key, None, event)?,
+        Event::Replaced { packs, .. } => {
+            for sha256 in packs {
+                transaction
+                    .prepare_cached("DELETE FROM needs WHERE sha256 = ?1 AND subject = ?2")?
+                    .execute([sha256.to_string(), event.subject()])?;
+            }
+        }
         Event::Ran { run_id, command, directory, is_drill, .. } => {
             let command = serde_json::to_string(command).map_err(std::io::Error::from)?;
             transaction.prepare_cached("INSERT INTO runs VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![

@@ -70,18 +70,22 @@ async fn repository(
     address: &Address,
 ) -> Result<Report, Failure> {
     let mirror = Arc::new(wiring::mirror(home, store)?);
-    let known = mirror.followed(address.repo()).map_err(Failure::no)?.filter(|known| known != address);
+    let known = mirror.known(address.repo()).map_err(Failure::no)?.filter(|known| known != address);
     if let Some(known) = known.as_ref().filter(|known| !known.agrees_with(address)) {
         let error =
             anyhow!("`{}` is followed at `{}`, which is another account's", known.repo(), known.as_str());
         return Err(Failure::no(error).hint("keep the other one in a home of its own, with OUTLAST_HOME"));
     }
     // One that works is not given up for one that may not.
-    if known.is_none() {
-        mirror.take_on(address).map_err(Failure::no)?;
-    }
+    let is_new =
+        known.is_none() && mirror.take_on(address).map_err(Failure::no)? && is_unheard_of(store, address)?;
     let mut report = Report::default();
     for mut one in repositories::sync(global, &mirror, vec![address.clone()]).await {
+        if is_new && one.is_absent {
+            // Mistyped, or not for us: nobody wants it asked for again and again.
+            mirror.leave(address).map_err(Failure::no)?;
+            one.reasons.push("nothing of it is kept, and it is not followed".to_owned());
+        }
         if let Some(known) = &known {
             if one.is_whole && one.n_held == 0 {
                 mirror.take_on(address).map_err(Failure::no)?;
@@ -93,6 +97,11 @@ async fn repository(
         report.add(Report::of_repository(one));
     }
     Ok(report)
+}
+
+/// Returns whether an upstream has never said what it has.
+fn is_unheard_of(store: &Store, address: &Address) -> Result<bool, Failure> {
+    Ok(store.newest_refs(address.repo())?.is_none())
 }
 
 /// Says what of a thing is kept; nobody is asked for what is not.

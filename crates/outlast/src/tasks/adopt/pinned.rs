@@ -102,7 +102,7 @@ fn addresses(store: &Store, thing: &Thing) -> Result<(BTreeMap<RepoId, Address>,
 }
 
 fn take_on(mirror: &Mirror, address: &Address) -> Result<(), Failure> {
-    if mirror.followed(address.repo()).map_err(Failure::no)?.is_none() {
+    if mirror.known(address.repo()).map_err(Failure::no)?.is_none() {
         mirror.take_on(address).map_err(Failure::no)?;
     }
     Ok(())

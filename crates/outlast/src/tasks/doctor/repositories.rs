@@ -1,40 +1,44 @@
 //! Git repositories whose copies would not stand in for their hosts.
 
 use drill::State;
-use mirror::{Hold, State as Refs};
 use store::Store;
 
 use super::Chart;
 use crate::failure::Failure;
 use crate::speak::count;
-use crate::tasks::repositories::followed;
+use crate::tasks::repositories::{Standing, standings};
 
-/// Finds those of which nothing is held, that could not be asked, and that wait for a person.
+/// Finds those of which nothing is held, or something is damaged, that could not be asked, and that wait for a person.
 pub(super) fn repositories(chart: &mut Chart, store: &Store) -> Result<(), Failure> {
-    let all = followed(store)?;
-    if all.is_empty() {
-        return Ok(());
+    let all = standings(store)?;
+    if !all.is_empty() {
+        chart.look_at(count(all.len() as u64, "repository"));
     }
-    chart.look_at(count(all.len() as u64, "repository"));
-    let outages = store.outages()?;
-    for address in all {
-        let repo = address.repo();
-        let refs = Refs::read(store, repo, None).map_err(Failure::no)?;
-        let sync = format!("outlast sync {repo}");
-        if refs.served.is_empty() {
-            chart.find(State::Lost, "repository", repo.as_str(), "nothing of it is kept", sync.as_str());
+    for Standing { repo, state, n_held, outage, damage, .. } in all {
+        let (subject, sync) = (repo.as_str(), format!("outlast sync {repo}"));
+        match damage {
+            Some(damage) => {
+                chart.find(State::Lost, "repository_damaged", subject, damage, "outlast store verify --heal");
+            }
+            None if state == State::Lost => {
+                let mend = format!("{sync}; or, if nobody wants it, outlast unfollow {repo}");
+                chart.find(State::Lost, "repository", subject, "nothing of it is kept", mend);
+            }
+            None => {}
         }
-        if let Some((since, reason)) = mirror::outage(&outages, repo) {
+        if let Some((since, reason)) = outage {
             let detail = format!("not up to date since {since}: {reason}");
-            chart.find(State::Unknown, "repository_stale", repo.as_str(), detail, sync);
+            let mend = format!(
+                "{sync}; or, if it is gone for good, outlast unfollow {repo}, which keeps what is here"
+            );
+            chart.find(State::Unknown, "repository_stale", subject, detail, mend);
         }
-        let holds = Hold::of(repo, &refs);
-        if !holds.is_empty() {
+        if n_held > 0 {
             let detail = format!(
                 "{} wait for you: the upstream moved them away from what they reached",
-                count(holds.len() as u64, "ref")
+                count(n_held as u64, "ref")
             );
-            chart.find(State::Claimed, "repository_held", repo.as_str(), detail, "outlast holds");
+            chart.find(State::Claimed, "repository_held", subject, detail, "outlast holds");
         }
     }
     Ok(())

@@ -2,16 +2,19 @@
 
 mod round;
 mod schedule;
+mod standing;
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use mirror::{Address, SyncError, Synced};
-use model::RepoId;
+use mirror::{Address, Outage, SyncError, Synced};
+use model::{Event, RepoId};
 pub(crate) use round::sync;
 pub(crate) use schedule::again_and_again;
 use serde::Serialize;
-use store::Store;
+pub(crate) use standing::{Standing, standings};
+use store::{Entry, Store};
 
 use crate::command_line::Global;
 use crate::failure::Failure;
@@ -23,7 +26,7 @@ const N_LETTERS_MAX: usize = 300;
 #[derive(Debug, Serialize)]
 pub(crate) struct One {
     pub(crate) repo: RepoId,
-    /// `unchanged`, `moved`, `held`, `incomplete`, `unavailable`, `refused` or `failed`.
+    /// `unchanged`, `moved`, `held`, `incomplete`, `unavailable`, `refused`, `failed` or `damaged`.
     state: &'static str,
     #[serde(skip_serializing_if = "is_zero")]
     n_applied: usize,
@@ -35,6 +38,9 @@ pub(crate) struct One {
     pub(crate) reasons: Vec<String>,
     /// Whether the copy has all that the upstream has.
     pub(crate) is_whole: bool,
+    /// Whether the upstream says that it is not there, or not for us.
+    #[serde(skip)]
+    pub(crate) is_absent: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
@@ -53,16 +59,17 @@ impl One {
             size_bytes: 0,
             reasons: Vec::new(),
             is_whole,
+            is_absent: matches!(done, Ok(Synced::Unavailable { outage: Outage::Absent, .. })),
         };
         match done {
             Ok(Synced::Unchanged) => {}
-            Ok(Synced::Moved { n_applied, n_held, reasons, size_bytes, n_refused }) => {
+            Ok(Synced::Moved { n_applied, n_held, reasons, size_bytes, left_out }) => {
                 one.state = if n_held > 0 { "held" } else { "moved" };
                 (one.n_applied, one.n_held, one.reasons, one.size_bytes) =
                     (n_applied, n_held, reasons, size_bytes);
-                if n_refused > 0 {
+                if left_out.n > 0 {
                     one.state = "incomplete";
-                    one.reasons.push(mirror::names_refused(n_refused));
+                    one.reasons.push(mirror::names_left_out(&left_out));
                 }
             }
             Ok(Synced::Unavailable { reason, .. }) => {
@@ -76,6 +83,14 @@ impl One {
             }
         }
         one
+    }
+
+    /// Says that something of it is damaged here, whatever its upstream gives.
+    fn note_damage(&mut self, damage: &HashMap<String, String>) {
+        if let Some(damage) = damage.get(&self.repo.subject()) {
+            (self.state, self.is_whole) = ("damaged", false);
+            self.reasons.push(damage.clone());
+        }
     }
 
     /// Returns whether its upstream was asked, and everything that a copy can have is held.
@@ -101,12 +116,18 @@ impl One {
 
 /// Returns the addresses of what is followed.
 pub(crate) fn followed(store: &Store) -> Result<Vec<Address>, Failure> {
+    let is_followed = |entry: &&Entry| matches!(entry.event, Event::Mirrored { is_left: false, .. });
+    Ok(store.repos()?.iter().filter(is_followed).filter_map(|entry| Address::of(&entry.event)).collect())
+}
+
+/// Returns the addresses of what is kept, whether it is followed or no longer.
+fn known(store: &Store) -> Result<Vec<Address>, Failure> {
     Ok(store.repos()?.iter().filter_map(|entry| Address::of(&entry.event)).collect())
 }
 
-/// Finds a repository that is followed by its address, its name, or the end of its name.
+/// Finds a repository that is kept by its address, its name, or the end of its name.
 pub(crate) fn find(store: &Store, name: &str) -> Result<Address, Failure> {
-    let all = followed(store)?;
+    let all = known(store)?;
     let id = RepoId::parse(name).or_else(|_| RepoId::from_name(name)).ok();
     if let Some(address) = id.and_then(|id| all.iter().find(|address| *address.repo() == id)) {
         return Ok(address.clone());
@@ -125,7 +146,14 @@ pub(crate) fn find(store: &Store, name: &str) -> Result<Address, Failure> {
 }
 
 /// Says what became of repositories, and returns the exit code: 0 where every copy has all that its upstream has.
-pub(crate) fn tell(global: &Global, n_asked: usize, all: &[One]) -> Result<ExitCode, Failure> {
+pub(crate) fn tell(
+    global: &Global,
+    store: &Store,
+    n_asked: usize,
+    mut all: Vec<One>,
+) -> Result<ExitCode, Failure> {
+    let damage = standing::damage(store)?;
+    all.iter_mut().for_each(|one| one.note_damage(&damage));
     if global.json {
         speak::json(&all)?;
     } else {
@@ -152,6 +180,13 @@ pub(crate) fn tell(global: &Global, n_asked: usize, all: &[One]) -> Result<ExitC
     if n_good == n_asked {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(Failure::no(anyhow!("{} of {n_asked} could not be brought up to date", n_asked - n_good))
-        .hint("nothing that is kept was changed; run it again when the upstream answers"))
+    let n_bad = n_asked - n_good;
+    let hint = match (n("incomplete"), n("damaged")) {
+        (n, _) if n == n_bad => "rename these refs upstream: what only they reach is not kept",
+        (_, n) if n > 0 => "`outlast store verify --heal` mends what is damaged",
+        _ => {
+            "nothing that is kept was changed; run it again when the upstream answers, or `outlast unfollow` what is gone for good"
+        }
+    };
+    Err(Failure::no(anyhow!("{n_bad} of {n_asked} could not be brought up to date")).hint(hint))
 }
