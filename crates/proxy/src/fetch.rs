@@ -13,6 +13,7 @@ use crate::flight::{End, Flight};
 use crate::headers;
 use crate::health::breaker::Attempt;
 use crate::keep::NotKept;
+use crate::late::Left;
 use crate::limits::ERROR_BYTES_MAX;
 use crate::origin::NoReply;
 use crate::refusal::Refusal;
@@ -45,10 +46,10 @@ impl Inner {
         let mut flights = lock(&self.flights);
         let is_it = |(other, _): &(Arc<Flight>, _)| Arc::ptr_eq(other, flight);
         let found = flights.iter().find(|(_, entry)| is_it(entry)).map(|(key, _)| key.clone());
-        if let Some(left) = found.and_then(|key| flights.remove(&key))
+        if let Some((flight, abort)) = found.and_then(|key| flights.remove(&key))
             && !flight.has_ended()
         {
-            lock(&self.left).push(left);
+            self.leave_behind(Left::flight(flight, abort));
         }
     }
 
@@ -327,7 +328,7 @@ impl Drop for Landing {
     fn drop(&mut self) {
         // The store knows the object by now, so whoever finds no transfer finds the object.
         self.inner.leave(&self.flight);
-        lock(&self.inner.left).retain(|(other, _)| !Arc::ptr_eq(other, &self.flight));
+        lock(&self.inner.left).retain(|left| !left.is(&self.flight));
         self.flight.finish(self.end.take().unwrap_or(End::GivenUp));
     }
 }

@@ -17,6 +17,7 @@ mod heal;
 mod health;
 mod index;
 mod keep;
+mod late;
 mod limits;
 mod meanwhile;
 mod note;

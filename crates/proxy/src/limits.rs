@@ -4,12 +4,16 @@ use std::time::Duration;
 
 /// A copy is served when the upstream has not begun to answer by then: the fifth promise allows one second.
 pub(crate) const SOFT_DEADLINE: Duration = Duration::from_millis(900);
-/// How long a client waits for a notice to be taken, whose answer it does not need.
+/// How long a client waits for a notice to be taken, whose answer it does not need; not at all where something of its host hangs.
 pub(crate) const NOTICE_PATIENCE: Duration = Duration::from_millis(300);
 /// How long an upstream may take to begin an answer that nothing here can stand in for; npm itself waits 300 s.
 pub(crate) const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a question waits when its answer is remembered: longer than an index, since an old answer can be a false
-/// all-clear, and the services that are asked take seconds at times.
+/// After so long without the beginning of an answer a host hangs, for those who come next: a forge may pack an archive for some seconds.
+pub(crate) const HANGS_AFTER: Duration = Duration::from_secs(15);
+/// How long an answer that nothing here can stand in for is waited for where its host was found down.
+pub(crate) const DOWN_PATIENCE: Duration = Duration::from_secs(5);
+/// After so long a question hangs that nothing here can answer, for those who come next: the services that are asked
+/// take seconds at times.
 pub(crate) const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a body may pause; a build that waits longer is better told.
 pub(crate) const BODY_PAUSE_MAX: Duration = Duration::from_secs(60);

@@ -56,7 +56,8 @@ impl Session {
             inner.notes.count(&host, body.len() as u64);
             Some((reply.status, headers::end_to_end(&reply.headers), body))
         };
-        let (status, headers, body) = match inner.is_shut(&host, Lane::Questions) {
+        let is_down = Lane::ALL.iter().any(|lane| inner.is_shut(&host, *lane));
+        let (status, headers, body) = match is_down {
             true => None,
             // So short a patience says nothing about the upstream, so it takes no turn of those that wait.
             false => tokio::time::timeout(NOTICE_PATIENCE, asking).await.ok().flatten(),

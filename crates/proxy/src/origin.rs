@@ -8,8 +8,8 @@ use model::SafeUrl;
 
 use crate::fetch::said;
 use crate::flight::Flight;
-use crate::health::breaker::Attempt;
-use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
+use crate::health::breaker::{Attempt, Lane, Outcome};
+use crate::limits::{DOWN_PATIENCE, FIRST_BYTE_TIMEOUT, HANGS_AFTER, SOFT_DEADLINE};
 use crate::redirect::Trouble;
 use crate::session::Inner;
 use crate::upstream::{Question, Reply};
@@ -70,6 +70,30 @@ impl Inner {
             Ok(reply) => reply,
             Err(_) => Err(FetchError::Timeout { host: host.to_owned(), after }),
         }
+    }
+
+    /// Asks for an object. A host that takes long is known to hang before its clients give up, and then nobody waits for it as long.
+    pub(crate) async fn begun(
+        &self,
+        host: &str,
+        lane: Lane,
+        question: Question,
+    ) -> Result<Reply, FetchError> {
+        let (attempt, patience) = (self.attempt(host, lane), self.patience(host));
+        let after = if self.is_shut(host, lane) { patience.min(DOWN_PATIENCE) } else { patience };
+        let mut asking = std::pin::pin!(self.line.ask(question));
+        let early = after.min(HANGS_AFTER);
+        if let Ok(reply) = tokio::time::timeout(early, &mut asking).await {
+            return reply;
+        }
+        if early < after {
+            let reason = format!("it did not answer within {} s", early.as_secs());
+            self.note_outcome(&attempt, Outcome::Hung, &reason);
+            if let Ok(reply) = tokio::time::timeout(after - early, asking).await {
+                return reply;
+            }
+        }
+        Err(FetchError::Timeout { host: host.to_owned(), after })
     }
 
     fn patience(&self, host: &str) -> Duration {

@@ -14,6 +14,7 @@ use crate::fetch::{not_stored, said};
 use crate::headers;
 use crate::health::breaker::{Lane, Outcome};
 use crate::keep::NotKept;
+use crate::late::Left;
 use crate::limits::{ANSWER_PATIENCE, INDEX_BYTES_MAX, SOFT_DEADLINE};
 use crate::note::Ending;
 use crate::refusal::Refusal;
@@ -55,7 +56,7 @@ impl Session {
         if let Some(at) = inner.at {
             return recall(&format!("nothing newer than {at} was asked for"));
         }
-        let posed = Posed { url: &url, client: &client, body, key: &key, ecosystem };
+        let posed = Posed { url: url.clone(), client, body, key: key.clone(), ecosystem };
         let asked = inner.ask_in_time(&posed).await;
         let trouble = match asked {
             Ok((status, saved, bytes, Ok(held))) => {
@@ -85,11 +86,12 @@ impl Session {
 }
 
 /// A question as it is asked, and where its answer is remembered.
-struct Posed<'a> {
-    url: &'a SafeUrl,
-    client: &'a HeaderMap,
+#[derive(Clone)]
+struct Posed {
+    url: SafeUrl,
+    client: HeaderMap,
     body: Bytes,
-    key: &'a ObjectKey,
+    key: ObjectKey,
     ecosystem: &'static dyn Ecosystem,
 }
 
@@ -98,22 +100,28 @@ type Asked = (StatusCode, Vec<model::SavedHeader>, Bytes, Result<Held, String>);
 
 impl Inner {
     /// Asks, but where an answer is remembered, neither for long nor a host that was found down.
-    async fn ask_in_time(&self, posed: &Posed<'_>) -> Result<Asked, String> {
-        let asking = self.ask_question(posed);
+    async fn ask_in_time(self: &Arc<Self>, posed: &Posed) -> Result<Asked, String> {
         let host = posed.url.object().host();
-        if !self.remembers(posed.key) {
-            return self.wait_for_answer(host, asking).await;
+        if !self.remembers(&posed.key) {
+            return self.wait_for_answer(host, self.ask_question(posed)).await;
         }
         if !self.take_turn_to_wait(host, Lane::Questions) {
-            return Err(format!("`{host}` was found down a moment ago"));
+            return Err(self.why_down(host, Lane::Questions));
         }
         let attempt = self.attempt(host, Lane::Questions);
-        if let Ok(asked) = tokio::time::timeout(ANSWER_PATIENCE, asking).await {
-            return asked;
+        // What comes late is remembered for the next time.
+        let (inner, owned) = (self.clone(), posed.clone());
+        let mut asking = tokio::spawn(async move { inner.ask_question(&owned).await });
+        match tokio::time::timeout(SOFT_DEADLINE, &mut asking).await {
+            Ok(Ok(asked)) => asked,
+            Ok(Err(error)) => Err(format!("the question came to grief: {error}")),
+            Err(_) => {
+                self.leave_behind(Left::task(asking));
+                let reason = "it gave no answer within a second".to_owned();
+                self.note_outcome(&attempt, Outcome::Hung, &reason);
+                Err(reason)
+            }
         }
-        let reason = format!("`{host}` did not answer within {} s", ANSWER_PATIENCE.as_secs());
-        self.note_outcome(&attempt, Outcome::Hung, &reason);
-        Err(reason)
     }
 
     /// Waits for an answer that nothing here can stand in for. A host that hangs is known as one before its clients give up, and
@@ -135,8 +143,8 @@ impl Inner {
         if is_down { Err(format!("{reason}, and was found down before")) } else { asking.await }
     }
 
-    async fn ask_question(&self, posed: &Posed<'_>) -> Result<Asked, String> {
-        let &Posed { url, client, ref body, key, ecosystem } = posed;
+    async fn ask_question(&self, posed: &Posed) -> Result<Asked, String> {
+        let Posed { url, client, body, key, ecosystem } = posed;
         let host = url.object().host();
         let mut sent = headers::for_whole(client);
         // `for_whole` drops what narrows an answer; the request's own encoding stays with its body.
@@ -168,10 +176,10 @@ impl Inner {
                 self.note_outcome(&attempt, Outcome::Failed, &reason);
                 return Err(reason);
             }
-            self.remember(key, status, &saved, &bytes, ecosystem, Giver::Upstream)
+            self.remember(key, status, &saved, &bytes, *ecosystem, Giver::Upstream)
         } else if is_not_offered(status) && !self.remembers_good(key) {
             // That a registry has no such API is an answer too, and no all-clear; but none that replaces a better one.
-            self.remember(key, status, &saved, &bytes, ecosystem, Giver::Upstream)
+            self.remember(key, status, &saved, &bytes, *ecosystem, Giver::Upstream)
         } else {
             Err(format!("the upstream answered with status {}", status.as_u16()))
         };
@@ -179,8 +187,8 @@ impl Inner {
     }
 
     /// Asks the team's server what its host could not answer, and remembers that where it is newer than what is remembered here.
-    async fn ask_server_too(self: &Arc<Self>, posed: &Posed<'_>) {
-        let &Posed { url, client, ref body, key, ecosystem } = posed;
+    async fn ask_server_too(self: &Arc<Self>, posed: &Posed) {
+        let Posed { url, client, body, key, ecosystem } = posed;
         let asking = self.ask_server_question(url, client, body.clone());
         let Ok(Some((reply, standing))) = tokio::time::timeout(ANSWER_PATIENCE, asking).await else { return };
         let is_news = |held: Held| held.confirmed_at < standing.confirmed_at;
@@ -192,7 +200,7 @@ impl Inner {
         let (saved, giver) = (headers::to_save(&reply.headers), reply.giver);
         let Ok(bytes) = read(reply.body, INDEX_BYTES_MAX).await else { return };
         if is_answer(&bytes)
-            && let Err(reason) = self.remember(key, StatusCode::OK, &saved, &bytes, ecosystem, giver)
+            && let Err(reason) = self.remember(key, StatusCode::OK, &saved, &bytes, *ecosystem, giver)
         {
             tracing::warn!("the server's answer to `{url}` is not kept: {reason}");
         }
@@ -250,10 +258,10 @@ impl Inner {
                 }
                 self.end(number, object(&held, held.status, Source::Copy, Freshness::Stale));
                 let mut headers = headers::from_saved(&held.headers);
-                self.add_state(&mut headers, &held, Freshness::Stale, url.object().host());
+                self.add_state(&mut headers, &held, Freshness::Stale, key);
                 let bytes = Bytes::from(bytes);
                 let told = registry::ecosystem(&held.ecosystem)
-                    .and_then(|it| self.with_message(it, url.object(), &held, &bytes, &mut headers));
+                    .and_then(|it| self.with_message(it, key, &held, &bytes, &mut headers));
                 let status = StatusCode::from_u16(held.status).unwrap_or(StatusCode::OK);
                 answer(status, headers, host::http::whole(told.unwrap_or(bytes)))
             }

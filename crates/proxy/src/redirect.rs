@@ -37,7 +37,7 @@ impl Inner {
             let host = host.to_owned();
             move |error| Trouble { host, error }
         };
-        let mut reply = self.bounded(want.host(), question).await.map_err(of(want.host()))?;
+        let mut reply = self.begun(want.host(), want.lane(), question).await.map_err(of(want.host()))?;
         if want.redirects() == Redirects::HandedBack {
             return Ok(reply);
         }
@@ -61,7 +61,7 @@ impl Inner {
             }
             url = target;
             let hop = Question::bare(method.clone(), url.clone(), headers.clone(), Chooser::Outlast);
-            reply = self.bounded(&host, hop).await.map_err(of(&host))?;
+            reply = self.begun(&host, want.lane(), hop).await.map_err(of(&host))?;
         }
         if decide::is_redirect(reply.status) {
             let host = want.host().to_owned();

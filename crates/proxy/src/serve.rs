@@ -49,7 +49,7 @@ impl Session {
         match (first, copy) {
             (First::Serve(freshness), Copy::Good(loaded)) => {
                 if freshness == Freshness::Stale {
-                    inner.note_stale(&want.key, want.lane(), "it was found down a moment ago");
+                    inner.note_stale(&want.key, want.lane(), &inner.why_down(want.host(), want.lane()));
                 }
                 let response = inner.give_copy(&ask, *loaded, Source::Copy, freshness);
                 // Not before: what it finds may be that the outage is over, and nobody would end what is told after that.
@@ -307,13 +307,13 @@ impl Inner {
         if let Some(relinked) = self.relinked(ask, held, &bytes, &mut headers) {
             bytes = Verified::Whole(relinked);
         }
-        self.add_state(&mut headers, held, freshness, ask.key.url.host());
+        self.add_state(&mut headers, held, freshness, &ask.key);
         self.add_age(&ask.manner, freshness, &mut headers, held.confirmed_at);
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
             && !ask.manner.is_as_sent
-            && let Some(body) = self.with_message(ask.ecosystem, &ask.key.url, held, whole, &mut headers)
+            && let Some(body) = self.with_message(ask.ecosystem, &ask.key, held, whole, &mut headers)
         {
             bytes = Verified::Whole(body);
         }

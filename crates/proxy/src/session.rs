@@ -18,6 +18,7 @@ use crate::flight::Flight;
 use crate::heal::Healer;
 use crate::health::breaker::Breaker;
 use crate::health::outage::Outages;
+use crate::late::Left;
 use crate::limits::SHELF_BYTES_MAX;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::plan::{Purpose, SessionPlan};
@@ -36,9 +37,6 @@ use crate::who::{CredentialKey, CredentialUse, Seen, Who};
 
 /// How long transfers that the command did not wait for may go on after its end.
 const LINGER: Duration = Duration::from_secs(10);
-
-/// How long what hung may still come after the end: a run must not end late because of it.
-const LATE: Duration = Duration::from_secs(1);
 
 /// What every session shares.
 #[derive(Debug, Clone)]
@@ -89,7 +87,7 @@ pub(crate) struct Inner {
     pub(crate) vouchers: Vouchers,
     pub(crate) flights: Mutex<Flights>,
     /// Transfers that nobody waits for any more, because they hung; what comes late is kept all the same.
-    pub(crate) left: Mutex<Vec<(Arc<Flight>, AbortHandle)>>,
+    pub(crate) left: Mutex<Vec<Left>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
@@ -226,13 +224,7 @@ impl Session {
                 tokio::task::yield_now().await;
             }
         }
-        let late = tokio::time::Instant::now() + LATE;
-        let left = std::mem::take(&mut *lock(&self.0.left));
-        for (flight, abort) in left {
-            if tokio::time::timeout_at(late, flight.ended()).await.is_err() {
-                abort.abort();
-            }
-        }
+        self.0.wait_for_late().await;
         self.0.unpacking.drop_waiting();
         // A build may be over before a hanging host is known to hang; the drill's clock still has to say when it was.
         let mut background = std::mem::take(&mut *lock(&self.0.background));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use model::{Freshness, Held, ObjectUrl, Sha256, Timestamp};
+use model::{Freshness, Held, ObjectKey, Sha256, Timestamp};
 use registry::{Ecosystem, Site};
 
 use crate::ask::{Ask, Manner};
@@ -18,11 +18,17 @@ const REASON_BYTES_MAX: usize = 200;
 
 impl Inner {
     /// Adds `Outlast-State` and `Age` to a copy that is not fresh: RFC 9111 §5.1 for the latter.
-    pub(crate) fn add_state(&self, headers: &mut HeaderMap, held: &Held, freshness: Freshness, host: &str) {
+    pub(crate) fn add_state(
+        &self,
+        headers: &mut HeaderMap,
+        held: &Held,
+        freshness: Freshness,
+        key: &ObjectKey,
+    ) {
         if freshness == Freshness::Fresh {
             return self.add_fresh(headers);
         }
-        let Stale { since, reason } = self.standing_of(held, freshness, host);
+        let Stale { since, reason } = self.standing_of(held, freshness, key);
         set_state(headers, freshness, since, &reason);
         headers.insert(header::AGE, self.age(held.confirmed_at));
     }
@@ -58,12 +64,13 @@ impl Inner {
     pub(crate) fn with_message(
         &self,
         ecosystem: &dyn Ecosystem,
-        url: &ObjectUrl,
+        key: &ObjectKey,
         held: &Held,
         body: &Bytes,
         headers: &mut HeaderMap,
     ) -> Option<Bytes> {
-        let Stale { since, reason } = self.standing_of(held, Freshness::Stale, url.host());
+        let url = &key.url;
+        let Stale { since, reason } = self.standing_of(held, Freshness::Stale, key);
         let message = format!(
             "Outlast: {} cannot be asked since {} ({reason}); this is the copy of {}",
             url.host(),
@@ -120,13 +127,13 @@ impl Inner {
         Some(linked.bytes)
     }
 
-    fn standing_of(&self, held: &Held, freshness: Freshness, host: &str) -> Stale {
+    fn standing_of(&self, held: &Held, freshness: Freshness, key: &ObjectKey) -> Stale {
         match held.gone_since.filter(|_| freshness == Freshness::Gone) {
             Some(since) => Stale { since, reason: "the upstream says that it does not exist".to_owned() },
             None if self.at.is_some() => {
                 Stale { since: held.confirmed_at, reason: "an earlier state was asked for".to_owned() }
             }
-            None => self.stale(host).unwrap_or_else(|| Stale {
+            None => self.stale(key).unwrap_or_else(|| Stale {
                 since: held.confirmed_at,
                 reason: "the upstream was not asked".to_owned(),
             }),

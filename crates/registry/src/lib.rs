@@ -21,7 +21,7 @@ mod splice;
 pub use cached::{Cached, Installed};
 pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
-pub use ecosystem::{ALL, Ecosystem, Examples, FORGES, ecosystem};
+pub use ecosystem::{ALL, Ecosystem, Examples, FORGES, ecosystem, public_hosts};
 pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
 pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, RepoPin, Unpinned, lock_of, read_locks};
 pub use mutation::no_panic;

@@ -1,7 +1,7 @@
 //! The pooled client.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use model::{ObjectUrl, SafeUrl};
 use super::address::Network;
 use super::connect::{Chooser, Connector, Line, Place};
 use super::error::FetchError;
+use super::guard::Guard;
 use super::proxies::Proxies;
 use super::roots::Roots;
 
@@ -50,6 +51,9 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// Addresses besides public ones that hosts chosen by Outlast may resolve to.
     pub allow: Vec<Network>,
+    /// Hosts of the world, of which Outlast takes an address inside as well where TLS proves that it answers for them: a company that
+    /// looks into everything has such addresses.
+    pub public_hosts: Vec<&'static str>,
     /// The team's own server, wherever it is.
     pub server: Option<ObjectUrl>,
     /// Through whom the world is reached.
@@ -85,9 +89,8 @@ impl Client {
                 .collect(),
             places,
             tls: settings.roots.client_config(),
-            allow: settings.allow,
+            guard: Guard::new(settings.allow, settings.public_hosts),
             proxies: settings.proxies,
-            seen: Mutex::new(HashSet::new()),
         });
         let pool = |chooser| {
             legacy::Client::builder(TokioExecutor::new())

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::address::{Network, is_public};
 use super::error::FetchError;
+use super::guard::{Guard, Judged};
 use super::proxies::{Proxies, Proxy, is_public_name};
 use super::tunnel;
 use crate::name::is_no_such_name;
@@ -51,10 +51,8 @@ pub(crate) struct Line {
     /// Hosts and ports that the configuration names as another host's base.
     pub(crate) bases: HashSet<(String, u16)>,
     pub(crate) tls: Arc<rustls::ClientConfig>,
-    pub(crate) allow: Vec<Network>,
+    pub(crate) guard: Guard,
     pub(crate) proxies: Proxies,
-    /// Addresses that commands have talked to: they are no secret to them, and a company's intercepting address is one.
-    pub(crate) seen: Mutex<HashSet<IpAddr>>,
 }
 
 /// hyper's connector; one for each chooser, so that their pools never mix.
@@ -93,7 +91,7 @@ impl Connector {
         // Whoever wrote `connect` or `url` into the configuration has allowed the address.
         let is_configured = place.is_some_and(|place| place.connect.is_some())
             || self.line.bases.contains(&(host.clone(), port));
-        let proxy = self.line.proxy(uri);
+        let (proxy, mut unproved) = (self.line.proxy(uri), None);
         let tcp = match proxy {
             Some(proxy) => {
                 // Named in an [[upstream]], it is allowed as well.
@@ -107,7 +105,9 @@ impl Connector {
             }
             None => {
                 let addresses = look_up(&host, &target).await?;
-                self.connect_to_one(&host, &addresses, is_configured).await?
+                let (tcp, address) = self.connect_to_one(&host, &addresses, is_configured, is_tls).await?;
+                unproved = address;
+                tcp
             }
         };
         if !is_tls {
@@ -117,28 +117,39 @@ impl Connector {
         let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
         let handshake = TlsConnector::from(config).connect(name, tcp);
         match tokio::time::timeout(2 * CONNECT_TIMEOUT, handshake).await {
-            Ok(Ok(tls)) => Ok(Stream::Tls(Box::new(TokioIo::new(tls)))),
+            Ok(Ok(tls)) => {
+                unproved.into_iter().for_each(|address| self.line.guard.note_proved(address));
+                Ok(Stream::Tls(Box::new(TokioIo::new(tls))))
+            }
+            Ok(Err(_)) if let Some(address) = unproved => Err(FetchError::Forbidden { host, address }),
             Ok(Err(source)) => Err(FetchError::Tls { host, source: in_words(source) }),
             Err(_) => Err(FetchError::Timeout { host, after: 2 * CONNECT_TIMEOUT }),
         }
     }
 
+    /// Connects to one of several addresses; the second value is one that has yet to prove what it is.
     async fn connect_to_one(
         &self,
         host: &str,
         addresses: &[SocketAddr],
         is_configured: bool,
-    ) -> Result<TcpStream, FetchError> {
+        is_tls: bool,
+    ) -> Result<(TcpStream, Option<IpAddr>), FetchError> {
         let mut last = None;
         for address in addresses.iter().take(N_ADDRESSES_MAX) {
-            if !is_configured {
-                self.judge(host, address.ip())?;
-            }
+            let ip = address.ip();
+            let judged =
+                if is_configured { Judged::Allowed } else { self.line.guard.judge(self.chooser, host, ip) };
+            let unproved = match judged {
+                Judged::Allowed => None,
+                Judged::OnProof if is_tls => Some(ip),
+                _ => return Err(FetchError::Forbidden { host: host.to_owned(), address: ip }),
+            };
             match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
                 Ok(Ok(tcp)) => {
                     tcp.set_nodelay(true)
                         .map_err(|source| FetchError::Connect { host: host.to_owned(), source })?;
-                    return Ok(tcp);
+                    return Ok((tcp, unproved));
                 }
                 Ok(Err(source)) => last = Some(FetchError::Connect { host: host.to_owned(), source }),
                 Err(_) => {
@@ -153,26 +164,11 @@ impl Connector {
     fn judge_unseen(&self, host: &str, is_configured: bool) -> Result<(), FetchError> {
         match host.parse::<IpAddr>() {
             _ if is_configured => Ok(()),
-            Ok(address) => self.judge(host, address),
+            Ok(address) if self.line.guard.judge(self.chooser, host, address) == Judged::Allowed => Ok(()),
+            Ok(address) => Err(FetchError::Forbidden { host: host.to_owned(), address }),
             Err(_) if self.chooser == Chooser::Command || is_public_name(host) => Ok(()),
             Err(_) => Err(FetchError::NotPublic { host: host.to_owned() }),
         }
-    }
-
-    fn judge(&self, host: &str, address: IpAddr) -> Result<(), FetchError> {
-        if self.line.allow.iter().any(|network| network.contains(address)) {
-            return Ok(());
-        }
-        let mut seen = self.line.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_allowed = match self.chooser {
-            // A name that leads back into this machine would open it to the room.
-            Chooser::Command => {
-                seen.insert(address);
-                !is_never_shared(address)
-            }
-            Chooser::Outlast => is_public(address) || seen.contains(&address) && !is_never_shared(address),
-        };
-        if is_allowed { Ok(()) } else { Err(FetchError::Forbidden { host: host.to_owned(), address }) }
     }
 }
 
@@ -190,18 +186,6 @@ fn parts(uri: &Uri) -> Option<(bool, &str, u16)> {
     let is_tls = uri.scheme_str() == Some("https");
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     Some((is_tls, uri.host()?.trim_matches(['[', ']']), port))
-}
-
-/// The machine itself and its metadata service: a room has neither, whatever a name resolves to.
-fn is_never_shared(address: IpAddr) -> bool {
-    // The metadata service of one large cloud has an address of its own in IPv6.
-    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || v6 == METADATA_V6
-        }
-    }
 }
 
 /// Says what a person can do something about in words; the library's own are for whoever writes it.

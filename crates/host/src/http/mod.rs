@@ -7,6 +7,7 @@ mod client;
 mod connect;
 mod credentials;
 mod error;
+mod guard;
 mod proxies;
 mod roots;
 mod tunnel;

@@ -8,7 +8,8 @@ use model::{ObjectUrl, SafeUrl};
 
 fn client(places: Vec<host::http::Upstream>, allow: &[&str], roots: Roots) -> Client {
     let allow = allow.iter().map(|text| text.parse().expect("a network")).collect();
-    Client::new(Settings { roots, upstreams: places, allow, server: None, proxies: Proxies::default() })
+    let (public_hosts, proxies) = (Vec::new(), Proxies::default());
+    Client::new(Settings { roots, upstreams: places, allow, public_hosts, server: None, proxies })
 }
 
 pub(crate) fn place(host: &str, connect: &str) -> host::http::Upstream {

@@ -46,7 +46,14 @@ fn through(address: &str, no_proxy: &str, upstreams: Vec<host::http::Upstream>, 
         _ => None,
     });
     let proxies = proxies.expect("a proxy");
-    Client::new(Settings { roots, upstreams, allow: Vec::new(), server: None, proxies })
+    Client::new(Settings {
+        roots,
+        upstreams,
+        allow: Vec::new(),
+        public_hosts: Vec::new(),
+        server: None,
+        proxies,
+    })
 }
 
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\n\r\n";

@@ -56,6 +56,7 @@ impl World {
             roots,
             upstreams: vec![place],
             allow: Vec::new(),
+            public_hosts: Vec::new(),
             server: None,
             proxies: Proxies::default(),
         };

@@ -36,6 +36,7 @@ pub(crate) fn client(home: &Home, trust: &CallerTrust, server: Option<ObjectUrl>
         roots: Roots::from(trust.upstream_roots()),
         upstreams: home.config.upstreams.clone(),
         allow: home.config.allow.clone(),
+        public_hosts: registry::public_hosts().collect(),
         server,
         proxies: proxies()?,
     }))

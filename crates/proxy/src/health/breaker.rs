@@ -24,7 +24,7 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    const ALL: [Self; 4] = [Self::Files, Self::Indexes, Self::Documents, Self::Questions];
+    pub(crate) const ALL: [Self; 4] = [Self::Files, Self::Indexes, Self::Documents, Self::Questions];
 
     /// Returns the word of the journal.
     pub(crate) const fn name(self) -> &'static str {

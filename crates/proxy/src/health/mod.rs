@@ -27,14 +27,14 @@ impl Inner {
         };
         for entry in outages {
             match entry.event {
-                Event::Down { host, what, since, until, .. } if self.line.fault(&host).is_none() => {
+                Event::Down { host, what, since, until, reason } if self.line.fault(&host).is_none() => {
                     let Some(lane) = Lane::of(&what) else { continue };
-                    lock(&self.outages).restore(&host, lane, since);
+                    lock(&self.outages).find(&host, lane, since, &reason);
                     self.restore_breaker(host, lane, until);
                 }
-                Event::Stale { host, what, since, .. } if self.line.fault(&host).is_none() => {
+                Event::Stale { host, what, since, reason } if self.line.fault(&host).is_none() => {
                     let Some(lane) = Lane::of(&what) else { continue };
-                    lock(&self.outages).restore(&host, lane, since);
+                    lock(&self.outages).find(&host, lane, since, &reason);
                 }
                 _ => {}
             }
@@ -64,9 +64,15 @@ impl Inner {
         self.journal(blamed, Event::Stale { host, what, since, reason });
     }
 
-    /// Returns since when copies of a host are served in its place, and why.
-    pub(crate) fn stale(&self, host: &str) -> Option<Stale> {
-        lock(&self.outages).of(host)
+    /// Returns since when a copy is served in its host's place, and why.
+    pub(crate) fn stale(&self, key: &ObjectKey) -> Option<Stale> {
+        lock(&self.outages).of(key)
+    }
+
+    /// Returns why nobody asks a host now.
+    pub(crate) fn why_down(&self, host: &str, lane: Lane) -> String {
+        let cause = lock(&self.outages).cause(host, lane).map(str::to_owned);
+        cause.unwrap_or_else(|| "it was found down a moment ago".to_owned())
     }
 
     /// Notes that an upstream gave something that could be taken: its outage may be over.
@@ -130,7 +136,7 @@ impl Inner {
             }
             Change::Opened(left) => {
                 let now = self.engine.clock.now();
-                lock(&self.outages).restore(host, *lane, now);
+                lock(&self.outages).find(host, *lane, now, reason);
                 let until = now.checked_add(left).unwrap_or(Timestamp::MAX);
                 let (host, what) = (host.clone(), lane.name().to_owned());
                 self.journal(

@@ -53,6 +53,55 @@ async fn the_next_run_does_not_wait_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_copy_says_for_what_reason_of_its_own_it_is_served() {
+    let world = World::new();
+    let names = ["left-pad", "right-pad", "pad"];
+    let packages = names.map(|name| fakes::npm::package(name, &[("1.0.0", &[])]));
+    world.upstream.serve_npm(NPM, &packages);
+    let url = |name: &str| format!("https://registry.npmjs.org/{name}");
+    for name in names {
+        get(&world.session(), &url(name)).await;
+    }
+    world.pass_time();
+    world.upstream.on(NPM, "/left-pad", Fault::Status(502));
+    world.upstream.on(NPM, "/right-pad", Fault::Hang);
+    let session = world.session();
+    let why = async |name: &str| get(&session, &url(name)).await.header("outlast-state").to_owned();
+    let asked = why("left-pad").await;
+    assert!(asked.contains("status 502"), "{asked}");
+    let hung = why("right-pad").await;
+    assert!(hung.contains("no usable answer within a second"), "{hung}");
+    // Nobody was asked for this one: what it says is why nobody is.
+    let not_asked = why("pad").await;
+    assert!(not_asked.contains("no usable answer within a second"), "{not_asked}");
+    assert_eq!(world.upstream.n_asked(NPM, "/pad"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_held_is_waited_for_less_once_its_host_is_known_to_hang() {
+    let world = World::new();
+    world.upstream.on(NPM, "*", Fault::Hang);
+    let session = world.session();
+    let url = |n: usize| format!("https://registry.npmjs.org/pad-{n}");
+    let first = tokio::spawn({
+        let session = session.clone();
+        async move { get(&session, &url(0)).await.status }
+    });
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    let (got, time) = timed(get(&session, &url(1))).await;
+    assert_eq!(got.status, 503);
+    assert!((Duration::from_secs(4)..Duration::from_secs(9)).contains(&time), "{time:?}");
+    assert!(!first.is_finished(), "the control: whoever came first still waits");
+    assert_eq!(n_down(&world), 1);
+    // And what is slow, and not dead, still comes.
+    world.upstream.clear_faults();
+    world.upstream.serve_npm(NPM, &[fakes::npm::package("pad-2", &[("1.0.0", &[])])]);
+    world.upstream.on(NPM, "*", Fault::SlowFirstByte(Duration::from_secs(2)));
+    assert_eq!(get(&session, &url(2)).await.status, 200);
+    first.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_drill_plays_is_no_finding() {
     let world = with_index().await;
     let session = world.drill("all=hang");

@@ -183,7 +183,14 @@ pub(crate) fn client(upstream: &Upstream, upstreams: Vec<host::http::Upstream>, 
     let mut roots = Roots::empty();
     roots.add_pem(upstream.ca_pem().as_bytes()).unwrap();
     let allow = allow.iter().map(|network| network.parse().unwrap()).collect();
-    Client::new(Settings { roots, upstreams, allow, server: None, proxies: Proxies::default() })
+    Client::new(Settings {
+        roots,
+        upstreams,
+        allow,
+        public_hosts: Vec::new(),
+        server: None,
+        proxies: Proxies::default(),
+    })
 }
 
 /// An answer as a client has it.

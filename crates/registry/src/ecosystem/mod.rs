@@ -28,6 +28,11 @@ pub use forge::HOSTS as FORGES;
 pub static ALL: &[&dyn Ecosystem] =
     &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];
 
+/// Returns the hosts of every public registry and forge.
+pub fn public_hosts() -> impl Iterator<Item = &'static str> {
+    ALL.iter().flat_map(|ecosystem| ecosystem.public_hosts()).copied()
+}
+
 /// The last of [`ALL`].
 pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
 
@@ -36,6 +41,11 @@ pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
 /// Everything is a pure function of its arguments. None of them may panic, whatever the bytes.
 /// The conformance suite has one test for each sentence of the methods.
 pub trait Ecosystem: Sync + Debug {
+    /// Returns the hosts of its public registries, which are nobody's inside a company.
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns the name: lower-case letters, the same for ever, and nobody else's.
     fn name(&self) -> &'static str;
 

@@ -46,6 +46,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
             roots,
             upstreams: Vec::new(),
             allow: Vec::new(),
+            public_hosts: Vec::new(),
             server: None,
             proxies: Proxies::default(),
         }),

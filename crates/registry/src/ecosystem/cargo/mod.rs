@@ -51,6 +51,10 @@ END"#,
 pub(super) struct Cargo;
 
 impl Ecosystem for Cargo {
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &CRATES_IO_HOSTS
+    }
+
     fn name(&self) -> &'static str {
         NAME
     }

@@ -58,6 +58,10 @@ composer config --global --unset repos.packagist.org
 pub(super) struct Composer;
 
 impl Ecosystem for Composer {
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &PACKAGIST_HOSTS
+    }
+
     fn name(&self) -> &'static str {
         NAME
     }

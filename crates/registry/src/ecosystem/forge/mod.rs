@@ -24,11 +24,30 @@ mod tests;
 pub const HOSTS: [&str; 6] =
     ["github.com", "gist.github.com", "gitlab.com", "bitbucket.org", "bitbucket.com", "codeberg.org"];
 
+/// These, and where they give files.
+const PUBLIC_HOSTS: [&str; 11] = [
+    "github.com",
+    "gist.github.com",
+    "api.github.com",
+    "codeload.github.com",
+    "raw.githubusercontent.com",
+    "objects.githubusercontent.com",
+    "release-assets.githubusercontent.com",
+    "gitlab.com",
+    "bitbucket.org",
+    "bitbucket.com",
+    "codeberg.org",
+];
+
 /// Code forges.
 #[derive(Debug)]
 pub(super) struct Forge;
 
 impl Ecosystem for Forge {
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &PUBLIC_HOSTS
+    }
+
     fn name(&self) -> &'static str {
         "forge"
     }

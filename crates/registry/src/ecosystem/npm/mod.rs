@@ -66,6 +66,10 @@ const SETTINGS: &[ClientSettings] = &[
 pub(super) struct Npm;
 
 impl Ecosystem for Npm {
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &NPMJS_HOSTS
+    }
+
     fn name(&self) -> &'static str {
         NAME
     }

@@ -61,6 +61,10 @@ const SETTINGS: &[ClientSettings] = &[
 pub(super) struct Pypi;
 
 impl Ecosystem for Pypi {
+    fn public_hosts(&self) -> &'static [&'static str] {
+        &[PYPI, "files.pythonhosted.org"]
+    }
+
     fn name(&self) -> &'static str {
         NAME
     }
