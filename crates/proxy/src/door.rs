@@ -14,7 +14,7 @@ use crate::ask::Manner;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::shelf::spelling::Speller;
-use crate::via::AS_SENT;
+use crate::via::{AS_SENT, IS_PRIVATE};
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.
 pub(crate) const FORWARDED: [HeaderName; 13] = [
@@ -67,21 +67,28 @@ impl Session {
             None => return no_door().response(),
         };
         let Ok(url) = SafeUrl::parse(&url) else { return self.refuse_address() };
+        let is_private = self.0.is_private_name(url.object());
+        let (mut parts, body) = request.into_parts();
+        let is_as_sent = parts.headers.contains_key(AS_SENT);
+        let note = |mut response: Response<Outgoing>| {
+            if is_private && is_as_sent {
+                response.headers_mut().insert(IS_PRIVATE, HeaderValue::from_static("1"));
+            }
+            response
+        };
         let url = match self.0.place(url) {
             Ok(url) => url,
-            Err(refusal) => return refusal.response(),
+            Err(refusal) => return note(refusal.response()),
         };
-        let (mut parts, body) = request.into_parts();
         if let Some(spelled) = Speller::spell(path, &parts.method, &parts.headers) {
             parts.extensions.insert(spelled.keep());
         }
         parts.headers = forwarded(&parts.headers);
-        let is_as_sent = parts.headers.contains_key(AS_SENT);
         let mut response = self.answer(url.clone(), Request::from_parts(parts, body)).await;
         if let Some(site) = self.0.site.as_ref().filter(|_| !is_as_sent) {
             relink(response.headers_mut(), &url, site);
         }
-        response
+        note(response)
     }
 }
 

@@ -169,7 +169,7 @@ fn has_body(status: StatusCode) -> bool {
 }
 
 async fn play(fault: Fault, host: String) -> Result<Reply, FetchError> {
-    let io = |kind: std::io::ErrorKind| std::io::Error::new(kind, "cut by this drill");
+    let io = |kind: std::io::ErrorKind| std::io::Error::new(kind, "cut on purpose");
     match fault {
         Fault::Refuse => Err(FetchError::Connect { host, source: io(std::io::ErrorKind::ConnectionRefused) }),
         Fault::Reset => {

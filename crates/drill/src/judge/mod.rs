@@ -278,7 +278,9 @@ fn doubts(facts: &Facts, outputs: &outputs::Comparison) -> Vec<Reason> {
             "do away with what the reason names, and hold the drill again",
         ));
     }
-    if !facts.record.objects.iter().any(|object| object.source == Source::Copy) {
+    // What is missing says more.
+    let has_copies = facts.record.objects.iter().any(|object| object.source == Source::Copy);
+    if !has_copies && facts.missing.is_empty() {
         let command = quoted(&facts.record.command);
         reasons.push(Reason::new(
             "no object came from a copy, so no copy was put to the test",

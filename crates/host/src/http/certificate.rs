@@ -14,6 +14,7 @@ impl Client {
     /// # Errors
     /// As for a request: one that is not trusted, or has ended, is an error.
     pub async fn certificate_end(&self, url: &ObjectUrl) -> Result<Option<Timestamp>, FetchError> {
+        let url = self.bases.get(url.host()).unwrap_or(url);
         let uri = url.as_str().parse().map_err(|_| FetchError::BadAddress { url: url.to_string() })?;
         let connector = Connector { line: self.line.clone(), chooser: Chooser::Command };
         let Stream::Tls(tls) = connector.connect(&uri).await? else { return Ok(None) };

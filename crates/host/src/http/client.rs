@@ -65,7 +65,7 @@ pub struct Settings {
 pub struct Client {
     by_command: legacy::Client<Connector, Outgoing>,
     by_outlast: legacy::Client<Connector, Outgoing>,
-    bases: Arc<HashMap<String, ObjectUrl>>,
+    pub(super) bases: Arc<HashMap<String, ObjectUrl>>,
     pub(super) line: Arc<Line>,
 }
 

@@ -31,6 +31,8 @@ use crate::who::Who;
 
 /// Says to a server that whoever asks is an Outlast: documents are given as their upstreams have them.
 pub(crate) const AS_SENT: HeaderName = HeaderName::from_static("outlast-via");
+/// Says to another Outlast that what it asks for is a company's by its name, so that nobody else may hear of it.
+pub(crate) const IS_PRIVATE: HeaderName = HeaderName::from_static("outlast-private");
 /// How long the origin waits for the server: what it has comes in a millisecond, what it has to fetch may come later.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// How long a server that is there may take to say so.
@@ -64,7 +66,24 @@ pub(crate) struct Via {
     host: String,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Option<(Reply, Standing)>> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Said> + Send>>;
+
+/// What a server said.
+enum Said {
+    Given(Box<(Reply, Standing)>),
+    /// It has nothing, and nobody else is to be asked.
+    Private,
+    Nothing,
+}
+
+impl Said {
+    fn given(self) -> Option<(Reply, Standing)> {
+        match self {
+            Self::Given(given) => Some(*given),
+            Self::Private | Self::Nothing => None,
+        }
+    }
+}
 
 impl Via {
     pub(crate) fn new(server: TeamServer) -> Self {
@@ -121,7 +140,7 @@ impl Inner {
             return if is_private { Err(silent()) } else { origin.await };
         };
         if is_private {
-            return asking.await.map(|(reply, _)| (reply, attempt)).ok_or_else(silent);
+            return asking.await.given().map(|(reply, _)| (reply, attempt)).ok_or_else(silent);
         }
         let mut origin = std::pin::pin!(origin);
         let mut origins = None;
@@ -139,6 +158,10 @@ impl Inner {
                     asking.await
                 }
             },
+        };
+        let servers = match servers {
+            Said::Private => return Err(silent()),
+            servers => servers.given(),
         };
         match servers {
             Some((reply, standing)) if standing.freshness == Freshness::Fresh => Ok((reply, attempt)),
@@ -165,7 +188,7 @@ impl Inner {
         headers: &HeaderMap,
     ) -> Option<Reply> {
         let (asking, _) = self.ask_server(want, headers)?;
-        Some(tokio::time::timeout(PATIENCE, asking).await.ok().flatten()?.0)
+        Some(tokio::time::timeout(PATIENCE, asking).await.ok()?.given()?.0)
     }
 
     /// Asks the server a question that nobody's credentials matter to.
@@ -229,19 +252,24 @@ impl Inner {
             let question = Question::bare(Method::GET, url, sent, Chooser::Command);
             let asked = tokio::select! {
                 asked = inner.line.ask_server(question, &of.host) => asked,
-                () = inner.no_sign_of_life(&via, of.lane) => return None,
+                () = inner.no_sign_of_life(&via, of.lane) => return Said::Nothing,
             };
             match asked {
                 Ok(reply) => {
                     inner.note_outcome(&of, Outcome::Answered, "");
+                    let is_private = reply.headers.contains_key(IS_PRIVATE);
                     let usable = inner.usable(reply, who);
                     lock(&via.used).n_answers += u64::from(usable.is_some());
-                    usable
+                    match usable {
+                        Some(given) => Said::Given(Box::new(given)),
+                        None if is_private => Said::Private,
+                        None => Said::Nothing,
+                    }
                 }
                 Err(error) => {
                     inner.note_error(&of, &error);
                     lock(&via.used).trouble = Some(said(&error));
-                    None
+                    Said::Nothing
                 }
             }
         };

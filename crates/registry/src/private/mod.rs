@@ -184,6 +184,13 @@ impl PrivateRegistries {
 
     /// Returns where what lies at an address is asked for.
     pub fn place(&self, url: &ObjectUrl) -> Placed {
+        match self.lies(url) {
+            Placed::Public => self.asked_about(url).unwrap_or(Placed::Public),
+            elsewhere => elsewhere,
+        }
+    }
+
+    fn lies(&self, url: &ObjectUrl) -> Placed {
         for registry in self.0.iter() {
             let Some(about) = registry.ecosystem.about(url) else { continue };
             let Some(owner) = self.owner(registry.ecosystem, &about.name) else { return Placed::Public };

@@ -39,6 +39,25 @@ fn placed(text: &str) -> String {
 }
 
 #[test]
+fn a_question_that_names_what_is_private_is_nobody_elses() {
+    for query in [
+        "https://registry.npmjs.org/-/v1/search?text=@acme/secret",
+        "https://registry.npmjs.org/-/v1/search?size=20&text=left-pad+%40acme%2Fsecret",
+        "https://registry.npmjs.org/-/v1/search?text=acme-tool,left-pad",
+    ] {
+        assert_eq!(placed(query), "nowhere", "{query}");
+    }
+    for query in [
+        "https://registry.npmjs.org/-/v1/search?text=left-pad",
+        "https://registry.npmjs.org/-/v1/search?text=acme",
+        "https://npm.acme.example/repository/npm/-/v1/search?text=@acme/secret",
+        "https://registry.npmjs.org/-/v1/search",
+    ] {
+        assert_eq!(placed(query), "", "{query}");
+    }
+}
+
+#[test]
 fn a_private_name_is_asked_for_at_its_registry_alone() {
     let npm = "https://npm.acme.example/repository/npm";
     for (public, expected) in [

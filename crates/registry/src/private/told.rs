@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::PrivateRegistries;
+use model::ObjectUrl;
+
+use super::{Placed, PrivateRegistries};
 use crate::ecosystem::Ecosystem;
 use crate::path;
 
@@ -38,6 +40,25 @@ impl PrivateRegistries {
             }
         }
         Some(kept.join("&").into_bytes().into())
+    }
+
+    /// Returns what becomes of a question that names in its query what is a company's, as a search does: nobody else hears of it.
+    pub(super) fn asked_about(&self, url: &ObjectUrl) -> Option<Placed> {
+        let (_, query) = url.path_and_query().split_once('?')?;
+        if self.urls().any(|own| own.host() == url.host()) {
+            return None;
+        }
+        let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let texts: Vec<String> =
+            values.filter_map(|value| Some(path::decoded(value)?.replace('+', " "))).collect();
+        let words =
+            texts.iter().flat_map(|text| text.split(|letter: char| letter.is_whitespace() || letter == ','));
+        for word in words.filter(|word| !word.is_empty()) {
+            if let Some(registry) = self.0.iter().find(|registry| self.is_private(registry.ecosystem, word)) {
+                return Some(Placed::Nowhere { name: word.to_owned(), registry: registry.url.clone() });
+            }
+        }
+        None
     }
 
     /// Returns whether a text is a private name, perhaps with more around it.

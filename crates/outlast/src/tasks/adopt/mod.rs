@@ -15,7 +15,7 @@ use anyhow::anyhow;
 use mirror::Address;
 use model::Event;
 use proxy::{Adopted, Engine, LastResort, Purpose, Session, SessionPlan};
-use store::Store;
+use store::{Entry, Store};
 
 use self::left::Left;
 use self::pinned::Pinned;
@@ -136,8 +136,12 @@ fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<()
         at,
     };
     let event = event(home.clock.now());
-    let is_known = store.adopted()?.into_iter().any(|entry| says_the_same(&entry.event, &event));
-    if !is_known {
+    let adopted = store.adopted()?;
+    let is_of_thing = |entry: &Entry| matches!(&entry.event, Event::Adopted { thing: other, .. } if *other == thing.name);
+    // A mistyped address is no project: nothing of it was ever kept.
+    let is_nothing = report.n_kept == 0 && thing.locks.read.is_empty() && !adopted.iter().any(is_of_thing);
+    let is_known = adopted.iter().any(|entry| says_the_same(&entry.event, &event));
+    if !is_known && !is_nothing {
         store.record(vec![event])?;
     }
     Ok(())
@@ -187,6 +191,7 @@ pub(crate) async fn again_and_again(global: Global, store: Store) {
 /// Fetches what is wanted and not here yet, and shows how far it is.
 async fn fetch(global: &Global, session: &Session, thing: &Thing) -> Vec<Adopted> {
     let bar = speak::bar(global, "adopting {bar:30} {pos} of {len}, {msg} fetched, {eta} left");
+    bar.set_message(size(0));
     let adopted = session
         .adopt(thing.wanted(), |progress| {
             bar.set_length(progress.n_wanted as u64);

@@ -192,12 +192,16 @@ impl Report {
         if self.missing.is_empty() && self.unread.is_empty() {
             return Ok(ExitCode::SUCCESS);
         }
-        let n = self.n_missing();
-        Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing")))
-            .hint(
+        let is_forbidden = |missing: &Missing| missing.reason.contains("which nobody allowed");
+        let hint = match self.missing.iter().any(is_forbidden) {
+            true => "if that is where your company looks into what is fetched, allow it as the reason says, and run it again",
+            false => {
                 "run it again when the upstream answers: what is kept is not fetched twice; what no upstream can mend, \
-                 such as a repository or a lock that cannot be read, stays with its own host",
-            ))
+                 such as a repository or a lock that cannot be read, stays with its own host"
+            }
+        };
+        let n = self.n_missing();
+        Err(Failure::no(anyhow!("{} could not be kept", count(n, "thing"))).hint(hint))
     }
 }
 

@@ -119,7 +119,7 @@ impl Adopting {
         leaving.is_done = told.is_ok();
         if let Err(reason) = &told {
             // Nobody may wait for it any more.
-            tracing::error!("locks that were sent are not kept: {reason}");
+            tracing::warn!("locks that were sent are not kept: {reason}");
         }
         drop(leaving);
         tell.send_replace(Some(told.clone()));

@@ -38,6 +38,9 @@ impl Thing {
             let address =
                 Address::parse(name).map_err(|error| Failure::usage(error).hint(REPOSITORY_HINT))?;
             let name = address.as_str().to_owned();
+            if name.strip_prefix("file://").is_some_and(|path| !Path::new(path).is_dir()) {
+                return Err(Failure::usage(anyhow!("there is no repository at `{name}`")));
+            }
             return Ok(Self { name, repository: Some(address), ..Self::default() });
         }
         if name.starts_with("https://") || name.starts_with("http://") {

@@ -158,7 +158,19 @@ fn npm_gets_what_is_private_from_its_own_registry_alone() {
     let (status, headers) = served.get(&["-I"], "/npm/@acme%2flib");
     assert!(status == "200" && headers.contains("outlast-state: stale"), "{headers}");
     assert_eq!(served.get(&[], "/npm/@acme/third").0, "503");
+    assert_eq!(served.get(&[], "/npm/-/v1/search?text=@acme/third").0, "404");
     nobody_else_heard(&upstream);
+    // Nor by a run that has the server's word alone that it is private.
+    let new = World::new();
+    new.place(&upstream, &[NPM]);
+    let ask = |name: &str| {
+        let url = format!("https://{NPM}/{name}");
+        let ask = ["exec", "--via", &served.base, "--", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", &url];
+        new.outlast(&ask).expect(0).stdout
+    };
+    assert_eq!(ask("@acme%2fthird"), "503");
+    nobody_else_heard(&upstream);
+    assert_eq!(ask("left-pad"), "200", "the control: others are asked for");
     served.end();
     // The control: without the [[registry]] the world's own is taken.
     let toml = fs::read_to_string(world.own().join("outlast.toml")).unwrap();
