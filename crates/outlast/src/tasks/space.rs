@@ -1,20 +1,25 @@
 //! Where the copies of a fresh room lie: on disk, or in memory where they are known to fit.
 //!
 //! In memory they are written and removed without waiting for a disk, which is half of what a replay costs more than
-//! the build itself. Only a recorded run tells how much space that takes, so that the first one goes to disk; and a
-//! drill that fails while memory ran short says nothing, so that it is held again on disk.
+//! the build itself. A recorded run with copies of its own tells how much space that takes; of another it is guessed from what it
+//! fetched. A drill that fails while memory ran short says nothing, so that it is held again on disk.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use model::Record;
 use sandbox::memory;
 
 use crate::tasks::room::Order;
 
 /// A replay may need more than the recorded run did: another order of the same work, other temporary files.
 const TIMES_RECORDED: u64 = 2;
+/// What a run makes of what it fetches: packed in a cache, unpacked, and built.
+const TIMES_FETCHED: u64 = 8;
+/// A run that fetches little may build much; few build more than this.
+const GUESSED_BYTES_MIN: u64 = 2 << 30;
 /// And a little more at the least.
 const ADDED_BYTES: u64 = 64 << 20;
 /// At most one part in so many of what is free is counted on; the rest is for the build's own programs.
@@ -32,11 +37,10 @@ pub(crate) enum Space {
 }
 
 impl Space {
-    /// Chooses for a replay of a run whose copies took so much. A folder that the caller names is used.
-    pub(crate) fn for_replay(order: &Order, copies_bytes: Option<u64>) -> Self {
+    /// Chooses for a replay of a run whose copies take so much. A folder that the caller names is used.
+    pub(crate) fn for_replay(order: &Order, copies_bytes: u64) -> Self {
         let is_named = order.variable("TMPDIR").is_some_and(|folder| !folder.is_empty());
-        let fits = |bytes| fits(bytes, memory::free_bytes());
-        if !is_named && copies_bytes.is_some_and(fits) && memory::can_carry() {
+        if !is_named && fits(copies_bytes, memory::free_bytes()) && memory::can_carry() {
             Self::Memory
         } else {
             Self::Disk
@@ -56,6 +60,12 @@ impl Space {
             .find(is_outside)
             .unwrap_or_else(|| PathBuf::from("/tmp"))
     }
+}
+
+/// Returns how much the copies of a recorded run's replay are expected to take.
+pub(crate) fn expected_bytes(record: &Record) -> u64 {
+    let fetched_bytes: u64 = record.objects.iter().map(|object| object.size_bytes).sum();
+    record.copies_bytes.unwrap_or_else(|| fetched_bytes.saturating_mul(TIMES_FETCHED).max(GUESSED_BYTES_MIN))
 }
 
 fn fits(copies_bytes: u64, free_bytes: u64) -> bool {

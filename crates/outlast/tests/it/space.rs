@@ -36,6 +36,17 @@ fn a_replay_of_a_small_run_lies_in_memory() {
     }
 }
 
+/// Of a run without copies of its own nobody knows what they take: it is guessed, and no small memory is trusted with that.
+#[test]
+fn a_replay_of_an_ordinary_run_lies_in_memory_where_there_is_plenty() {
+    let world = World::new();
+    told(&world, &["exec"], TELL);
+    assert!(world.newest_record()["copies_bytes"].is_null());
+    let replayed = told(&world, &["drill"], TELL);
+    let is_in_memory = replayed[0] == "tmpfs" && replayed[2] == "tmpfs";
+    assert_eq!(is_in_memory, memory::can_carry() && memory::free_bytes() > 9 << 30, "{replayed:?}");
+}
+
 #[test]
 fn a_folder_that_the_caller_names_is_used() {
     let world = World::new();

@@ -20,7 +20,7 @@ use crate::speak::{self, duration, say};
 use crate::tasks::record::RECORD_BYTES_MAX;
 use crate::tasks::room::Order;
 use crate::tasks::run::{self, Copies, Done, Fallback, Task};
-use crate::tasks::space::Space;
+use crate::tasks::space::{self, Space};
 
 /// A drill that was asked for.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ pub(crate) async fn run(
     store.check_writable()?;
     let (key, _) = home.signing_key()?;
     let record = recorded(store, &order, request.run.as_ref())?;
-    let held = hold(global, home, store, &request, order, record.copies_bytes).await.map_err(no_verdict)?;
+    let copies_bytes = space::expected_bytes(&record);
+    let held = hold(global, home, store, &request, order, copies_bytes).await.map_err(no_verdict)?;
     let recorded = RecordedRun::from(&record);
     let newest_success = newest_success(store, &record)?;
     let judge = |previous_sha256| {
@@ -105,7 +106,7 @@ async fn hold(
     store: &Store,
     request: &Request,
     order: Order,
-    copies_bytes: Option<u64>,
+    copies_bytes: u64,
 ) -> Result<Held, Failure> {
     let task = |space| Task {
         order: order.clone(),
