@@ -33,7 +33,7 @@ pub use holds::{DecideError, Hold, Reach, Rejected, Rule};
 pub use judge::{History, Judgement, Relation, judge};
 pub use mend::Mended;
 pub use mirror::Mirror;
-pub use outage::outage;
+pub use outage::{Standstill, outage};
 pub use outcome::{Outage, SyncError, Synced};
 pub use pace::Patience;
 pub use restore::{RestoreError, has, restore};

@@ -111,7 +111,7 @@ impl Served {
         let none_yet = (state.seq > 0).then_some("sha1");
         let Some(object_format) = state.object_format().or(none_yet) else { return Ok(None) };
         let outages = self.0.store.outages()?;
-        let down = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
+        let down = outage(&outages, repo).map(|down| (down.since, down.reason.to_owned()));
         let stale = match self.0.store.repo(repo)?.map(|entry| entry.event) {
             Some(Event::Mirrored { is_left: true, at, .. }) => {
                 Some((at, "it is followed no longer".to_owned()))

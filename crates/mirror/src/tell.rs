@@ -28,7 +28,11 @@ impl Mirror {
             Trouble::Unavailable { reason } => Synced::Unavailable { reason, outage: Outage::Failing },
             Trouble::Bad { reason } => Synced::Refused { reason },
         };
-        let event = down(repo, now, reason.clone());
+        let outage = match synced {
+            Synced::Unavailable { outage, .. } => outage,
+            _ => Outage::Failing,
+        };
+        let event = down(repo, now, reason.clone(), outage);
         // Another reason is news as well after an hour: some take turns.
         let is_news = |down: &mut HashMap<String, (String, Timestamp)>| {
             let subject = event.subject();

@@ -32,7 +32,9 @@ pub enum FetchError {
         source: std::io::Error,
     },
     /// The address is this machine's own, or Outlast was led to one that is not public, and nobody allowed it.
-    #[error("`{host}` is at `{address}`, which nobody allowed; `[network] allow = [\"{address}\"]` in outlast.toml does")]
+    #[error(
+        "`{host}` is at `{address}`, which nobody allowed; `[network] allow = [\"{address}\"]` in outlast.toml does"
+    )]
     Forbidden {
         /// The host.
         host: String,

@@ -211,7 +211,7 @@ async fn what_is_wrong_is_told_when_it_begins_and_when_it_is_another_thing() {
     world.sync().await;
     let told = || {
         let outages = world.store.outages().unwrap();
-        mirror::outage(&outages, world.repo()).map(|(since, reason)| (since, reason.to_owned()))
+        mirror::outage(&outages, world.repo()).map(|down| (down.since, down.reason.to_owned()))
     };
     assert_eq!(told(), None);
     let fault = |fault| world.upstream.on(HOST, "*", fault);

@@ -192,6 +192,9 @@ pub enum Event {
         until: Timestamp,
         /// Why, in words for a person.
         reason: String,
+        /// Whether it answers, and says that what is meant is not there, or not for us.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_absent: bool,
     },
     /// An upstream that was down, or whose copies were served in its place, answers again.
     Up {

@@ -52,7 +52,9 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     let (mut cells, repositories) =
         (drill::matrix(&seen, now, home.config.limits.proved_for), repositories::standings(&store)?);
     cells.extend(repositories.iter().map(Standing::cell));
-    let holds = repositories.iter().filter_map(Attention::of_holds).collect();
+    let holds = repositories.iter().filter_map(Attention::of_holds);
+    let shrunk = repositories::shrunk(&repositories);
+    let holds = holds.chain(shrunk.iter().map(Attention::of_owner)).collect();
     let status = Status {
         cells,
         repositories,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use store::Entry;
 
 use crate::speak::count;
-use crate::tasks::repositories::Standing;
+use crate::tasks::repositories::{Shrunk, Standing};
 
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +20,12 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// Returns that many repositories of one owner are gone.
+    pub(crate) fn of_owner(shrunk: &Shrunk) -> Self {
+        let (time, subject) = (shrunk.since, format!("owner {}", shrunk.owner));
+        Self { time, kind: "shrunk", subject, detail: shrunk.to_string() }
+    }
+
     /// Returns what of a repository waits for a person.
     pub(crate) fn of_holds(standing: &Standing) -> Option<Self> {
         let (time, n_held) = (standing.held_since?, count(standing.n_held as u64, "ref"));
@@ -182,7 +188,17 @@ mod tests {
 
     fn down(second: i64, what: &str, until: i64) -> Entry {
         let (host, what, since) = ("a.example".to_owned(), what.to_owned(), at(second));
-        entry(second, Event::Down { host, what, since, until: at(until), reason: format!("at {second}") })
+        entry(
+            second,
+            Event::Down {
+                host,
+                what,
+                since,
+                until: at(until),
+                reason: format!("at {second}"),
+                is_absent: false,
+            },
+        )
     }
 
     fn check(outages: &[Entry], expected: &[(&str, &str, &str)]) {

@@ -110,3 +110,31 @@ fn a_repository_that_is_followed_no_longer_is_kept_and_asked_no_more() {
     kept.world.outlast(&["adopt", ADDRESS]).expect(0);
     kept.world.outlast(&["sync"]).expect(0).says("1 unchanged");
 }
+
+#[test]
+fn an_account_that_is_gone_is_told_as_one() {
+    let kept = Kept::not_yet();
+    let addresses: Vec<String> = (0..4).map(|n| format!("https://{HOST}/acme/app-{n}.git")).collect();
+    for n in 0..4 {
+        kept.upstream.serve_git(HOST, &format!("/acme/app-{n}.git"), &kept.repository);
+    }
+    let adopt: Vec<&str> = ["adopt"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
+    kept.world.outlast(&adopt).expect(0);
+    let told = || {
+        let sync = kept.world.outlast(&["sync"]).stderr;
+        [sync, kept.json(&["doctor"]).to_string(), kept.json(&["status"])["events"].to_string()]
+    };
+    let says = |told: [String; 3], n: usize| {
+        let said = format!("{n} of the 4 repositories of `{HOST}/acme` are not there any more");
+        told.map(|text| text.contains(&said))
+    };
+    kept.upstream.on(HOST, "/acme/app-0*", Fault::Status(404));
+    assert_eq!(says(told(), 1), [false; 3], "one may be given up");
+    kept.upstream.on(HOST, "/acme/app-1*", Fault::Status(403));
+    assert_eq!(says(told(), 2), [true; 3]);
+    kept.upstream.clear_faults();
+    kept.upstream.on(HOST, "*", Fault::Status(502));
+    assert_eq!(says(told(), 4), [false; 3], "a host that is down is another matter");
+    kept.upstream.clear_faults();
+    assert!(!told().concat().contains("not there any more"));
+}

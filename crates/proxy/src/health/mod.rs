@@ -27,7 +27,7 @@ impl Inner {
         };
         for entry in outages {
             match entry.event {
-                Event::Down { host, what, since, until, reason } if self.line.fault(&host).is_none() => {
+                Event::Down { host, what, since, until, reason, .. } if self.line.fault(&host).is_none() => {
                     let Some(lane) = Lane::of(&what) else { continue };
                     lock(&self.outages).find(&host, lane, since, &reason);
                     self.restore_breaker(host, lane, until);
@@ -141,7 +141,14 @@ impl Inner {
                 let (host, what) = (host.clone(), lane.name().to_owned());
                 self.journal(
                     &attempt.host,
-                    Event::Down { host, what, since: now, until, reason: reason.to_owned() },
+                    Event::Down {
+                        host,
+                        what,
+                        since: now,
+                        until,
+                        reason: reason.to_owned(),
+                        is_absent: false,
+                    },
                 );
             }
         }

@@ -82,6 +82,7 @@ fn an_outage_lasts_from_its_first_entry_until_the_upstream_is_up() {
         since: at,
         until: at,
         reason: reason.to_owned(),
+        is_absent: false,
     };
     let up = |host: &str, what: &str| Event::Up { host: host.to_owned(), what: what.to_owned(), at };
     let stale = |host: &str, what: &str, reason: &str| Event::Stale {

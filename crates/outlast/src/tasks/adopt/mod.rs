@@ -137,7 +137,8 @@ fn note(home: &Home, store: &Store, thing: &Thing, report: &Report) -> Result<()
     };
     let event = event(home.clock.now());
     let adopted = store.adopted()?;
-    let is_of_thing = |entry: &Entry| matches!(&entry.event, Event::Adopted { thing: other, .. } if *other == thing.name);
+    let is_of_thing =
+        |entry: &Entry| matches!(&entry.event, Event::Adopted { thing: other, .. } if *other == thing.name);
     // A mistyped address is no project: nothing of it was ever kept.
     let is_nothing = report.n_kept == 0 && thing.locks.read.is_empty() && !adopted.iter().any(is_of_thing);
     let is_known = adopted.iter().any(|entry| says_the_same(&entry.event, &event));

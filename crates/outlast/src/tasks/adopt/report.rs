@@ -194,7 +194,9 @@ impl Report {
         }
         let is_forbidden = |missing: &Missing| missing.reason.contains("which nobody allowed");
         let hint = match self.missing.iter().any(is_forbidden) {
-            true => "if that is where your company looks into what is fetched, allow it as the reason says, and run it again",
+            true => {
+                "if that is where your company looks into what is fetched, allow it as the reason says, and run it again"
+            }
             false => {
                 "run it again when the upstream answers: what is kept is not fetched twice; what no upstream can mend, \
                  such as a repository or a lock that cannot be read, stays with its own host"

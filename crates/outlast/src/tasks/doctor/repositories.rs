@@ -6,13 +6,17 @@ use store::Store;
 use super::Chart;
 use crate::failure::Failure;
 use crate::speak::count;
-use crate::tasks::repositories::{Standing, standings};
+use crate::tasks::repositories::{Standing, shrunk, standings};
 
 /// Finds those of which nothing is held, or something is damaged, that could not be asked, and that wait for a person.
 pub(super) fn repositories(chart: &mut Chart, store: &Store) -> Result<(), Failure> {
     let all = standings(store)?;
     if !all.is_empty() {
         chart.look_at(count(all.len() as u64, "repository"));
+    }
+    for shrunk in shrunk(&all) {
+        let mend = "look at the account from another machine; `outlast restore` gives each repository back";
+        chart.find(State::Unknown, "owner_shrunk", shrunk.owner.clone(), shrunk.to_string(), mend);
     }
     for Standing { repo, state, n_held, outage, damage, .. } in all {
         let (subject, sync) = (repo.as_str(), format!("outlast sync {repo}"));

@@ -13,7 +13,7 @@ use model::{Event, RepoId};
 pub(crate) use round::sync;
 pub(crate) use schedule::again_and_again;
 use serde::Serialize;
-pub(crate) use standing::{Standing, standings};
+pub(crate) use standing::{Shrunk, Standing, shrunk, standings};
 use store::{Entry, Store};
 
 use crate::command_line::Global;
@@ -174,6 +174,9 @@ pub(crate) fn tell(
             n_asked - n_good
         ),
     );
+    for shrunk in shrunk(&standings(store)?) {
+        say(global, &format_args!("warning: {shrunk}"));
+    }
     if n_held > 0 {
         say(global, &"hint: what is held waits for you; see `outlast holds`");
     }

@@ -165,7 +165,19 @@ fn npm_gets_what_is_private_from_its_own_registry_alone() {
     new.place(&upstream, &[NPM]);
     let ask = |name: &str| {
         let url = format!("https://{NPM}/{name}");
-        let ask = ["exec", "--via", &served.base, "--", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", &url];
+        let ask = [
+            "exec",
+            "--via",
+            &served.base,
+            "--",
+            "curl",
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            &url,
+        ];
         new.outlast(&ask).expect(0).stdout
     };
     assert_eq!(ask("@acme%2fthird"), "503");
