@@ -174,3 +174,26 @@ async fn an_upstream_error_with_nothing_held_is_told_as_it_is_and_not_kept() {
         assert_eq!(world.held("https://web.example/page"), None, "{status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_asked_for_in_one_form_is_given_in_the_other() {
+    const SIX: &str = "https://pypi.org/simple/six/";
+    let world = World::new();
+    world.upstream.serve_pypi(&[fakes::pypi::project("six").release("1.16.0", &[])]);
+    let json = [("accept", "application/vnd.pypi.simple.v1+json"), ("user-agent", "pip/26")];
+    let html = [("accept", "text/html"), ("user-agent", "pip/9")];
+    ask(&world.session(), "GET", SIX, &json, b"").await.state("");
+    world.pass_time();
+    for fault in [Fault::Status(503), Fault::Status(404)] {
+        world.upstream.on("pypi.org", "*", fault.clone());
+        let got = ask(&world.session(), "GET", SIX, &html, b"").await;
+        let page = String::from_utf8(got.body.clone().unwrap().to_vec()).unwrap();
+        assert!(got.status == 200 && page.contains(">six-1.16.0"), "{fault:?}: {} {page}", got.status);
+        assert!(
+            got.header("content-type").starts_with("text/html") && !got.header("outlast-state").is_empty()
+        );
+    }
+    // The control: of what nobody asked for nothing is made.
+    let none = ask(&world.session(), "GET", "https://pypi.org/simple/seven/", &html, b"").await;
+    assert_eq!(none.status, 404);
+}

@@ -22,7 +22,8 @@ use store::Store;
 pub(crate) const NPM: &str = "registry.npmjs.org";
 pub(crate) const WEB: &str = "web.example";
 /// Every host that the fake stands for.
-const HOSTS: [&str; 10] = [
+const HOSTS: [&str; 11] = [
+    "pypi.org",
     NPM,
     WEB,
     "elsewhere.example",

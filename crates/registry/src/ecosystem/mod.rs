@@ -41,6 +41,12 @@ pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
 /// Everything is a pure function of its arguments. None of them may panic, whatever the bytes.
 /// The conformance suite has one test for each sentence of the methods.
 pub trait Ecosystem: Sync + Debug {
+    /// Returns an index in the form that a request wants, with its media type, made from what another request for the same address
+    /// got; nothing where it cannot be.
+    fn in_form(&self, _request: &IndexRequest, _body: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+        None
+    }
+
     /// Returns the hosts of its public registries, which are nobody's inside a company.
     fn public_hosts(&self) -> &'static [&'static str] {
         &[]

@@ -17,6 +17,7 @@ use crate::needs::Needs;
 use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, changed};
 
+mod form;
 mod html;
 mod index;
 mod lock;
@@ -111,6 +112,10 @@ impl Ecosystem for Pypi {
         versions: &BTreeSet<&str>,
     ) -> Option<Vec<u8>> {
         mend::with_versions(request, new, held, versions)
+    }
+
+    fn in_form(&self, request: &IndexRequest, body: &[u8]) -> Option<(&'static str, Vec<u8>)> {
+        form::in_form(request, body)
     }
 
     fn place(&self) -> Option<Place> {

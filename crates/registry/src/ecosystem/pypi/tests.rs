@@ -308,3 +308,27 @@ fn a_page_of_nothing_but_brackets_ends() {
         assert!(html::anchors(&hostile).count() <= 50_000);
     }
 }
+
+#[test]
+fn an_index_in_one_form_says_what_it_says_in_the_other() {
+    let html = request(SIMPLE, "text/html");
+    for json in [JSON, PYPI_JSON] {
+        let (media, page) = Pypi.in_form(&html, json.as_bytes()).unwrap();
+        assert!(media.starts_with("text/html"));
+        let page = String::from_utf8(page).unwrap();
+        let (made, given) = (read(SIMPLE, "text/html", &page).unwrap(), read(SIMPLE, ACCEPT, json).unwrap());
+        assert_eq!(made, given, "{page}");
+    }
+    // What a page can say beside it is said as PyPI says it.
+    let files = r#"[{"filename":"six-1.0.tar.gz","url":"https://a.example/six-1.0.tar.gz?a&b","hashes":{"sha256":"00"},
+        "requires-python":">=3.8","yanked":"broken \"badly\"","core-metadata":{"sha256":"11"},"gpg-sig":false}]"#;
+    let json = format!(r#"{{"meta":{{"api-version":"1.1"}},"name":"six","files":{files}}}"#);
+    let (_, page) = Pypi.in_form(&html, json.as_bytes()).unwrap();
+    let link = "<a href=\"https://a.example/six-1.0.tar.gz?a&amp;b#sha256=00\" data-requires-python=\"&gt;=3.8\" \
+                data-yanked=\"broken &quot;badly&quot;\" data-core-metadata=\"sha256=11\" data-gpg-sig=\"false\">";
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains(link), "{page}");
+    // A page is handed on as it is, and nothing is made of what is none.
+    assert_eq!(Pypi.in_form(&request(SIMPLE, ACCEPT), PAGE.as_bytes()).unwrap().1, PAGE.as_bytes());
+    assert!(Pypi.in_form(&html, b"{\"name\":").is_none());
+}
