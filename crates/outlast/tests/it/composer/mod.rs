@@ -105,9 +105,15 @@ impl Scene {
         self.world.configure(&self.upstreams_at(address));
     }
 
-    /// Returns where the four hosts are, for outlast.toml.
-    fn upstreams(&self) -> String {
-        self.upstreams_at(&self.upstream.tls_address().to_string())
+    /// Says where the four hosts are, and that no index is fresh without their word: as an hour after it was recorded.
+    pub(crate) fn due_at(&self, address: &str) {
+        let text = format!("{}[limits]\nindex_fresh_for = \"0s\"\n", self.upstreams_at(address));
+        self.world.configure(&text);
+    }
+
+    /// Makes everything due that is held.
+    pub(crate) fn due(&self) {
+        self.due_at(&self.upstream.tls_address().to_string());
     }
 
     fn upstreams_at(&self, address: &str) -> String {
@@ -184,8 +190,11 @@ fn survives(debian: Debian, fault: Option<Fault>) {
     scene.forget();
     let dead = "127.0.0.1:9";
     match &fault {
-        Some(fault) => scene.fail(fault),
-        None => scene.connect(dead),
+        Some(fault) => {
+            scene.due();
+            scene.fail(fault);
+        }
+        None => scene.due_at(dead),
     }
     let done = scene.exec(&INSTALL).expect(0);
     assert_eq!(scene.n_installed(), N_PACKAGES, "{}", done.stderr);

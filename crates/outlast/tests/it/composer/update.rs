@@ -7,16 +7,29 @@ use fakes::{Answer, Fault};
 use serde_json::json;
 
 use super::{AUDIT, Scene, UPDATE};
+use crate::machines::Debian;
 
 #[test]
 fn an_update_goes_on_with_the_copy_and_says_so() {
-    for fault in [Fault::Status(500), Fault::Hang, Fault::TruncatedJson, Fault::Html200, Fault::Status(404)] {
-        let scene = Scene::new();
+    let faults = [Fault::Status(500), Fault::Hang, Fault::TruncatedJson, Fault::Html200, Fault::Status(404)];
+    goes_on(&Debian::bookworm(), &faults);
+}
+
+#[test]
+fn an_update_goes_on_with_newer_composers_too() {
+    for debian in [Debian::trixie(), Debian::sid()] {
+        goes_on(&debian, &[Fault::Status(502), Fault::Hang]);
+    }
+}
+
+fn goes_on(debian: &Debian, faults: &[Fault]) {
+    for fault in faults {
+        let scene = Scene::on(debian.clone());
         scene.exec(&UPDATE).expect(0);
         let lock = fs::read(scene.world.project().join("composer.lock")).unwrap();
         scene.forget();
         // A moment later, so that what is held is due.
-        scene.world.configure(&format!("{}[limits]\nindex_fresh_for = \"0s\"\n", scene.upstreams()));
+        scene.due();
         // Something newer, so that no answer is as short as "not modified".
         let newer = Answer::json(fakes::composer::root().to_string() + "\n");
         scene.upstream.put("repo.packagist.org", "/packages.json", newer);
@@ -56,13 +69,22 @@ fn what_is_not_held_is_unavailable_and_composer_says_why() {
 
 #[test]
 fn an_audit_is_never_a_false_all_clear() {
-    let scene = Scene::new();
+    for debian in [Debian::bookworm(), Debian::trixie(), Debian::sid()] {
+        audits(debian);
+    }
+}
+
+fn audits(debian: Debian) {
+    let scene = Scene::on(debian);
     scene.advise();
     let found = scene.exec(&AUDIT);
     assert!(found.code != 0 && found.stdout.contains("CVE-2026-0001"), "{}{}", found.stdout, found.stderr);
     for host in ["packagist.org", "repo.packagist.org"] {
         scene.upstream.on(host, "*", Fault::Status(503));
     }
+    // The control: without Outlast nobody hears of it.
+    let alone = scene.directly(&AUDIT);
+    assert!(!alone.stdout.contains("CVE-2026-0001"), "{}", alone.stdout);
     let again = scene.exec(&AUDIT);
     assert!(again.code != 0 && again.stdout.contains("CVE-2026-0001"), "{}{}", again.stdout, again.stderr);
     let record = scene.world.newest_record();
@@ -83,7 +105,7 @@ fn a_moved_tag_and_a_vanished_version_change_nothing_that_is_locked() {
     let install = super::INSTALL;
     scene.exec(&install).expect(0);
     scene.forget();
-    scene.world.configure(&format!("{}[limits]\nindex_fresh_for = \"0s\"\n", scene.upstreams()));
+    scene.due();
     scene.exec(&UPDATE).expect(0);
     let reference = super::packages()[0].reference("1.0.0").to_owned();
     let document = super::packages()[0].document(fakes::composer::Branches::Without).to_string();
