@@ -28,13 +28,13 @@ pub use forge::HOSTS as FORGES;
 pub static ALL: &[&dyn Ecosystem] =
     &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];
 
+/// The last of [`ALL`].
+pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
+
 /// Returns the hosts of every public registry and forge.
 pub fn public_hosts() -> impl Iterator<Item = &'static str> {
     ALL.iter().flat_map(|ecosystem| ecosystem.public_hosts()).copied()
 }
-
-/// The last of [`ALL`].
-pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
 
 /// One kind of package registry.
 ///
