@@ -12,6 +12,8 @@ const IS_NUMBER: &str = include_str!("testdata/is-number.json");
 const IS_NUMBER_ABBREVIATED: &str = include_str!("testdata/is-number-abbreviated.json");
 const LEFT_PAD: &str = include_str!("testdata/left-pad.json");
 const CLIUI: &str = include_str!("testdata/isaacs-cliui.json");
+const REGISTRYS_OWN: &str = include_str!("testdata/JSON.json");
+const REGISTRYS_ABBREVIATED: &str = include_str!("testdata/is-positive-abbreviated.json");
 
 /// What npm 11, pnpm 9, Yarn 1 and Bun 1 send for a packument (seen 2026-11).
 const NPM_ACCEPT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -201,6 +203,21 @@ fn what_is_not_the_packument_is_an_error() {
     check("{\"name\":\"is-number\",\"versions\":[]}", "not an index");
     check("{\"name\":\"is-number\",\"name\":\"left-pad\"}", "not an index");
     check(LEFT_PAD, "index is about `left-pad`, not about `is-number`");
+}
+
+#[test]
+fn documents_as_the_registry_itself_serves_them_are_read() {
+    let full = read("https://registry.npmjs.org/JSON", REGISTRYS_OWN).unwrap();
+    assert_eq!(
+        (&full.versions[..], full.modified.as_deref()),
+        (&["1.0.0".to_owned()][..], Some("2018-03-06T01:41:38.380Z"))
+    );
+    // From before there was anything better than SHA-1.
+    assert_eq!(full.vouched[0].digests.strongest(), Some(Algorithm::Sha1));
+    let abbreviated = read("https://registry.npmjs.org/is-positive", REGISTRYS_ABBREVIATED).unwrap();
+    assert_eq!(abbreviated.versions, ["1.0.0", "2.0.0", "3.0.0", "3.1.0"]);
+    assert!(abbreviated.vouched.iter().all(|vouched| vouched.digests.strongest() == Some(Algorithm::Sha512)));
+    assert_eq!(abbreviated.modified.as_deref(), Some("2017-08-17T19:26:00.508Z"));
 }
 
 #[test]
