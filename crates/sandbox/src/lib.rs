@@ -10,6 +10,7 @@ mod exit;
 mod helper;
 pub mod memory;
 mod names;
+mod networks;
 mod output;
 mod plan;
 mod scratch;

@@ -39,6 +39,8 @@ pub(crate) struct BuildOrder {
     pub(crate) plan: WirePlan,
     /// The signals that were blocked where Outlast was started.
     pub(crate) blocked: Vec<i32>,
+    /// Sockets of other network namespaces.
+    pub(crate) elsewhere: Vec<Raw>,
 }
 
 /// From the helper to Outlast.

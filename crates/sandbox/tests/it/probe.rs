@@ -188,3 +188,23 @@ pub(crate) fn await_that(what: &str, condition: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+/// A process that runs beside a test, and is killed at its end.
+#[derive(Debug)]
+pub(crate) struct Beside(std::process::Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a Python program in a network namespace of its own.
+#[expect(clippy::disallowed_methods, reason = "tests start what the room must not reach")]
+pub(crate) fn elsewhere(program: &str) -> Beside {
+    let namespaces: &[&str] = if is_root() { &["--net"] } else { &["--map-root-user", "--net"] };
+    let mut command = Command::new("unshare");
+    // `unshare` becomes the program, so that killing the one ends the other.
+    Beside(command.args(namespaces).args(["python3", "-c", program]).spawn().unwrap())
+}

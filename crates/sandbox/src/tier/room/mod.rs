@@ -2,6 +2,7 @@
 
 mod accept;
 mod dns;
+mod elsewhere;
 mod openings;
 mod refusals;
 mod running;
@@ -78,7 +79,7 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
         blocked.extend(mask.iter().map(|signal| signal as i32));
     }
     // Before the helper looks what is to be covered: what appears between the two is covered, or new.
-    let before = Before::look();
+    let mut before = Before::look();
     let (control, theirs) = UnixStream::pair().map_err(broken)?;
     let child = start::helper(helper, theirs, plan.stdout)
         .map_err(|source| RoomError::Helper { path: helper.to_path_buf(), source })?;
@@ -89,7 +90,9 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     };
     let control = helper.control.as_ref().map(std::os::fd::AsFd::as_fd).ok_or_else(helper_is_gone)?;
     let (wire, content) = WirePlan::of(&plan);
-    let order = BuildOrder { plan: wire, blocked };
+    // While the helper begins: it takes some 10 µs for each process of the machine.
+    let elsewhere = before.look_elsewhere().iter().map(Raw::of).collect();
+    let order = BuildOrder { plan: wire, blocked, elsewhere };
     send(control, &ToRoom::Build(Box::new(order)), &[]).map_err(|_| helper_is_gone())?;
     send_bytes(control, &content, &[]).map_err(|_| helper_is_gone())?;
     match receive::<FromRoom>(control).map_err(|_| helper_is_gone())? {
