@@ -15,6 +15,7 @@ mod output;
 mod plan;
 mod scratch;
 mod signals;
+mod stopping;
 mod tier;
 mod unix;
 mod wire;

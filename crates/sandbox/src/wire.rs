@@ -60,6 +60,10 @@ pub(crate) enum FromRoom {
     NotRunnable { why: String },
     /// The command runs.
     Started,
+    /// The command was stopped by a signal.
+    Stopped { signal: i32 },
+    /// It goes on.
+    Continued,
     /// The command ended.
     Ended { code: i32 },
     /// No process of the room exists any more.

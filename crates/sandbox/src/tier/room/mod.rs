@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::Arc;
 
-use nix::sys::signal::SigSet;
 use tokio::io::unix::AsyncFd;
 
 use self::openings::Before;
@@ -25,7 +24,7 @@ use crate::events::Events;
 use crate::exit::RoomError;
 use crate::names::{Names, SERVER_V4};
 use crate::plan::{PlacedFile, Plan};
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::wire::{BuildOrder, Built, FromRoom, Raw, Socket, ToRoom, WirePlan, receive, send, send_bytes};
 
 /// A room in which nothing runs yet. Dropped, it leaves nothing behind.
@@ -74,10 +73,6 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     let broken = |error: std::io::Error| RoomError::Broken { why: error.to_string() };
     let signals = Signals::catch().map_err(broken)?;
     host::failpoint::pass("room.caught").map_err(broken)?;
-    let mut blocked = Vec::new();
-    if let Ok(mask) = SigSet::thread_get_mask() {
-        blocked.extend(mask.iter().map(|signal| signal as i32));
-    }
     // Before the helper looks what is to be covered: what appears between the two is covered, or new.
     let mut before = Before::look();
     let (control, theirs) = UnixStream::pair().map_err(broken)?;
@@ -92,7 +87,7 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     let (wire, content) = WirePlan::of(&plan);
     // While the helper begins: it takes some 10 µs for each process of the machine.
     let elsewhere = before.look_elsewhere().iter().map(Raw::of).collect();
-    let order = BuildOrder { plan: wire, blocked, elsewhere };
+    let order = BuildOrder { plan: wire, blocked: signals::blocked(), elsewhere };
     send(control, &ToRoom::Build(Box::new(order)), &[]).map_err(|_| helper_is_gone())?;
     send_bytes(control, &content, &[]).map_err(|_| helper_is_gone())?;
     match receive::<FromRoom>(control).map_err(|_| helper_is_gone())? {

@@ -12,6 +12,7 @@ use nix::sys::signal::SigSet;
 
 use crate::helper::{ARGUMENT, CONTROL};
 use crate::plan::Stdout;
+use crate::signals;
 
 /// Starts `program` as the helper, with the socket where it looks for it and every signal blocked: a Ctrl-C that comes
 /// while the room is built must not end the one process that cleans up. Standard input and error are the caller's.
@@ -22,11 +23,12 @@ pub(super) fn helper(program: &Path, control: UnixStream, stdout: Stdout) -> io:
     if stdout == Stdout::ToStderr {
         command.stdout(io::stderr().as_fd().try_clone_to_owned()?);
     }
-    // SAFETY: between fork and exec only fcntl, dup2 and sigprocmask are called, all async-signal-safe, and nothing
+    // SAFETY: between fork and exec only fcntl, dup2 sigaction and sigprocmask are called, all async-signal-safe, and nothing
     // allocates.
     unsafe {
         command.pre_exec(move || {
             SigSet::all().thread_set_mask()?;
+            signals::keep_ignored();
             if control.as_raw_fd() == CONTROL {
                 fcntl(&control, FcntlArg::F_SETFD(FdFlag::empty()))?;
             } else if libc::dup2(control.as_raw_fd(), CONTROL) < 0 {
