@@ -19,8 +19,8 @@ use super::init::leave;
 use super::namespaces::{Kind, map_identity};
 use super::{capabilities, seal};
 use crate::plan::Plan;
-use crate::signals;
 use crate::wire::{receive, send};
+use crate::{signals, streams};
 
 /// What a search looks through when there is no `PATH`.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -161,6 +161,7 @@ impl Process<'_> {
             return Word::NotRunnable(error.to_string());
         }
         signals::restore(self.blocked);
+        streams::close_again(&streams::ALL);
         let Some(program) = self.plan.command.first() else { return Word::NotFound };
         let arguments: Vec<CString> =
             self.plan.command.iter().filter_map(|argument| c_string(argument)).collect();

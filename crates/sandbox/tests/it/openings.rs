@@ -65,20 +65,19 @@ fn a_socket_that_appears_where_the_command_sees_it_is_told() {
 
 #[test]
 fn one_of_another_network_namespace_is_told_unless_it_is_the_commands_own() {
-    let serve = |path: &Path| {
+    let serve = |path: &Path, seconds: u8| {
         format!(
             "import os, socket, time\ns = socket.socket(socket.AF_UNIX); s.bind(\"{0}\"); os.chmod(\"{0}\", 0o777); s.listen()\n\
-             time.sleep(60)",
+             time.sleep({seconds})",
             path.display()
         )
     };
     for user in User::all() {
         let folder = Folder::new();
         let (path, own) = (folder.join("late"), folder.join("own"));
-        let nested =
-            format!("unshare --map-root-user --net python3 -c '{}' & ", serve(&own).replace("60", "1"));
+        let nested = format!("unshare --map-root-user --net python3 -c '{}' & ", serve(&own, 1));
         let script = format!("{nested}{}; wait", connect(&path));
-        let (outcome, _service) = run_while(user, "", &script, || elsewhere(&serve(&path)));
+        let (outcome, _service) = run_while(user, "", &script, || elsewhere(&serve(&path, 60)));
         assert_eq!(outcome.stdout, "connected\n", "the reason why: {user:?} {outcome:?}");
         assert!(own.exists(), "the control: {outcome:?}");
         assert_eq!(told(&outcome, &folder), [line(&path)], "{outcome:?}");

@@ -11,7 +11,7 @@ fn start(options: Option<&str>, program: &str) -> (Probe, Child) {
     let mut probe = Probe::new(User::Caller, options.unwrap_or(""));
     let ready = probe.folder().join("ready");
     let program = format!(
-        "import os, signal, sys\n{program}\nopen({ready:?}, \"w\").close()\nwhile True: signal.pause()"
+        "import os, signal, sys, time\n{program}\nopen({ready:?}, \"w\").close()\nwhile True: time.sleep(0.02)"
     );
     match options {
         Some(_) => drop(probe.command.args(["--", "python3", "-c", &program])),

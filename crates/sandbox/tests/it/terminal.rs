@@ -93,10 +93,10 @@ def gone(n, f):
     open(sys.argv[1], "w").close(); sys.exit(0)
 signal.signal(signal.SIGHUP, gone)
 print("ready", flush=True)
-while True: signal.pause()""", "/var/tmp/hung-up-" + str(os.getppid())]"#
+while True: time.sleep(0.02)""", "/var/tmp/hung-up-" + str(os.getppid())]"#
         );
         let driver = r#"
-until("ready"); os.close(fd); name = "/var/tmp/hung-up-" + str(os.getpid())
+until("ready\r\n"); os.close(fd); name = "/var/tmp/hung-up-" + str(os.getpid())
 for _ in range(200):
     if os.path.exists(name): break
     time.sleep(0.05)
@@ -111,11 +111,11 @@ fn a_change_of_size_reaches_the_command_once() {
     for way in ["", r#"probe, "--","#, r#"probe, "--observed", "--","#] {
         let argv = format!(
             r#"[{way} "python3", "-c", """
-import signal
+import signal, time
 signal.signal(signal.SIGWINCH, lambda n, f: print("got", flush=True))
 signal.signal(signal.SIGQUIT, lambda n, f: exit(5))
 print("ready", flush=True)
-while True: signal.pause()"""]"#
+while True: time.sleep(0.02)"""]"#
         );
         let driver = r#"until("ready"); fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 99, 0, 0)); print(until("got")); time.sleep(0.3); os.write(fd, b"\x1c"); print(end())"#;
         let text = at_a_terminal(&argv, driver);

@@ -23,6 +23,7 @@ use crate::plan::{Plan, ROOM_FILES};
 use crate::scratch::Scratch;
 use crate::signals::{self, Signals};
 use crate::stopping::Stopping;
+use crate::streams;
 
 pub use self::forward::Forward;
 
@@ -143,10 +144,11 @@ fn spawn(plan: &Plan, files: Option<&Path>) -> Result<Child, RoomError> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&plan.directory).env_clear().envs(environment);
     let blocked = signals::blocked();
-    // SAFETY: between fork and exec only sigaction, sigaddset and sigprocmask are called, all async-signal-safe.
+    // SAFETY: between fork and exec only sigaction, sigaddset, sigprocmask and close are called, all async-signal-safe.
     unsafe {
         command.pre_exec(move || {
             signals::restore(&blocked);
+            streams::close_again(&streams::ALL);
             Ok(())
         });
     }
