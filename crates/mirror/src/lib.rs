@@ -14,6 +14,8 @@ mod holds;
 mod judge;
 mod listed;
 mod mend;
+#[cfg(test)]
+mod mutation;
 mod outage;
 mod outcome;
 mod pace;

@@ -19,6 +19,8 @@ mod index;
 mod keep;
 mod limits;
 mod meanwhile;
+#[cfg(test)]
+mod mutation;
 mod note;
 mod notice;
 mod origin;

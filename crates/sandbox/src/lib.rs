@@ -9,6 +9,8 @@ mod events;
 mod exit;
 mod helper;
 pub mod memory;
+#[cfg(test)]
+mod mutation;
 mod names;
 mod networks;
 mod plan;

@@ -47,6 +47,14 @@ pub(crate) fn other_paths(folder: &Path) -> Vec<PathBuf> {
     aliases::of(folder, &table::read())
 }
 
+/// Feeds bytes to every parser here.
+#[cfg(test)]
+pub(crate) fn no_panic(bytes: &[u8]) {
+    use std::os::unix::ffi::OsStrExt;
+    drop(table::parse_all(bytes));
+    machine::no_panic(std::ffi::OsStr::from_bytes(bytes));
+}
+
 /// Becomes the helper if this process was started as one; the binary then returns from `main` at once.
 ///
 /// Must be called before any thread exists. Returns false in every other process.

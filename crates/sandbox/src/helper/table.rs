@@ -22,7 +22,10 @@ pub(super) struct Mount {
 
 /// Reads the table; empty if it cannot be read.
 pub(super) fn read() -> Vec<Mount> {
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    parse_all(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+}
+
+pub(super) fn parse_all(table: &[u8]) -> Vec<Mount> {
     table.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 

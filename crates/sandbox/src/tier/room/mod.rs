@@ -115,6 +115,13 @@ fn build(plan: Plan, helper: &Path) -> Result<Room, RoomError> {
     }
 }
 
+/// Feeds bytes to every parser here.
+#[cfg(test)]
+pub(crate) fn no_panic(bytes: &[u8]) {
+    dns::no_panic(bytes);
+    watch::no_panic(bytes);
+}
+
 fn check(plan: &Plan) -> Result<(), RoomError> {
     let bad = |why: &str| Err(RoomError::BadPlan { why: why.to_owned() });
     if plan.command.is_empty() {
