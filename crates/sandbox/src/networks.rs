@@ -14,7 +14,7 @@ const N_ANCESTORS_MAX: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Network {
     number: u64,
-    process: u32,
+    pub(crate) process: u32,
 }
 
 /// Returns every network namespace but this process's own in which `/proc` shows a process.

@@ -47,6 +47,11 @@ pub(crate) fn other_paths(folder: &Path) -> Vec<PathBuf> {
     aliases::of(folder, &table::read())
 }
 
+/// Returns where a path of another process may show among the mounts of this one.
+pub(crate) fn paths_here(path: &Path, process: u32) -> Vec<PathBuf> {
+    aliases::of_another(path, &table::read_of(&process.to_string()), &table::read())
+}
+
 /// Feeds bytes to every parser here.
 #[cfg(test)]
 pub(crate) fn no_panic(bytes: &[u8]) {

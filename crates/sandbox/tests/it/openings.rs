@@ -77,7 +77,7 @@ fn one_of_another_network_namespace_is_told_unless_it_is_the_commands_own() {
         let (path, own) = (folder.join("late"), folder.join("own"));
         let nested = format!("unshare --map-root-user --net python3 -c '{}' & ", serve(&own, 1));
         let script = format!("{nested}{}; wait", connect(&path));
-        let (outcome, _service) = run_while(user, "", &script, || elsewhere(&serve(&path, 60)));
+        let (outcome, _service) = run_while(user, "", &script, || elsewhere("", &serve(&path, 60)));
         assert_eq!(outcome.stdout, "connected\n", "the reason why: {user:?} {outcome:?}");
         assert!(own.exists(), "the control: {outcome:?}");
         assert_eq!(told(&outcome, &folder), [line(&path)], "{outcome:?}");

@@ -200,11 +200,13 @@ impl Drop for Beside {
     }
 }
 
-/// Starts a Python program in a network namespace of its own.
+/// Starts a Python program in a network namespace of its own, after a line of shell in a mount namespace of its own.
 #[expect(clippy::disallowed_methods, reason = "tests start what the room must not reach")]
-pub(crate) fn elsewhere(program: &str) -> Beside {
-    let namespaces: &[&str] = if is_root() { &["--net"] } else { &["--map-root-user", "--net"] };
+pub(crate) fn elsewhere(mounts: &str, program: &str) -> Beside {
+    let namespaces: &[&str] =
+        if is_root() { &["--net", "--mount"] } else { &["--map-root-user", "--net", "--mount"] };
     let mut command = Command::new("unshare");
-    // `unshare` becomes the program, so that killing the one ends the other.
-    Beside(command.args(namespaces).args(["python3", "-c", program]).spawn().unwrap())
+    // Each becomes the next, so that killing the one ends the other.
+    let script = format!("{mounts}\nexec python3 -c \"$PROGRAM\"");
+    Beside(command.args(namespaces).args(["sh", "-c", &script]).env("PROGRAM", program).spawn().unwrap())
 }

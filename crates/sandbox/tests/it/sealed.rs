@@ -77,18 +77,24 @@ fn a_unix_socket_from_outside_is_out_of_reach() {
 #[test]
 fn a_unix_socket_of_another_network_namespace_is_out_of_reach() {
     let folder = Folder::new();
-    let path = folder.join("service");
-    let serve = format!(
-        "import os, socket\ns = socket.socket(socket.AF_UNIX); s.bind(\"{0}\"); os.chmod(\"{0}\", 0o777); s.listen()\n\
-         while True: s.accept()[0].send(b\"pong\")",
-        path.display()
-    );
-    let _service = elsewhere(&serve);
-    await_that("the service", || outside(&ping(&path)).stdout == b"pong");
-    for_each_user("", &ping(&path), |user, outcome| {
-        assert_eq!(outcome.stdout, "", "{user:?} {outcome:?}");
-        assert!(outcome.has(&format!("masked {}", path.display())), "{outcome:?}");
-    });
+    let (shared, theirs) = (folder.make("shared"), folder.make("theirs"));
+    let path = shared.join("service");
+    // By the path that it has here, and as in a container, which has a folder of the machine under another name.
+    let share = format!("mount --bind {} {}", shared.display(), theirs.display());
+    for (mounts, bound) in [("", &path), (&*share, &theirs.join("service"))] {
+        let serve = format!(
+            "import os, socket\ns = socket.socket(socket.AF_UNIX); s.bind('{0}'); os.chmod('{0}', 0o777); s.listen()\n\
+             while True: s.accept()[0].send(b'pong')",
+            bound.display()
+        );
+        let _service = elsewhere(mounts, &serve);
+        await_that("the service", || outside(&ping(&path)).stdout == b"pong");
+        for_each_user("", &ping(&path), |user, outcome| {
+            assert_eq!(outcome.stdout, "", "{user:?} {mounts} {outcome:?}");
+            assert!(outcome.has(&format!("masked {}", path.display())), "{outcome:?}");
+        });
+        std::fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Looks for Unix sockets of other network namespaces: of containers, and of services that have one to themselves.
 //!
 //! Their lists name a socket as its binder did, who may see another file system. It counts where a socket is at that path
-//! here too: otherwise every container that starts while a command runs would look like a way past Outlast.
+//! here too, or where the binder's mounts and those of this process show the same: otherwise every container that starts
+//! while a command runs would look like a way past Outlast.
 
 use std::collections::HashSet;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use crate::{networks, unix};
+use crate::{helper, networks, unix};
 
 /// The sockets that were seen so far.
 #[derive(Debug, Default)]
@@ -28,13 +29,23 @@ impl Elsewhere {
             let text = network.unix_sockets().unwrap_or_default();
             for socket in unix::parse(&text).filter(|socket| socket.can_be_reached) {
                 if self.known.insert((socket.inode, socket.path.to_path_buf())) {
-                    new.push(socket.path.to_path_buf());
+                    new.extend(place_of(socket.path, network.process));
                 }
             }
         }
-        new.retain(|path| path.is_absolute() && is_socket(path));
         new
     }
+}
+
+/// Returns where a socket is here that a process knows by `path`.
+fn place_of(path: &Path, process: u32) -> Option<PathBuf> {
+    if path.is_relative() {
+        return None;
+    }
+    if is_socket(path) {
+        return Some(path.to_path_buf());
+    }
+    helper::paths_here(path, process).into_iter().find(|path| is_socket(path))
 }
 
 fn is_socket(path: &Path) -> bool {
