@@ -12,6 +12,8 @@ pub mod key;
 pub mod mask;
 pub mod matrix;
 mod measure;
+#[cfg(test)]
+mod mutation;
 mod page;
 mod report;
 mod scenario;

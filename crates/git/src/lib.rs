@@ -14,6 +14,8 @@ mod harmless;
 mod history;
 mod incoming;
 mod listing;
+#[cfg(test)]
+mod mutation;
 mod pack;
 mod pkt;
 mod remote;

@@ -6,6 +6,8 @@ pub mod descriptors;
 pub mod failpoint;
 pub mod file;
 pub mod http;
+#[cfg(test)]
+mod mutation;
 pub mod name;
 pub mod process;
 pub mod random;

@@ -6,6 +6,8 @@
 pub mod authority;
 pub mod caller;
 pub mod clients;
+#[cfg(test)]
+mod mutation;
 pub mod serve;
 pub mod trust;
 

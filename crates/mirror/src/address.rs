@@ -51,7 +51,7 @@ impl Address {
             let repo = RepoId::parse(&format!("ssh://localhost{path}"))?;
             return Ok(Self { repo, url, way: Way::Plain });
         }
-        let repo = RepoId::parse(text)?;
+        let repo = RepoId::parse(&url)?;
         let (protocol, authority) = match url.split_once("://") {
             Some((protocol, rest)) => (protocol, rest.split('/').next().unwrap_or_default()),
             // `user@host:path`, where the colon ends the host.
@@ -170,7 +170,8 @@ mod tests {
         assert!(agree("git@forge.example:acme/app.git", "https://forge.example/acme/app.git"));
         assert!(!agree("kim@forge.example:app", "lee@forge.example:app"));
         assert!(!agree("ssh://kim@forge.example/app", "ssh://forge.example/app"));
-        for text in ["file://@forge.example/a", "file://localhost/srv/a"] {
+        // The last would be no address any more as it is kept, without the slash.
+        for text in ["file://@forge.example/a", "file://localhost/srv/a", "ssh://forge.example:a/"] {
             assert!(Address::parse(text).is_err(), "{text}");
         }
         for text in

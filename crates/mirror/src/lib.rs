@@ -15,6 +15,8 @@ mod judge;
 mod listed;
 mod mend;
 mod mirror;
+#[cfg(test)]
+mod mutation;
 mod outage;
 mod outcome;
 mod pace;

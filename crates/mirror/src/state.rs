@@ -266,6 +266,12 @@ fn set(refs: &mut BTreeMap<RefName, Target>, name: &RefName, target: Option<&Tar
     };
 }
 
+/// Feeds text to the parser.
+#[cfg(test)]
+pub(crate) fn no_panic(text: &str) {
+    let _ = Whole::parse(text).map(|whole| whole.held.len());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,8 @@ mod event;
 mod fault;
 mod git;
 mod key;
+#[cfg(test)]
+mod mutation;
 mod query;
 mod record;
 mod run;

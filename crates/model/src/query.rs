@@ -85,9 +85,18 @@ const PATH_SESSIONS: [&str; 4] = ["jsessionid", "phpsessid", "sessionid", "sid"]
 /// How a hidden value begins; 16 digits of its SHA-256 follow.
 const HIDDEN_PREFIX: &str = "sha256-";
 
+/// How deep addresses are looked into that lie in the query of another: a login leads to one, and that to one more. The
+/// longest address has room for a thousand, for which there is no room on the stack.
+const DEPTH_MAX: usize = 8;
+
 /// Returns a query without signatures and credentials, with what may be one or not hidden.
 pub(crate) fn without_secrets(query: &str) -> String {
-    let query = hidden(query);
+    within(query, 0)
+}
+
+/// As [`without_secrets`], of an address in an address in so many others.
+fn within(query: &str, depth: usize) -> String {
+    let query = hidden(query, depth);
     let is_signed = query.split('&').any(|pair| names(pair, &SIGNATURES));
     let is_kept = |pair: &&str| {
         !names(pair, &CREDENTIALS)
@@ -103,7 +112,7 @@ pub(crate) fn each_credential(query: &str, mut found: impl FnMut(&str, &str)) {
         if names(pair, &CREDENTIALS) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             found(name, value);
-        } else if token(pair).is_some() && !names(pair, &BESIDE_SIGNATURES) {
+        } else if token(pair, 0).is_some() && !names(pair, &BESIDE_SIGNATURES) {
             found("token", "");
         }
     }
@@ -115,20 +124,23 @@ fn names(pair: &str, parameters: &[&str]) -> bool {
 }
 
 /// Returns the name and the value of a parameter that may be a credential.
-fn token(pair: &str) -> Option<(&str, &str)> {
+fn token(pair: &str, depth: usize) -> Option<(&str, &str)> {
     let (name, value) = pair.split_once('=').filter(|(_, value)| !value.is_empty())?;
     let plain = decoded(name).to_ascii_lowercase();
     let is_one_of = |list: &[&str]| list.contains(&plain.as_str());
     let may_be = HIDDEN.iter().any(|part| plain.contains(part)) || is_one_of(&HIDDEN_NAMES);
-    (!is_one_of(&SIGNATURES) && (may_be || is_address_with_secret(value))).then_some((name, value))
+    (!is_one_of(&SIGNATURES) && (may_be || is_address_with_secret(value, depth))).then_some((name, value))
 }
 
-/// Returns whether a value is an address itself, with credentials in it.
-fn is_address_with_secret(value: &str) -> bool {
+/// Returns whether a value is an address itself, with credentials in it; true as well where it is deeper than anybody looks.
+fn is_address_with_secret(value: &str, depth: usize) -> bool {
     let address = decoded(value);
     let Some((_, rest)) = address.split_once("://") else { return false };
+    if depth == DEPTH_MAX {
+        return true;
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let has_secret = |query: &str| without_secrets(query) != query;
+    let has_secret = |query: &str| within(query, depth + 1) != query;
     authority.contains('@') || rest.split_once('?').is_some_and(|(_, query)| has_secret(query))
 }
 
@@ -163,14 +175,16 @@ pub(crate) fn each_session(path: &str, mut found: impl FnMut(&str, &str)) {
 }
 
 /// Hides the values of parameters that may be credentials; some servers take `;` for `&`.
-fn hidden(query: &str) -> String {
-    let pairs = query.split('&').map(|pair| pair.split(';').map(without_token).collect::<Vec<_>>().join(";"));
+fn hidden(query: &str, depth: usize) -> String {
+    let without_tokens =
+        |pair: &str| pair.split(';').map(|pair| without_token(pair, depth)).collect::<Vec<_>>().join(";");
+    let pairs = query.split('&').map(without_tokens);
     pairs.collect::<Vec<_>>().join("&")
 }
 
 /// Hides the value of a token; one that is hidden already stays what it is.
-fn without_token(pair: &str) -> Cow<'_, str> {
-    let Some((name, value)) = token(pair) else { return pair.into() };
+fn without_token(pair: &str, depth: usize) -> Cow<'_, str> {
+    let Some((name, value)) = token(pair, depth) else { return pair.into() };
     let is_hidden = |hex: &str| hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     if value.strip_prefix(HIDDEN_PREFIX).is_some_and(is_hidden) {
         return pair.into();

@@ -302,6 +302,20 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_an_address_in_an_address_is_looked_into_as_deep_as_the_stack_allows() {
+        let check = |n_deep: usize, expected: bool| {
+            let text = format!("https://a.example/?{}k=v", "u=b://c?".repeat(n_deep));
+            assert_eq!(ObjectUrl::parse(&text).unwrap().as_str() == text, expected, "{n_deep}");
+        };
+        check(0, true);
+        check(8, true);
+        check(9, false);
+        check(1000, false);
+        let secret = format!("https://a.example/?{}token=v", "u=b://c?".repeat(5));
+        assert!(!ObjectUrl::parse(&secret).unwrap().as_str().contains("token=v"));
+    }
+
+    #[test]
     fn what_is_not_an_address_is_refused() {
         for text in ["", "/a", "ftp://a/b", "https://", "data:text/plain,hi"] {
             assert!(ObjectUrl::parse(text).is_err(), "{text}");

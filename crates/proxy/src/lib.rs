@@ -21,6 +21,8 @@ mod keep;
 mod late;
 mod limits;
 mod meanwhile;
+#[cfg(test)]
+mod mutation;
 mod note;
 mod notice;
 mod origin;

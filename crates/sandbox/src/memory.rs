@@ -72,6 +72,12 @@ fn left_in(folder: &Path) -> Option<u64> {
     pairs.iter().find_map(|(bound, used)| Some(number(bound)?.saturating_sub(number(used)?)))
 }
 
+/// Feeds text to every parser here.
+#[cfg(test)]
+pub(crate) fn no_panic(text: &str) {
+    let _ = (available(text), group_folders(text));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

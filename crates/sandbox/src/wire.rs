@@ -39,6 +39,8 @@ pub(crate) struct BuildOrder {
     pub(crate) plan: WirePlan,
     /// The signals that were blocked where Outlast was started.
     pub(crate) blocked: Vec<i32>,
+    /// Sockets of other network namespaces.
+    pub(crate) elsewhere: Vec<Raw>,
 }
 
 /// From the helper to Outlast.
@@ -58,6 +60,10 @@ pub(crate) enum FromRoom {
     NotRunnable { why: String },
     /// The command runs.
     Started,
+    /// The command was stopped by a signal.
+    Stopped { signal: i32 },
+    /// It goes on.
+    Continued,
     /// The command ended.
     Ended { code: i32 },
     /// No process of the room exists any more.

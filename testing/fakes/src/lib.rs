@@ -51,6 +51,7 @@
 //! | git | `serve_git`, `serve_git_with` (faults at one step of the protocol) | `git::Repository`: `commit`, `grow` (from a seed), `tag`, `pack`, `copy_to` |
 //!
 //! `composer::samples` has one package of each kind that has broken mirrors before; `composer::big` has 30 MB.
+//! Beside upstreams, `damage::survives` feeds a parser with damaged documents, from a seed.
 //! A certificate is for a host as a whole: its faults are planned with `*`. HTTP/2 is offered unless `speak_http1` says
 //! otherwise, and resets a stream where HTTP/1 would close a connection early.
 #![expect(
@@ -64,6 +65,7 @@ pub mod cargo;
 mod certificate;
 pub mod composer;
 mod connection;
+pub mod damage;
 mod fault;
 pub mod git;
 mod http1;

@@ -88,31 +88,3 @@ fn a_broken_file_names_line_and_way_out() {
     check("[run]\na = 1", "gone.toml:1: `run` must be a list of texts, not a table");
     check(&"#".repeat(70_000), "gone.toml:1: the file is longer than 64 KB");
 }
-
-/// Any bytes give a scenario or an error with a line that exists.
-fn no_panic(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    if let Err(error) = Scenario::parse(&text, "x.toml") {
-        assert!((1..=text.lines().count().max(1) + 1).contains(&error.line), "{error}\n{text}");
-    }
-}
-
-#[test]
-fn mutated_files_never_panic() {
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
-    for _ in 0..5_000 {
-        let mut bytes = WHOLE.as_bytes().to_vec();
-        for _ in 0..random.usize(1..8) {
-            let at = random.usize(..bytes.len());
-            match random.u8(..4) {
-                0 => bytes[at] = random.u8(..),
-                1 if bytes.len() > 1 => drop(bytes.remove(at)),
-                2 => bytes.insert(at, b"\"'[]=\n\\{}.#"[random.usize(..11)]),
-                _ => bytes.truncate(at.max(1)),
-            }
-        }
-        no_panic(&bytes);
-    }
-}

@@ -69,6 +69,13 @@ fn tell(head: &[u8]) -> Option<Result<Opening, RefusedWhy>> {
     }
 }
 
+/// Feeds bytes to the judge; with so many it decides.
+#[cfg(test)]
+pub(super) fn no_panic(bytes: &[u8]) {
+    let head = &bytes[..bytes.len().min(NEEDED_BYTES_MAX)];
+    assert!(tell(head).is_some() || head.len() < NEEDED_BYTES_MAX);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,19 +107,6 @@ mod tests {
     fn too_little_is_waited_for() {
         for head in [&b""[..], b"\x16", b"G", b"GET", b"GET ", b"VERSION-"] {
             check(head, None);
-        }
-    }
-
-    #[test]
-    fn whatever_comes_the_decision_falls_in_time() {
-        let seed = 7;
-        let mut random = fastrand::Rng::with_seed(seed);
-        for _ in 0..10_000 {
-            let mut head: Vec<u8> = (0..NEEDED_BYTES_MAX).map(|_| random.u8(..)).collect();
-            if random.bool() {
-                head.iter_mut().for_each(|byte| *byte = b'A' + *byte % 26);
-            }
-            assert!(tell(&head).is_some(), "seed {seed}: {}", head.escape_ascii());
         }
     }
 }

@@ -76,6 +76,22 @@ pub trait Handler: Send + Sync + 'static {
 /// What a client sends through its forward proxy, as a stream.
 pub type Tunnel = TokioIo<Upgraded>;
 
+/// Feeds bytes to every parser here: as a connection's first ones, as an authority, and as a client's hello.
+#[cfg(test)]
+pub(crate) fn no_panic(bytes: &[u8]) {
+    first::no_panic(bytes);
+    drop(origin::read_authority(&String::from_utf8_lossy(bytes)));
+    let mut acceptor = rustls::server::Acceptor::default();
+    let mut rest = bytes;
+    while acceptor.read_tls(&mut rest).is_ok_and(|n| n > 0) {
+        match acceptor.accept() {
+            Ok(None) => {}
+            Ok(Some(accepted)) => return drop(accepted.client_hello().server_name().map(str::to_owned)),
+            Err(_) => return,
+        }
+    }
+}
+
 /// Serves one connection until the client closes it.
 ///
 /// A client that connects and closes without a byte has asked for nothing, and is not reported.

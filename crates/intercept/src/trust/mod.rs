@@ -139,5 +139,15 @@ impl Reading<'_> {
     }
 }
 
+/// Feeds bytes to every parser here; a value is a part of its text.
+#[cfg(test)]
+pub(crate) fn no_panic(bytes: &[u8]) {
+    drop(pem::read(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    for key in ["cafile", "cainfo", "https-proxy"] {
+        assert!(settings::values(&text, key).iter().all(|value| text.contains(value.as_str())));
+    }
+}
+
 #[cfg(test)]
 mod tests;

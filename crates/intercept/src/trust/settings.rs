@@ -83,22 +83,4 @@ mod tests {
         assert!(!has_setting("proxy=\n", "proxy"));
         assert!(has_setting("proxy=\nproxy=a", "proxy"));
     }
-
-    #[test]
-    fn any_text_is_read_without_a_panic() {
-        let seed = 11;
-        let mut random = fastrand::Rng::with_seed(seed);
-        for _ in 0..5_000 {
-            let text: String = (0..random.usize(..40))
-                .map(|_| {
-                    random.choice(['c', 'a', 'f', 'i', 'l', 'e', '=', ':', '"', ' ', '\n', 'é', 'İ', 'ſ'])
-                })
-                .map(Option::unwrap_or_default)
-                .collect();
-            assert!(
-                values(&text, "cafile").iter().all(|value| text.contains(value.as_str())),
-                "seed {seed}: {text}"
-            );
-        }
-    }
 }

@@ -5,6 +5,8 @@ mod copy;
 mod credentials;
 mod exec;
 mod limits;
+#[cfg(test)]
+mod mutation;
 mod network;
 mod registry;
 mod serve;

@@ -53,6 +53,20 @@ fn streams_pass_byte_for_byte() {
 }
 
 #[test]
+fn closed_streams_are_closed_for_the_command_too() {
+    let world = World::new();
+    let check = |command: &str, said: &str| {
+        let run = |way: &str| finish(world.command("sh").args(["-c", &format!("{way} {command}")]), b"");
+        let (direct, inside) = (run(""), run(&format!("{OUTLAST} exec -q --")));
+        assert!(direct.code != 0 && direct.stderr.contains(said), "the control: {}", direct.stderr);
+        assert_eq!((inside.code, inside.stderr), (direct.code, direct.stderr), "{command}");
+    };
+    check("cat <&-", "Bad file descriptor");
+    check("ls / >&-", "Bad file descriptor");
+    check("sh -c 'echo hi' >&-", "I/O error");
+}
+
+#[test]
 fn nothing_is_said_before_the_command_has_ended() {
     let world = World::new();
     let script = "printf out; printf err >&2; curl -fsSo c https://static.crates.io/crates/itoa/itoa-1.0.15.crate; \

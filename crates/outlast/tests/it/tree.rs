@@ -8,7 +8,7 @@ use std::path::Path;
 use model::Sha256;
 
 use crate::clients::{cargo_project, npm_project};
-use crate::world::{World, entries, finish};
+use crate::world::{OUTLAST, World, entries, finish};
 
 /// Names, kinds, modes, owners and bytes of everything below a folder.
 type Tree = BTreeMap<String, String>;
@@ -69,6 +69,29 @@ fn exec_leaves_what_a_direct_run_leaves() {
     world.outlast(&[&["exec", "--"], &command[..]].concat()).expect(0);
     assert_eq!(world.newest_record()["containment"], "sealed");
     pretty_equal(&without_times(both(&world)), &direct);
+}
+
+#[test]
+fn a_rename_out_of_the_folder_in_which_outlast_lives_is_one() {
+    // The home where it is by default.
+    let world = World::new();
+    let outlast = world.home().join(".local/share/outlast");
+    let world = world.with("OUTLAST_HOME", outlast.to_str().unwrap());
+    let script = "import os; home = os.path.expanduser('~/'); os.rename(home + '.local/share/x', home + 'y'); \
+                  os.link(home + 'y/file', home + '.local/share/file')";
+    let [direct, inside] = [vec![], vec![OUTLAST, "exec", "-q", "--require-sealed", "--"]].map(|way| {
+        world.write(&world.home().join(".local/share/x/file"), "");
+        let words = [&way[..], &["python3", "-c", script]].concat();
+        finish(world.command(words[0]).args(&words[1..]), b"").expect(0);
+        assert_eq!(outlast.exists(), !way.is_empty(), "the control");
+        let _ = fs::remove_dir_all(&outlast);
+        let found = tree(&world.home());
+        for path in ["y", ".local"] {
+            fs::remove_dir_all(world.home().join(path)).unwrap();
+        }
+        found
+    });
+    assert_eq!(inside, direct);
 }
 
 #[test]

@@ -2,19 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use fakes::damage::{self, damaged, n_damaged, survives};
 use http::Method;
 use registry::{ALL, Class, no_panic, read_locks};
 
 use crate::{ask, testdata};
-
-/// How often each document is damaged, at most and at least; between them all damaged bytes count.
-const N_MUTATIONS_MAX: usize = 2000;
-const N_MUTATIONS_MIN: usize = 40;
-const MUTATED_BYTES: usize = 1 << 19;
-
-/// Bytes that parsers trip over.
-const SPICE: [&[u8]; 12] =
-    [b"\0", b"\xff", "é".as_bytes(), b"\"", b"\\", b"{", b"[", b"%2f", b"..", b"\n", b"(", b"\xf0\x9f"];
 
 /// Every file in every `testdata/`, and every example as a path.
 fn documents() -> Vec<(String, Vec<u8>)> {
@@ -49,24 +41,15 @@ fn documents() -> Vec<(String, Vec<u8>)> {
 fn no_damage_to_a_real_document_makes_a_parser_panic() {
     let documents = documents();
     assert!(documents.len() > 20, "{} documents", documents.len());
-    // `REGISTRY_SEED=… cargo test` repeats a run.
-    let seed = option_env!("REGISTRY_SEED").map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("REGISTRY_SEED={seed}");
-    for (name, document) in documents {
-        println!("{name}");
-        no_panic(&document);
-        let mut random = fastrand::Rng::with_seed(seed);
-        let n_mutations = (MUTATED_BYTES / document.len().max(1)).clamp(N_MUTATIONS_MIN, N_MUTATIONS_MAX);
-        for _ in 0..n_mutations {
-            no_panic(&damage(&document, &mut random));
-        }
-    }
+    let named: Vec<(&str, &[u8])> =
+        documents.iter().map(|(name, document)| (name.as_str(), document.as_slice())).collect();
+    survives(&named, no_panic);
 }
 
 #[test]
 fn no_damage_to_an_index_makes_mending_it_panic() {
-    let seed = option_env!("REGISTRY_SEED").map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
-    println!("REGISTRY_SEED={seed}");
+    let seed = damage::seed();
+    println!("OUTLAST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut n_mended = 0;
     for (ecosystem, url, document) in ALL.iter().flat_map(|it| {
@@ -75,9 +58,8 @@ fn no_damage_to_an_index_makes_mending_it_panic() {
     }) {
         let (_, Class::Index(request)) = ask(&Method::GET, url) else { panic!("{url} is no index") };
         let held = ecosystem.read_index(&request, &document).unwrap();
-        let n_mutations = (MUTATED_BYTES / document.len()).clamp(N_MUTATIONS_MIN, N_MUTATIONS_MAX);
-        for _ in 0..n_mutations {
-            let new = damage(&document, &mut random);
+        for _ in 0..n_damaged(&document) {
+            let new = damaged(&document, &[], &mut random);
             let versions: BTreeSet<&str> =
                 held.versions.iter().filter(|_| random.u8(..8) == 0).map(String::as_str).collect();
             for (new, held) in [(&new, &document), (&document, &new)] {
@@ -105,7 +87,7 @@ fn damage_is_repeatable_and_some_of_it_is_survived() {
         let outcomes = |seed: u64| -> Vec<bool> {
             let mut random = fastrand::Rng::with_seed(seed);
             (0..200)
-                .map(|_| read_locks(file_name, &damage(&document, &mut random)).unwrap().is_ok())
+                .map(|_| read_locks(file_name, &damaged(&document, &[], &mut random)).unwrap().is_ok())
                 .collect()
         };
         assert_eq!(outcomes(1), outcomes(1));
@@ -115,32 +97,4 @@ fn damage_is_repeatable_and_some_of_it_is_survived() {
             "{file_name} is never or always read"
         );
     }
-}
-
-/// One to four changes: a byte flipped, a piece cut out, doubled or moved, something spicy put in, the end cut off.
-fn damage(document: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
-    let mut bytes = document.to_vec();
-    for _ in 0..random.usize(1..=4) {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = random.usize(..bytes.len());
-        let end = at + random.usize(..=(bytes.len() - at).min(60));
-        match random.u8(..6) {
-            0 => bytes[at] ^= 1 << random.u8(..8),
-            1 => drop(bytes.drain(at..end)),
-            2 => {
-                let piece = bytes[at..end].to_vec();
-                let to = random.usize(..=bytes.len());
-                bytes.splice(to..to, piece);
-            }
-            3 => {
-                let spice = SPICE[random.usize(..SPICE.len())];
-                bytes.splice(at..end.min(at + spice.len()), spice.iter().copied());
-            }
-            4 => bytes[at] = random.u8(..),
-            _ => bytes.truncate(at.max(bytes.len() / 2)),
-        }
-    }
-    bytes
 }

@@ -31,6 +31,18 @@ pub(super) fn of(path: &Path, table: &[Mount]) -> Vec<PathBuf> {
     shown.collect()
 }
 
+/// Returns where a path of another process, whose mounts these are, may show among those of this one.
+pub(super) fn of_another(path: &Path, theirs: &[Mount], table: &[Mount]) -> Vec<PathBuf> {
+    let around = theirs.iter().filter(|mount| path.starts_with(&mount.point));
+    // Of several at one point the last lies on top.
+    let Some(mount) = around.max_by_key(|mount| mount.point.components().count()) else { return Vec::new() };
+    let shown = candidates(path, mount, table).into_iter().filter_map(|candidate| match candidate {
+        Candidate::Same(alias) => Some(alias),
+        Candidate::Part(..) => None,
+    });
+    shown.collect()
+}
+
 /// Looks through the table for mounts of the same file system that show `path`, which `mount` shows.
 fn candidates(path: &Path, mount: &Mount, table: &[Mount]) -> Vec<Candidate> {
     let Ok(below) = path.strip_prefix(&mount.point) else { return Vec::new() };
@@ -86,5 +98,22 @@ mod tests {
         check("/srv/key", &[("8:1", "/", "/mnt/root")], &[same("/mnt/root/srv/key")]);
         check("/home/u/key", &[("8:2", "/@home/u/keys", "/alt"), ("8:3", "/@home/u", "/b")], &[]);
         check("/home/u/key", &[("8:2", "/@home", "/home")], &[]);
+    }
+
+    #[test]
+    fn a_path_of_a_container_is_found_where_its_folder_is_shared() {
+        let here = [mount(1, "8:1", "/", "/"), mount(2, "8:2", "/@home", "/home")];
+        let theirs = [
+            mount(20, "0:55", "/", "/"),
+            mount(21, "8:2", "/@home/u/run", "/run/app"),
+            mount(22, "8:1", "/srv", "/run/app/deep"),
+        ];
+        let check = |path: &str, expected: &[&str]| {
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(of_another(Path::new(path), &theirs, &here), expected, "{path}");
+        };
+        check("/run/app/x.sock", &["/home/u/run/x.sock"]);
+        check("/run/app/deep/x.sock", &["/srv/x.sock"]);
+        check("/run/other.sock", &[]);
     }
 }

@@ -11,16 +11,16 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::unistd::{AccessFlags, ForkResult, Pid, access, chdir, execve, fork};
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, refused};
-use super::init::{kill_by_number, leave};
+use super::init::leave;
 use super::namespaces::{Kind, map_identity};
 use super::{capabilities, seal};
 use crate::plan::Plan;
 use crate::wire::{receive, send};
+use crate::{signals, streams};
 
 /// What a search looks through when there is no `PATH`.
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -103,7 +103,7 @@ impl Waiting {
 
     /// Hands the command a signal; one that comes before the program is executed waits until it is.
     pub(super) fn signal(&self, number: i32) {
-        kill_by_number(self.pid, number);
+        signals::send(self.pid, number);
     }
 }
 
@@ -160,7 +160,8 @@ impl Process<'_> {
         if let Err(error) = seal::close_descriptors_on_exec() {
             return Word::NotRunnable(error.to_string());
         }
-        restore_signals(self.blocked);
+        signals::restore(self.blocked);
+        streams::close_again(&streams::ALL);
         let Some(program) = self.plan.command.first() else { return Word::NotFound };
         let arguments: Vec<CString> =
             self.plan.command.iter().filter_map(|argument| c_string(argument)).collect();
@@ -186,18 +187,6 @@ impl Process<'_> {
 /// An argument with a zero byte cannot exist; the command line could not have had it.
 fn c_string(text: &OsStr) -> Option<CString> {
     CString::new(text.as_bytes()).ok()
-}
-
-/// Gives the program the signals as Outlast itself was given them. What was ignored there still is.
-fn restore_signals(blocked: &[i32]) {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: installs no handler. Rust ignores this signal in its own processes; programs expect it.
-    let _ = unsafe { sigaction(Signal::SIGPIPE, &default) };
-    let mut mask = SigSet::empty();
-    for signal in blocked.iter().filter_map(|number| Signal::try_from(*number).ok()) {
-        mask.add(signal);
-    }
-    let _ = mask.thread_set_mask();
 }
 
 /// Searches and executes a program as a shell does.

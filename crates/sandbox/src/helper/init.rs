@@ -5,10 +5,10 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::command::{self, Started, Waiting};
@@ -106,29 +106,40 @@ fn attend(control: BorrowedFd<'_>, command: &mut Waiting) -> Result<(), Failure>
         }
         if has_death {
             while let Ok(Some(_)) = deaths.read_signal() {}
-            if let Some(code) = collect(command.pid) {
-                return send(control, &FromRoom::Ended { code }, &[]).map_err(refused("answering"));
+            while let Some(news) = collect(command.pid) {
+                send(control, &news, &[]).map_err(refused("answering"))?;
+                if let FromRoom::Ended { .. } = news {
+                    return Ok(());
+                }
             }
         }
     }
 }
 
-/// Collects the dead; returns the exit code once the command is among them.
-fn collect(command: Pid) -> Option<i32> {
+/// Collects the dead; returns what there is to say of the command, if anything.
+fn collect(command: Pid) -> Option<FromRoom> {
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == command => return Some(code),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => return Some(128 + signal as i32),
-            Ok(WaitStatus::StillAlive) => return None,
-            Ok(_) | Err(nix::Error::EINTR) => {}
+        let mut status = 0;
+        let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
+        // SAFETY: writes to a number that lives through the call. (The wrapper fails for real-time signals.)
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, flags) };
+        match Errno::result(pid) {
+            Ok(0) => return None,
+            Ok(pid) if pid == command.as_raw() => return Some(news_of(status)),
+            Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return None,
         }
     }
 }
 
-/// Sends a signal by its number, real-time ones included.
-pub(super) fn kill_by_number(pid: Pid, number: i32) {
-    if let Ok(signal) = Signal::try_from(number) {
-        let _ = kill(pid, signal);
+fn news_of(status: i32) -> FromRoom {
+    if libc::WIFSTOPPED(status) {
+        FromRoom::Stopped { signal: libc::WSTOPSIG(status) }
+    } else if libc::WIFCONTINUED(status) {
+        FromRoom::Continued
+    } else if libc::WIFSIGNALED(status) {
+        FromRoom::Ended { code: 128 + libc::WTERMSIG(status) }
+    } else {
+        FromRoom::Ended { code: libc::WEXITSTATUS(status) }
     }
 }

@@ -43,12 +43,14 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Looks at the machine and at what the command's environment names.
-    pub(super) fn look(plan: &Plan) -> Self {
+    /// Looks at the machine and at what the command's environment names; Outlast has found `elsewhere`, the sockets of
+    /// other network namespaces.
+    pub(super) fn look(plan: &Plan, elsewhere: &[PathBuf]) -> Self {
         let mut machine = Self::default();
         // A container is often given its host's Docker socket as a mount, and no table of the container has it.
         let mounted = table::read().into_iter().map(|mount| mount.point);
-        for path in sockets_in_use().into_iter().chain(mounted).chain(named_sockets(plan)) {
+        let named = named_sockets(plan).into_iter().chain(elsewhere.iter().cloned());
+        for path in sockets_in_use().into_iter().chain(mounted).chain(named) {
             machine.add_socket(&path);
         }
         let runtime = variable(plan, "XDG_RUNTIME_DIR").map(PathBuf::from);
@@ -142,6 +144,13 @@ fn named_sockets(plan: &Plan) -> Vec<PathBuf> {
         PathBuf::from(OsStr::from_bytes(&bytes[..end]))
     });
     paths.collect()
+}
+
+/// Feeds the value of a variable to the parser.
+#[cfg(test)]
+pub(super) fn no_panic(value: &OsStr) {
+    let environment = vec![("SSH_AUTH_SOCK".into(), value.to_owned())];
+    drop(named_sockets(&Plan { environment, ..Plan::default() }));
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use self::failure::Failure;
 use self::machine::Machine;
 use self::namespaces::Side;
 use crate::plan::Plan;
-use crate::wire::{BuildOrder, FromRoom, ToRoom, receive, receive_bytes, send};
+use crate::wire::{BuildOrder, FromRoom, Raw, ToRoom, receive, receive_bytes, send};
 
 /// The argument that makes the binary a helper.
 pub(crate) const ARGUMENT: &str = "__room";
@@ -45,6 +45,19 @@ pub(crate) const CONTROL: i32 = 3;
 /// Returns the other paths of this machine under which a folder or a part of it shows.
 pub(crate) fn other_paths(folder: &Path) -> Vec<PathBuf> {
     aliases::of(folder, &table::read())
+}
+
+/// Returns where a path of another process may show among the mounts of this one.
+pub(crate) fn paths_here(path: &Path, process: u32) -> Vec<PathBuf> {
+    aliases::of_another(path, &table::read_of(&process.to_string()), &table::read())
+}
+
+/// Feeds bytes to every parser here.
+#[cfg(test)]
+pub(crate) fn no_panic(bytes: &[u8]) {
+    use std::os::unix::ffi::OsStrExt;
+    drop(table::parse_all(bytes));
+    machine::no_panic(std::ffi::OsStr::from_bytes(bytes));
 }
 
 /// Becomes the helper if this process was started as one; the binary then returns from `main` at once.
@@ -62,25 +75,36 @@ pub fn run_helper_if_asked() -> bool {
     // SAFETY: the descriptor is open, was passed to this process by the one that started it, and nothing else uses it.
     let control = unsafe { OwnedFd::from_raw_fd(CONTROL) };
     if let Ok((ToRoom::Build(order), _)) = receive(control.as_fd())
-        && let Ok((plan, blocked)) = read_order(&control, *order)
+        && let Ok(order) = read_order(&control, *order)
     {
-        watch_over(&control, &plan, &blocked);
+        watch_over(&control, &order);
     }
     true
 }
 
-fn read_order(control: &OwnedFd, order: BuildOrder) -> std::io::Result<(Plan, Vec<i32>)> {
+/// [`BuildOrder`], complete.
+struct Order {
+    plan: Plan,
+    blocked: Vec<i32>,
+    elsewhere: Vec<PathBuf>,
+}
+
+fn read_order(control: &OwnedFd, order: BuildOrder) -> std::io::Result<Order> {
     let content = receive_bytes(control.as_fd(), order.plan.n_content_bytes()?)?;
-    Ok((order.plan.into_plan(&content)?, order.blocked))
+    Ok(Order {
+        plan: order.plan.into_plan(&content)?,
+        blocked: order.blocked,
+        elsewhere: order.elsewhere.into_iter().map(Raw::into_path).collect(),
+    })
 }
 
 /// The warden's life. Whatever it cannot say any more, because Outlast is gone, nobody waits for.
-fn watch_over(control: &OwnedFd, plan: &Plan, blocked: &[i32]) {
+fn watch_over(control: &OwnedFd, order: &Order) {
     // Only this process and its children are to have the socket.
     let _ = nix::fcntl::fcntl(control, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC));
     let foreground = terminal::note_foreground();
     let mut copies = None;
-    if let Err(failure) = run_room(control, plan, blocked, &mut copies) {
+    if let Err(failure) = run_room(control, order, &mut copies) {
         let _ = send(control.as_fd(), &failure.into_message(), &[]);
     }
     if let Some(foreground) = foreground {
@@ -93,18 +117,14 @@ fn watch_over(control: &OwnedFd, plan: &Plan, blocked: &[i32]) {
     }
 }
 
-fn run_room(
-    control: &OwnedFd,
-    plan: &Plan,
-    blocked: &[i32],
-    copies: &mut Option<Copies>,
-) -> Result<(), Failure> {
+fn run_room(control: &OwnedFd, order: &Order, copies: &mut Option<Copies>) -> Result<(), Failure> {
+    let Order { plan, blocked, elsewhere } = order;
     if let Some(fresh) = &plan.fresh {
         Copies::check(fresh)?;
         let made = copies.insert(Copies::begin(fresh)?);
         made.fill(fresh, &plan.directory)?;
     }
-    let machine = Machine::look(plan);
+    let machine = Machine::look(plan, elsewhere);
     match namespaces::enter()? {
         Side::Init(kind) => {
             let room = init::Inside {

@@ -194,22 +194,28 @@ fn replace_run(plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Between the look and the mount a service may end, and take its socket with it, and start anew.
+const N_TRIES: usize = 16;
+
 /// Hides a folder behind an empty one that nobody can write to, anything else behind `/dev/null`. Returns whether there
 /// was anything to hide.
 pub(super) fn mask(path: &Path) -> Result<bool, Failure> {
-    let Ok(metadata) = path.symlink_metadata() else { return Ok(false) };
-    let hiding = if metadata.is_dir() {
-        let flags = PLAIN | MsFlags::MS_NOEXEC;
-        mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=555,size=64k,nr_inodes=64"))
-            .map_err(refused("hiding a folder"))
-    } else {
-        bind(Path::new("/dev/null"), path)
-    };
-    match hiding {
-        // A service may end, and take its socket with it, between the look and the mount.
-        Err(_) if path.symlink_metadata().is_err() => Ok(false),
-        hiding => hiding.map(|()| true),
+    for n_tries in 1.. {
+        let Ok(metadata) = path.symlink_metadata() else { return Ok(false) };
+        let hiding = if metadata.is_dir() {
+            let flags = PLAIN | MsFlags::MS_NOEXEC;
+            mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=555,size=64k,nr_inodes=64"))
+                .map_err(refused("hiding a folder"))
+        } else {
+            bind(Path::new("/dev/null"), path)
+        };
+        match hiding {
+            Err(failure) if n_tries == N_TRIES => return Err(failure),
+            Err(_) => {}
+            Ok(()) => break,
+        }
     }
+    Ok(true)
 }
 
 /// Returns where a placed file goes: the file that a link leads to, or a path in `/run`, which is empty by then.

@@ -1,43 +1,47 @@
 //! Keeps the folders above a masked one in place: who can rename a parent puts a folder of his own where Outlast's home
 //! was, and Outlast would take it for its own afterwards.
 //!
-//! The system renames no mount point, whichever path leads to it, so each such folder is mounted onto itself. The price
-//! is that no hard link and no rename crosses its border, as between two disks: few folders, and never HOME itself, in
-//! which caches and projects link to each other.
+//! The system renames no folder on which something is mounted, whichever path leads to it. So each such folder is shown a
+//! second time, out of sight, and covered there: at its own path no mount begins, and renames and hard links cross it.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
-use super::failure::Failure;
-use super::mounts::bind;
+use super::failure::{Failure, refused};
+use super::mounts::{bind, mask};
 use super::table::{self, Mount};
-use crate::plan::Plan;
+use crate::plan::{Plan, ROOM_FILES};
 
-/// Pins what lies above the masked folders of the plan; those in an overlay are copies and need it not.
+/// Pins what lies above the masked folders of the plan; those in an overlay are copies and need it not. `/run` must be the
+/// room's own by then.
 pub(super) fn set(plan: &Plan) -> Result<(), Failure> {
     let homes = plan.fresh.iter().flat_map(|fresh| &fresh.homes).filter_map(|home| home.canonicalize().ok());
     let homes: Vec<PathBuf> = homes.collect();
-    let home = plan.environment.iter().find(|(name, _)| name == "HOME");
-    let home = home.and_then(|(_, path)| Path::new(path).canonicalize().ok());
+    let mut n_pins = 0;
     let masked = plan.masked.iter().filter_map(|path| path.canonicalize().ok());
     for path in masked.filter(|path| !homes.iter().any(|home| path.starts_with(home))) {
-        let above = above(&path, home.as_deref(), &table::read());
-        for folder in above.iter().filter(|folder| can_be_renamed(folder)) {
-            bind(folder, folder)?;
+        for folder in above(&path, &table::read()).into_iter().filter(|folder| can_be_renamed(folder)) {
+            let place = Path::new(ROOM_FILES).join(".pins").join(n_pins.to_string());
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(&place)
+                .map_err(refused("pinning a folder"))?;
+            bind(folder, &place)?;
+            mask(&place)?;
+            n_pins += 1;
         }
     }
     Ok(())
 }
 
-/// Returns the folders between `path` and the home folder, or the mount that it lies in; the outermost first.
-fn above(path: &Path, home: Option<&Path>, table: &[Mount]) -> Vec<PathBuf> {
-    let is_end =
-        |folder: &Path| folder.parent().is_none() || home == Some(folder) || table::has_point(table, folder);
-    let mut above: Vec<PathBuf> =
-        path.ancestors().skip(1).take_while(|folder| !is_end(folder)).map(Path::to_path_buf).collect();
-    above.reverse();
-    above
+/// Returns the folders between `path` and the mount that it lies in.
+fn above<'a>(path: &'a Path, table: &[Mount]) -> Vec<&'a Path> {
+    let is_end = |folder: &Path| folder.parent().is_none() || table::has_point(table, folder);
+    path.ancestors().skip(1).take_while(|folder| !is_end(folder)).collect()
 }
 
 /// Returns whether the caller may write where the folder's name stands.
@@ -50,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_pinned_up_to_home_or_to_a_mount() {
+    fn folders_are_pinned_up_to_a_mount() {
         let point = |path: &str| Mount {
             id: 1,
             device: b"8:1".to_vec(),
@@ -59,16 +63,14 @@ mod tests {
             kind: b"ext4".to_vec(),
         };
         let table = [point("/"), point("/data"), point("/home")];
-        let check = |path: &str, home: Option<&str>, expected: &[&str]| {
-            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
-            assert_eq!(above(Path::new(path), home.map(Path::new), &table), expected, "{path}");
+        let check = |path: &str, expected: &[&str]| {
+            let expected: Vec<&Path> = expected.iter().map(Path::new).collect();
+            assert_eq!(above(Path::new(path), &table), expected, "{path}");
         };
-        let home = Some("/home/u");
-        check("/home/u/.local/share/outlast", home, &["/home/u/.local", "/home/u/.local/share"]);
-        check("/home/u/outlast", home, &[]);
-        check("/data/a/b/outlast", home, &["/data/a", "/data/a/b"]);
-        check("/data/outlast", None, &[]);
-        check("/srv/a/outlast", Some("/srv/a/outlast/home"), &["/srv", "/srv/a"]);
-        check("/", home, &[]);
+        check("/home/u/.local/share/outlast", &["/home/u/.local/share", "/home/u/.local", "/home/u"]);
+        check("/data/a/b/outlast", &["/data/a/b", "/data/a"]);
+        check("/data/outlast", &[]);
+        check("/srv/outlast", &["/srv"]);
+        check("/", &[]);
     }
 }

@@ -22,7 +22,15 @@ pub(super) struct Mount {
 
 /// Reads the table; empty if it cannot be read.
 pub(super) fn read() -> Vec<Mount> {
-    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    read_of("self")
+}
+
+/// Reads the table of the process with this name under `/proc`, as that process sees it.
+pub(super) fn read_of(process: &str) -> Vec<Mount> {
+    parse_all(&fs::read(format!("/proc/{process}/mountinfo")).unwrap_or_default())
+}
+
+pub(super) fn parse_all(table: &[u8]) -> Vec<Mount> {
     table.split(|byte| *byte == b'\n').filter_map(parse).collect()
 }
 

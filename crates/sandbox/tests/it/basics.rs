@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::probe::{Folder, Probe, User};
+use crate::probe::{Folder, Probe, User, outside};
 
 #[test]
 fn every_address_is_outlast_for_every_user_by_both_protocols() {
@@ -103,6 +103,33 @@ fn standard_streams_pass_through() {
     assert_eq!(outcome.stdout.len(), sent.len());
     assert_eq!(outcome.stdout, sent);
     assert_eq!(outcome.stderr, "to stderr\n");
+}
+
+#[test]
+fn streams_that_are_closed_are_closed_for_the_command() {
+    let probe = env!("CARGO_BIN_EXE_sandbox-probe");
+    let folder = Folder::new();
+    let told = folder.join("told");
+    // Descriptor 9 does not reach the command: it opens its own.
+    let show = format!(
+        r#"exec 9>{}; for fd in 0 1 2; do (true 8<&$fd) && echo open >&9 || echo closed >&9; done"#,
+        told.display()
+    );
+    let ways = [String::new(), format!("{probe} --"), format!("{probe} --observed --")];
+    for (closing, expected) in [
+        ("<&-", ["closed", "open", "open"]),
+        (">&-", ["open", "closed", "open"]),
+        ("2>&-", ["open", "open", "closed"]),
+        ("<&- >&- 2>&-", ["closed"; 3]),
+        ("", ["open"; 3]),
+    ] {
+        for way in &ways {
+            let output = outside(&format!("{way} sh -c '{show}' {closing}"));
+            assert!(output.status.success(), "{way} {output:?}");
+            let told = std::fs::read_to_string(&told).unwrap();
+            assert_eq!(told.lines().collect::<Vec<_>>(), expected, "{way} {closing}");
+        }
+    }
 }
 
 #[test]

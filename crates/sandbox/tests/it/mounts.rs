@@ -94,6 +94,8 @@ fn no_parent_of_a_masked_folder_can_be_moved_and_other_folders_can() {
             "rm -rf .local/share/outlast .local/share/other; rmdir .local/share",
             "mv .local/share/outlast hidden",
             "python3 -c 'import os; os.rename(\".local\", \"hidden\")'",
+            "cd ..; mv user hidden",
+            "umount -l /run/outlast/.pins/*; umount -l /run/outlast/.pins/*; mv .local hidden",
         ];
         for attempt in attempts {
             let outcome = run("user/.local/share/outlast", attempt);
@@ -105,6 +107,12 @@ fn no_parent_of_a_masked_folder_can_be_moved_and_other_folders_can() {
                         mv .local/share/tool/f .local/bin/f; ln .local/bin/f .local/bin/g; mv elsewhere moved; \
                         mv .local/share/tool .local/share/renamed; rm -r moved .local/share/renamed";
         run("user/.local/share/outlast", ordinary).good();
+        // Nothing that lies above the masked folder is a disk of its own: such a rename copies nothing.
+        let across = "import os; rename = os.rename; os.mkdir(\".local/share/other\"); open(\".local/share/other/new\", \"w\").close()
+rename(\".local/share/other\", \"moved\"); os.link(\"moved/new\", \".local/share/new\"); rename(\"moved\", \".local/moved\")
+rename(\".local/moved\", \".local/share/other\")";
+        run("user/.local/share/outlast", &format!("python3 -c '{across}'")).good();
+        assert!(folder.join("user/.local/share/new").exists(), "{user:?}");
         // The control: what is above no mask can be moved.
         run("user/.cache/outlast", "mv .local/share moved").good();
         assert!(folder.join("user/moved/outlast/keys").exists(), "the control");

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::probe::{Folder, Outcome, Probe, User, await_that, outside};
+use crate::probe::{Folder, Outcome, Probe, User, await_that, elsewhere, outside};
 
 /// Runs a script in a room, and meanwhile does something outside.
 fn run_while<T>(user: User, options: &str, script: &str, meanwhile: impl FnOnce() -> T) -> (Outcome, T) {
@@ -59,6 +59,27 @@ fn a_socket_that_appears_where_the_command_sees_it_is_told() {
         let path = folder.join("late");
         let (outcome, _service) = run_while(user, "", &connect(&path), || bind(&path));
         assert_eq!(outcome.stdout, "connected\n", "the reason why: {user:?} {outcome:?}");
+        assert_eq!(told(&outcome, &folder), [line(&path)], "{outcome:?}");
+    }
+}
+
+#[test]
+fn one_of_another_network_namespace_is_told_unless_it_is_the_commands_own() {
+    let serve = |path: &Path, seconds: u8| {
+        format!(
+            "import os, socket, time\ns = socket.socket(socket.AF_UNIX); s.bind(\"{0}\"); os.chmod(\"{0}\", 0o777); s.listen()\n\
+             time.sleep({seconds})",
+            path.display()
+        )
+    };
+    for user in User::all() {
+        let folder = Folder::new();
+        let (path, own) = (folder.join("late"), folder.join("own"));
+        let nested = format!("unshare --map-root-user --net python3 -c '{}' & ", serve(&own, 1));
+        let script = format!("{nested}{}; wait", connect(&path));
+        let (outcome, _service) = run_while(user, "", &script, || elsewhere("", &serve(&path, 60)));
+        assert_eq!(outcome.stdout, "connected\n", "the reason why: {user:?} {outcome:?}");
+        assert!(own.exists(), "the control: {outcome:?}");
         assert_eq!(told(&outcome, &folder), [line(&path)], "{outcome:?}");
     }
 }

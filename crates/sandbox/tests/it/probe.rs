@@ -188,3 +188,25 @@ pub(crate) fn await_that(what: &str, condition: impl Fn() -> bool) {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }
+
+/// A process that runs beside a test, and is killed at its end.
+#[derive(Debug)]
+pub(crate) struct Beside(std::process::Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a Python program in a network namespace of its own, after a line of shell in a mount namespace of its own.
+#[expect(clippy::disallowed_methods, reason = "tests start what the room must not reach")]
+pub(crate) fn elsewhere(mounts: &str, program: &str) -> Beside {
+    let namespaces: &[&str] =
+        if is_root() { &["--net", "--mount"] } else { &["--map-root-user", "--net", "--mount"] };
+    let mut command = Command::new("unshare");
+    // Each becomes the next, so that killing the one ends the other.
+    let script = format!("{mounts}\nexec python3 -c \"$PROGRAM\"");
+    Beside(command.args(namespaces).args(["sh", "-c", &script]).env("PROGRAM", program).spawn().unwrap())
+}

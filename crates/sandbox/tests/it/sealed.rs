@@ -3,8 +3,18 @@
 use std::io::Read;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
-use crate::probe::{Folder, Outcome, Probe, User, outside};
+use crate::probe::{Folder, Outcome, Probe, User, await_that, elsewhere, outside};
+
+/// A script that prints what a service says at once, if it can be reached.
+fn ping(path: &Path) -> String {
+    format!(
+        "python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect(\"{}\"); \
+         print(s.recv(9).decode(), end=\"\")' 2>/dev/null",
+        path.display()
+    )
+}
 
 /// Runs a script in a room for each user.
 fn for_each_user(options: &str, script: &str, check: impl Fn(User, Outcome)) {
@@ -62,6 +72,29 @@ fn a_unix_socket_from_outside_is_out_of_reach() {
         assert_eq!(outcome.code, Some(1), "{user:?} {outcome:?}");
         assert!(service.accept().is_err());
     });
+}
+
+#[test]
+fn a_unix_socket_of_another_network_namespace_is_out_of_reach() {
+    let folder = Folder::new();
+    let (shared, theirs) = (folder.make("shared"), folder.make("theirs"));
+    let path = shared.join("service");
+    // By the path that it has here, and as in a container, which has a folder of the machine under another name.
+    let share = format!("mount --bind {} {}", shared.display(), theirs.display());
+    for (mounts, bound) in [("", &path), (&*share, &theirs.join("service"))] {
+        let serve = format!(
+            "import os, socket\ns = socket.socket(socket.AF_UNIX); s.bind('{0}'); os.chmod('{0}', 0o777); s.listen()\n\
+             while True: s.accept()[0].send(b'pong')",
+            bound.display()
+        );
+        let _service = elsewhere(mounts, &serve);
+        await_that("the service", || outside(&ping(&path)).stdout == b"pong");
+        for_each_user("", &ping(&path), |user, outcome| {
+            assert_eq!(outcome.stdout, "", "{user:?} {mounts} {outcome:?}");
+            assert!(outcome.has(&format!("masked {}", path.display())), "{outcome:?}");
+        });
+        std::fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]

@@ -82,3 +82,44 @@ fn a_command_that_took_the_terminal_has_it_taken_back() {
         assert!(text.contains("line:word"), "{option} {text}");
     }
 }
+
+#[test]
+fn a_terminal_that_is_closed_hangs_up_on_the_command() {
+    for way in [r#""#, r#"probe, "--","#, r#"probe, "--observed", "--","#] {
+        let argv = format!(
+            r#"[{way} "python3", "-c", """
+import os, signal, sys, time
+def gone(n, f):
+    open(sys.argv[1], "w").close(); sys.exit(0)
+signal.signal(signal.SIGHUP, gone)
+print("ready", flush=True)
+while True: time.sleep(0.02)""", "/var/tmp/hung-up-" + str(os.getppid())]"#
+        );
+        let driver = r#"
+until("ready\r\n"); os.close(fd); name = "/var/tmp/hung-up-" + str(os.getpid())
+for _ in range(200):
+    if os.path.exists(name): break
+    time.sleep(0.05)
+print(os.path.exists(name)); os.path.exists(name) and os.unlink(name)
+os.kill(pid, signal.SIGKILL)"#;
+        assert_eq!(at_a_terminal(&argv, driver), "True\n", "{way}");
+    }
+}
+
+#[test]
+fn a_change_of_size_reaches_the_command_once() {
+    for way in ["", r#"probe, "--","#, r#"probe, "--observed", "--","#] {
+        let argv = format!(
+            r#"[{way} "python3", "-c", """
+import signal, time
+signal.signal(signal.SIGWINCH, lambda n, f: print("got", flush=True))
+signal.signal(signal.SIGQUIT, lambda n, f: exit(5))
+print("ready", flush=True)
+while True: time.sleep(0.02)"""]"#
+        );
+        let driver = r#"until("ready"); fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 99, 0, 0)); print(until("got")); time.sleep(0.3); os.write(fd, b"\x1c"); print(end())"#;
+        let text = at_a_terminal(&argv, driver);
+        assert_eq!(text.matches("got").count(), 1, "{way} {text}");
+        assert!(text.ends_with("', 5)\n"), "{way} {text}");
+    }
+}

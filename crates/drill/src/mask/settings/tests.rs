@@ -175,32 +175,6 @@ fn a_value_means_what_its_client_makes_of_it() {
 }
 
 #[test]
-fn mutated_settings_never_panic() {
-    let seed = fastrand::u64(..);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let sound =
-        "cache = \"${FAST}/a\" # b\n-Dmaven.repo.local=~/c\n<localRepository>d</localRepository><!-- -->";
-    println!("seed {seed}");
-    for _ in 0..2000 {
-        let mut bytes = sound.as_bytes().to_vec();
-        for _ in 0..random.usize(1..8) {
-            let at = random.usize(..bytes.len());
-            bytes[at] = random.u8(..);
-        }
-        bytes.truncate(random.usize(1..=bytes.len()));
-        let text = String::from_utf8_lossy(&bytes);
-        for settings in &ALL {
-            for key in settings.keys {
-                for written in values(&text, settings.format, key.name) {
-                    let folder = value::folder(&written, Path::new(HOME), Path::new("/base"), &variable);
-                    assert!(folder.is_none_or(|folder| folder.is_absolute()), "seed {seed}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
 fn every_settings_file_of_the_list_can_be_found() {
     for settings in &ALL {
         assert!(!settings.spots.is_empty() && !settings.keys.is_empty(), "{}", settings.client);

@@ -58,7 +58,9 @@ fn page(simple: &Simple) -> String {
     );
     simple.files.iter().for_each(|file| add_link(&mut page, file));
     page.push_str("</body>\n</html>\n");
-    if let Some(serial) = simple.meta.get("_last-serial").and_then(Value::as_u64) {
+    // Some write the number as text.
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    if let Some(serial) = simple.meta.get("_last-serial").and_then(number) {
         let _ = write!(page, "<!--SERIAL {serial}-->");
     }
     page

@@ -9,19 +9,21 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
 
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use crate::exit::{Exit, RoomError};
 use crate::helper::terminal::note_foreground;
 use crate::plan::{Plan, ROOM_FILES};
 use crate::scratch::Scratch;
-use crate::signals::{Sender, Signals};
+use crate::signals::{self, Signals};
+use crate::stopping::Stopping;
+use crate::streams;
 
 pub use self::forward::Forward;
 
@@ -44,23 +46,20 @@ pub async fn run_observed(plan: &Plan) -> Result<Exit, RoomError> {
     if let Some(arrived) = signals.already_come() {
         running.hand_on(arrived.number);
     }
+    signals.catch_all().map_err(broken)?;
     let pid = Pid::from_raw(i32::try_from(running.0.id()).map_err(|error| broken(io::Error::other(error)))?);
-    // Only waits: as long as the dead child is not collected its number is nobody else's, and may be signalled.
-    let mut waiting = tokio::task::spawn_blocking(move || {
-        loop {
-            match waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
-                Err(nix::Error::EINTR) => {}
-                _ => return,
-            }
-        }
-    });
+    let stopping = Arc::new(Stopping::default());
+    let heard = Arc::clone(&stopping);
+    let mut waiting = tokio::task::spawn_blocking(move || await_end(pid, &heard));
     loop {
         tokio::select! {
             _ = &mut waiting => break,
             arrived = signals.next() => {
-                if let Ok(arrived) = arrived && arrived.sender == Sender::Process {
+                let Ok(arrived) = arrived else { continue };
+                if arrived.is_for_command() {
                     running.hand_on(arrived.number);
                 }
+                stopping.arrived(arrived);
             }
         }
     }
@@ -71,13 +70,50 @@ pub async fn run_observed(plan: &Plan) -> Result<Exit, RoomError> {
     Ok(Exit { code: code_of(status) })
 }
 
+/// Waits until the command has ended, and tells when it stops and goes on.
+fn await_end(command: Pid, stopping: &Stopping) {
+    loop {
+        // Only looks for the end: as long as the dead child is not collected its number is nobody else's, and may be
+        // signalled.
+        let Ok((code, _)) =
+            wait_for(command, libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOWAIT)
+        else {
+            return;
+        };
+        if !matches!(code, libc::CLD_STOPPED | libc::CLD_CONTINUED) {
+            return;
+        }
+        match wait_for(command, libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG) {
+            Ok((libc::CLD_STOPPED, signal)) => stopping.stopped(signal),
+            Ok((libc::CLD_CONTINUED, _)) => stopping.continued(),
+            _ => {}
+        }
+    }
+}
+
+/// Returns the next change of a child: its kind, and by which signal or with which code. (The wrapper fails for
+/// real-time signals.)
+fn wait_for(child: Pid, flags: i32) -> nix::Result<(i32, i32)> {
+    loop {
+        // SAFETY: for this structure all zeroes is a value.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: writes to a structure that lives through the call.
+        let done = unsafe { libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), &raw mut info, flags) };
+        match Errno::result(done) {
+            Err(Errno::EINTR) => {}
+            // SAFETY: of a child the kernel fills the part of the structure that this reads.
+            done => return done.map(|_| (info.si_code, unsafe { info.si_status() })),
+        }
+    }
+}
+
 /// A child that does not outlive the future that waits for it.
 struct OnDrop(Child);
 
 impl OnDrop {
     fn hand_on(&self, number: i32) {
-        if let (Ok(pid), Ok(signal)) = (i32::try_from(self.0.id()), Signal::try_from(number)) {
-            let _ = kill(Pid::from_raw(pid), signal);
+        if let Ok(pid) = i32::try_from(self.0.id()) {
+            signals::send(Pid::from_raw(pid), number);
         }
     }
 }
@@ -107,6 +143,15 @@ fn spawn(plan: &Plan, files: Option<&Path>) -> Result<Child, RoomError> {
     let environment = plan.environment.iter().map(|(name, value)| (name, redirect(value, files)));
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&plan.directory).env_clear().envs(environment);
+    let blocked = signals::blocked();
+    // SAFETY: between fork and exec only sigaction, sigaddset, sigprocmask and close are called, all async-signal-safe.
+    unsafe {
+        command.pre_exec(move || {
+            signals::restore(&blocked);
+            streams::close_again(&streams::ALL);
+            Ok(())
+        });
+    }
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => RoomError::NotFound { program: name },
         _ => RoomError::NotRunnable { program: name, why: error.to_string() },

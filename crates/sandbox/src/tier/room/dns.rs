@@ -242,6 +242,18 @@ fn address_of_pointer(name: &str) -> Option<IpAddr> {
         .then(|| Ipv6Addr::from_bits(nibbles.iter().rev().fold(0, |bits, n| (bits << 4) | n)).into())
 }
 
+/// Feeds bytes to the server as a query; what it answers is a packet, and what has no header gets none.
+#[cfg(test)]
+pub(super) fn no_panic(bytes: &[u8]) {
+    use std::task::{Context, Poll, Waker};
+    let names = Names::default();
+    let mut asking = std::pin::pin!(answer(bytes, &tests::Knowing, &names, Families::Both));
+    let Poll::Ready(answer) = asking.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it waits for nothing here");
+    };
+    assert!(answer.is_none_or(|answer| bytes.len() >= 12 && Packet::parse(&answer).is_ok()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,7 +261,7 @@ mod tests {
     use model::Refused;
 
     /// Knows every name but those that end in `invalid`.
-    struct Knowing;
+    pub(super) struct Knowing;
 
     impl Events for Knowing {
         fn connection(&self, _connection: Connection) {}
@@ -298,29 +310,5 @@ mod tests {
         for name in ["3.2.1.in-addr.arpa", "a.3.2.1.in-addr.arpa", "0.0.ip6.arpa", "crates.io"] {
             assert_eq!(address_of_pointer(name), None, "{name}");
         }
-    }
-
-    #[tokio::test]
-    async fn no_packet_makes_the_server_panic() {
-        let seed = u64::from_be_bytes(host::random::bytes());
-        println!("seed {seed}");
-        let (mut state, mut n_answered) = (seed, 0);
-        let mut next = |bound: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            usize::try_from(state >> 33).unwrap() % bound
-        };
-        let good = query("some.crates.io", TYPE::A);
-        for _ in 0..20_000 {
-            let mut bytes = good.clone();
-            for _ in 0..=next(4) {
-                let at = next(bytes.len());
-                bytes[at] = u8::try_from(next(256)).unwrap();
-            }
-            bytes.truncate(next(bytes.len() + 1));
-            bytes.extend(good.iter().take(next(8)));
-            n_answered += usize::from(ask(&bytes, Families::Both).await.is_some());
-            assert!(ask(&bytes[..bytes.len().min(11)], Families::Both).await.is_none(), "no header");
-        }
-        assert!(n_answered > 0, "some are still queries");
     }
 }

@@ -21,6 +21,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, major, minor};
 use tokio::task::JoinHandle;
 
+use super::elsewhere::Elsewhere;
 use crate::{helper, unix};
 
 /// How often the list is looked at. A service that is reached by somebody lives longer as a rule.
@@ -57,17 +58,24 @@ pub(super) struct Before {
     text: Vec<u8>,
     known: Known,
     unread: Option<String>,
+    elsewhere: Elsewhere,
 }
 
 /// Sockets by number and name.
 type Known = HashSet<(u64, PathBuf)>;
 
 impl Before {
+    /// Looks at the list of this process's own network namespace.
     pub(super) fn look() -> Self {
         let mut text = Vec::new();
         let unread = unix::read(&mut text).err().map(|error| error.to_string());
         let known = reachable(&text).collect();
-        Self { text, known, unread }
+        Self { text, known, unread, elsewhere: Elsewhere::default() }
+    }
+
+    /// Looks at those of others; returns where their sockets are.
+    pub(super) fn look_elsewhere(&mut self) -> Vec<PathBuf> {
+        self.elsewhere.look()
     }
 }
 
@@ -99,15 +107,21 @@ impl Openings {
         let task = tokio::task::spawn_blocking(move || {
             let mut looking = Looking { before, view, found: Vec::new(), n_more: 0 };
             let clock = host::Clock::real();
-            let mut wait = LOOK_EVERY;
+            let (mut wait, mut elsewhere_at) = (LOOK_EVERY, LOOK_EVERY);
             loop {
                 let is_last = stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout);
                 let start = clock.elapsed();
                 looking.look();
+                let end = clock.elapsed();
+                wait = LOOK_EVERY.max((end - start) * PART_OF_PROCESSOR);
+                // Other namespaces are found through every process, which takes longer.
+                if is_last || end >= elsewhere_at {
+                    looking.look_elsewhere();
+                    elsewhere_at = clock.elapsed() + (clock.elapsed() - end) * PART_OF_PROCESSOR;
+                }
                 if is_last {
                     return looking.found();
                 }
-                wait = LOOK_EVERY.max((clock.elapsed() - start) * PART_OF_PROCESSOR);
             }
         });
         Self { stop, task }
@@ -141,6 +155,11 @@ impl Looking {
         let new: Vec<PathBuf> = self.before.known.difference(&known).map(|(_, path)| path.clone()).collect();
         new.iter().for_each(|path| self.judge(path));
         self.before.text = text;
+    }
+
+    fn look_elsewhere(&mut self) {
+        let new = self.before.look_elsewhere();
+        new.iter().for_each(|path| self.judge(path));
     }
 
     fn judge(&mut self, path: &Path) {

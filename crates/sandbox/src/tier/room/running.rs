@@ -18,7 +18,8 @@ use super::{Helper, Room, awaited, dns, helper_is_gone};
 use crate::events::Events;
 use crate::exit::{Exit, RoomError};
 use crate::names::Names;
-use crate::signals::{Sender, Signals};
+use crate::signals::Signals;
+use crate::stopping::Stopping;
 use crate::wire::{FromRoom, Socket, ToRoom, frame, frame_length};
 
 /// A running command. Dropped, it is killed with everything it started.
@@ -52,7 +53,7 @@ pub struct Ended {
 }
 
 pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running, RoomError> {
-    let Room { names, mut helper, signals, sockets, plan, project, before, .. } = room;
+    let Room { names, mut helper, mut signals, sockets, plan, project, before, .. } = room;
     let broken = |error: io::Error| RoomError::Broken { why: error.to_string() };
     let control: BlockingStream = helper.control.take().ok_or_else(helper_is_gone)?;
     control.set_nonblocking(true).map_err(broken)?;
@@ -95,6 +96,7 @@ pub(super) async fn start(room: Room, events: Arc<dyn Events>) -> Result<Running
         }
     }
     let openings = Openings::begin(before, view);
+    signals.catch_all().map_err(broken)?;
     let program = plan.command.first().map(|program| program.display().to_string()).unwrap_or_default();
     let mut running =
         Running { names, helper, signals, from, to, tasks, watching, openings, program, project };
@@ -121,19 +123,20 @@ impl Running {
             project,
             ..
         } = self;
+        let stopping = Stopping::default();
         let outcome = {
             // Never dropped halfway through a message, as a single read would be.
-            let mut conversation = std::pin::pin!(outcome_of(&mut from, &program));
+            let mut conversation = std::pin::pin!(outcome_of(&mut from, &program, &stopping));
             loop {
                 tokio::select! {
                     outcome = &mut conversation => break outcome,
                     arrived = signals.next() => {
-                        if let Ok(arrived) = arrived && arrived.sender == Sender::Process
-                            && let Ok(frame) = frame(&ToRoom::Signal(arrived.number))
-                        {
+                        let Ok(arrived) = arrived else { continue };
+                        if arrived.is_for_command() && let Ok(frame) = frame(&ToRoom::Signal(arrived.number)) {
                             // If it cannot be said the room is gone, and the conversation ends.
                             let _ = to.write_all(&frame).await;
                         }
+                        stopping.arrived(arrived);
                     }
                 }
             }
@@ -185,7 +188,7 @@ impl Ended {
 }
 
 /// Hears the helper out, and returns how the command ended.
-async fn outcome_of(from: &mut OwnedReadHalf, program: &str) -> Result<Exit, RoomError> {
+async fn outcome_of(from: &mut OwnedReadHalf, program: &str, stopping: &Stopping) -> Result<Exit, RoomError> {
     let mut outcome = Err(helper_is_gone());
     while let Ok(message) = hear(from).await {
         match message {
@@ -194,6 +197,8 @@ async fn outcome_of(from: &mut OwnedReadHalf, program: &str) -> Result<Exit, Roo
             FromRoom::NotRunnable { why } => {
                 outcome = Err(RoomError::NotRunnable { program: program.to_owned(), why });
             }
+            FromRoom::Stopped { signal } => stopping.stopped(signal),
+            FromRoom::Continued => stopping.continued(),
             FromRoom::Closed => break,
             _ => {}
         }
