@@ -125,10 +125,6 @@ impl Store {
                 Event::Damaged { key, sha256, .. } => {
                     self.would_give(key, sha256)? && seen.insert(*sha256) && !self.is_whole(sha256)
                 }
-                // What nobody needs any more is nobody's loss.
-                Event::Decayed { sha256, .. } => {
-                    !self.belongs_to(sha256)?.is_empty() && seen.insert(*sha256) && !self.is_whole(sha256)
-                }
                 Event::Gone { key, .. } => self.lookup(key)?.is_none_or(|held| held.gone_since.is_some()),
                 _ => true,
             };

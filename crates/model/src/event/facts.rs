@@ -28,7 +28,6 @@ impl Event {
             Self::Quarantined { key, .. } => (Kind::Quarantined, Subject::Object(key)),
             Self::Rejected { key, .. } => (Kind::Rejected, Subject::Object(key)),
             Self::Damaged { key, .. } => (Kind::Damaged, Subject::Object(key)),
-            Self::Decayed { sha256, .. } => (Kind::Decayed, Subject::Blob(sha256)),
             Self::Healed { sha256, .. } => (Kind::Healed, Subject::Blob(sha256)),
             Self::Copied { to, .. } => (Kind::Copied, Subject::Copy(to)),
             Self::Adopted { thing, .. } => (Kind::Adopted, Subject::Adopted(thing)),

@@ -11,7 +11,6 @@ pub enum Kind {
     Quarantined,
     Rejected,
     Damaged,
-    Decayed,
     Healed,
     Copied,
     Adopted,
@@ -49,14 +48,13 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 28] = [
+const TABLE: [(Kind, &str, Concern); 27] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
     (Kind::Quarantined, "quarantined", Concern::Happened),
     (Kind::Rejected, "rejected", Concern::Happened),
     (Kind::Damaged, "damaged", Concern::Holds),
-    (Kind::Decayed, "decayed", Concern::Holds),
     (Kind::Healed, "healed", Concern::Happened),
     (Kind::Copied, "copied", Concern::Nobody),
     (Kind::Adopted, "adopted", Concern::Nobody),

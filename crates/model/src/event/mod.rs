@@ -86,17 +86,6 @@ pub enum Event {
         /// What is wrong with it, in words for a person.
         reason: String,
     },
-    /// Blobs were read back, and one was not what was kept.
-    Decayed {
-        /// The blob.
-        sha256: Sha256,
-        /// What needs it: subjects of the journal, and `run <id>`.
-        belongs_to: Vec<String>,
-        /// What is wrong with it, in words for a person.
-        reason: String,
-        /// When.
-        at: Timestamp,
-    },
     /// A damaged blob is whole again.
     Healed {
         /// The blob.

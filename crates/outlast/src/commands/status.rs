@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, duration, in_line};
 use crate::tasks::attention::{self, Attention};
+use crate::tasks::damage;
 use crate::tasks::repositories::{self, Standing};
 
 /// How many events are shown, and how many are listed of those that happened once; all of them are in the journal.
@@ -50,15 +51,18 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
     let now = home.clock.now();
     let attention = store.attention(N_EVENTS_MAX)?;
     let (mut cells, repositories) =
-        (drill::matrix(&seen, now, home.config.limits.proved_for), repositories::standings(&store)?);
+        (drill::matrix(&seen, now, home.config.limits.proved_for), repositories::standings(&home, &store)?);
     cells.extend(repositories.iter().map(Standing::cell));
     let holds = repositories.iter().filter_map(Attention::of_holds);
     let shrunk = repositories::shrunk(&repositories);
-    let holds = holds.chain(shrunk.iter().map(Attention::of_owner)).collect();
+    let damage = damage::known(&home, &store)?;
+    let now_so =
+        holds.chain(shrunk.iter().map(Attention::of_owner)).chain(damage.iter().map(Attention::of_damage));
+    let now_so = now_so.collect();
     let status = Status {
         cells,
         repositories,
-        events: attention::list(attention.entries, &store.outages()?, holds, now),
+        events: attention::list(attention.entries, &store.outages()?, now_so, now),
         n_more_events: attention.n_more,
     };
     if global.json {

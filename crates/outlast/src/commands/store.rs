@@ -14,6 +14,7 @@ use crate::home::Home;
 use crate::speak::{self, count, say, size};
 use crate::tasks;
 use crate::tasks::copy::Copied;
+use crate::tasks::damage;
 use crate::tasks::heal::{self, Healed, Refetched};
 
 #[derive(Debug, Args)]
@@ -79,9 +80,6 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     let mut report = report.map_err(|error| {
         Failure::no(error).hint("check the disk that holds Outlast's home folder, and its free space")
     })?;
-    if report.journal.is_empty() {
-        heal::note(&home, &store, &report.damaged)?;
-    }
     let (mut healed, mut refetched) = (Vec::new(), Vec::new());
     if is_to_heal && report.n_damaged > 0 {
         healed = super::block_on(heal::heal(&home, &store, &report.damaged))?;
@@ -98,6 +96,7 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
         report.damaged.retain(|damaged| !heal::is_whole(&store, &damaged.sha256));
         report.n_damaged = report.damaged.len() as u64;
     }
+    damage::note(&home, &report.damaged)?;
     let verified = Verified { report, healed, refetched };
     if global.json {
         speak::json(&verified)?;

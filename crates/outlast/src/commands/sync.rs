@@ -34,5 +34,5 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Fa
     let mirror = Arc::new(wiring::mirror(&home, &store)?);
     let all = super::block_on(async { Ok(repositories::sync(global, &mirror, addresses).await) })?;
     store.flush()?;
-    repositories::tell(global, &store, n_asked, all)
+    repositories::tell(global, (&home, &store), n_asked, all)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use store::Entry;
 
 use crate::speak::count;
+use crate::tasks::damage::Damage;
 use crate::tasks::repositories::{Shrunk, Standing};
 
 /// Something that needs attention.
@@ -20,6 +21,14 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// Returns that a blob was found damaged when all were read back.
+    pub(crate) fn of_damage(damage: &Damage) -> Self {
+        let Damage { sha256, belongs_to, fault, at } = damage;
+        let detail =
+            format!("{fault}; it belongs to {}; `outlast store verify --heal` mends it", some(belongs_to));
+        Self { time: *at, kind: "damaged", subject: format!("blob {sha256}"), detail }
+    }
+
     /// Returns that many repositories of one owner are gone.
     pub(crate) fn of_owner(shrunk: &Shrunk) -> Self {
         let (time, subject) = (shrunk.since, format!("owner {}", shrunk.owner));
@@ -62,9 +71,6 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Rejected { reason, .. } => reason.clone(),
         Event::Damaged { sha256, reason, .. } => {
             format!("its copy {sha256}: {reason}; run again what fetched it, which mends it")
-        }
-        Event::Decayed { belongs_to, reason, .. } => {
-            format!("{reason}; it belongs to {}; `outlast store verify --heal` mends it", some(belongs_to))
         }
         Event::Healed { belongs_to, from, .. } => {
             format!("was damaged, and is whole again from `{from}`; it belongs to {}", some(belongs_to))

@@ -1,9 +1,9 @@
 //! Makes damaged blobs whole again: from a second copy, or else from whoever they came from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use mirror::{Copy, Mended};
-use model::{Event, ObjectUrl, RepoId, Sha256};
+use model::{ObjectUrl, RepoId, Sha256};
 use proxy::{Purpose, SessionPlan, Wanted};
 use serde::Serialize;
 use store::{Damaged, Store};
@@ -30,30 +30,6 @@ pub(crate) struct Refetched {
     pub(crate) reason: Option<String>,
     /// How many objects that refs once named, and name no more, were in the damaged packs alone.
     pub(crate) n_lost: u64,
-}
-
-/// Tells the journal what is damaged, where it does not know.
-pub(crate) fn note(home: &Home, store: &Store, damaged: &[Damaged]) -> Result<(), Failure> {
-    let known = store.attention(0)?.entries.into_iter();
-    let known: BTreeSet<Sha256> = known
-        .filter_map(|entry| match entry.event {
-            Event::Damaged { sha256, .. } | Event::Decayed { sha256, .. } => Some(sha256),
-            _ => None,
-        })
-        .collect();
-    let news = damaged.iter().filter(|it| !it.belongs_to.is_empty() && !known.contains(&it.sha256));
-    let at = home.clock.now();
-    let event = |Damaged { sha256, belongs_to, fault, .. }: &Damaged| Event::Decayed {
-        sha256: *sha256,
-        belongs_to: belongs_to.clone(),
-        reason: fault.to_string(),
-        at,
-    };
-    let events: Vec<Event> = news.map(event).collect();
-    if !events.is_empty() {
-        store.append(None, events).map_err(Failure::no)?;
-    }
-    Ok(())
 }
 
 /// Has copies of repositories made anew of which packs were damaged: those that are whole again, and the others from their upstreams.

@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod attention;
 pub(crate) mod copy;
+pub(crate) mod damage;
 pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod heal;

@@ -62,7 +62,7 @@ fn a_repository_whose_packs_are_damaged_is_fetched_anew() {
     let is_told = || {
         let (doctor, status) = (kept.json(&["doctor"]).to_string(), kept.json(&["status"]));
         let lost = status["cells"].as_array().unwrap().iter().any(|cell| cell["state"] == "lost");
-        [doctor.contains("repository_damaged"), lost, status.to_string().contains("decayed")]
+        [doctor.contains("repository_damaged"), lost, status["events"].to_string().contains("\"damaged\"")]
     };
     assert_eq!(is_told(), [true; 3]);
     kept.world.outlast(&["sync"]).expect(1).says("`outlast store verify --heal`");

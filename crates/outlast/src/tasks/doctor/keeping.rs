@@ -1,5 +1,6 @@
 //! What is kept: whether it is whole, and whether it lies in two places.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use drill::State;
@@ -11,9 +12,10 @@ use crate::copies::{self, Destination, is_home};
 use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
 use crate::speak::count;
+use crate::tasks::damage;
 
 /// Looks at what is known to be damaged. Reading everything back is what `store verify` does.
-pub(super) fn damage(chart: &mut Chart, store: &Store) -> Result<(), Failure> {
+pub(super) fn damage(chart: &mut Chart, home: &Home, store: &Store) -> Result<(), Failure> {
     if let Some(reason) = store.journal_damage()? {
         chart.find(State::Lost, "journal_damaged", "journal", reason, JOURNAL_HINT);
         return Ok(());
@@ -25,7 +27,15 @@ pub(super) fn damage(chart: &mut Chart, store: &Store) -> Result<(), Failure> {
         }
         _ => None,
     });
-    for (subject, detail) in damaged {
+    // Repositories have a word of their own for it.
+    let is_objects = |subject: &&String| !subject.starts_with("repo ");
+    let read_back = damage::known(home, store)?;
+    let read_back = read_back.iter().flat_map(|damage| {
+        let detail = format!("its copy {}: {}", damage.sha256, damage.fault);
+        damage.belongs_to.iter().filter(is_objects).map(move |subject| (subject.clone(), detail.clone()))
+    });
+    let all: BTreeMap<String, String> = read_back.chain(damaged).collect();
+    for (subject, detail) in all {
         chart.find(State::Lost, "damaged", subject, detail, "outlast store verify --heal");
     }
     chart.look_at("what is known to be damaged");

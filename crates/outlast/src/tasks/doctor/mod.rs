@@ -67,8 +67,8 @@ pub(crate) async fn examine(
     let mut chart = Chart::default();
     projects::locks(&mut chart, &home, &store, &things).await?;
     projects::drills(&mut chart, &home, &store, server.as_ref())?;
-    repositories::repositories(&mut chart, &store)?;
-    keeping::damage(&mut chart, &store)?;
+    repositories::repositories(&mut chart, &home, &store)?;
+    keeping::damage(&mut chart, &home, &store)?;
     chart = keeping::second_copies(chart, home.clone(), store.clone()).await?;
     machine::disk(&mut chart, &home);
     machine::clock(&mut chart, &home, &store)?;

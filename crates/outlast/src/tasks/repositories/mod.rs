@@ -18,6 +18,7 @@ use store::{Entry, Store};
 
 use crate::command_line::Global;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::speak::{self, count, in_line, say, size};
 
 const N_LETTERS_MAX: usize = 300;
@@ -148,11 +149,11 @@ pub(crate) fn find(store: &Store, name: &str) -> Result<Address, Failure> {
 /// Says what became of repositories, and returns the exit code: 0 where every copy has all that its upstream has.
 pub(crate) fn tell(
     global: &Global,
-    store: &Store,
+    (home, store): (&Home, &Store),
     n_asked: usize,
     mut all: Vec<One>,
 ) -> Result<ExitCode, Failure> {
-    let damage = standing::damage(store)?;
+    let damage = standing::damage(home, store)?;
     all.iter_mut().for_each(|one| one.note_damage(&damage));
     if global.json {
         speak::json(&all)?;
@@ -174,7 +175,7 @@ pub(crate) fn tell(
             n_asked - n_good
         ),
     );
-    for shrunk in shrunk(&standings(store)?) {
+    for shrunk in shrunk(&standings(home, store)?) {
         say(global, &format_args!("warning: {shrunk}"));
     }
     if n_held > 0 {

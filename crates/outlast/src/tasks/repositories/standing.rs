@@ -10,6 +10,8 @@ use serde::Serialize;
 use store::{Entry, Store};
 
 use crate::failure::Failure;
+use crate::home::Home;
+use crate::tasks::damage::{self, Damage};
 
 /// What is done with a repository, as the survival matrix has it.
 const CLONE: &str = "clone";
@@ -61,8 +63,8 @@ impl Standing {
 }
 
 /// Returns how every repository stands, in the order of their names; one that nobody asks for, and of which nothing is held, is none.
-pub(crate) fn standings(store: &Store) -> Result<Vec<Standing>, Failure> {
-    let (outages, damage) = (store.outages()?, damage(store)?);
+pub(crate) fn standings(home: &Home, store: &Store) -> Result<Vec<Standing>, Failure> {
+    let (outages, damage) = (store.outages()?, damage(home, store)?);
     let mut standings = Vec::new();
     for entry in store.repos()? {
         let Event::Mirrored { repo, is_left, .. } = entry.event else { continue };
@@ -150,13 +152,11 @@ pub(crate) fn shrunk(standings: &[Standing]) -> Vec<Shrunk> {
 }
 
 /// Returns what is known to be damaged, by what it belongs to.
-pub(super) fn damage(store: &Store) -> Result<HashMap<String, String>, Failure> {
+pub(super) fn damage(home: &Home, store: &Store) -> Result<HashMap<String, String>, Failure> {
     let mut damage = HashMap::new();
-    for entry in store.attention(0)?.entries {
-        if let Event::Decayed { sha256, belongs_to, reason, .. } = entry.event {
-            let told = format!("a pack of it is damaged: {sha256}, {reason}");
-            damage.extend(belongs_to.into_iter().map(|subject| (subject, told.clone())));
-        }
+    for Damage { sha256, belongs_to, fault, .. } in damage::known(home, store)? {
+        let told = format!("a pack of it is damaged: {sha256}, {fault}");
+        damage.extend(belongs_to.into_iter().map(|subject| (subject, told.clone())));
     }
     Ok(damage)
 }
