@@ -19,6 +19,7 @@ mod pkt;
 mod remote;
 mod serve;
 mod view;
+mod wanted;
 
 pub use archive::{Blobs, Committed};
 pub use bare::{Bare, BareError, is_checked, is_slow_to_give, noted, object_format, speech};
@@ -33,3 +34,4 @@ pub use pkt::{Packet, Packets, ProtocolError};
 pub use remote::{Fetched, RemoteError};
 pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};
 pub use view::view;
+pub use wanted::Wanted;

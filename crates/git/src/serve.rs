@@ -126,11 +126,18 @@ impl Git {
         request: &[u8],
         turn: impl Send + 'static,
     ) -> Result<Stream, ProcessError> {
-        let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
-        let program = program
-            .reads(request)
-            .map_err(|source| ProcessError::Io { program: "git".to_owned(), source })?;
-        program.stream(CLIENT, turn)
+        self.answering(folder, protocol, request)?.stream(CLIENT, turn)
+    }
+
+    /// Has it answer a request, and gives each piece of what it writes to `give` until that takes no more.
+    pub fn pour_pack(
+        &self,
+        folder: &Path,
+        protocol: Protocol,
+        request: &[u8],
+        give: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), ProcessError> {
+        self.answering(folder, protocol, request)?.pour(give)
     }
 
     /// Has it list the refs of a repository as earlier versions of the protocol do, before anything is asked.
@@ -142,6 +149,11 @@ impl Git {
     ) -> Result<Stream, ProcessError> {
         let arguments = ["--stateless-rpc", "--strict", "--http-backend-info-refs"];
         self.serving(folder, protocol, &arguments).stream(CLIENT, turn)
+    }
+
+    fn answering(&self, folder: &Path, protocol: Protocol, request: &[u8]) -> Result<Program, ProcessError> {
+        let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
+        program.reads(request).map_err(|source| ProcessError::Io { program: "git".to_owned(), source })
     }
 
     fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {
@@ -173,7 +185,7 @@ impl Protocol {
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Zero => "version=0",
             Self::One => "version=1",

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use git::{Git, Protocol};
 use host::process::{ProcessError, Stream};
-use model::{RefName, RepoId, Target, Timestamp};
+use model::{RefName, RepoId, Sha256, Target, Timestamp};
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::copy::{Copy, CopyError, folder};
+use crate::flight::{Flights, Key, Reader};
 use crate::outage::outage;
 use crate::state::{State, StateError};
 
@@ -38,6 +39,7 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// A program that waits for a slow client costs memory, and no core.
     places: Arc<Semaphore>,
+    flights: Flights,
 }
 
 #[derive(Debug, Clone)]
@@ -71,20 +73,35 @@ pub enum ServeError {
     /// Git.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// Neither disk nor memory.
+    #[error("there is no room for an answer; look at the disk")]
+    Room(#[from] std::io::Error),
     /// So many others were before it.
     #[error("others keep every core busy; try again")]
     Crowded,
 }
 
+/// A request to which everybody who sends it has the same answer.
+pub(crate) struct Shareable {
+    pub(crate) protocol: Protocol,
+    /// Says which one it is.
+    pub(crate) digest: Sha256,
+    pub(crate) body: Vec<u8>,
+}
+
 /// What git writes, once there is a turn for it, and the place of its client. The turn ends with git's work.
 pub type Given = Pin<Box<dyn Future<Output = Result<(Stream, OwnedSemaphorePermit), ServeError>> + Send>>;
+
+/// A client's place, and its turn.
+type Both = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Served {
     /// Gives what a store has, as many packs at once as there are cores.
     pub fn new(store: Store, git: Git, n_cores: usize) -> Self {
         let semaphore = |n| Arc::new(Semaphore::new(n));
         let (turns, places) = (semaphore(n_cores.max(1)), semaphore(n_cores.max(1) * N_PLACES_PER_CORE));
-        Self(Arc::new(Inner { store, git, known: Mutex::default(), turns, places }))
+        let (known, flights) = (Mutex::default(), Flights::default());
+        Self(Arc::new(Inner { store, git, known, turns, places, flights }))
     }
 
     /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
@@ -147,15 +164,44 @@ impl Served {
         give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
     ) -> Result<Given, ServeError> {
         let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        let Inner { git, turns, places, .. } = &*self.0;
-        let (git, turns, places) = (git.clone(), turns.clone(), places.clone());
+        let (git, both) = (self.0.git.clone(), self.both());
         Ok(Box::pin(async move {
-            let both =
-                async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
-            let both = tokio::time::timeout(TURN_WITHIN, both).await;
-            let (place, turn) = both.ok().flatten().ok_or(ServeError::Crowded)?;
+            let (place, turn) = both.await?;
             Ok((give(&git, &folder, turn)?, place))
         }))
+    }
+
+    /// Waits for a place and a turn.
+    fn both(&self) -> impl Future<Output = Result<Both, ServeError>> + Send + use<> {
+        let Inner { turns, places, .. } = &*self.0;
+        let (turns, places) = (turns.clone(), places.clone());
+        let both = async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
+        let both = tokio::time::timeout(TURN_WITHIN, both);
+        async move { both.await.ok().flatten().ok_or(ServeError::Crowded) }
+    }
+
+    /// Has git answer a request for everybody who sends it.
+    pub(crate) fn shared(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+        Shareable { protocol, digest, body }: Shareable,
+    ) -> Result<Reader, ServeError> {
+        let Inner { git, flights, store, .. } = &*self.0;
+        let key = Key { repo: repo.clone(), at, seq: refs.seq, digest };
+        if let Some(reader) = flights.join(&key) {
+            return Ok(reader);
+        }
+        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
+        let (reader, writer) = flights.join_or_begin(key, &store.home().join("git"))?;
+        if let Some(writer) = writer {
+            let git = git.clone();
+            let pour =
+                move |give: &mut dyn FnMut(&[u8]) -> bool| git.pour_pack(&folder, protocol, &body, give);
+            tokio::spawn(writer.write(self.both(), pour));
+        }
+        Ok(reader)
     }
 
     /// Returns the folder that git reads, which is made anew where it is not there.

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -166,7 +165,7 @@ impl Program {
     /// Sets what it reads.
     pub fn reads(self, bytes: &[u8]) -> io::Result<Self> {
         // A file in memory: nobody has to write while the program runs.
-        let mut file = File::from(memfd_create("input", MFdFlags::MFD_CLOEXEC)?);
+        let mut file = crate::file::in_memory("input")?;
         file.write_all(bytes)?;
         Ok(self.reads_file(file))
     }

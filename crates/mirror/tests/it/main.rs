@@ -6,5 +6,6 @@ mod faults;
 mod follow;
 mod hostile;
 mod remote;
+mod shared;
 mod turns;
 mod world;
