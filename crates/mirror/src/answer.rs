@@ -4,12 +4,12 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use git::{Asked, Protocol, ProtocolError, Wanted};
+use git::{Asked, Opening, Protocol, ProtocolError, Wanted};
 use host::http::{HeaderMap, HeaderValue, Outgoing, header};
 use http::Response;
 use model::{RepoId, Timestamp};
 
-use crate::passing;
+use crate::passing::{self, Waiting};
 use crate::served::{Refs, ServeError, Served, Shareable};
 
 /// The most that a client asks: a hundred thousand objects that it wants, and those that it has.
@@ -58,7 +58,7 @@ pub fn answer(
             let given = served.advertise(repo, at, refs, protocol)?;
             // Earlier versions begin with the service's name.
             let first = Some(Bytes::from_static(b"001e# service=git-upload-pack\n0000"));
-            return Ok(headed(advertisement, passing::alone(first, given)));
+            return Ok(headed(advertisement, passing::alone(first, given, None)));
         }
         Ask::Pack(body) => unpacked(headers, body)?,
     };
@@ -68,11 +68,13 @@ pub fn answer(
         return Ok(whole(result, asked.answer(&refs.refs)));
     }
     let wanted = Wanted::read(protocol, &body);
+    let waiting = Opening::of(&wanted).map(|opening| Waiting { opening, told_every: served.told_every() });
     let answer = match wanted.digest {
         Some(digest) => {
-            passing::shared(served.shared(repo, at, refs, Shareable { protocol, digest, body })?)
+            let reader = served.shared(repo, at, refs, Shareable { protocol, digest, body })?;
+            passing::shared(reader, waiting)
         }
-        None => passing::alone(None, served.upload_pack(repo, at, refs, protocol, body)?),
+        None => passing::alone(None, served.upload_pack(repo, at, refs, protocol, body)?, waiting),
     };
     Ok(headed(result, answer))
 }

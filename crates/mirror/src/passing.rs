@@ -1,12 +1,16 @@
 //! What git writes, on its way to one client. The head of the answer is sent while the client waits for its turn.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::stream;
+use git::Opening;
 use host::http::Outgoing;
 use host::process::{ProcessError, Stream};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use crate::flight::Reader;
 use crate::served::Given;
@@ -27,25 +31,59 @@ enum Source {
     Nothing,
 }
 
+/// What is on its way.
+struct Passing {
+    /// What stands in front of what git writes.
+    first: Option<Bytes>,
+    source: Source,
+    waiting: Option<Waiting>,
+}
+
+/// How a client is kept that waits, until git has begun.
+pub(crate) struct Waiting {
+    pub(crate) opening: Opening,
+    pub(crate) told_every: Duration,
+}
+
 /// Passes on what git writes for one client, behind what stands in front of it.
-pub(crate) fn alone(first: Option<Bytes>, given: Given) -> Outgoing {
-    body(first, Source::Given(given))
+pub(crate) fn alone(first: Option<Bytes>, given: Given, waiting: Option<Waiting>) -> Outgoing {
+    body(Passing { first, source: Source::Given(given), waiting })
 }
 
 /// Passes on what others read as well.
-pub(crate) fn shared(reader: Reader) -> Outgoing {
-    body(None, Source::Shared(reader))
+pub(crate) fn shared(reader: Reader, waiting: Option<Waiting>) -> Outgoing {
+    body(Passing { first: None, source: Source::Shared(reader), waiting })
 }
 
-fn body(first: Option<Bytes>, source: Source) -> Outgoing {
-    let pieces = stream::unfold((first, source), |(first, mut source)| async {
-        let piece = match first {
+fn body(passing: Passing) -> Outgoing {
+    let pieces = stream::unfold(passing, |mut passing| async {
+        let piece = match passing.first.take() {
             Some(first) => Ok(first),
-            None => source.next().await?,
+            None => passing.next().await?,
         };
-        Some((piece.map(Frame::data), (None, source)))
+        Some((piece.map(Frame::data), passing))
     });
     StreamBody::new(pieces).boxed_unsync()
+}
+
+impl Passing {
+    /// Returns the next piece for the client, nothing at the end.
+    async fn next(&mut self) -> Option<Result<Bytes, Broken>> {
+        while let Some(Waiting { opening, told_every }) = &mut self.waiting {
+            let Ok(piece) = timeout(*told_every, self.source.next()).await else {
+                return Some(Ok(opening.wait().into()));
+            };
+            let taken = match piece? {
+                Ok(bytes) => opening.take(&bytes),
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some(taken) = taken.transpose() {
+                self.waiting = None;
+                return Some(taken.map(Into::into).map_err(Into::into));
+            }
+        }
+        self.source.next().await
+    }
 }
 
 impl Source {

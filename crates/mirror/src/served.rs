@@ -23,12 +23,17 @@ const N_PLACES_PER_CORE: usize = 16;
 const TURN_WITHIN: Duration = Duration::from_secs(600);
 /// How often a client waits for a copy that is made anew by somebody else: two seconds each.
 const N_COPY_TRIES: u32 = 30;
+/// How often a client that waits is told so; proxies break off where nothing comes for a minute, and git itself says something as often.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Repositories whose refs are in memory.
 const N_KNOWN_MAX: usize = 1000;
 
 /// Gives repositories to clients; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Served(Arc<Inner>);
+pub struct Served {
+    inner: Arc<Inner>,
+    told_every: Duration,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -101,7 +106,18 @@ impl Served {
         let semaphore = |n| Arc::new(Semaphore::new(n));
         let (turns, places) = (semaphore(n_cores.max(1)), semaphore(n_cores.max(1) * N_PLACES_PER_CORE));
         let (known, flights) = (Mutex::default(), Flights::default());
-        Self(Arc::new(Inner { store, git, known, turns, places, flights }))
+        let inner = Arc::new(Inner { store, git, known, turns, places, flights });
+        Self { inner, told_every: TOLD_EVERY }
+    }
+
+    /// Tells clients that wait so at other times.
+    #[must_use]
+    pub fn telling_every(self, told_every: Duration) -> Self {
+        Self { told_every, ..self }
+    }
+
+    pub(crate) const fn told_every(&self) -> Duration {
+        self.told_every
     }
 
     /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
@@ -109,7 +125,7 @@ impl Served {
         if at.is_some() {
             return Ok(self.read(repo, at)?.map(Arc::new));
         }
-        let stamp = self.0.store.stamp();
+        let stamp = self.inner.store.stamp();
         if let Some(known) = self.lock().get(repo).filter(|known| known.stamp == stamp && stamp.is_some()) {
             return Ok(Some(known.refs.clone()));
         }
@@ -123,11 +139,11 @@ impl Served {
     }
 
     fn read(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Refs>, StateError> {
-        let state = State::read(&self.0.store, repo, at)?;
+        let state = State::read(&self.inner.store, repo, at)?;
         // One without refs is a repository as well, once its upstream was asked.
         let none_yet = (state.seq > 0).then_some("sha1");
         let Some(object_format) = state.object_format().or(none_yet) else { return Ok(None) };
-        let outages = self.0.store.outages()?;
+        let outages = self.inner.store.outages()?;
         let down = outage(&outages, repo).map(|(since, reason)| (since, reason.to_owned()));
         let stale = down.or_else(|| held(&state));
         Ok(Some(Refs { refs: state.served, object_format, stale, seq: state.seq }))
@@ -164,7 +180,7 @@ impl Served {
         give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
     ) -> Result<Given, ServeError> {
         let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        let (git, both) = (self.0.git.clone(), self.both());
+        let (git, both) = (self.inner.git.clone(), self.both());
         Ok(Box::pin(async move {
             let (place, turn) = both.await?;
             Ok((give(&git, &folder, turn)?, place))
@@ -173,7 +189,7 @@ impl Served {
 
     /// Waits for a place and a turn.
     fn both(&self) -> impl Future<Output = Result<Both, ServeError>> + Send + use<> {
-        let Inner { turns, places, .. } = &*self.0;
+        let Inner { turns, places, .. } = &*self.inner;
         let (turns, places) = (turns.clone(), places.clone());
         let both = async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
         let both = tokio::time::timeout(TURN_WITHIN, both);
@@ -188,7 +204,7 @@ impl Served {
         refs: &Refs,
         Shareable { protocol, digest, body }: Shareable,
     ) -> Result<Reader, ServeError> {
-        let Inner { git, flights, store, .. } = &*self.0;
+        let Inner { git, flights, store, .. } = &*self.inner;
         let key = Key { repo: repo.clone(), at, seq: refs.seq, digest };
         if let Some(reader) = flights.join(&key) {
             return Ok(reader);
@@ -211,7 +227,7 @@ impl Served {
         at: Option<Timestamp>,
         refs: &Refs,
     ) -> Result<PathBuf, ServeError> {
-        let Inner { store, git, .. } = &*self.0;
+        let Inner { store, git, .. } = &*self.inner;
         // Half a copy is none: who makes it anew is waited for.
         let mut n_left = N_COPY_TRIES;
         while let Err(error) = Copy::catch_up(git, store, repo, refs.object_format, refs.seq) {
@@ -229,16 +245,16 @@ impl Served {
 
     /// Waits for a turn to keep a core busy.
     pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ServeError> {
-        let turn = tokio::time::timeout(TURN_WITHIN, self.0.turns.clone().acquire_owned()).await;
+        let turn = tokio::time::timeout(TURN_WITHIN, self.inner.turns.clone().acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or(ServeError::Crowded)
     }
 
     pub(crate) fn git(&self) -> &Git {
-        &self.0.git
+        &self.inner.git
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

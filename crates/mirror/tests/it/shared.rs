@@ -1,81 +1,14 @@
 //! Answers that many clients share, and how often git ran for them.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use git::Git;
-use host::http::Outgoing;
 use http_body_util::BodyExt as _;
 use mirror::Served;
-use model::Timestamp;
 
+use crate::counting::{Counting, all};
 use crate::world::{World, ask};
-
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// A `git` that writes down when it is to give a pack, and can be told to wait or to fail then.
-struct Counting {
-    folder: tempfile::TempDir,
-    served: Served,
-}
-
-impl Counting {
-    fn new(world: &World) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let script = format!(
-            "#!/bin/sh\nPATH={PATH}\ncd '{}'\nfor word; do if [ $word = upload-pack ]; then\n\
-             echo run >>runs\nwhile [ -e wait ]; do sleep 0.02; done\n\
-             if [ -e fail ]; then printf '0012ERR it fails\\n'; exit 128; fi\nfi; done\nexec git \"$@\"\n",
-            folder.path().display()
-        );
-        let program = folder.path().join("git");
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-        let git = Git::new(&format!("{}:{PATH}", folder.path().display()));
-        Self { served: Served::new(world.store.clone(), git, 2), folder }
-    }
-
-    /// Says what it does when it runs, until the file is gone.
-    fn told(&self, what: &str) -> PathBuf {
-        let file = self.folder.path().join(what);
-        fs::write(&file, "").unwrap();
-        file
-    }
-
-    fn n_runs(&self) -> usize {
-        fs::read_to_string(self.folder.path().join("runs")).unwrap_or_default().lines().count()
-    }
-
-    /// Waits until it has run so often.
-    async fn ran(&self, n_runs: usize) {
-        let ran = async {
-            while self.n_runs() < n_runs {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), ran).await.unwrap();
-    }
-
-    fn ask(&self, world: &World, at: Option<Timestamp>, arguments: &[&str]) -> Outgoing {
-        ask(&self.served, world, at, arguments)
-    }
-}
-
-/// Returns what all of these clients get at once.
-async fn all(bodies: impl IntoIterator<Item = Outgoing>) -> Vec<String> {
-    let read = |body: Outgoing| async {
-        let bytes = body.collect().await.unwrap().to_bytes();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    let tasks: Vec<_> = bodies.into_iter().map(|body| tokio::spawn(read(body))).collect();
-    let mut texts = Vec::new();
-    for task in tasks {
-        texts.push(task.await.unwrap());
-    }
-    texts
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_the_same_has_the_same_answer() {
@@ -122,11 +55,7 @@ async fn what_nobody_waits_for_is_not_made() {
     world.sync().await;
     let git = Counting::new(&world);
     let wait = git.told("wait");
-    let busy: Vec<_> = ["filter blob:none", "filter tree:0"]
-        .map(|filter| tokio::spawn(all([git.ask(&world, None, &[filter, "done"])])))
-        .into_iter()
-        .collect();
-    git.ran(2).await;
+    let busy = git.busy(&world).await;
     drop(git.ask(&world, None, &["done"]));
     fs::remove_file(wait).unwrap();
     for task in busy {
@@ -145,7 +74,7 @@ async fn an_error_is_for_those_who_asked_and_not_for_later_ones() {
     let (wait, fail) = (git.told("wait"), git.told("fail"));
     let same = (0..3).map(|_| git.ask(&world, None, &["done"])).collect::<Vec<_>>();
     fs::remove_file(wait).unwrap();
-    assert_eq!(all(same).await, ["0012ERR it fails\n"; 3]);
+    assert_eq!(all(same).await, ["0011ERR it fails\n"; 3]);
     assert_eq!(git.n_runs(), 1);
     fs::remove_file(fail).unwrap();
     assert!(all([git.ask(&world, None, &["done"])]).await[0].contains("PACK"));

@@ -4,10 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use fakes::noise;
 
 use super::Served;
+use crate::libraries;
 use crate::repositories::Kept;
 use crate::world::{Done, finish};
 
@@ -57,21 +59,25 @@ impl Scene {
         fs::read_to_string(self.file("runs")).unwrap_or_default().lines().count()
     }
 
-    /// Clones with these words of git's, at the same time; returns how each ended.
+    fn address(&self) -> String {
+        format!("{}/git/forge.example/acme/app.git", self.served.base)
+    }
+
+    /// Clones with these words of git's.
+    fn clone(&self, folder: &str, words: &[&str]) -> Done {
+        let address = self.address();
+        let _ = fs::remove_dir_all(self.kept.world.project().join(folder));
+        let mut command = self.kept.world.command("git");
+        finish(command.args(words).args([&address, folder]), b"")
+    }
+
+    /// Clones with each of these words at the same time; returns how each ended.
     fn clone_all(&self, words: &[&[&str]]) -> Vec<Done> {
-        let address = format!("{}/git/forge.example/acme/app.git", self.served.base);
-        let clone = |number: usize, words: &[&str]| {
-            let folder = format!("clone-{number}");
-            let _ = fs::remove_dir_all(self.kept.world.project().join(&folder));
-            let mut command = self.kept.world.command("git");
-            finish(command.args(words).args(["-q", &address, &folder]), b"")
-        };
         thread::scope(|scope| {
-            let threads: Vec<_> = words
-                .iter()
-                .enumerate()
-                .map(|(number, words)| scope.spawn(move || clone(number, words)))
-                .collect();
+            let clone =
+                |number: usize, words| scope.spawn(move || self.clone(&format!("clone-{number}"), words));
+            let threads: Vec<_> =
+                words.iter().enumerate().map(|(number, words)| clone(number, words)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         })
     }
@@ -138,4 +144,79 @@ fn a_full_disk_breaks_no_clone() {
         );
         scene.served.end();
     }
+}
+
+#[test]
+fn a_client_that_gives_up_in_silence_waits_for_its_turn() {
+    let scene = Scene::new(&[]);
+    let wait = scene.file("wait");
+    fs::write(&wait, "").unwrap();
+    let n_cores = thread::available_parallelism().unwrap().get();
+    let impatient = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=8", "clone"];
+    thread::scope(|scope| {
+        for number in 0..n_cores {
+            let filter = format!("--filter=blob:limit={number}");
+            let scene = &scene;
+            let clone = move || scene.clone(&format!("busy-{number}"), &["clone", "-n", &filter]);
+            scope.spawn(move || clone().expect(0));
+        }
+        while scene.n_runs() < n_cores {
+            thread::sleep(Duration::from_millis(50));
+        }
+        let clone = |folder: &'static str, words: &'static [&str]| {
+            let words = [&impatient[..], words].concat();
+            let scene = &scene;
+            scope.spawn(move || scene.clone(folder, &words))
+        };
+        let [quiet, told] = [clone("clone-0", &["-q"]), clone("clone-1", &["--progress"])];
+        // Git alone can begin its answer, so that nothing comes.
+        let control = clone("control", &["--depth", "1"]).join().unwrap();
+        assert!(control.code != 0 && control.stderr.contains("too slow"), "{}", control.stderr);
+        fs::remove_file(&wait).unwrap();
+        quiet.join().unwrap().expect(0);
+        told.join().unwrap().expect(0).says("remote: the server is busy; waiting for a turn");
+    });
+    scene.check(0);
+    scene.check(1);
+    scene.served.end();
+}
+
+#[test]
+fn clients_of_every_kind_hear_that_they_wait() {
+    let clients = [libraries::jgit(), libraries::go_git(), libraries::libgit2()];
+    thread::scope(|scope| {
+        for client in &clients {
+            scope.spawn(|| {
+                waits(|scene| {
+                    let address = scene.address();
+                    client.run(&scene.kept.world, &["clone", &address, "clone-0"])
+                })
+                .expect(0);
+            });
+        }
+        for version in ["protocol.version=0", "protocol.version=1"] {
+            scope.spawn(move || {
+                let done = waits(|scene| scene.clone("clone-0", &["-c", version, "clone", "--progress"]));
+                done.expect(0).says("remote: the server is busy; waiting for a turn");
+            });
+        }
+    });
+}
+
+/// Lets a client clone, whose pack is begun only after it was told for the first time that it waits.
+fn waits(clone: impl FnOnce(&Scene) -> Done + Send) -> Done {
+    let scene = Scene::new(&[]);
+    fs::write(scene.file("wait"), "").unwrap();
+    let done = thread::scope(|scope| {
+        let cloning = scope.spawn(|| clone(&scene));
+        while scene.n_runs() == 0 && !cloning.is_finished() {
+            thread::sleep(Duration::from_millis(50));
+        }
+        thread::sleep(Duration::from_secs(7));
+        fs::remove_file(scene.file("wait")).unwrap();
+        cloning.join().unwrap()
+    });
+    scene.check(0);
+    scene.served.end();
+    done
 }
