@@ -16,6 +16,8 @@ use crate::pkt::{FLUSH, Packet, Packets, ProtocolError, line, text};
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// How long a client may take nothing of what git writes: others wait for its turn.
 const CLIENT: Duration = Duration::from_secs(60);
+/// A list of refs, or a file, is not to wait for packs; a pack that nobody disturbs takes as long as before.
+const NICENESS: i32 = 10;
 /// The largest pack that is given.
 pub(crate) const PACK_BYTES_MAX: usize = 1 << 40;
 /// The most beginnings of names that a client may ask for.
@@ -159,7 +161,7 @@ impl Git {
     fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {
         let limits = Limits { time: PATIENCE, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
         let program = self.bare_program(limits).args(["upload-pack"]).args(arguments).args([folder]);
-        program.environment([("GIT_PROTOCOL", protocol.name())])
+        program.environment([("GIT_PROTOCOL", protocol.name())]).after_others(NICENESS)
     }
 }
 

@@ -11,6 +11,7 @@ use host::process::{ProcessError, Stream};
 use model::{RefName, RepoId, Sha256, Target, Timestamp};
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::block_in_place;
 
 use crate::copy::{Copy, CopyError, folder};
 use crate::flight::{Flights, Key, Reader};
@@ -120,16 +121,17 @@ impl Served {
         self.told_every
     }
 
-    /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
+    /// Returns the refs of a repository as they are served now, or were; nothing where none is held. What is in memory is there at
+    /// once: to make room for a read that may block costs a list of refs more than the list itself.
     pub fn refs(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Arc<Refs>>, StateError> {
         if at.is_some() {
-            return Ok(self.read(repo, at)?.map(Arc::new));
+            return Ok(block_in_place(|| self.read(repo, at))?.map(Arc::new));
         }
         let stamp = self.inner.store.stamp();
         if let Some(known) = self.lock().get(repo).filter(|known| known.stamp == stamp && stamp.is_some()) {
             return Ok(Some(known.refs.clone()));
         }
-        let Some(refs) = self.read(repo, None)?.map(Arc::new) else { return Ok(None) };
+        let Some(refs) = block_in_place(|| self.read(repo, None))?.map(Arc::new) else { return Ok(None) };
         let mut known = self.lock();
         if known.len() >= N_KNOWN_MAX {
             known.clear();
@@ -179,7 +181,7 @@ impl Served {
         refs: &Refs,
         give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
     ) -> Result<Given, ServeError> {
-        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
+        let folder = block_in_place(|| self.folder(repo, at, refs))?;
         let (git, both) = (self.inner.git.clone(), self.both());
         Ok(Box::pin(async move {
             let (place, turn) = both.await?;
@@ -209,7 +211,7 @@ impl Served {
         if let Some(reader) = flights.join(&key) {
             return Ok(reader);
         }
-        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
+        let folder = block_in_place(|| self.folder(repo, at, refs))?;
         let (reader, writer) = flights.join_or_begin(key, &store.home().join("git"))?;
         if let Some(writer) = writer {
             let git = git.clone();

@@ -50,6 +50,7 @@ pub struct Program {
     /// What it reads; nothing, where there is none.
     input: Option<Arc<File>>,
     limits: Limits,
+    niceness: i32,
 }
 
 /// What a program that ended by itself left.
@@ -128,7 +129,8 @@ impl Program {
     /// Names a program of PATH, which is looked up in the PATH that it is given, or a path.
     pub fn new(name: impl Into<OsString>, limits: Limits) -> Self {
         let name = name.into();
-        Self { name, arguments: Vec::new(), folder: None, environment: Vec::new(), input: None, limits }
+        let (arguments, environment) = (Vec::new(), Vec::new());
+        Self { name, arguments, folder: None, environment, input: None, limits, niceness: 0 }
     }
 
     /// Adds arguments.
@@ -152,6 +154,13 @@ impl Program {
         variables: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
     ) -> Self {
         self.environment.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Lets others have the cores before it and what it starts, by so many steps of nice(1); that it cannot be done is no error.
+    #[must_use]
+    pub fn after_others(mut self, niceness: i32) -> Self {
+        self.niceness = niceness;
         self
     }
 
@@ -203,6 +212,10 @@ impl Program {
                 _ => ProcessError::NotStarted { program, folder: folder.display().to_string(), source },
             }
         })?;
+        if self.niceness != 0 {
+            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            let _ = rustix::process::setpriority_pgrp(group, self.niceness);
+        }
         let stdout = child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         let stderr = child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         let mut running = Running {

@@ -13,8 +13,8 @@ use host::file::{free_bytes_beside, in_memory, unnamed};
 pub(super) const FILE_BYTES_MAX: u64 = 4 << 30;
 /// What is free on the disk is looked at whenever so much was written.
 const LOOK_EVERY: u64 = 8 << 20;
-/// Of what is free, a file may have one part in so many: thirty of them at once leave a fifth.
-const FREE_PARTS: u64 = 8;
+/// Of what is free, a file may have one part in so many: thirty of them at once leave a third.
+const FREE_PARTS: u64 = 16;
 /// How much of an answer is in memory where the disk takes nothing.
 pub(super) const MEMORY_BYTES: u64 = 1 << 20;
 /// What is read at a time.
