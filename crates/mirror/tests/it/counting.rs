@@ -28,6 +28,7 @@ impl Counting {
         let script = format!(
             "#!/bin/sh\nPATH={PATH}\ncd '{}'\nfor word; do if [ $word = upload-pack ]; then\n\
              echo run >>runs\nwhile [ -e wait ]; do sleep 0.02; done\n\
+             if [ -e endless ]; then echo $$ >endless; while :; do printf '0008\001abc'; done; fi\n\
              if [ -e fail ]; then printf '0011ERR it fails\\n'; exit 128; fi\nfi; done\nexec git \"$@\"\n",
             folder.path().display()
         );

@@ -67,6 +67,29 @@ async fn what_nobody_waits_for_is_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_git_that_nobody_reads_any_more_is_ended() {
+    let world = World::new();
+    world.sync().await;
+    let git = Counting::new(&world);
+    let endless = git.told("endless");
+    let [mut first, mut second] = [(); 2].map(|()| git.ask(&world, None, &["done"]));
+    for reader in [&mut first, &mut second] {
+        reader.frame().await.unwrap().unwrap();
+    }
+    let process = format!("/proc/{}", fs::read_to_string(endless).unwrap().trim());
+    drop(first);
+    second.frame().await.unwrap().unwrap();
+    assert!(fs::exists(&process).unwrap(), "the control: one is left");
+    drop(second);
+    let ended = async {
+        while fs::exists(&process).unwrap() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_error_is_for_those_who_asked_and_not_for_later_ones() {
     let world = World::new();
     world.sync().await;
