@@ -30,12 +30,14 @@ pub(super) const BENCH: Bench = Bench {
     method: "A copy of the generated repository follows its upstream 300 times, each time for 3 commits: a mirror of \
         git's as it is, with what its own `gc` does behind the back; one whose `gc` never runs and which keeps \
         each pack that comes; and Outlast's. Then everything is fetched from each, by a client that throws it \
-        away, 5 interleaved rounds after one that is not counted: git's copies, and one that was packed anew \
+        away and asks in other words each time, 5 interleaved rounds after one that is not counted: git's \
+        copies, and one that was packed anew \
         with a bitmap, which is what a forge would do, behind nginx with fcgiwrap and `git-http-backend`; \
         Outlast's by `outlast serve`. CPU is the server's with its children. Under load: 8 clients clone without \
-        a pause for 8 s, in as many rounds, others ask for the refs 50 times a second on new connections, at moments that do not \
-        depend on the answers; all clone the same, or each asks in an order of its own, so that no two share an \
-        answer. The control: while they clone from Outlast, the refs are asked of a bare hyper server that has \
+        a pause for 8 s, in as many rounds, others ask for the refs 50 times a second on new connections, at \
+        moments that do not depend on the answers; all clone the same, or each in an order of its own, so that \
+        no two share an answer. \
+        The control: while they clone from Outlast, the refs are asked of a bare hyper server that has \
         them in memory and does nothing else. Clients and servers share the cores. The last column is to the first line.",
     measure: || measure(&WHOLE),
     quick: Some(|| measure(&QUICK)),
@@ -178,7 +180,7 @@ fn clones(sizes: &Sizes, sides: &[Side]) -> Result<Vec<Vec<String>>> {
     for round in 0..=sizes.n_rounds {
         for (side, figures) in sides.iter().zip(&mut measured) {
             let before = side.used()?;
-            let answered = side.place.clone_all().with_context(|| side.who)?;
+            let answered = side.place.clone_in_order(round as u64).with_context(|| side.who)?;
             let cpu = side.used()? - before;
             eprintln!("{}: {:.1} MB in {:?}", side.who, answered.n_bytes as f64 / 1e6, answered.whole);
             if round > 0 {
