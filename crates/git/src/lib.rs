@@ -16,11 +16,13 @@ mod incoming;
 mod listing;
 #[cfg(test)]
 mod mutation;
+mod opening;
 mod pack;
 mod pkt;
 mod remote;
 mod serve;
 mod view;
+mod wanted;
 
 pub use archive::{Blobs, Committed};
 pub use bare::{Bare, BareError, is_checked, is_slow_to_give, noted, object_format, speech};
@@ -31,7 +33,9 @@ pub use fetch::{FetchAnswer, FetchRequest, TakeError};
 pub use history::Lost;
 pub use incoming::{Incoming, PackError};
 pub use listing::{BYTES_MAX as LISTING_BYTES_MAX, LeftOut, Listed, Listing, listing_request};
+pub use opening::Opening;
 pub use pkt::{Packet, Packets, ProtocolError};
 pub use remote::{Fetched, RemoteError};
 pub use serve::{Asked, Protocol, RefsAsked, capabilities, refusal};
 pub use view::view;
+pub use wanted::Wanted;

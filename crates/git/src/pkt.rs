@@ -112,6 +112,13 @@ pub(crate) fn line(request: &mut Vec<u8>, text: &str) {
     raw_line(request, text.as_bytes());
 }
 
+/// Adds a packet of bytes; what is too long for one is cut.
+pub(crate) fn packet(answer: &mut Vec<u8>, bytes: &[u8]) {
+    let bytes = &bytes[..bytes.len().min(PACKET_BYTES_MAX - 4)];
+    answer.extend_from_slice(format!("{:04x}", bytes.len() + 4).as_bytes());
+    answer.extend_from_slice(bytes);
+}
+
 /// Adds a line of any bytes; what is too long for a packet is cut, and then no name of anything.
 pub(crate) fn raw_line(request: &mut Vec<u8>, text: &[u8]) {
     let text = &text[..text.len().min(PACKET_BYTES_MAX - 5)];

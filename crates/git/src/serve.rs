@@ -16,6 +16,8 @@ use crate::pkt::{FLUSH, Packet, Packets, ProtocolError, line, text};
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// How long a client may take nothing of what git writes: others wait for its turn.
 const CLIENT: Duration = Duration::from_secs(60);
+/// A list of refs, or a file, is not to wait for packs; a pack that nobody disturbs takes as long as before.
+const NICENESS: i32 = 10;
 /// The largest pack that is given.
 pub(crate) const PACK_BYTES_MAX: usize = 1 << 40;
 /// The most beginnings of names that a client may ask for.
@@ -126,11 +128,18 @@ impl Git {
         request: &[u8],
         turn: impl Send + 'static,
     ) -> Result<Stream, ProcessError> {
-        let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
-        let program = program
-            .reads(request)
-            .map_err(|source| ProcessError::Io { program: "git".to_owned(), source })?;
-        program.stream(CLIENT, turn)
+        self.answering(folder, protocol, request)?.stream(CLIENT, turn)
+    }
+
+    /// Has it answer a request, and gives each piece of what it writes to `give` until that takes no more.
+    pub fn pour_pack(
+        &self,
+        folder: &Path,
+        protocol: Protocol,
+        request: &[u8],
+        give: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), ProcessError> {
+        self.answering(folder, protocol, request)?.pour(give)
     }
 
     /// Has it list the refs of a repository as earlier versions of the protocol do, before anything is asked.
@@ -144,10 +153,15 @@ impl Git {
         self.serving(folder, protocol, &arguments).stream(CLIENT, turn)
     }
 
+    fn answering(&self, folder: &Path, protocol: Protocol, request: &[u8]) -> Result<Program, ProcessError> {
+        let program = self.serving(folder, protocol, &["--stateless-rpc", "--strict"]);
+        program.reads(request).map_err(|source| ProcessError::Io { program: "git".to_owned(), source })
+    }
+
     fn serving(&self, folder: &Path, protocol: Protocol, arguments: &[&str]) -> Program {
         let limits = Limits { time: PATIENCE, stdout_bytes: PACK_BYTES_MAX, stderr_bytes: STDERR_BYTES_MAX };
         let program = self.bare_program(limits).args(["upload-pack"]).args(arguments).args([folder]);
-        program.environment([("GIT_PROTOCOL", protocol.name())])
+        program.environment([("GIT_PROTOCOL", protocol.name())]).after_others(NICENESS)
     }
 }
 
@@ -173,7 +187,7 @@ impl Protocol {
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Zero => "version=0",
             Self::One => "version=1",

@@ -42,6 +42,26 @@ pub fn free_bytes(folder: &Path) -> io::Result<(u64, u64)> {
     Ok((facts.blocks_available().saturating_mul(fragment), facts.blocks().saturating_mul(fragment)))
 }
 
+/// Returns how many more bytes can be written to the file system that a file lies on.
+pub fn free_bytes_beside(file: &File) -> io::Result<u64> {
+    let facts = nix::sys::statvfs::fstatvfs(file)?;
+    Ok(facts.blocks_available().saturating_mul(facts.fragment_size()))
+}
+
+/// Makes a file without a name: it is gone with whoever has it open. The folder has to be there.
+pub fn unnamed(folder: &Path) -> io::Result<File> {
+    let path = folder.join(format!("{:016x}.tmp", u64::from_be_bytes(crate::random::bytes())));
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// Makes a file that takes memory, and no disk; the name is for whoever looks at the process.
+pub fn in_memory(name: &str) -> io::Result<File> {
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+    Ok(memfd_create(name, MFdFlags::MFD_CLOEXEC)?.into())
+}
+
 /// Refuses a place where no file can be written; what is there stays as it is.
 pub fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
@@ -125,6 +145,17 @@ mod tests {
         assert_eq!(check_writable(Path::new("")).unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(fs::read(path("there")).unwrap(), b"mine");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_a_name_is_seen_by_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = unnamed(folder.path()).unwrap();
+        io::Write::write_all(&mut file, b"mine").unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 4);
+        assert!(free_bytes_beside(&file).unwrap() > 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(unnamed(&folder.path().join("nowhere")).is_err());
     }
 
     #[test]

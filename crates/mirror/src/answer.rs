@@ -1,21 +1,16 @@
 //! Answers to git's clients over HTTP, gitprotocol-http(5).
 
 use std::io::Read as _;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use git::{Asked, Protocol, ProtocolError};
+use git::{Asked, Opening, Protocol, ProtocolError, Wanted};
 use host::http::{HeaderMap, HeaderValue, Outgoing, header};
-use host::process::{ProcessError, Stream};
 use http::Response;
-use http_body::{Body, Frame};
-use http_body_util::BodyExt as _;
 use model::{RepoId, Timestamp};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::served::{Given, Refs, ServeError, Served};
+use crate::passing::{self, Waiting};
+use crate::served::{Refs, ServeError, Served, Shareable};
 
 /// The most that a client asks: a hundred thousand objects that it wants, and those that it has.
 pub const REQUEST_BYTES_MAX: u64 = 16 << 20;
@@ -63,7 +58,7 @@ pub fn answer(
             let given = served.advertise(repo, at, refs, protocol)?;
             // Earlier versions begin with the service's name.
             let first = Some(Bytes::from_static(b"001e# service=git-upload-pack\n0000"));
-            return Ok(passed_on(advertisement, Passing { first, state: Passed::Not(given) }));
+            return Ok(headed(advertisement, passing::alone(first, given, None)));
         }
         Ask::Pack(body) => unpacked(headers, body)?,
     };
@@ -72,8 +67,16 @@ pub fn answer(
     {
         return Ok(whole(result, asked.answer(&refs.refs)));
     }
-    let given = served.upload_pack(repo, at, refs, protocol, body)?;
-    Ok(passed_on(result, Passing { first: None, state: Passed::Not(given) }))
+    let wanted = Wanted::read(protocol, &body);
+    let waiting = Opening::of(&wanted).map(|opening| Waiting { opening, told_every: served.told_every() });
+    let answer = match wanted.digest {
+        Some(digest) => {
+            let reader = served.shared(repo, at, refs, Shareable { protocol, digest, body })?;
+            passing::shared(reader, waiting)
+        }
+        None => passing::alone(None, served.upload_pack(repo, at, refs, protocol, body)?, waiting),
+    };
+    Ok(headed(result, answer))
 }
 
 /// Returns what a client sent, unpacked: git compresses what is longer than a kilobyte.
@@ -95,58 +98,9 @@ fn whole(content: &'static str, body: Vec<u8>) -> Response<Outgoing> {
     response
 }
 
-fn passed_on(content: &'static str, body: Passing) -> Response<Outgoing> {
-    headed(content, body.map_err(Into::into).boxed_unsync())
-}
-
 fn headed(content: &'static str, body: Outgoing) -> Response<Outgoing> {
     let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
-}
-
-/// What git writes, behind what stands in front of it. The head of the answer is sent while the client waits for its turn.
-struct Passing {
-    first: Option<Bytes>,
-    state: Passed,
-}
-
-enum Passed {
-    Not(Given),
-    Partly { stream: Stream, _place: OwnedSemaphorePermit },
-    Whole,
-}
-
-impl Body for Passing {
-    type Data = Bytes;
-    type Error = ProcessError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, ProcessError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
-        }
-        if let Passed::Not(given) = &mut self.state {
-            match ready!(given.as_mut().poll(context)) {
-                Ok((stream, place)) => self.state = Passed::Partly { stream, _place: place },
-                Err(error) => {
-                    tracing::warn!("a client got nothing: {error}");
-                    self.state = Passed::Whole;
-                    return Poll::Ready(Some(Ok(Frame::data(git::refusal(&error.to_string()).into()))));
-                }
-            }
-        }
-        let Passed::Partly { stream, .. } = &mut self.state else { return Poll::Ready(None) };
-        match ready!(Pin::new(stream).poll_frame(context)) {
-            // Git has said why in its own protocol, and half a pack is none to any client: to break off would hide the reason.
-            Some(Err(error @ ProcessError::Failed { .. })) => {
-                tracing::debug!("a client was refused: {error}");
-                Poll::Ready(None)
-            }
-            frame => Poll::Ready(frame),
-        }
-    }
 }

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use git::{Git, Protocol};
 use host::process::{ProcessError, Stream};
-use model::{Event, RefName, RepoId, Target, Timestamp};
+use model::{Event, RefName, RepoId, Sha256, Target, Timestamp};
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::block_in_place;
 
 use crate::copy::{Copy, CopyError, folder};
+use crate::flight::{Flights, Key, Reader};
 use crate::outage::outage;
 use crate::state::{State, StateError};
 
@@ -22,12 +24,17 @@ const N_PLACES_PER_CORE: usize = 16;
 const TURN_WITHIN: Duration = Duration::from_secs(600);
 /// How often a client waits for a copy that is made anew by somebody else: two seconds each.
 const N_COPY_TRIES: u32 = 30;
+/// How often a client that waits is told so; proxies break off where nothing comes for a minute, and git itself says something as often.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Repositories whose refs are in memory.
 const N_KNOWN_MAX: usize = 1000;
 
 /// Gives repositories to clients; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Served(Arc<Inner>);
+pub struct Served {
+    inner: Arc<Inner>,
+    told_every: Duration,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -38,6 +45,7 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// A program that waits for a slow client costs memory, and no core.
     places: Arc<Semaphore>,
+    flights: Flights,
 }
 
 #[derive(Debug, Clone)]
@@ -71,32 +79,59 @@ pub enum ServeError {
     /// Git.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// Neither disk nor memory.
+    #[error("there is no room for an answer; look at the disk")]
+    Room(#[from] std::io::Error),
     /// So many others were before it.
     #[error("others keep every core busy; try again")]
     Crowded,
 }
 
+/// A request to which everybody who sends it has the same answer.
+pub(crate) struct Shareable {
+    pub(crate) protocol: Protocol,
+    /// Says which one it is.
+    pub(crate) digest: Sha256,
+    pub(crate) body: Vec<u8>,
+}
+
 /// What git writes, once there is a turn for it, and the place of its client. The turn ends with git's work.
 pub type Given = Pin<Box<dyn Future<Output = Result<(Stream, OwnedSemaphorePermit), ServeError>> + Send>>;
+
+/// A client's place, and its turn.
+type Both = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Served {
     /// Gives what a store has, as many packs at once as there are cores.
     pub fn new(store: Store, git: Git, n_cores: usize) -> Self {
         let semaphore = |n| Arc::new(Semaphore::new(n));
         let (turns, places) = (semaphore(n_cores.max(1)), semaphore(n_cores.max(1) * N_PLACES_PER_CORE));
-        Self(Arc::new(Inner { store, git, known: Mutex::default(), turns, places }))
+        let (known, flights) = (Mutex::default(), Flights::default());
+        let inner = Arc::new(Inner { store, git, known, turns, places, flights });
+        Self { inner, told_every: TOLD_EVERY }
     }
 
-    /// Returns the refs of a repository as they are served now, or were; nothing where none is held.
+    /// Tells clients that wait so at other times.
+    #[must_use]
+    pub fn telling_every(self, told_every: Duration) -> Self {
+        Self { told_every, ..self }
+    }
+
+    pub(crate) const fn told_every(&self) -> Duration {
+        self.told_every
+    }
+
+    /// Returns the refs of a repository as they are served now, or were; nothing where none is held. What is in memory is there at
+    /// once: to make room for a read that may block costs a list of refs more than the list itself.
     pub fn refs(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Arc<Refs>>, StateError> {
         if at.is_some() {
-            return Ok(self.read(repo, at)?.map(Arc::new));
+            return Ok(block_in_place(|| self.read(repo, at))?.map(Arc::new));
         }
-        let stamp = self.0.store.stamp();
+        let stamp = self.inner.store.stamp();
         if let Some(known) = self.lock().get(repo).filter(|known| known.stamp == stamp && stamp.is_some()) {
             return Ok(Some(known.refs.clone()));
         }
-        let Some(refs) = self.read(repo, None)?.map(Arc::new) else { return Ok(None) };
+        let Some(refs) = block_in_place(|| self.read(repo, None))?.map(Arc::new) else { return Ok(None) };
         let mut known = self.lock();
         if known.len() >= N_KNOWN_MAX {
             known.clear();
@@ -106,13 +141,13 @@ impl Served {
     }
 
     fn read(&self, repo: &RepoId, at: Option<Timestamp>) -> Result<Option<Refs>, StateError> {
-        let state = State::read(&self.0.store, repo, at)?;
+        let state = State::read(&self.inner.store, repo, at)?;
         // One without refs is a repository as well, once its upstream was asked.
         let none_yet = (state.seq > 0).then_some("sha1");
         let Some(object_format) = state.object_format().or(none_yet) else { return Ok(None) };
-        let outages = self.0.store.outages()?;
+        let outages = self.inner.store.outages()?;
         let down = outage(&outages, repo).map(|down| (down.since, down.reason.to_owned()));
-        let stale = match self.0.store.repo(repo)?.map(|entry| entry.event) {
+        let stale = match self.inner.store.repo(repo)?.map(|entry| entry.event) {
             Some(Event::Mirrored { is_left: true, at, .. }) => {
                 Some((at, "it is followed no longer".to_owned()))
             }
@@ -151,16 +186,45 @@ impl Served {
         refs: &Refs,
         give: impl FnOnce(&Git, &Path, OwnedSemaphorePermit) -> Result<Stream, ProcessError> + Send + 'static,
     ) -> Result<Given, ServeError> {
-        let folder = tokio::task::block_in_place(|| self.folder(repo, at, refs))?;
-        let Inner { git, turns, places, .. } = &*self.0;
-        let (git, turns, places) = (git.clone(), turns.clone(), places.clone());
+        let folder = block_in_place(|| self.folder(repo, at, refs))?;
+        let (git, both) = (self.inner.git.clone(), self.both());
         Ok(Box::pin(async move {
-            let both =
-                async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
-            let both = tokio::time::timeout(TURN_WITHIN, both).await;
-            let (place, turn) = both.ok().flatten().ok_or(ServeError::Crowded)?;
+            let (place, turn) = both.await?;
             Ok((give(&git, &folder, turn)?, place))
         }))
+    }
+
+    /// Waits for a place and a turn.
+    fn both(&self) -> impl Future<Output = Result<Both, ServeError>> + Send + use<> {
+        let Inner { turns, places, .. } = &*self.inner;
+        let (turns, places) = (turns.clone(), places.clone());
+        let both = async { Some((places.acquire_owned().await.ok()?, turns.acquire_owned().await.ok()?)) };
+        let both = tokio::time::timeout(TURN_WITHIN, both);
+        async move { both.await.ok().flatten().ok_or(ServeError::Crowded) }
+    }
+
+    /// Has git answer a request for everybody who sends it.
+    pub(crate) fn shared(
+        &self,
+        repo: &RepoId,
+        at: Option<Timestamp>,
+        refs: &Refs,
+        Shareable { protocol, digest, body }: Shareable,
+    ) -> Result<Reader, ServeError> {
+        let Inner { git, flights, store, .. } = &*self.inner;
+        let key = Key { repo: repo.clone(), at, seq: refs.seq, digest };
+        if let Some(reader) = flights.join(&key) {
+            return Ok(reader);
+        }
+        let folder = block_in_place(|| self.folder(repo, at, refs))?;
+        let (reader, writer) = flights.join_or_begin(key, &store.home().join("git"))?;
+        if let Some(writer) = writer {
+            let git = git.clone();
+            let pour =
+                move |give: &mut dyn FnMut(&[u8]) -> bool| git.pour_pack(&folder, protocol, &body, give);
+            tokio::spawn(writer.write(self.both(), pour));
+        }
+        Ok(reader)
     }
 
     /// Returns the folder that git reads, which is made anew where it is not there.
@@ -170,7 +234,7 @@ impl Served {
         at: Option<Timestamp>,
         refs: &Refs,
     ) -> Result<PathBuf, ServeError> {
-        let Inner { store, git, .. } = &*self.0;
+        let Inner { store, git, .. } = &*self.inner;
         // Half a copy is none: who makes it anew is waited for.
         let mut n_left = N_COPY_TRIES;
         while let Err(error) = Copy::catch_up(git, store, repo, refs.object_format, refs.seq) {
@@ -188,16 +252,16 @@ impl Served {
 
     /// Waits for a turn to keep a core busy.
     pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ServeError> {
-        let turn = tokio::time::timeout(TURN_WITHIN, self.0.turns.clone().acquire_owned()).await;
+        let turn = tokio::time::timeout(TURN_WITHIN, self.inner.turns.clone().acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or(ServeError::Crowded)
     }
 
     pub(crate) fn git(&self) -> &Git {
-        &self.0.git
+        &self.inner.git
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RepoId, Known>> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn give(served: &Served, path: &str, request: Request<Arriving>
     let Some(address) = Address::parse(path) else {
         return refusal(StatusCode::NOT_FOUND, "absent", "that is no repository's address", HINT);
     };
-    let refs = match tokio::task::block_in_place(|| served.refs(&address.repo, address.at)) {
+    let refs = match served.refs(&address.repo, address.at) {
         Ok(Some(refs)) => refs,
         Ok(None) => {
             let reason = match address.at {

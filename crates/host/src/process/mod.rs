@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -51,6 +50,7 @@ pub struct Program {
     /// What it reads; nothing, where there is none.
     input: Option<Arc<File>>,
     limits: Limits,
+    niceness: i32,
 }
 
 /// What a program that ended by itself left.
@@ -129,7 +129,8 @@ impl Program {
     /// Names a program of PATH, which is looked up in the PATH that it is given, or a path.
     pub fn new(name: impl Into<OsString>, limits: Limits) -> Self {
         let name = name.into();
-        Self { name, arguments: Vec::new(), folder: None, environment: Vec::new(), input: None, limits }
+        let (arguments, environment) = (Vec::new(), Vec::new());
+        Self { name, arguments, folder: None, environment, input: None, limits, niceness: 0 }
     }
 
     /// Adds arguments.
@@ -156,6 +157,13 @@ impl Program {
         self
     }
 
+    /// Lets others have the cores before it and what it starts, by so many steps of nice(1); that it cannot be done is no error.
+    #[must_use]
+    pub fn after_others(mut self, niceness: i32) -> Self {
+        self.niceness = niceness;
+        self
+    }
+
     /// Sets the file that it reads, from the beginning; without one it reads nothing.
     #[must_use]
     pub fn reads_file(mut self, file: File) -> Self {
@@ -166,7 +174,7 @@ impl Program {
     /// Sets what it reads.
     pub fn reads(self, bytes: &[u8]) -> io::Result<Self> {
         // A file in memory: nobody has to write while the program runs.
-        let mut file = File::from(memfd_create("input", MFdFlags::MFD_CLOEXEC)?);
+        let mut file = crate::file::in_memory("input")?;
         file.write_all(bytes)?;
         Ok(self.reads_file(file))
     }
@@ -204,6 +212,10 @@ impl Program {
                 _ => ProcessError::NotStarted { program, folder: folder.display().to_string(), source },
             }
         })?;
+        if self.niceness != 0 {
+            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            let _ = rustix::process::setpriority_pgrp(group, self.niceness);
+        }
         let stdout = child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         let stderr = child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe)));
         let mut running = Running {

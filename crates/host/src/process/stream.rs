@@ -31,6 +31,12 @@ pub struct Stream {
 }
 
 impl Program {
+    /// Runs it, and gives each piece of what it writes to `give` as it comes, until that takes no more; the bounds are those of
+    /// [`Program::stream`].
+    pub fn pour(&self, give: impl FnMut(&[u8]) -> bool) -> Result<(), ProcessError> {
+        pass_on(self.start()?, give)
+    }
+
     /// Starts it, and passes on what it writes. The bound on its standard output holds, and the one on its time counts only while it is
     /// waited for. Whoever takes nothing for `patience` is waited for no longer. `held` is let go when the program has ended, or when
     /// it waits for whoever takes what it writes.
@@ -46,12 +52,15 @@ impl Program {
             .name("process stream".to_owned())
             .spawn(move || {
                 let mut held = Some(held);
-                let give = |piece| match runtime.block_on(sender.send_timeout(piece, STALL)) {
-                    Ok(()) => true,
-                    Err(SendTimeoutError::Closed(_)) => false,
-                    Err(SendTimeoutError::Timeout(piece)) => {
-                        drop(held.take());
-                        runtime.block_on(sender.send_timeout(piece, patience)).is_ok()
+                let give = |piece: &[u8]| {
+                    let piece = Bytes::copy_from_slice(piece);
+                    match runtime.block_on(sender.send_timeout(piece, STALL)) {
+                        Ok(()) => true,
+                        Err(SendTimeoutError::Closed(_)) => false,
+                        Err(SendTimeoutError::Timeout(piece)) => {
+                            drop(held.take());
+                            runtime.block_on(sender.send_timeout(piece, patience)).is_ok()
+                        }
                     }
                 };
                 let passed_on = pass_on(running, give);
@@ -64,7 +73,7 @@ impl Program {
 }
 
 /// Passes on what a program writes, for as long as somebody takes it.
-fn pass_on(mut running: Running, mut give: impl FnMut(Bytes) -> bool) -> Result<(), ProcessError> {
+fn pass_on(mut running: Running, mut give: impl FnMut(&[u8]) -> bool) -> Result<(), ProcessError> {
     let (mut n_written, mut said) = (0, Vec::new());
     let mut piece = vec![0; PIECE_BYTES];
     loop {
@@ -85,7 +94,7 @@ fn pass_on(mut running: Running, mut give: impl FnMut(Bytes) -> bool) -> Result<
                         let bytes_max = running.limits.stdout_bytes;
                         return Err(ProcessError::Long { program: running.program.clone(), bytes_max });
                     }
-                    if n_bytes > 0 && !give(Bytes::copy_from_slice(&piece[..n_bytes])) {
+                    if n_bytes > 0 && !give(&piece[..n_bytes]) {
                         return Err(ProcessError::Untaken { program: running.program.clone() });
                     }
                 }

@@ -69,6 +69,18 @@ fn a_program_has_the_environment_and_the_folder_that_it_is_given() {
 }
 
 #[test]
+fn a_program_comes_after_others_with_what_it_starts() {
+    // What it starts says so itself; it may have begun a moment before it was told.
+    let own = "cut -d' ' -f19 /proc/self/stat";
+    let before = String::from_utf8(sh(&format!("{own}; :"), LIMITS).run().unwrap().stdout).unwrap();
+    let expected = before.trim().parse::<i32>().unwrap() + 3;
+    let script = format!("until [ $({own}) = {expected} ]; do :; done");
+    assert!(sh(&script, LIMITS).after_others(expected).run().unwrap().status.success());
+    let limits = Limits { time: Duration::from_millis(300), ..LIMITS };
+    assert!(matches!(sh(&script, limits).run(), Err(ProcessError::Slow { .. })), "the control");
+}
+
+#[test]
 fn a_program_reads_what_it_is_given_and_nothing_else() {
     let text = "line\n".repeat(100_000);
     let program = Program::new("cat", LIMITS).environment(path()).reads(text.as_bytes()).unwrap();

@@ -4,11 +4,10 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use git::{Bare, Protocol};
-use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt as _;
-use mirror::{Ask, Served, answer};
+use mirror::Served;
 
-use crate::world::World;
+use crate::world::{World, ask};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn half_a_copy_is_given_to_nobody() {
@@ -40,25 +39,9 @@ async fn who_waits_for_a_turn_has_the_head_of_the_answer() {
     world.repository.commit("main", "large", &[("large.txt", &large)]);
     world.sync().await;
     let served = Served::new(world.store.clone(), World::git(), 1);
-    let refs = served.refs(world.repo(), None).unwrap().unwrap();
-    let main = &world.served()["refs/heads/main"];
-    let packet = |text: String| format!("{:04x}{text}", text.len() + 4);
-    let want = format!(
-        "{}0001{}{}0000",
-        packet("command=fetch\n".into()),
-        packet(format!("want {main}\n")),
-        packet("done\n".into())
-    );
-    let ask = || {
-        let headers = HeaderMap::from_iter([(
-            HeaderName::from_static("git-protocol"),
-            HeaderValue::from_static("version=2"),
-        )]);
-        let answer = answer(&served, world.repo(), None, &refs, &headers, Ask::Pack(want.as_bytes()));
-        let response = answer.unwrap();
-        assert_eq!(response.status(), 200);
-        response.into_body()
-    };
+    // What has something already is answered for one client alone.
+    let have = format!("have {}", "1".repeat(40));
+    let ask = || ask(&served, &world, None, &["thin-pack", &have, "done"]);
     let mut first = ask();
     first.frame().await.unwrap().unwrap();
     let mut second = ask();

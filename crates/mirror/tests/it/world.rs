@@ -8,8 +8,9 @@ use fakes::git::{Phase, Repository};
 use fakes::{Answer, Fault, Upstream};
 use git::Git;
 use host::Clock;
-use host::http::{Client, Proxies, Roots, Settings};
-use mirror::{Address, Mirror, State, Synced};
+use host::http::{Client, Outgoing, Proxies, Roots, Settings};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use mirror::{Address, Ask, Mirror, Served, State, Synced, answer};
 use model::{Event, RepoId, Timestamp};
 use store::Store;
 
@@ -156,6 +157,21 @@ impl World {
     pub(crate) fn new_folder(&self, name: &str) -> PathBuf {
         self.elsewhere.path().join(name)
     }
+}
+
+/// Asks for what `main` reaches, as a client of version 2 does, with these arguments besides; returns the body of the answer.
+pub(crate) fn ask(served: &Served, world: &World, at: Option<Timestamp>, arguments: &[&str]) -> Outgoing {
+    let refs = served.refs(world.repo(), at).unwrap().unwrap();
+    let packet = |text: &str| format!("{:04x}{text}\n", text.len() + 5);
+    let main = refs.refs["refs/heads/main"].id().unwrap();
+    let arguments: String = arguments.iter().map(|argument| packet(argument)).collect();
+    let request =
+        format!("{}0001{}{arguments}0000", packet("command=fetch"), packet(&format!("want {main}")));
+    let version = (HeaderName::from_static("git-protocol"), HeaderValue::from_static("version=2"));
+    let headers = HeaderMap::from_iter([version]);
+    let answer = answer(served, world.repo(), at, &refs, &headers, Ask::Pack(request.as_bytes())).unwrap();
+    assert_eq!(answer.status(), 200);
+    answer.into_body()
 }
 
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> String {

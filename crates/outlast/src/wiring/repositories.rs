@@ -38,7 +38,7 @@ impl Kept {
         let (address, is_pack) = address(asked.url.object().as_str())?;
         let repo = address.repo();
         let is_fresh = asked.at.is_none() && asked.may_ask && self.is_fresh(&address).await;
-        let known = tokio::task::block_in_place(|| self.served.refs(repo, asked.at));
+        let known = self.served.refs(repo, asked.at);
         let refs = said(repo, known)??;
         // What waits for a person is not as the host has it.
         let is_fresh = is_fresh && refs.stale.is_none();

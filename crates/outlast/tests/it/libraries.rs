@@ -22,7 +22,7 @@ fetch) git -C "$2" fetch -q ;;
 esac"#;
 
 /// Whoever speaks the protocol.
-struct Client {
+pub(crate) struct Client {
     /// What is run, before the words that say what to do.
     program: Vec<String>,
     debian: Debian,
@@ -45,7 +45,7 @@ impl Client {
         self.program.iter().map(String::as_str).chain(words.iter().copied()).collect()
     }
 
-    fn run(&self, world: &World, words: &[&str]) -> Done {
+    pub(crate) fn run(&self, world: &World, words: &[&str]) -> Done {
         let command = self.command(words);
         finish(world.command(command[0]).args(&command[1..]), b"")
     }
@@ -106,15 +106,15 @@ fn read(world: &World, folder: &str, arguments: &[&str]) -> String {
     finish(git.args(["-c", "safe.directory=*"]).args(arguments), b"").expect(0).stdout.trim().to_owned()
 }
 
-fn jgit() -> Client {
+pub(crate) fn jgit() -> Client {
     Client::library(&[&tools().join("jgit/client")], true)
 }
 
-fn go_git() -> Client {
+pub(crate) fn go_git() -> Client {
     Client::library(&[&tools().join("go-git/client")], false)
 }
 
-fn libgit2() -> Client {
+pub(crate) fn libgit2() -> Client {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testing/clients/libgit2/client.py");
     Client::library(&[&tools().join("libgit2/bin/python"), &script], false)
 }

@@ -3,8 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -14,6 +13,7 @@ use super::super::{folder, text};
 use super::corpus::{History, ask, import, pack};
 use super::first;
 use super::keepers::{Keeper, Tool};
+use super::load;
 use super::upstream::Upstream;
 use super::wire::Place;
 use super::{Bench, Figure, HEAD, QUICK, Sizes, Table, WHOLE, disk_mb, plain, prepare};
@@ -22,10 +22,6 @@ use crate::step::output;
 const NAME: &str = "followed";
 /// As many as are pushed at once, mostly.
 const N_COMMITS_A_SYNC: usize = 3;
-const N_CLONING: usize = 8;
-const N_LISTS_A_SECOND: usize = 50;
-/// They take turns, so that a slow answer holds up none of the others.
-const N_LISTING: usize = 10;
 /// How long a server may take to see that a child of it is done.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -34,11 +30,15 @@ pub(super) const BENCH: Bench = Bench {
     method: "A copy of the generated repository follows its upstream 300 times, each time for 3 commits: a mirror of \
         git's as it is, with what its own `gc` does behind the back; one whose `gc` never runs and which keeps \
         each pack that comes; and Outlast's. Then everything is fetched from each, by a client that throws it \
-        away, 5 interleaved rounds after one that is not counted: git's copies, and one that was packed anew \
+        away and asks in other words each time, 5 interleaved rounds after one that is not counted: git's \
+        copies, and one that was packed anew \
         with a bitmap, which is what a forge would do, behind nginx with fcgiwrap and `git-http-backend`; \
         Outlast's by `outlast serve`. CPU is the server's with its children. Under load: 8 clients clone without \
-        a pause for 20 s, others ask for the refs 50 times a second on new connections, at moments that do not \
-        depend on the answers. Clients and server share the cores. The last column is to the first line.",
+        a pause for 8 s, in as many rounds, others ask for the refs 50 times a second on new connections, at \
+        moments that do not depend on the answers; all clone the same, or each in an order of its own, so that \
+        no two share an answer. \
+        The control: while they clone from Outlast, the refs are asked of a bare hyper server that has \
+        them in memory and does nothing else. Clients and servers share the cores. The last column is to the first line.",
     measure: || measure(&WHOLE),
     quick: Some(|| measure(&QUICK)),
 };
@@ -86,9 +86,7 @@ fn measure(sizes: &Sizes) -> Result<Table> {
         Side { who: "Outlast", ..served(outlast, &format!("/git/forge.example/acme/{NAME}.git"))? },
     ];
     rows.extend(clones(sizes, &sides)?);
-    for side in &sides {
-        rows.extend(under_load(sizes, side)?);
-    }
+    rows.extend(load::measure(sizes, place.path(), &sides.each_ref().map(|side| (side.who, &side.place)))?);
     Ok(Table { head: HEAD, rows })
 }
 
@@ -182,7 +180,7 @@ fn clones(sizes: &Sizes, sides: &[Side]) -> Result<Vec<Vec<String>>> {
     for round in 0..=sizes.n_rounds {
         for (side, figures) in sides.iter().zip(&mut measured) {
             let before = side.used()?;
-            let answered = side.place.clone_all().with_context(|| side.who)?;
+            let answered = side.place.clone_in_order(round as u64).with_context(|| side.who)?;
             let cpu = side.used()? - before;
             eprintln!("{}: {:.1} MB in {:?}", side.who, answered.n_bytes as f64 / 1e6, answered.whole);
             if round > 0 {
@@ -198,57 +196,4 @@ fn clones(sizes: &Sizes, sides: &[Side]) -> Result<Vec<Vec<String>>> {
         sides: sides.iter().zip(&measured).map(|(side, all)| (side.who, all[which].clone())).collect(),
     };
     Ok(kinds.into_iter().enumerate().map(figure).flat_map(|figure| figure.rows()).collect())
-}
-
-/// Asks for the refs while others clone without a pause.
-fn under_load(sizes: &Sizes, side: &Side) -> Result<Vec<Vec<String>>> {
-    let (is_over, n_clones) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let clone = || {
-        while !is_over.load(Ordering::Relaxed) {
-            side.place.clone_all()?;
-            n_clones.fetch_add(1, Ordering::Relaxed);
-        }
-        anyhow::Ok(())
-    };
-    let took_ms = std::thread::scope(|scope| {
-        let cloning: Vec<_> = (0..N_CLONING).map(|_| scope.spawn(clone)).collect();
-        let listing: Vec<_> = (0..N_LISTING)
-            .map(|number| scope.spawn(move || lists(&side.place, sizes.load, number)))
-            .collect();
-        let mut took_ms = Vec::new();
-        let mut trouble = Ok(());
-        for thread in listing {
-            match thread.join().expect("a listing does not panic") {
-                Ok(one) => took_ms.extend(one),
-                Err(error) => trouble = Err(error),
-            }
-        }
-        is_over.store(true, Ordering::Relaxed);
-        for thread in cloning {
-            thread.join().expect("a clone does not panic")?;
-        }
-        trouble.map(|()| took_ms)
-    })
-    .with_context(|| format!("{} under load", side.who))?;
-    let [half, most] = [0.5, 0.99].map(|part| super::quantile(&took_ms, part));
-    let what = format!(
-        "refs listed {N_LISTS_A_SECOND} times a second, {N_CLONING} clone, ms: p50, p99; clones done"
-    );
-    let measured = format!("{half:.1}, {most:.1}; {}", n_clones.load(Ordering::Relaxed));
-    Ok(vec![vec![what, side.who.to_owned(), measured, String::new()]])
-}
-
-/// Asks again and again, at moments that do not depend on the answers; returns milliseconds since each of these.
-fn lists(place: &Place, load: Duration, number: usize) -> Result<Vec<f64>> {
-    let every = Duration::from_secs(1) / (N_LISTS_A_SECOND / N_LISTING) as u32;
-    let mut due = Instant::now() + every * number as u32 / N_LISTING as u32;
-    let end = due + load;
-    let mut took_ms = Vec::new();
-    while due < end {
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        place.list()?;
-        took_ms.push(due.elapsed().as_secs_f64() * 1000.0);
-        due += every;
-    }
-    Ok(took_ms)
 }

@@ -5,6 +5,7 @@ pub(crate) mod corpus;
 mod first;
 pub(crate) mod keepers;
 mod large;
+mod load;
 mod past;
 mod poll;
 pub(crate) mod upstream;
@@ -39,7 +40,7 @@ struct Sizes {
     n_states: usize,
     /// Of these so many are asked for.
     n_moments: usize,
-    /// How long there is load.
+    /// How long there is load in each round.
     load: Duration,
     /// How many refs are very many, and how large a file is very large.
     n_refs: usize,
@@ -55,7 +56,7 @@ const WHOLE: Sizes = Sizes {
     n_syncs: 300,
     n_states: 10_000,
     n_moments: 20,
-    load: Duration::from_secs(20),
+    load: Duration::from_secs(8),
     n_refs: 100_000,
     blob_mb: 2048,
 };

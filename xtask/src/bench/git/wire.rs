@@ -51,6 +51,14 @@ impl Place {
         self.fetch(&ids(&listed))
     }
 
+    /// Does the same, and asks for it in an order of its own: no server knows such requests to be equal.
+    pub(super) fn clone_in_order(&self, seed: u64) -> Result<Answered> {
+        let (_, listed) = self.list()?;
+        let mut ids = ids(&listed);
+        fastrand::Rng::with_seed(seed).shuffle(&mut ids);
+        self.fetch(&ids)
+    }
+
     /// Asks for everything that commits reach.
     pub(super) fn fetch(&self, ids: &[String]) -> Result<Answered> {
         if ids.is_empty() {

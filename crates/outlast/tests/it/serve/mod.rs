@@ -2,6 +2,7 @@
 
 mod adopt;
 mod attackers;
+mod clones;
 mod composer;
 mod copies;
 mod empty;
