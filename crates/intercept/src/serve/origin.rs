@@ -24,11 +24,14 @@ pub struct Origin {
 
 /// Why a request's host cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadRequest {
+pub enum BadRequest {
+    /// More than one header says it.
     #[error("several Host headers")]
     SeveralHosts,
+    /// A path alone, where only a whole address says it.
     #[error("a proxy needs a whole address")]
     NoAddress,
+    /// What stands there is none.
     #[error("the host is not a host name")]
     BadHost,
 }
@@ -36,7 +39,7 @@ pub(super) enum BadRequest {
 /// Finds where a request goes: its own address, else its Host header, else the TLS name, the name looked up, the address.
 ///
 /// The port is always the one connected to: a header must not lead to a port that the room does not open.
-pub(super) fn find<B>(
+pub fn find<B>(
     request: &http::Request<B>,
     connection: &Connection,
     scheme: &'static str,

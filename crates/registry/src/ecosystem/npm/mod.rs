@@ -61,6 +61,15 @@ const SETTINGS: &[ClientSettings] = &[
     },
 ];
 
+/// The same for the forward proxy. Its `cafile` is trusted in place of the system's roots.
+const PROXY_SETTINGS: &[ClientSettings] = &[ClientSettings {
+    client: "Yarn 1, with a lock",
+    set: "yarn config set https-proxy {proxy}
+yarn config set cafile ~/.outlast/bundle.pem",
+    undo: "yarn config delete https-proxy
+yarn config delete cafile",
+}];
+
 /// npm registries.
 #[derive(Debug)]
 pub(super) struct Npm;
@@ -127,6 +136,10 @@ impl Ecosystem for Npm {
 
     fn settings(&self) -> &'static [ClientSettings] {
         SETTINGS
+    }
+
+    fn proxy_settings(&self) -> &'static [ClientSettings] {
+        PROXY_SETTINGS
     }
 
     fn relinked(&self, _request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {
