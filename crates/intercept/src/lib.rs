@@ -13,7 +13,7 @@ pub use authority::{Authority, AuthorityError, Root, RootError};
 pub use caller::Caller;
 pub use clients::{Client, Paths, Settings, Tier, settings};
 pub use serve::{
-    Asked, BadRequest, Captured, Connection, Handler, Limits, Origin, RefusedWhy, Tunnel, asked, find_origin,
+    Asked, BadRequest, Captured, Connection, Handler, Limits, Origin, RefusedWhy, Tunnel, asked, named,
     serve, serve_forward, serve_within, terminate,
 };
-pub use trust::{CallerTrust, Unreadable};
+pub use trust::{CallerTrust, SYSTEM_BUNDLES, Unreadable};

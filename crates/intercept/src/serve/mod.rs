@@ -28,7 +28,7 @@ use first::Opening;
 
 pub use forward::{Asked, asked, serve_forward};
 pub use limits::Limits;
-pub use origin::{BadRequest, Origin, find as find_origin};
+pub use origin::{BadRequest, Origin, named};
 pub use refused::{Connection, RefusedWhy};
 pub use tls::terminate;
 

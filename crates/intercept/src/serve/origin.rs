@@ -39,12 +39,18 @@ pub enum BadRequest {
 /// Finds where a request goes: its own address, else its Host header, else the TLS name, the name looked up, the address.
 ///
 /// The port is always the one connected to: a header must not lead to a port that the room does not open.
-pub fn find<B>(
+pub(super) fn find<B>(
     request: &http::Request<B>,
     connection: &Connection,
     scheme: &'static str,
 ) -> Result<Origin, BadRequest> {
     let address = connection.address;
+    let host = named(request)?.unwrap_or_else(|| connection.host());
+    Ok(Origin { scheme, host, port: address.port(), address })
+}
+
+/// Returns the host that a request itself names: its own address, else its Host header.
+pub fn named<B>(request: &http::Request<B>) -> Result<Option<String>, BadRequest> {
     let mut hosts = request.headers().get_all(http::header::HOST).iter();
     let header = hosts.next();
     // Two readers of such a request could see two hosts; nobody sends it in good faith (RFC 9112, 3.2).
@@ -52,15 +58,11 @@ pub fn find<B>(
         return Err(BadRequest::SeveralHosts);
     }
     let written = match (request.uri().authority(), header) {
-        (Some(authority), _) => Some(authority.as_str()),
-        (None, Some(header)) => Some(header.to_str().map_err(|_| BadRequest::BadHost)?.trim()),
-        (None, None) => None,
+        (Some(authority), _) => authority.as_str(),
+        (None, Some(header)) => header.to_str().map_err(|_| BadRequest::BadHost)?.trim(),
+        (None, None) => "",
     };
-    let host = match written {
-        Some(text) if !text.is_empty() => read_authority(text)?.0,
-        _ => connection.host(),
-    };
-    Ok(Origin { scheme, host, port: address.port(), address })
+    if written.is_empty() { Ok(None) } else { read_authority(written).map(|(host, _)| Some(host)) }
 }
 
 /// Returns an address as a host: canonical, IPv6 in brackets.

@@ -192,7 +192,7 @@ pub trait Ecosystem: Sync + Debug {
 
     /// Returns the settings that send through a server's forward proxy those of its clients whose locks name the registry itself.
     ///
-    /// Each names the proxy. The certificates that are trusted with it lie in `~/.outlast`: in `bundle.pem` beside the system's.
+    /// Each names the proxy, and `~/.outlast/bundle.pem`, in which its certificate stands beside the system's.
     fn proxy_settings(&self) -> &'static [ClientSettings] {
         &[]
     }

@@ -103,7 +103,7 @@ fn settings_for_the_forward_proxy_name_it_and_what_is_trusted() {
     assert!(all.len() >= 4, "{all:?}");
     for settings in all {
         assert!(settings.set.contains("{proxy}"), "{settings:?}");
-        assert!(settings.set.contains("/.outlast/bundle.pem"), "{settings:?}");
+        assert!(settings.set.contains("=\"$HOME/.outlast/bundle.pem\""), "{settings:?}");
         assert!(!settings.undo.is_empty() && !settings.client.is_empty(), "{settings:?}");
     }
 }

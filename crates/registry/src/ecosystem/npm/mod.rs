@@ -61,13 +61,13 @@ const SETTINGS: &[ClientSettings] = &[
     },
 ];
 
-/// The same for the forward proxy. Its `cafile` is trusted in place of the system's roots.
+/// The same for the forward proxy, for one shell. In a tunnel Yarn 1 knows nothing of `NODE_EXTRA_CA_CERTS`; npm's variable stands in
+/// place of Node's own roots.
 const PROXY_SETTINGS: &[ClientSettings] = &[ClientSettings {
     client: "Yarn 1, with a lock",
-    set: "yarn config set https-proxy {proxy}
-yarn config set cafile ~/.outlast/bundle.pem",
-    undo: "yarn config delete https-proxy
-yarn config delete cafile",
+    set: r#"export https_proxy={proxy} HTTPS_PROXY={proxy}
+export npm_config_cafile="$HOME/.outlast/bundle.pem""#,
+    undo: "unset https_proxy HTTPS_PROXY npm_config_cafile",
 }];
 
 /// npm registries.
