@@ -20,6 +20,7 @@ use crate::answer::refusal;
 use crate::arriving::Arriving;
 use crate::connection::Client;
 use crate::limits::HEAD;
+use crate::repositories;
 use crate::server::{Gate, Server, Settings, ask_session, close, token_hint};
 use crate::strict;
 use crate::tokens::Scope;
@@ -119,7 +120,10 @@ async fn answer_within(
 ) -> Response<Outgoing> {
     let (settings, is_last) = (server.settings(), strict::is_last(&request));
     let (mut response, is_over) = match judge_within(&server, &settings, &client, &inside, &request) {
-        Ok(()) => (Box::pin(ask(&settings, "https", &inside.host, request)).await, false),
+        Ok(()) => match repositories::path(&inside.host, request.uri()) {
+            Some(path) => (Box::pin(give(&settings, &inside.host, &path, request)).await, false),
+            None => (Box::pin(ask(&settings, "https", &inside.host, request)).await, false),
+        },
         Err(refused) => (*refused, true),
     };
     if is_last || is_over {
@@ -138,6 +142,16 @@ async fn ask(
     let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let ask = |request| settings.session.answer_as_proxy(scheme, host, request);
     ask_session(&path, request.map(Arriving::new), ask).await
+}
+
+/// Gives a repository. That none is kept is no absence at its host's own address: this would be the host's word.
+async fn give(settings: &Settings, host: &str, path: &str, request: Request<Incoming>) -> Response<Outgoing> {
+    let given = repositories::give(&settings.repositories, path, request.map(Arriving::new)).await;
+    if given.status() != StatusCode::NOT_FOUND {
+        return given;
+    }
+    let reason = format!("no such repository of `{host}` is kept here");
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &reason, repositories::HINT)
 }
 
 /// What a client may have.

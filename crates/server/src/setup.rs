@@ -1,5 +1,7 @@
 //! The settings that send each client here, ready to paste, each with its undo.
 
+use std::collections::BTreeSet;
+
 use intercept::SYSTEM_BUNDLES;
 use registry::{ALL, ClientSettings, Site};
 
@@ -47,7 +49,37 @@ fn add_proxy(page: &mut String, site: &Site) {
     for client in ALL.iter().flat_map(|ecosystem| ecosystem.proxy_settings()) {
         add(page, site, client, &trust);
     }
+    let (set, unset) = for_all(site);
+    page.push_str(&format!(
+        "\n## Any client, in one shell\n{}\n{set}\n# undo\n{unset}\n",
+        site.filled_in(&trust)
+    ));
     page.push_str("\n# What all of these trust goes with: rm -r ~/.outlast\n");
+}
+
+/// Returns the variables that any client may read, and what unsets them.
+fn for_all(site: &Site) -> (String, String) {
+    const BUNDLE: &str = "=\"$HOME/.outlast/bundle.pem\"";
+    const CA: &str = "=\"$HOME/.outlast/ca.pem\"";
+    let settings = ALL.iter().flat_map(|ecosystem| ecosystem.proxy_settings());
+    let lines = settings.flat_map(|client| client.set.lines());
+    let own = lines.filter_map(|line| line.strip_prefix("export ")?.strip_suffix(BUNDLE));
+    let clients = intercept::clients::ALL;
+    let bundle: BTreeSet<&str> =
+        clients.iter().flat_map(|client| client.bundle.iter().copied()).chain(own).collect();
+    let extra: BTreeSet<&str> = clients.iter().flat_map(|client| client.extra.iter().copied()).collect();
+    let proxies = ["https_proxy", "HTTPS_PROXY"];
+    let exports = |names: &mut dyn Iterator<Item = &str>, value: &str| {
+        let all: String = names.map(|name| format!(" {name}{value}")).collect();
+        format!("export{all}")
+    };
+    let set = [
+        exports(&mut proxies.into_iter(), &site.filled_in("={proxy}")),
+        exports(&mut bundle.iter().copied(), BUNDLE),
+        exports(&mut extra.iter().copied(), CA),
+    ];
+    let names: Vec<&str> = proxies.into_iter().chain(bundle).chain(extra).collect();
+    (set.join("\n"), format!("unset {}", names.join(" ")))
 }
 
 fn add(page: &mut String, site: &Site, client: &ClientSettings, before: &str) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fakes::Answer;
 
-use super::{NPM, Served, upstream};
+use super::{CARGO, NPM, PYPI, Served, upstream};
 use crate::raw::{Raw, exchange};
 use crate::world::{World, finish, need, places};
 
@@ -281,6 +281,38 @@ fn who_opens_a_tunnel_and_says_nothing_holds_up_nobody() {
 }
 
 #[test]
+fn any_client_comes_through_with_the_settings_for_all() {
+    let upstream = upstream();
+    upstream.serve_cargo(CARGO[0], CARGO[1], &[fakes::cargo::crate_("hello", "1.0.0")]);
+    upstream.serve_pypi(&[fakes::pypi::project("six").release("1.16.0", &[])]);
+    let manifest =
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[dependencies]\nhello = \"1\"\n";
+    let world = World::new().file("Cargo.toml", manifest).file("src/lib.rs", "").with("CARGO_NET_RETRY", "0");
+    world.place(&upstream, &[&[NPM][..], &CARGO[..], &PYPI[..]].concat());
+    let served = start(&world);
+    let clients: [&[&str]; 5] = [
+        &["curl", "-fsS", "-o", "x", INDEX],
+        &["npm", "install", "left-pad@1.3.0", "--no-audit", "--fetch-retries=0", "--no-save"],
+        &["pip", "download", "--no-cache-dir", "--retries=0", "six"],
+        &["cargo", "fetch"],
+        &["uv", "pip", "install", "--no-cache", "--target", "made", "six"],
+    ];
+    for words in clients {
+        let settings = "Any client, in one shell";
+        served.run_pasted(&world, settings, words).expect(0);
+        // The control: who goes there without trust gets nothing.
+        let trusting = world
+            .command("sh")
+            .args(["-c", "rm -rf ~/.cargo ~/.npm ~/.cache x node_modules made *.whl"])
+            .status();
+        assert!(trusting.unwrap().success());
+        let mut alone = world.command(words[0]);
+        let alone = finish(alone.args(&words[1..]).env("https_proxy", &served.proxy), b"");
+        assert_ne!(alone.code, 0, "{words:?}");
+    }
+}
+
+#[test]
 fn settings_are_there_where_a_proxy_listens_and_their_undo_leaves_nothing() {
     let world = World::new();
     let served = Served::start(&world);
@@ -298,7 +330,7 @@ fn settings_are_there_where_a_proxy_listens_and_their_undo_leaves_nothing() {
         assert_eq!(done.stdout, "bundle.pem\nca.pem\n", "{client}");
         // The control: there is something to undo.
         let set = finish(world.command("sh").args(["-c", &script.replace(&undo, "")]), b"");
-        assert_eq!(set.code, 1, "{}", set.stdout);
+        assert!(set.code == 1 && set.stdout.contains(&served.proxy), "{}", set.stdout);
     }
     let n_trusted = |name: &str| {
         let text = fs::read_to_string(world.home().join(".outlast").join(name)).unwrap();
