@@ -1,8 +1,8 @@
 //! Clients that take the server for their proxy, because their locks name the registry itself.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fakes::Answer;
@@ -211,43 +211,96 @@ fn who_has_no_token_is_challenged_and_no_token_goes_on() {
     assert!(!log.contains("proxy-authorization") && !log.contains(&token), "{log}");
 }
 
-/// Asks twice in one tunnel, the second time when a line comes in.
-const TWICE: &str = r#"
-import base64, http.client, ssl, sys
+/// Shakes hands in one tunnel; then each line that comes in is a request, and the first line of its answer goes out.
+const TUNNEL: &str = r#"
+import base64, json, socket, ssl, sys
 host, port, ca, token = sys.argv[1:]
 shown = base64.b64encode(f"token:{token}".encode()).decode()
-connection = http.client.HTTPSConnection(host, int(port), context=ssl.create_default_context(cafile=ca))
-connection.set_tunnel("registry.npmjs.org", 443, {"Proxy-Authorization": "Basic " + shown})
-for _ in range(2):
-    connection.request("GET", "/left-pad")
-    answer = connection.getresponse()
-    answer.read()
-    print(answer.status, connection.sock is not None, flush=True)
-    sys.stdin.readline()
+plain = socket.create_connection((host, int(port)))
+plain.sendall(f"CONNECT registry.npmjs.org:443 HTTP/1.1\r\nProxy-Authorization: Basic {shown}\r\n\r\n".encode())
+while b"\r\n\r\n" not in plain.recv(4096): pass
+tunnel = ssl.create_default_context(cafile=ca).wrap_socket(plain, server_hostname="registry.npmjs.org")
+for line in sys.stdin:
+    tunnel.sendall(json.loads(line).encode())
+    answer = tunnel.recv(1 << 20).decode()
+    while "\r\n\r\n" not in answer: answer += tunnel.recv(1 << 20).decode()
+    length = int(answer.lower().split("content-length: ")[1].split("\r\n")[0])
+    while len(answer.split("\r\n\r\n", 1)[1]) < length: answer += tunnel.recv(1 << 20).decode()
+    print(answer.split(" ")[1], "connection: close" in answer.lower(), flush=True)
 "#;
+
+/// A client in a tunnel that sends what it is told.
+struct Tunnel {
+    python: Child,
+    said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Tunnel {
+    fn open(served: &Served, world: &World, token: &str) -> Self {
+        need("python3");
+        let ca = world.own().join("keys/ca.pem");
+        let (host, port) = served.proxy.strip_prefix("http://").unwrap().rsplit_once(':').unwrap();
+        let mut python = world.command("python3");
+        python.args(["-c", TUNNEL, host, port, ca.to_str().unwrap(), token]);
+        let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(python.stdout.take().unwrap()).lines();
+        Self { python, said }
+    }
+
+    /// Returns the status of the answer, and whether nothing more is answered.
+    fn ask(&mut self, request: &str) -> String {
+        let line = serde_json::json!(request).to_string();
+        writeln!(self.python.stdin.as_mut().unwrap(), "{line}").unwrap();
+        self.said.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Tunnel {
+    fn drop(&mut self) {
+        let _ = self.python.kill();
+        let _ = self.python.wait();
+    }
+}
+
+const PLAIN: &str = "GET /left-pad HTTP/1.1\r\nHost: registry.npmjs.org\r\n\r\n";
+
+#[test]
+fn heads_in_a_tunnel_are_read_as_strictly_as_outside() {
+    let upstream = upstream();
+    let world = World::new();
+    world.place(&upstream, &[NPM]);
+    let served = start(&world);
+    for (request, expected) in [
+        ("GET /left-pad HTTP/1.1\nHost: registry.npmjs.org\r\n\r\n", "400 True"),
+        (
+            "GET /left-pad HTTP/1.1\r\nHost: registry.npmjs.org\r\nHost: registry.npmjs.org\r\n\r\n",
+            "421 True",
+        ),
+        ("GET /left-pad HTTP/1.1\r\nHost: other.example\r\n\r\n", "421 True"),
+        ("GET https://other.example/x HTTP/1.1\r\nHost: registry.npmjs.org\r\n\r\n", "421 True"),
+        ("CONNECT registry.npmjs.org:443 HTTP/1.1\r\nHost: registry.npmjs.org\r\n\r\n", "403 True"),
+        ("PUT /x HTTP/1.1\r\nHost: registry.npmjs.org\r\nContent-Length: 1\r\n\r\nx", "403 True"),
+        ("GET /%2e%2e/x HTTP/1.1\r\nHost: registry.npmjs.org\r\n\r\n", "400 False"),
+        ("GET /left-pad HTTP/1.1\r\n\r\n", "200 False"),
+    ] {
+        let mut tunnel = Tunnel::open(&served, &world, "");
+        assert_eq!(tunnel.ask(PLAIN), "200 False", "{request}");
+        assert_eq!(tunnel.ask(request), expected, "{request}");
+    }
+}
 
 #[test]
 fn a_token_that_is_revoked_is_good_no_more_in_a_tunnel_that_it_opened() {
-    need("python3");
     let upstream = upstream();
     let world = World::new();
     world.place(&upstream, &[NPM]);
     let token = world.outlast(&["token", "add", "ci", "--scope", "read"]).expect(0).stdout.trim().to_owned();
     let served = start(&world);
-    let ca = world.own().join("keys/ca.pem");
-    let (host, port) = served.proxy.strip_prefix("http://").unwrap().rsplit_once(':').unwrap();
-    let mut python = world.command("python3");
-    python.args(["-c", TWICE, host, port, ca.to_str().unwrap(), &token]);
-    let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(python.stdout.take().unwrap()).lines();
-    assert_eq!(said.next().unwrap().unwrap(), "200 True");
+    let mut tunnel = Tunnel::open(&served, &world, &token);
+    assert_eq!(tunnel.ask(PLAIN), "200 False");
     world.outlast(&["token", "revoke", "ci"]).expect(0);
     std::thread::sleep(Duration::from_millis(1500));
-    let mut stdin = python.stdin.take().unwrap();
-    stdin.write_all(b"\n").unwrap();
-    assert_eq!(said.next().unwrap().unwrap(), "403 False");
-    drop(stdin);
-    assert!(python.wait().unwrap().success());
+    assert_eq!(tunnel.ask(PLAIN), "403 True");
 }
 
 #[test]
