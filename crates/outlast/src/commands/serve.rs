@@ -70,11 +70,17 @@ async fn listen(address: SocketAddr, option: &str) -> Result<(TcpListener, Socke
 }
 
 async fn serve(global: &Global, home: &Home, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let proxies = wiring::proxies()?;
     let (listener, address) = listen(arguments.listen, "--listen").await?;
     let (proxy_listener, proxy_address) = match arguments.proxy_listen {
         Some(address) => Some(listen(address, "--proxy-listen").await?).unzip(),
         None => (None, None),
     };
+    // Whoever pasted the settings for clients into this shell would have it wait for itself.
+    if proxy_address.is_some_and(|address| proxies.lead_to(address)) {
+        return Err(Failure::usage(anyhow!("the proxy of this environment is this server itself"))
+            .hint("take `https_proxy` and `http_proxy` away from where the server is started"));
+    }
     let store = home.store()?;
     let proxy = match proxy_address {
         Some(address) => Some((address, Arc::new(HomeAuthority::open(home)?))),
