@@ -1,5 +1,6 @@
 //! The `outlast` binary: reads the command line, wires the crates together, and speaks to people.
 
+mod authority;
 mod command_line;
 mod commands;
 mod complaint;

@@ -1,4 +1,5 @@
-//! The door of a server: clients ask paths of it, and what they get links back to it.
+//! The doors of a server: clients ask paths of it, and what they get links back to it; or they take it for their proxy, and get what
+//! lies where they ask.
 //!
 //! Nothing of who asks goes on to an upstream: who may ask the server is the server's business, and its upstreams hear the server.
 
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::http::Outgoing;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use model::SafeUrl;
 use registry::{Coordinate, IndexRequest, Site, Target};
@@ -66,7 +68,40 @@ impl Session {
             }
             None => return no_door().response(),
         };
-        let Ok(url) = SafeUrl::parse(&url) else { return self.refuse_address() };
+        self.answer_for(path, &url, request).await
+    }
+
+    /// Answers a request that was sent to a proxy for a host of the world: by the rules of what lies under `/files/`, but with
+    /// documents as their upstreams have them, since their links lead to where they should.
+    pub async fn answer_as_proxy(
+        &self,
+        scheme: &'static str,
+        host: &str,
+        mut request: Request<Outgoing>,
+    ) -> Response<Outgoing> {
+        if !Site::can_be_host(host) {
+            return no_host(host).response();
+        }
+        let path = request.uri().path();
+        if let Err(hostile) = registry::check_path(path) {
+            return self.refuse_path(&hostile);
+        }
+        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let url = format!("{scheme}://{host}{path}");
+        // What it says itself of this is for a server at whose door it asks.
+        request.headers_mut().insert(AS_SENT, HeaderValue::from_static("1"));
+        if let Some(ready) = self.ready_at_door(&url, request.method(), request.headers()) {
+            return ready;
+        }
+        let mut response = self.answer_for(&url, &url, request).await;
+        // This is for an Outlast that asks.
+        response.headers_mut().remove(IS_PRIVATE);
+        response
+    }
+
+    /// Answers a request for an address of the world; `spelled` is how whoever asks wrote it.
+    async fn answer_for(&self, spelled: &str, url: &str, request: Request<Outgoing>) -> Response<Outgoing> {
+        let Ok(url) = SafeUrl::parse(url) else { return self.refuse_address() };
         let is_private = self.0.is_private_name(url.object());
         let (mut parts, body) = request.into_parts();
         let is_as_sent = parts.headers.contains_key(AS_SENT);
@@ -80,7 +115,7 @@ impl Session {
             Ok(url) => url,
             Err(refusal) => return note(refusal.response()),
         };
-        if let Some(spelled) = Speller::spell(path, &parts.method, &parts.headers) {
+        if let Some(spelled) = Speller::spell(spelled, &parts.method, &parts.headers) {
             parts.extensions.insert(spelled.keep());
         }
         parts.headers = forwarded(&parts.headers);
@@ -133,6 +168,13 @@ fn no_door() -> Refusal {
     Refusal {
         hint: "`/setup` lists the addresses of this server",
         ..Refusal::bad_request(StatusCode::NOT_FOUND, "nothing is offered at this path".to_owned())
+    }
+}
+
+fn no_host(host: &str) -> Refusal {
+    Refusal {
+        hint: "ask for a host of the world by its name",
+        ..Refusal::bad_request(StatusCode::FORBIDDEN, format!("`{host}` is no name of a host of the world"))
     }
 }
 

@@ -1,20 +1,24 @@
 //! Accepts connections, bounds them, and lets those under way end when the server does.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use host::http::Outgoing;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::clients::Place;
 use crate::counted::Counted;
+use crate::forward;
 use crate::limits::{
     ACCEPT_PAUSE, DRAIN, HEAD, HEAD_BYTES_MAX, N_CONNECTIONS_MAX, N_HEADERS_MAX, N_TURNED_AWAY_MAX,
     RETRY_AFTER_S, TURN_AWAY,
@@ -28,21 +32,28 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Server {
-    /// Serves until `end` comes, then lets what is under way end; returns how many connections had to be cut off.
-    pub async fn serve(self: &Arc<Self>, listener: TcpListener, end: impl Future<Output = ()>) -> usize {
+    /// Serves until `end` comes, at `proxy` as a forward proxy, then lets what is under way end; returns how many connections had
+    /// to be cut off.
+    pub async fn serve(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        proxy: Option<TcpListener>,
+        end: impl Future<Output = ()>,
+    ) -> usize {
         let mut end = pin!(end);
         let (mut connections, mut turned_away) = (JoinSet::new(), JoinSet::new());
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = listener.accept() => accepted.map(|(stream, peer)| (Door::Own, stream, peer)),
+                accepted = accept(proxy.as_ref()) => accepted.map(|(stream, peer)| (Door::Proxy, stream, peer)),
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
                 Some(_) = turned_away.join_next(), if !turned_away.is_empty() => continue,
                 () = &mut end => break,
             };
             match accepted {
-                Ok((stream, peer)) => match self.clients.take(peer.ip()) {
+                Ok((door, stream, peer)) => match self.clients.take(peer.ip()) {
                     Some(place) if connections.len() < N_CONNECTIONS_MAX => {
-                        connections.spawn(self.clone().converse(stream, peer, place));
+                        connections.spawn(self.clone().let_in(door, stream, peer, place));
                     }
                     _ => {
                         self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +68,7 @@ impl Server {
                 }
             }
         }
-        drop(listener);
+        drop((listener, proxy));
         self.ending.send_replace(true);
         let all = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(DRAIN, all).await;
@@ -66,16 +77,39 @@ impl Server {
         n_left
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, place: Place) {
-        let (_open, place) = (Open::new(self.clone()), Arc::new(place));
+    async fn let_in(self: Arc<Self>, door: Door, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let _open = Open::new(self.clone());
         // Small answers must not wait for an acknowledgement that the client holds back.
         let _ = stream.set_nodelay(true);
-        let mut ending = self.ending.subscribe();
-        let server = self.clone();
+        let client = Client { peer: peer.ip(), place: Arc::new(place) };
+        match door {
+            Door::Own => {
+                let server = self.clone();
+                let answer = move |request| {
+                    let (server, client) = (server.clone(), client.clone());
+                    async move { server.answer(request, &client).await }
+                };
+                self.converse(stream, peer.ip(), answer).await;
+            }
+            // Its state is larger by a handshake, which is nothing for all others to carry.
+            Door::Proxy => Box::pin(forward::converse(&self, stream, client)).await,
+        }
+    }
+
+    /// Answers requests on a stream until either side ends it, or the server does.
+    pub(crate) async fn converse<S, F>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: IpAddr,
+        answer: impl Fn(Request<Incoming>) -> F,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Response<Outgoing>>,
+    {
         let service = service_fn(move |request| {
-            let (server, place) = (server.clone(), place.clone());
+            let (server, answering) = (self.clone(), answer(request));
             async move {
-                let response = server.answer(request, peer.ip(), &place).await;
+                let response = answering.await;
                 Ok::<_, Infallible>(response.map(|body| Counted { body, server }))
             }
         });
@@ -86,12 +120,12 @@ impl Server {
             .max_headers(N_HEADERS_MAX)
             // A client may close its half after the request and still wait for the answer.
             .half_close(true)
-            .serve_connection(TokioIo::new(Strict::new(stream)), service);
+            .serve_connection(TokioIo::new(Strict::new(stream)), service)
+            .with_upgrades();
         let mut connection = pin!(connection);
-        let is_ending = async move { _ = ending.wait_for(|is_ending| *is_ending).await };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = is_ending => {
+            () = self.end() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -99,6 +133,28 @@ impl Server {
         if let Err(error) = ended {
             tracing::debug!("the connection of {peer} ended early: {error}");
         }
+    }
+}
+
+/// Where a client came in.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    Own,
+    Proxy,
+}
+
+/// Whoever is connected.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) peer: IpAddr,
+    pub(crate) place: Arc<Place>,
+}
+
+/// Waits for a client where there is a listener, and for ever where there is none.
+async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,4 +1,5 @@
-//! The server of a team: registry addresses for clients that know nothing of Outlast, and pages about the server itself.
+//! The server of a team: registry addresses for clients that know nothing of Outlast, a forward proxy for those that cannot be told of
+//! any, and pages about the server itself.
 //!
 //! It listens, bounds what clients may do, and says who may ask; what is answered, `proxy` decides.
 
@@ -9,6 +10,7 @@ mod clients;
 mod connection;
 mod copies;
 mod counted;
+mod forward;
 mod hosts;
 mod limits;
 mod metrics;
@@ -23,5 +25,6 @@ pub use adopt::{AdoptAnswer, AdoptRequest, AdoptWork, Adopter, SentLock};
 pub use clients::Pace;
 pub use connection::listen;
 pub use copies::Copies;
+pub use forward::{Certifier, Forward};
 pub use server::{Gate, Server, Settings};
 pub use tokens::{Scope, Token, TokenError, Tokens};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::StatusCode;
+use http::{Response, StatusCode};
 
 /// Counters since the start.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Metrics {
     by_state: [AtomicU64; 2],
     pub(crate) n_connections: AtomicU64,
     pub(crate) n_connections_now: AtomicU64,
+    /// Tunnels of the forward proxy.
+    pub(crate) n_tunnels: AtomicU64,
     pub(crate) n_refused: AtomicU64,
     /// Requests that came too fast, connections that were too many.
     pub(crate) n_turned_away: AtomicU64,
@@ -25,7 +27,12 @@ const STATES: [&str; 2] = ["stale", "gone"];
 
 impl Metrics {
     /// Counts an answer.
-    pub(crate) fn count(&self, status: StatusCode, state: Option<&str>) {
+    pub(crate) fn count<B>(&self, response: &Response<B>) {
+        let state = response.headers().get("outlast-state").and_then(|state| state.to_str().ok());
+        self.count_as(response.status(), state);
+    }
+
+    fn count_as(&self, status: StatusCode, state: Option<&str>) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.by_class[class].fetch_add(1, Ordering::Relaxed);
         let known = STATES.iter().position(|known| state.is_some_and(|state| state.starts_with(known)));
@@ -60,6 +67,7 @@ impl Metrics {
         family("sent_bytes_total", "counter", "Bytes of bodies sent to clients.", &plain(&self.n_bytes));
         family("connections_total", "counter", "Connections accepted.", &plain(&self.n_connections));
         family("connections", "gauge", "Connections open now.", &plain(&self.n_connections_now));
+        family("tunnels_total", "counter", "Tunnels of the forward proxy granted.", &plain(&self.n_tunnels));
         family(
             "refused_total",
             "counter",
@@ -79,9 +87,9 @@ mod tests {
     #[test]
     fn every_family_has_its_type_and_values() {
         let metrics = Metrics::default();
-        metrics.count(StatusCode::OK, None);
-        metrics.count(StatusCode::OK, Some("stale; since=2026-05-21T10:00:05Z"));
-        metrics.count(StatusCode::NOT_FOUND, Some("gone"));
+        metrics.count_as(StatusCode::OK, None);
+        metrics.count_as(StatusCode::OK, Some("stale; since=2026-05-21T10:00:05Z"));
+        metrics.count_as(StatusCode::NOT_FOUND, Some("gone"));
         let text = metrics.text();
         for line in [
             "outlast_http_requests_total{status=\"2xx\"} 2",

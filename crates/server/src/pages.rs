@@ -22,6 +22,10 @@ pub(crate) fn page(server: &Server, method: &Method, path: &str) -> Option<Respo
             answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", server.metrics.text().into())
         }
         "/" | "/setup" => text(StatusCode::OK, setup::page(&server.settings().site)),
+        setup::CA_PATH => {
+            let pem = server.settings().forward.as_ref()?.certifier.root_pem();
+            answer(StatusCode::OK, "application/x-pem-file", pem.into())
+        }
         _ => return None,
     };
     let is_read = matches!(*method, Method::GET | Method::HEAD);

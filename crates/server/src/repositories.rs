@@ -6,7 +6,7 @@
 //! | `POST /git-upload-pack` | lists refs, or gives a pack |
 
 use host::http::Outgoing;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use mirror::{AnswerError, Ask, REQUEST_BYTES_MAX, Refs, ServeError, Served};
 use model::{Freshness, RepoId, Timestamp, parse_time};
 
@@ -17,7 +17,8 @@ use crate::arriving::Arriving;
 pub(crate) const PATH: &str = "/git/";
 const INFO: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
-const HINT: &str = "`outlast adopt https://HOST/PATH.git` on the server keeps a repository";
+/// What keeps one.
+pub(crate) const HINT: &str = "`outlast adopt https://HOST/PATH.git` on the server keeps a repository";
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,16 @@ impl Address {
         };
         Some(Self { repo: RepoId::from_name(name).ok()?, at, is_pack })
     }
+}
+
+/// Returns the path below [`PATH`], query included, of what a git asks of a host itself; nothing where something else is asked.
+pub(crate) fn path(host: &str, asked: &Uri) -> Option<String> {
+    let (path, query) = (asked.path(), asked.query().unwrap_or_default());
+    let is_git = path.ends_with(PACK)
+        || path.ends_with("/git-receive-pack")
+        || path.ends_with(INFO) && query.starts_with("service=git-");
+    // Moments are for this server's own addresses.
+    (is_git && !path.contains(".git@")).then(|| format!("{PATH}{host}{path}?{query}"))
 }
 
 /// Answers a request for a path below [`PATH`], query included. Whoever asks may read.
@@ -116,6 +127,22 @@ fn failed(error: &AnswerError) -> Response<Outgoing> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_git_asks_of_a_host_is_told_from_all_else() {
+        let check = |asked: &str, expected: Option<&str>| {
+            assert_eq!(path("forge.example", &asked.parse().unwrap()).as_deref(), expected, "{asked}");
+        };
+        let refs = "/acme/app.git/info/refs?service=git-upload-pack";
+        check(refs, Some(&format!("/git/forge.example{refs}")));
+        check("/acme/app/git-upload-pack", Some("/git/forge.example/acme/app/git-upload-pack?"));
+        check("/a.git/git-receive-pack", Some("/git/forge.example/a.git/git-receive-pack?"));
+        check("/a.git@20260521T1000Z/git-upload-pack", None);
+        for other in ["/", "/acme/app.git", "/info/refs", "/app.git/info/refs?x", "/app/git-upload-pack.tgz"]
+        {
+            check(other, None);
+        }
+    }
 
     #[test]
     fn an_address_names_a_repository_and_maybe_a_moment() {

@@ -18,8 +18,10 @@ use tokio::sync::watch;
 use crate::adopt::{self, Adopter};
 use crate::answer::refusal;
 use crate::arriving::{Arriving, Fault};
-use crate::clients::{Clients, Pace, Place};
+use crate::clients::{Clients, Pace};
+use crate::connection::Client;
 use crate::copies::{self, Copies};
+use crate::forward::Forward;
 use crate::hosts;
 use crate::limits::{PACE, REQUEST_BYTES_MAX};
 use crate::metrics::Metrics;
@@ -55,6 +57,8 @@ pub struct Settings {
     /// How often each client may ask, this machine's own too. Where nothing is said, this machine's may ask as often as they like:
     /// what passes requests on for others may be one of them.
     pub pace: Option<Pace>,
+    /// What it is as a forward proxy, where it listens as one.
+    pub forward: Option<Forward>,
 }
 
 impl Settings {
@@ -104,32 +108,26 @@ impl Server {
         *self.ending.borrow()
     }
 
+    /// Waits until the server ends.
+    pub(crate) async fn end(&self) {
+        let _ = self.ending.subscribe().wait_for(|is_ending| *is_ending).await;
+    }
+
     /// Answers one request.
-    pub(crate) async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: IpAddr,
-        place: &Place,
-    ) -> Response<Outgoing> {
-        let has_body = strict::has_body(request.headers());
+    pub(crate) async fn answer(&self, request: Request<Incoming>, client: &Client) -> Response<Outgoing> {
+        let is_last = strict::is_last(&request);
         let path = request.uri().path();
         let stays_open = path.starts_with(copies::PATH) || path.starts_with(repositories::PATH);
-        let mut response = self.answer_uncounted(request, peer, place).await;
+        let mut response = self.answer_uncounted(request, client).await;
         // Whoever brings a second copy up to date sends thousands of blobs, and is trusted with everything anyway; a git asks twice.
-        if has_body && !(stays_open && response.status().is_success()) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if is_last && !(stays_open && response.status().is_success()) {
+            close(&mut response);
         }
-        let state = response.headers().get("outlast-state").and_then(|state| state.to_str().ok());
-        self.metrics.count(response.status(), state);
+        self.metrics.count(&response);
         response
     }
 
-    async fn answer_uncounted(
-        &self,
-        request: Request<Incoming>,
-        peer: IpAddr,
-        place: &Place,
-    ) -> Response<Outgoing> {
+    async fn answer_uncounted(&self, request: Request<Incoming>, client: &Client) -> Response<Outgoing> {
         // An absolute address in the first line is how proxies are asked, and CONNECT has no path at all.
         let Some(path) = request.uri().path_and_query().filter(|_| request.uri().authority().is_none())
         else {
@@ -137,7 +135,7 @@ impl Server {
                 StatusCode::NOT_IMPLEMENTED,
                 "no_proxy",
                 "this is not a proxy",
-                "remove the proxy from the client's settings; `/setup` lists the addresses of this server",
+                "remove the proxy from the client's settings; `/setup` lists the addresses of this server, its proxy too",
             );
         };
         let (path, settings) = (path.as_str(), self.settings());
@@ -154,12 +152,10 @@ impl Server {
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
-        let pace = settings.pace.or((!peer.to_canonical().is_loopback()).then_some(PACE));
-        if let Some(wait) = pace.and_then(|pace| place.ask(pace).err()) {
-            self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
-            return too_fast(wait);
+        if let Some(refused) = self.slow_down(&settings, client) {
+            return refused;
         }
-        if let Some(refused) = self.refused(&settings, own, request.headers(), peer) {
+        if let Some(refused) = self.refused(&settings, own, request.headers(), client.peer) {
             return refused;
         }
         // The state of what takes longer is large: in a box, it is not moved about for what is ready.
@@ -183,7 +179,16 @@ impl Server {
             return ready;
         }
         let path = path.to_owned();
-        Box::pin(self.ask_session(&settings, &path, request.map(Arriving::new))).await
+        let ask = |request| settings.session.answer_at_door(&path, request);
+        Box::pin(ask_session(&path, request.map(Arriving::new), ask)).await
+    }
+
+    /// Refuses a client that asks more often than it may.
+    pub(crate) fn slow_down(&self, settings: &Settings, client: &Client) -> Option<Response<Outgoing>> {
+        let pace = settings.pace.or((!client.peer.to_canonical().is_loopback()).then_some(PACE));
+        let wait = pace.and_then(|pace| client.place.ask(pace).err())?;
+        self.metrics.n_turned_away.fetch_add(1, Ordering::Relaxed);
+        Some(too_fast(wait))
     }
 
     /// Refuses whoever may not ask for a path.
@@ -211,31 +216,34 @@ impl Server {
         tracing::info!("a request of {who} at {peer}, whose token allows less, was refused");
         Some(forbidden(scope))
     }
+}
 
-    /// Has a request answered by the engine, unless it cannot be one of a registry's client.
-    async fn ask_session(
-        &self,
-        settings: &Settings,
-        path: &str,
-        request: Request<Arriving>,
-    ) -> Response<Outgoing> {
-        if tokens::is_in(path) {
-            return refusal(
-                StatusCode::BAD_REQUEST,
-                "token_in_address",
-                "an address is no place for a token: upstreams and logs see it",
-                "send it as a password or a bearer token, and revoke this one if others could see it",
-            );
-        }
-        if request.body().size_hint().lower() > REQUEST_BYTES_MAX {
-            let hint = "no client of a registry sends so much";
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large", hint);
-        }
-        let slow = request.body().slow();
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        let response = settings.session.answer_at_door(path, request).await;
-        if slow.was_given_up() { Fault::Paused.refuse() } else { response }
+/// Has a request answered by the engine, unless it cannot be one of a registry's client.
+pub(crate) async fn ask_session<F: Future<Output = Response<Outgoing>>>(
+    path: &str,
+    request: Request<Arriving>,
+    ask: impl FnOnce(Request<Outgoing>) -> F,
+) -> Response<Outgoing> {
+    if tokens::is_in(path) {
+        return refusal(
+            StatusCode::BAD_REQUEST,
+            "token_in_address",
+            "an address is no place for a token: upstreams and logs see it",
+            "send it as a password or a bearer token, and revoke this one if others could see it",
+        );
     }
+    if request.body().size_hint().lower() > REQUEST_BYTES_MAX {
+        let hint = "no client of a registry sends so much";
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large", hint);
+    }
+    let slow = request.body().slow();
+    let response = ask(request.map(|body| body.map_err(Into::into).boxed_unsync())).await;
+    if slow.was_given_up() { Fault::Paused.refuse() } else { response }
+}
+
+/// Lets a connection end after an answer.
+pub(crate) fn close(response: &mut Response<Outgoing>) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Returns the answer to a client that asks more often than it may.
@@ -271,7 +279,7 @@ fn unauthorized(scope: Scope) -> Response<Outgoing> {
     response
 }
 
-fn token_hint(scope: Scope) -> String {
+pub(crate) fn token_hint(scope: Scope) -> String {
     format!(
         "ask whoever runs it for one (`outlast token add NAME --scope {scope}`), and send it as a password or a bearer token"
     )

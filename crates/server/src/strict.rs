@@ -3,36 +3,41 @@
 //!
 //! hyper refuses two lengths, folded lines and spaces before a colon by itself. It takes a line feed alone for the end of a line, and
 //! a length beside chunks, as RFC 9112 allows: there the line's end is handed on as NUL, which no head may have, and hyper says 400.
-//! What follows a head that announces a body is not looked at; such a connection is closed after the answer.
+//! What follows a head that announces a body is not looked at; such a connection is closed after the answer. Nor is what goes through a
+//! tunnel, which begins where its head ends.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 const LENGTH: &[u8] = b"content-length:";
 const CODING: &[u8] = b"transfer-encoding:";
+const TUNNEL: &[u8] = b"CONNECT ";
 /// How much of a line is looked at: both names, and a length of many digits.
 const LINE_BYTES_MAX: usize = 64;
 
 /// A connection whose heads are looked at as they come.
 #[derive(Debug)]
-pub(crate) struct Strict {
-    stream: TcpStream,
+pub(crate) struct Strict<S> {
+    stream: S,
     heads: Heads,
 }
 
-impl Strict {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S> Strict<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, heads: Heads::default() }
     }
 }
 
-/// Returns whether a request announces a body, after which nothing on its connection is looked at.
-pub(crate) fn has_body(headers: &HeaderMap) -> bool {
+/// Returns whether nothing is looked at any more that comes after a request: it announces a body, or wants a tunnel.
+pub(crate) fn is_last<B>(request: &Request<B>) -> bool {
+    request.method() == Method::CONNECT || has_body(request.headers())
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
     let is_long = |value: &HeaderValue| value.as_bytes().trim_ascii() != b"0";
     headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get_all(header::CONTENT_LENGTH).iter().any(is_long)
@@ -48,6 +53,7 @@ struct Heads {
     has_lines: bool,
     has_length: bool,
     has_coding: bool,
+    asks_for_tunnel: bool,
     is_body: bool,
 }
 
@@ -77,11 +83,12 @@ impl Heads {
         if line == b"\r\n" {
             // Empty lines before a request are passed over, as hyper does.
             if self.has_lines {
-                let is_body = self.has_length || self.has_coding;
+                let is_body = self.has_length || self.has_coding || self.asks_for_tunnel;
                 *self = Self { is_body, ..Self::default() };
             }
             return true;
         }
+        self.asks_for_tunnel |= !self.has_lines && line.starts_with(TUNNEL);
         self.has_lines = true;
         let begins = |name: &[u8]| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
         self.has_length |= begins(LENGTH) && line[LENGTH.len()..].trim_ascii() != b"0";
@@ -90,7 +97,7 @@ impl Heads {
     }
 }
 
-impl AsyncRead for Strict {
+impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -103,7 +110,7 @@ impl AsyncRead for Strict {
     }
 }
 
-impl AsyncWrite for Strict {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -158,7 +165,8 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
             "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET /b HTTP/1.1\r\n\r\n",
-            // A body is what it is.
+            // A body is what it is, and so is what goes through a tunnel.
+            "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\na\nb\nc\nd\ne",
             "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\na\nb\nc\nd\ne",
             "POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\n\r\n1\n\na",
             &format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(1000)),
@@ -181,6 +189,8 @@ mod tests {
         check("\nGET / HTTP/1.1\r\n\r\n", "\n");
         check("POST / HTTP/1.1\r\nContent-Length: 5\r\ntransfer-encoding: x\r\n\r\n", "x\r\n");
         check("POST / HTTP/1.1\r\ntransfer-encoding: x\r\nContent-Length: 5\r\n\r\n", "5\r\n");
+        check("CONNECT a:443 HTTP/1.1\r\nHost: a\n\r\na\r\n", "a\n");
+        check("GET / HTTP/1.1\r\nX: \r\nCONNECT : a\r\n\r\nGET / HTTP/1.1\n", "1.1\n");
         // After a request without a body comes another head.
         check("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\nHost: a\r\n\r\n", "/b HTTP/1.1\n");
     }

@@ -3,7 +3,7 @@
 //! There is no standard for them; this is what curl and Go agree on. This machine's own loopback is never asked through a proxy.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -79,6 +79,20 @@ impl Proxies {
     /// Returns whether a host is asked through a proxy, so that it alone knows whether there is such a name.
     pub fn has(&self, host: &str) -> bool {
         self.find(true, host, 443).is_some() || self.find(false, host, 80).is_some()
+    }
+
+    /// Returns whether one of them is whoever listens on an address of this machine.
+    pub fn lead_to(&self, address: SocketAddr) -> bool {
+        let is_it = |proxy: &Proxy| {
+            let (host, port) = proxy.authority.rsplit_once(':').unwrap_or_default();
+            let host = if host.eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { host };
+            let named: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+            let is_here = |named: IpAddr| {
+                named == address.ip() || address.ip().is_unspecified() && named.to_canonical().is_loopback()
+            };
+            port == address.port().to_string() && named.is_some_and(is_here)
+        };
+        self.https.iter().chain(&self.http).any(is_it)
     }
 
     /// Returns the proxy through which a host is asked; `host` without brackets.
@@ -271,6 +285,28 @@ mod tests {
             let error = proxies(&[("https_proxy", bad)]).unwrap_err().to_string();
             assert!(error.starts_with("`https_proxy` is no proxy") && !error.contains("S3CRET"), "{error}");
         }
+    }
+
+    #[test]
+    fn whoever_listens_here_is_known_in_each_way_to_write_it() {
+        let check = |proxy: &str, listens: &str, expected| {
+            let found = proxies(&[("https_proxy", proxy)]).unwrap().lead_to(listens.parse().unwrap());
+            assert_eq!(found, expected, "{proxy} {listens}");
+        };
+        check("http://token:x@127.0.0.1:8643", "127.0.0.1:8643", true);
+        check("http://localhost:8643", "127.0.0.1:8643", true);
+        check("localhost:8643", "0.0.0.0:8643", true);
+        check("http://[::1]:8643", "[::]:8643", true);
+        check("http://10.0.0.1:8643", "10.0.0.1:8643", true);
+        for (proxy, listens) in [
+            ("http://127.0.0.1:8644", "127.0.0.1:8643"),
+            ("http://10.0.0.2:8643", "10.0.0.1:8643"),
+            ("http://10.0.0.1:8643", "0.0.0.0:8643"),
+            ("http://p.example:8643", "0.0.0.0:8643"),
+        ] {
+            check(proxy, listens, false);
+        }
+        assert!(!Proxies::default().lead_to("127.0.0.1:1080".parse().unwrap()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the certificates of one run say.
+//! What certificates say.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,8 +28,11 @@ pub(super) struct Chain {
     root: CertificateDer<'static>,
     intermediate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
-    period: (SystemTime, SystemTime),
+    period: Period,
 }
+
+/// From when until when something is valid.
+pub(super) type Period = (SystemTime, SystemTime);
 
 impl Chain {
     pub(super) fn new(
@@ -37,30 +40,31 @@ impl Chain {
         name: &str,
         permitted: Option<&[String]>,
     ) -> Result<Self, AuthorityError> {
-        let seconds = u64::try_from(now.as_second()).map_err(|_| AuthorityError::Clock)?;
-        let begin = UNIX_EPOCH + Duration::from_secs(seconds).saturating_sub(BACKDATED_BY);
-        let period = (begin, begin + VALID_FOR);
-        let failed = |source| AuthorityError::Certificate { subject: name.to_owned(), source };
+        let period = period(now, BACKDATED_BY, VALID_FOR)?;
+        let root_key = new_key().map_err(failed(name))?;
+        let root = root_params(name, period).self_signed(&root_key).map_err(failed(name))?;
+        // The root's key ends here; nobody can sign a second intermediate.
+        Self::under(name, root.der().clone(), &root_key, period, permitted)
+    }
 
-        let root_key = new_key().map_err(failed)?;
-        let root_params = authority_params(name, IsCa::Ca(BasicConstraints::Constrained(1)), period);
-        let root = root_params.self_signed(&root_key).map_err(failed)?;
-
-        let key = new_key().map_err(failed)?;
+    /// Makes an intermediate for a period, signed by the key of a root.
+    pub(super) fn under(
+        name: &str,
+        root: CertificateDer<'static>,
+        root_key: &KeyPair,
+        period: Period,
+        permitted: Option<&[String]>,
+    ) -> Result<Self, AuthorityError> {
+        let failed = failed(name);
+        let key = new_key().map_err(&failed)?;
         let signing = format!("{name} signing");
         let mut params = authority_params(&signing, IsCa::Ca(BasicConstraints::Constrained(0)), period);
         params.name_constraints = permitted.map(constraints).transpose()?;
         params.use_authority_key_identifier_extension = true;
+        let root_params = root_params(name, period);
         let intermediate =
-            params.signed_by(&key, &Issuer::from_params(&root_params, &root_key)).map_err(failed)?;
-        // The root's key ends here; nobody can sign a second intermediate.
-        drop(root_key);
-        Ok(Self {
-            root: root.der().clone(),
-            intermediate: intermediate.der().clone(),
-            issuer: Issuer::new(params, key),
-            period,
-        })
+            params.signed_by(&key, &Issuer::from_params(&root_params, root_key)).map_err(failed)?;
+        Ok(Self { root, intermediate: intermediate.der().clone(), issuer: Issuer::new(params, key), period })
     }
 
     pub(super) fn root_der(&self) -> &[u8] {
@@ -81,7 +85,7 @@ impl Chain {
         (params.not_before, params.not_after) = (self.period.0.into(), self.period.1.into());
         params.serial_number = Some(serial());
         // Not a host name: clients that still look here must find nothing that could match or break a constraint.
-        params.distinguished_name = common_name("outlast room");
+        params.distinguished_name = common_name("outlast");
         params.subject_alt_names = names;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -96,7 +100,28 @@ pub(super) fn new_key() -> Result<KeyPair, rcgen::Error> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
 }
 
-fn authority_params(name: &str, is_ca: IsCa, period: (SystemTime, SystemTime)) -> CertificateParams {
+/// Returns the period that begins so long before `now`.
+pub(super) fn period(
+    now: Timestamp,
+    backdated_by: Duration,
+    valid_for: Duration,
+) -> Result<Period, AuthorityError> {
+    let seconds = u64::try_from(now.as_second()).map_err(|_| AuthorityError::Clock)?;
+    let begin = UNIX_EPOCH + Duration::from_secs(seconds).saturating_sub(backdated_by);
+    Ok((begin, begin + valid_for))
+}
+
+/// Returns what a root says of itself: it signs intermediates, and these sign leaves alone.
+pub(super) fn root_params(name: &str, period: Period) -> CertificateParams {
+    authority_params(name, IsCa::Ca(BasicConstraints::Constrained(1)), period)
+}
+
+/// Says that no certificate could be made for a subject.
+pub(super) fn failed(subject: &str) -> impl Fn(rcgen::Error) -> AuthorityError {
+    |source| AuthorityError::Certificate { subject: subject.to_owned(), source }
+}
+
+fn authority_params(name: &str, is_ca: IsCa, period: Period) -> CertificateParams {
     let mut params = CertificateParams::default();
     (params.not_before, params.not_after) = (period.0.into(), period.1.into());
     params.serial_number = Some(serial());

@@ -33,7 +33,7 @@ pub(super) struct Leaves {
 impl Leaves {
     pub(super) fn new(chain: Chain) -> Result<Self, AuthorityError> {
         let key = new_key()
-            .map_err(|source| AuthorityError::Certificate { subject: "outlast room".to_owned(), source })?;
+            .map_err(|source| AuthorityError::Certificate { subject: "outlast".to_owned(), source })?;
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signing = rustls::crypto::ring::sign::any_supported_type(&der)
             .map_err(|source| AuthorityError::Tls { source })?;

@@ -1,10 +1,11 @@
-//! The certificate authority of one run: it lives in memory, and for a day at most.
+//! Certificate authorities: one for each run, in memory and for a day at most; and one of a home, whose [`Root`] stays.
 //!
-//! A root whose key is dropped at once signs one intermediate, which signs the leaves. Name constraints stand on the
-//! intermediate because Java ignores them on a trust anchor.
+//! A root signs one intermediate, which signs the leaves. The key of a run's root is dropped at once. Name constraints
+//! stand on the intermediate because Java ignores them on a trust anchor.
 
 mod certificates;
 mod leaf;
+mod root;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,8 +17,9 @@ use rustls::ServerConfig;
 
 use certificates::Chain;
 use leaf::{AtAddress, Leaves};
+pub use root::{Root, RootError};
 
-/// One run's certificate authority; its signing key is in memory only.
+/// A certificate authority at work; the key that it signs with is in memory only.
 pub struct Authority {
     root_der: Vec<u8>,
     root_pem: String,
@@ -58,7 +60,16 @@ impl Authority {
     ///
     /// With `permitted`, its certificates are good for these host names (their subdomains included) and addresses only.
     pub fn new(now: Timestamp, name: &str, permitted: Option<&[String]>) -> Result<Self, AuthorityError> {
-        let chain = Chain::new(now, name, permitted)?;
+        Self::of(Chain::new(now, name, permitted)?, &[b"h2", b"http/1.1"])
+    }
+
+    /// Makes the authority of a server, which speaks HTTP/1.1 alone. Its certificates are good for a week from `now` on, and for
+    /// clients whose clock is a day behind.
+    pub fn under(root: &Root, now: Timestamp) -> Result<Self, AuthorityError> {
+        Self::of(root.chain(now)?, &[b"http/1.1"])
+    }
+
+    fn of(chain: Chain, protocols: &[&[u8]]) -> Result<Self, AuthorityError> {
         let root_der = chain.root_der().to_vec();
         let root_pem = pem(&root_der);
         let leaves = Arc::new(Leaves::new(chain)?);
@@ -68,7 +79,7 @@ impl Authority {
                 .map_err(|source| AuthorityError::Tls { source })?
                 .with_no_client_auth()
                 .with_cert_resolver(Arc::clone(&leaves) as _);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(Self { root_der, root_pem, leaves, config: Arc::new(config) })
     }
 

@@ -1,6 +1,8 @@
 use rustls_pki_types::ServerName;
 use rustls_pki_types::UnixTime;
 
+use model::Secret;
+
 use super::*;
 
 const NOON: &str = "2026-11-24T12:00:00Z";
@@ -133,4 +135,72 @@ fn the_root_is_shown_as_pem_and_the_key_never() {
     assert_eq!(lines[0], "-----BEGIN CERTIFICATE-----");
     assert!(lines[1..lines.len() - 2].iter().all(|line| line.len() == 64));
     assert_eq!(format!("{authority:?}"), "Authority { n_leaves: 0, .. }");
+}
+
+fn root() -> Root {
+    Root::new(NOON.parse().unwrap()).unwrap()
+}
+
+fn under(root: &Root, time: &str) -> Authority {
+    Authority::under(root, time.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn whoever_trusts_a_root_that_is_kept_trusts_what_it_signs_later() {
+    let root = root();
+    let kept = Root::read(&root.key_pem(), &root.certificate_pem()).unwrap();
+    assert_eq!(
+        (kept.certificate_pem(), kept.ends_at().to_string()),
+        (root.certificate_pem(), "2027-11-24T12:00:00Z".to_owned())
+    );
+    let now = "2027-03-01T12:00:00Z";
+    let later = under(&kept, now);
+    for (time, is_accepted) in [
+        (now, Some(())),
+        ("2027-02-28T12:01:00Z", Some(())),
+        ("2027-03-08T11:59:00Z", Some(())),
+        ("2027-02-28T11:59:00Z", None),
+        ("2027-03-08T12:01:00Z", None),
+    ] {
+        let shaken = handshake(later.server_config(), under(&root, NOON).root_der(), "a.test", time);
+        assert_eq!(shaken.as_ref().ok().copied(), is_accepted, "{time}: {shaken:?}");
+    }
+    let stranger = under(&self::root(), now);
+    assert!(handshake(later.server_config(), stranger.root_der(), "a.test", now).is_err());
+}
+
+#[test]
+fn a_root_that_nears_its_end_is_made_anew_and_clients_of_the_earlier_one_go_on() {
+    let root = root();
+    let is_due = |time: &str| root.is_due(time.parse().unwrap());
+    assert_eq!(
+        (is_due(NOON), is_due("2027-08-25T12:00:00Z"), is_due("2027-08-26T12:00:00Z")),
+        (false, false, true)
+    );
+    let now = "2027-10-01T12:00:00Z";
+    let renewed = Root::renewed(&root.key_pem(), now.parse().unwrap()).unwrap();
+    assert_ne!(renewed.certificate_pem(), root.certificate_pem());
+    assert!(!renewed.is_due(now.parse().unwrap()));
+    let anew = under(&renewed, now);
+    for trusted in [&root, &renewed] {
+        let trusted = under(trusted, now);
+        handshake(anew.server_config(), trusted.root_der(), "a.test", now).unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_root_is_told_and_its_key_is_not() {
+    let (root, other) = (root(), self::root());
+    let read = |key: &Secret<String>, certificate: &str| Root::read(key, certificate).unwrap_err();
+    assert!(matches!(read(&Secret::new("x".to_owned()), &root.certificate_pem()), RootError::Key));
+    assert!(matches!(read(&root.key_pem(), "x"), RootError::Certificate));
+    assert!(matches!(read(&root.key_pem(), &other.certificate_pem()), RootError::Strangers));
+    let shown = format!("{root:?} {:?}", root.key_pem());
+    assert!(shown.contains("Outlast ") && !shown.contains("PRIVATE"), "{shown}");
+}
+
+#[test]
+fn a_server_s_authority_offers_the_older_http_alone() {
+    assert_eq!(under(&root(), NOON).server_config().alpn_protocols, [b"http/1.1"]);
+    assert_eq!(authority(None).server_config().alpn_protocols, [&b"h2"[..], b"http/1.1"]);
 }

@@ -88,18 +88,13 @@ async fn answer<H: Handler>(
 ) -> Answer<H::Body> {
     request.headers_mut().remove(PROXY_AUTHORIZATION);
     request.headers_mut().remove("proxy-connection");
-    let asked = if request.method() == Method::CONNECT {
-        tunnel(&request).map(Either::Left)
-    } else {
-        origin(&request).map(Either::Right)
-    };
-    match asked {
-        Ok(Either::Left(connection)) => {
+    match asked(&request) {
+        Ok(Asked::Tunnel(connection)) => {
             let upgrade = hyper::upgrade::on(&mut request);
             *granted.lock().unwrap_or_else(PoisonError::into_inner) = Some((upgrade, connection));
             http::Response::new(Either::Right(Full::new(Bytes::new())))
         }
-        Ok(Either::Right(origin)) => handler.answer(origin, request).await.map(Either::Left),
+        Ok(Asked::Plain(origin)) => handler.answer(origin, request).await.map(Either::Left),
         Err(error) => {
             handler.refused(unknown, RefusedWhy::Malformed { reason: error.to_string() });
             refuse(
@@ -107,6 +102,23 @@ async fn answer<H: Handler>(
                 r#"{"error":"bad_request","reason":"this is a proxy","hint":"ask for http://host/path or CONNECT host:port"}"#,
             )
         }
+    }
+}
+
+/// What a client asks of its forward proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A tunnel, which stands for this connection.
+    Tunnel(Connection),
+    /// An answer to this very request, which goes there.
+    Plain(Origin),
+}
+
+/// Returns what a client asks of its forward proxy.
+pub fn asked<B>(request: &http::Request<B>) -> Result<Asked, BadRequest> {
+    match *request.method() {
+        Method::CONNECT => tunnel(request).map(Asked::Tunnel),
+        _ => origin(request).map(Asked::Plain),
     }
 }
 

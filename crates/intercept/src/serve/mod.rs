@@ -26,10 +26,11 @@ use crate::authority::Authority;
 use begun::Begun;
 use first::Opening;
 
-pub use forward::serve_forward;
+pub use forward::{Asked, asked, serve_forward};
 pub use limits::Limits;
-pub use origin::Origin;
+pub use origin::{BadRequest, Origin, named};
 pub use refused::{Connection, RefusedWhy};
+pub use tls::terminate;
 
 /// A connection the room took in place of the address it was meant for.
 #[derive(Debug)]

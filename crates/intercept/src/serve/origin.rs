@@ -24,11 +24,14 @@ pub struct Origin {
 
 /// Why a request's host cannot be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadRequest {
+pub enum BadRequest {
+    /// More than one header says it.
     #[error("several Host headers")]
     SeveralHosts,
+    /// A path alone, where only a whole address says it.
     #[error("a proxy needs a whole address")]
     NoAddress,
+    /// What stands there is none.
     #[error("the host is not a host name")]
     BadHost,
 }
@@ -42,6 +45,12 @@ pub(super) fn find<B>(
     scheme: &'static str,
 ) -> Result<Origin, BadRequest> {
     let address = connection.address;
+    let host = named(request)?.unwrap_or_else(|| connection.host());
+    Ok(Origin { scheme, host, port: address.port(), address })
+}
+
+/// Returns the host that a request itself names: its own address, else its Host header.
+pub fn named<B>(request: &http::Request<B>) -> Result<Option<String>, BadRequest> {
     let mut hosts = request.headers().get_all(http::header::HOST).iter();
     let header = hosts.next();
     // Two readers of such a request could see two hosts; nobody sends it in good faith (RFC 9112, 3.2).
@@ -49,15 +58,11 @@ pub(super) fn find<B>(
         return Err(BadRequest::SeveralHosts);
     }
     let written = match (request.uri().authority(), header) {
-        (Some(authority), _) => Some(authority.as_str()),
-        (None, Some(header)) => Some(header.to_str().map_err(|_| BadRequest::BadHost)?.trim()),
-        (None, None) => None,
+        (Some(authority), _) => authority.as_str(),
+        (None, Some(header)) => header.to_str().map_err(|_| BadRequest::BadHost)?.trim(),
+        (None, None) => "",
     };
-    let host = match written {
-        Some(text) if !text.is_empty() => read_authority(text)?.0,
-        _ => connection.host(),
-    };
-    Ok(Origin { scheme, host, port: address.port(), address })
+    if written.is_empty() { Ok(None) } else { read_authority(written).map(|(host, _)| Some(host)) }
 }
 
 /// Returns an address as a host: canonical, IPv6 in brackets.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::AlertDescription;
 use rustls::server::Acceptor;
@@ -27,16 +28,27 @@ pub(super) async fn serve<S, H>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
-    let accepting = Box::pin(accept(stream, &mut connection, authority));
-    match timeout(limits.handshake, accepting).await {
-        Ok(Ok(stream)) => {
+    match terminate(stream, &mut connection, authority, limits.handshake).await {
+        Ok(stream) => {
             // HTTP/2 without having agreed on it does not exist over TLS (RFC 9113, 3.2).
             let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             let version = if is_two { Version::Two } else { Version::One };
             Box::pin(http::serve(stream, connection, ("https", version), handler, limits)).await;
         }
-        Ok(Err(error)) => handler.refused(&connection, judge(&error)),
-        Err(_) => handler.refused(&connection, RefusedWhy::HandshakeSlow),
+        Err(why) => handler.refused(&connection, why),
+    }
+}
+
+/// Shakes hands with a client: what it sees is a certificate for the name that it greets, or else for what it connected to.
+pub async fn terminate<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    connection: &mut Connection,
+    authority: &Authority,
+    within: Duration,
+) -> Result<TlsStream<S>, RefusedWhy> {
+    match timeout(within, Box::pin(accept(stream, connection, authority))).await {
+        Ok(accepted) => accepted.map_err(|error| judge(&error)),
+        Err(_) => Err(RefusedWhy::HandshakeSlow),
     }
 }
 

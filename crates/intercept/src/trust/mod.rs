@@ -17,7 +17,8 @@ use crate::caller::{Caller, Identity};
 use public::PublicRoots;
 
 pub(crate) use settings::{has_setting, values};
-pub(crate) use sources::{SYSTEM_BUNDLES, files_with_settings, named_by_settings};
+pub use sources::SYSTEM_BUNDLES;
+pub(crate) use sources::{files_with_settings, named_by_settings};
 
 /// Everything the caller trusts, in the order in which it was found, each certificate once.
 #[derive(Debug, Clone, Default)]

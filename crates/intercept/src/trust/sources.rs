@@ -7,7 +7,7 @@ use super::settings::values;
 use crate::caller::Caller;
 
 /// Where systems keep their bundle (Debian, Fedora, SUSE, Alpine, OpenWrt, Solaris); the list Go and OpenSSL's probes use.
-pub(crate) const SYSTEM_BUNDLES: [&str; 8] = [
+pub const SYSTEM_BUNDLES: [&str; 8] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",

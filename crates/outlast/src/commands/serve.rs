@@ -1,6 +1,6 @@
 //! `outlast serve`: one Outlast for a whole team.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use mirror::Served;
 use model::ObjectUrl;
 use proxy::{Purpose, SessionPlan};
 use registry::Site;
-use server::{Copies, Gate, Scope, Server, Settings};
+use server::{Copies, Forward, Gate, Scope, Server, Settings};
 use store::Store;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::authority::HomeAuthority;
 use crate::command_line::Global;
 use crate::complaint::Complaint;
 use crate::failure::Failure;
@@ -34,6 +36,9 @@ pub(crate) struct Arguments {
     /// Address and port to listen on; port 0 takes any that is free
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8642")]
     listen: SocketAddr,
+    /// Address and port to listen on as a forward proxy as well, for clients whose locks name the registry itself
+    #[arg(long, value_name = "IP:PORT")]
+    proxy_listen: Option<SocketAddr>,
 }
 
 pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -42,27 +47,50 @@ pub(crate) fn run(global: &Global, arguments: &Arguments) -> Result<ExitCode, Fa
     }
     let home = Home::find(global)?;
     // What cannot be is said before anything listens.
-    gate(&home, arguments.listen)?;
-    if arguments.listen.ip().is_unspecified() && home.config.serve.url.is_none() {
-        let error = anyhow!("{} is no address that a client could be sent to", arguments.listen);
-        return Err(Failure::usage(error).hint(
-            "write `url = \"http://NAME:PORT\"` under [serve] in outlast.toml, or listen on one address",
-        ));
+    for address in [Some(arguments.listen), arguments.proxy_listen].into_iter().flatten() {
+        gate(&home, address)?;
+        if address.ip().is_unspecified() && home.config.serve.url.is_none() {
+            let error = anyhow!("{address} is no address that a client could be sent to");
+            return Err(Failure::usage(error).hint(
+                "write `url = \"http://NAME:PORT\"` under [serve] in outlast.toml, or listen on one address",
+            ));
+        }
     }
-    super::block_on(serve(global, &home, arguments.listen))
+    super::block_on(serve(global, &home, arguments))
 }
 
-async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitCode, Failure> {
-    let listener = server::listen(listen)
+/// Listens on an address that an option gives.
+async fn listen(address: SocketAddr, option: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = server::listen(address)
         .await
-        .with_context(|| format!("could not listen on {listen}"))
-        .map_err(|error| Failure::no(error).hint("choose another port with --listen"))?;
+        .with_context(|| format!("could not listen on {address}"))
+        .map_err(|error| Failure::no(error).hint(format!("choose another port with {option}")))?;
     let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn serve(global: &Global, home: &Home, arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let proxies = wiring::proxies()?;
+    let (listener, address) = listen(arguments.listen, "--listen").await?;
+    let (proxy_listener, proxy_address) = match arguments.proxy_listen {
+        Some(address) => Some(listen(address, "--proxy-listen").await?).unzip(),
+        None => (None, None),
+    };
+    // Whoever pasted the settings for clients into this shell would have it wait for itself.
+    if proxy_address.is_some_and(|address| proxies.lead_to(address)) {
+        return Err(Failure::usage(anyhow!("the proxy of this environment is this server itself"))
+            .hint("take `https_proxy` and `http_proxy` away from where the server is started"));
+    }
     let store = home.store()?;
+    let proxy = match proxy_address {
+        Some(address) => Some((address, Arc::new(HomeAuthority::open(home)?))),
+        None => None,
+    };
     let mut serving = Serving {
         global,
         store: &store,
         address,
+        proxy,
         adopter: Adopting::new(global, &store, &home.clock),
         repositories: wiring::served(&store),
         complaint: Complaint::default(),
@@ -74,6 +102,9 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
     let (mut hang_up, mut interrupt, mut terminate) =
         (signal(SignalKind::hangup())?, signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     speak::data(&format_args!("listening http://{address}"))?;
+    if let Some(address) = proxy_address {
+        speak::data(&format_args!("proxy http://{address}"))?;
+    }
     say(global, &format_args!("settings for clients: {setup}"));
     let mut look = tokio::time::interval(LOOK_EVERY);
     let end = async {
@@ -93,7 +124,7 @@ async fn serve(global: &Global, home: &Home, listen: SocketAddr) -> Result<ExitC
     let adopting = tokio::spawn(adopt::again_and_again(global.clone(), store.clone()));
     let syncing = tokio::spawn(repositories::again_and_again(global.clone(), store.clone()));
     let copying = tokio::spawn(copy::again_and_again(global.clone(), store.clone(), home.clock.clone()));
-    let n_cut_off = server.serve(listener, end).await;
+    let n_cut_off = server.serve(listener, proxy_listener, end).await;
     adopting.abort();
     syncing.abort();
     copying.abort();
@@ -110,6 +141,8 @@ struct Serving<'a> {
     global: &'a Global,
     store: &'a Store,
     address: SocketAddr,
+    /// Where it is a forward proxy, and whom the clients of that trust.
+    proxy: Option<(SocketAddr, Arc<HomeAuthority>)>,
     adopter: Adopting,
     repositories: Served,
     /// About the configuration, which is looked at every second.
@@ -142,13 +175,19 @@ impl Serving<'_> {
             None => ObjectUrl::parse(&format!("http://{}", self.address)).map_err(Failure::no)?,
         };
         let gate = gate(home, self.address)?;
+        let forward = self.forward(home)?;
         let others = home.config.upstreams.iter();
         let others =
             others.filter_map(|upstream| Some((upstream.base.clone()?, upstream.host.clone()))).collect();
         let site = Site::new(&url).with_private(home.config.private.registries.clone(), others);
-        let site = match gate.as_ref().is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read)) {
-            true => site.guarded(),
-            false => site,
+        let site = if wants_token(gate.as_ref()) { site.guarded() } else { site };
+        let site = match (&self.proxy, &forward) {
+            (Some((address, _)), Some(forward)) => {
+                let host = if address.ip().is_unspecified() { url.host().to_owned() } else { bare(*address) };
+                let authority = format!("{host}:{}", address.port());
+                site.with_proxy(&authority, wants_token(forward.gate.as_ref()))
+            }
+            _ => site,
         };
         let engine = wiring::engine(home, self.store, &wiring::trust()?, None)?;
         let plan = SessionPlan {
@@ -159,7 +198,26 @@ impl Serving<'_> {
         let session = engine.session(plan);
         let (copies, adopter) = (Arc::new(Copies::new(home.copies())), Arc::new(self.adopter.clone()));
         let repositories = self.repositories.clone();
-        Ok(Settings { site, session, gate, copies, repositories, adopter, pace: home.config.serve.pace })
+        let pace = home.config.serve.pace;
+        Ok(Settings { site, session, gate, copies, repositories, adopter, pace, forward })
+    }
+
+    /// Returns what the server is as a forward proxy.
+    fn forward(&self, home: &Home) -> Result<Option<Forward>, Failure> {
+        let Some((address, certifier)) = &self.proxy else { return Ok(None) };
+        Ok(Some(Forward { gate: gate(home, *address)?, certifier: certifier.clone() }))
+    }
+}
+
+fn wants_token(gate: Option<&Arc<dyn Gate>>) -> bool {
+    gate.is_some_and(|gate| !gate.allows(&HeaderMap::new(), Scope::Read))
+}
+
+/// Returns an address without its port, as it stands in an address.
+fn bare(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
     }
 }
 

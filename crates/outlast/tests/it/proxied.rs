@@ -42,3 +42,21 @@ fn what_a_command_asks_and_what_outlast_chooses_goes_through_the_proxy() {
     let found = finish(std::process::Command::new("grep").args(["-rlF", "S3CRET"]).arg(world.own()), b"");
     assert_eq!((found.code, found.stdout.as_str()), (1, ""));
 }
+
+#[test]
+fn a_server_is_no_proxy_of_its_own() {
+    let world = World::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let serve = |proxy: &str| {
+        let mut command = world.command("timeout");
+        command.args(["5", OUTLAST, "serve", "--listen", "127.0.0.1:0"]);
+        command.arg("--proxy-listen").arg(format!("127.0.0.1:{port}"));
+        finish(command.env("https_proxy", proxy), b"")
+    };
+    serve(&format!("http://token:x@localhost:{port}"))
+        .expect(2)
+        .says("is this server itself")
+        .says("hint: take");
+    // The control: beside another one it serves until it is told to end.
+    serve("http://127.0.0.1:9").expect(124);
+}

@@ -190,6 +190,13 @@ pub trait Ecosystem: Sync + Debug {
         &[]
     }
 
+    /// Returns the settings that send through a server's forward proxy those of its clients whose locks name the registry itself.
+    ///
+    /// Each names the proxy, and `~/.outlast/bundle.pem`, in which its certificate stands beside the system's.
+    fn proxy_settings(&self) -> &'static [ClientSettings] {
+        &[]
+    }
+
     /// Returns an index as a server offers it: what it links to lies on the server; `None` where nothing changes.
     ///
     /// What comes out reads as an index of the same versions, with the same digests.

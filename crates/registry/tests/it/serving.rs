@@ -98,6 +98,17 @@ fn whoever_has_a_place_has_settings_that_name_the_server() {
 }
 
 #[test]
+fn settings_for_the_forward_proxy_name_it_and_what_is_trusted() {
+    let all: Vec<_> = ALL.iter().flat_map(|ecosystem| ecosystem.proxy_settings()).collect();
+    assert!(all.len() >= 4, "{all:?}");
+    for settings in all {
+        assert!(settings.set.contains("{proxy}"), "{settings:?}");
+        assert!(settings.set.contains("=\"$HOME/.outlast/bundle.pem\""), "{settings:?}");
+        assert!(!settings.undo.is_empty() && !settings.client.is_empty(), "{settings:?}");
+    }
+}
+
+#[test]
 fn an_index_on_a_server_lists_the_same_and_links_to_the_server() {
     let site = Site::new(&ObjectUrl::parse("http://127.0.0.1:8080").unwrap());
     let mut changed = BTreeSet::new();

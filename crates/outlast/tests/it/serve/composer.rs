@@ -54,6 +54,30 @@ fn serves(debian: Debian) {
     served.end();
 }
 
+/// Installs through the forward proxy from a lock that names GitHub alone.
+fn installs_by_proxy(debian: Debian) {
+    let scene = Scene::on(debian);
+    let lock = scene.world.project().join("composer.lock");
+    let made = fs::read_to_string(&lock).unwrap();
+    assert!(made.contains("api.github.com") && !made.contains("mirrors"), "{made}");
+    scene.world.outlast(&["adopt", "."]).expect(0);
+    scene.fail(&Fault::Status(502));
+    let served = Served::start_as_proxy(&scene.world, "127.0.0.1:0");
+    assert_ne!(scene.directly(&INSTALL).code, 0, "the control");
+    scene.forget();
+    // Not each Debian has a curl; it is the same person's folder.
+    let (set, _) = served.settings("Composer, with a lock made elsewhere");
+    let (fetched, set): (Vec<&str>, Vec<&str>) = set.lines().partition(|line| line.contains("ca.pem"));
+    let mut outside = std::process::Command::new("sh");
+    finish(outside.args(["-ec", &fetched.join("\n")]).env("HOME", scene.world.home()), b"").expect(0);
+    let script = format!("{}\nexec \"$@\"", set.join("\n"));
+    let install = || finish(scene.world.command("sh").args(["-ec", &script, "sh"]).args(INSTALL), b"");
+    install().expect(0);
+    assert_eq!(scene.n_installed(), N_PACKAGES);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), made, "nobody touched it");
+    served.end();
+}
+
 fn audits(debian: Debian) {
     let scene = Scene::on(debian);
     scene.advise();
@@ -100,4 +124,19 @@ fn composer_2_8_needs_nothing_but_the_server() {
 #[test]
 fn composer_2_11_needs_nothing_but_the_server() {
     serves(Debian::sid());
+}
+
+#[test]
+fn composer_2_5_installs_an_old_lock_through_the_proxy() {
+    installs_by_proxy(Debian::bookworm());
+}
+
+#[test]
+fn composer_2_8_installs_an_old_lock_through_the_proxy() {
+    installs_by_proxy(Debian::trixie());
+}
+
+#[test]
+fn composer_2_11_installs_an_old_lock_through_the_proxy() {
+    installs_by_proxy(Debian::sid());
 }

@@ -1,5 +1,5 @@
 //! A machine with an empty disk and no world, on the real registries' files: each client installs from a lock that nobody
-//! touched, through the room and, where it can be told by settings, through the server's doors.
+//! touched, through the room and, by settings, through the server's doors or its forward proxy.
 
 use std::fs;
 use std::net::ToSocketAddrs as _;
@@ -30,8 +30,8 @@ struct Client {
     command: Vec<String>,
     /// What is there after an install.
     made: &'static str,
-    /// The settings that lead it to a server, where there are any that leave the lock as it is.
-    settings: Option<&'static str>,
+    /// The settings that lead it to a server, and leave the lock as it is.
+    settings: &'static str,
     /// A folder of programs that come before all others.
     programs: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ impl Client {
     fn new(files: &[(&str, &str)], command: &[&str], made: &'static str) -> Self {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         let command = command.iter().map(|&word| word.to_owned()).collect();
-        Self { files, command, made, settings: None, programs: None }
+        Self { files, command, made, settings: "", programs: None }
     }
 
     fn of_python(client: &pypi::Client, made: &'static str) -> Self {
@@ -50,7 +50,7 @@ impl Client {
     }
 
     fn with(self, settings: &'static str) -> Self {
-        Self { settings: Some(settings), ..self }
+        Self { settings, ..self }
     }
 
     /// Lets the client itself make its lock, on the real registry.
@@ -99,7 +99,7 @@ fn installs(client: &Client) {
     assert!(adopted["n_kept"].as_u64().unwrap() > 0, "{adopted:#}");
     let cut = places(&HOSTS, &[("connect", NOWHERE)]);
     team.configure(&cut);
-    let served = Served::start(&team);
+    let served = Served::start_as_proxy(&team, "127.0.0.1:0");
 
     let machine = client.world();
     let command = client.command();
@@ -116,15 +116,13 @@ fn installs(client: &Client) {
         assert_eq!(&fs::read_to_string(machine.project().join(path)).unwrap(), text, "{path} is as it was");
     }
 
-    let Some(settings) = client.settings else { return };
     let machine =
-        client.world().with("https_proxy", &format!("http://{NOWHERE}")).with("no_proxy", "127.0.0.1");
-    let run = || finish(machine.command("timeout").args(["-s", "KILL", "6"]).args(&command), b"");
-    assert_ne!(run().code, 0, "the control: without the settings");
-    let machine =
-        client.world().with("https_proxy", &format!("http://{NOWHERE}")).with("no_proxy", "127.0.0.1");
-    served.paste(&machine, settings);
-    finish(machine.command("timeout").args(["-s", "KILL", "60"]).args(&command), b"").expect(0);
+        || client.world().with("https_proxy", &format!("http://{NOWHERE}")).with("no_proxy", "127.0.0.1");
+    let timed = |seconds| [&["timeout", "-s", "KILL", seconds][..], &command].concat();
+    let (without, words) = (machine(), timed("6"));
+    assert_ne!(finish(without.command(words[0]).args(&words[1..]), b"").code, 0, "the control: no settings");
+    let machine = machine();
+    served.run_pasted(&machine, client.settings, &timed("60")).expect(0);
     assert!(machine.project().join(client.made).exists());
     for (path, text) in &client.files {
         assert_eq!(&fs::read_to_string(machine.project().join(path)).unwrap(), text, "{path} is as it was");
@@ -153,7 +151,8 @@ fn yarn_1() {
         &["yarn", "install", "--frozen-lockfile", "--cache-folder=cache"],
         LEFT_PAD,
     );
-    installs(&client.locked_by(&["yarn", "install", "--cache-folder=cache"], "yarn.lock"));
+    let client = client.locked_by(&["yarn", "install", "--cache-folder=cache"], "yarn.lock");
+    installs(&client.with("Yarn 1, with a lock"));
 }
 
 #[test]
@@ -172,12 +171,12 @@ fn pip() {
 
 #[test]
 fn uv() {
-    installs(&Client::of_python(&pypi::uv(pypi::RIGHT), ".venv"));
+    installs(&Client::of_python(&pypi::uv(pypi::RIGHT), ".venv").with("uv, with a lock"));
 }
 
 #[test]
 fn poetry() {
-    installs(&Client::of_python(&pypi::poetry(pypi::RIGHT), "poetry.lock"));
+    installs(&Client::of_python(&pypi::poetry(pypi::RIGHT), "poetry.lock").with("Poetry"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod composer;
 mod copies;
 mod empty;
 mod faults;
+mod forward;
 mod load;
 mod private;
 mod repositories;
@@ -25,6 +26,8 @@ use crate::world::{Done, OUTLAST, World, finish, places};
 pub(crate) struct Served {
     child: Child,
     pub(crate) base: String,
+    /// Where it is a forward proxy, if it was asked to be one.
+    proxy: String,
     /// What a person pastes in place of `TOKEN`.
     token: Option<String>,
 }
@@ -38,6 +41,13 @@ impl Served {
         Self::start_with(world, listen, |_| {})
     }
 
+    /// Starts one that is a forward proxy as well.
+    fn start_as_proxy(world: &World, proxy_listen: &str) -> Self {
+        Self::start_with(world, "127.0.0.1:0", |command| {
+            command.args(["--proxy-listen", proxy_listen]);
+        })
+    }
+
     /// Starts it with more words, variables or files.
     fn start_with(world: &World, listen: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         Self::start_of(OUTLAST.as_ref(), world, listen, prepare)
@@ -48,11 +58,17 @@ impl Served {
         let mut command = world.command(program);
         command.args(["serve", "--listen", listen]).stdout(Stdio::piped());
         prepare(&mut command);
+        let is_proxy = command.get_args().any(|argument| argument == "--proxy-listen");
         let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let base = line.trim().strip_prefix("listening ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, base, token: None }
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut after = |word: &str| {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            line.trim().strip_prefix(word).unwrap_or_else(|| panic!("{line}")).to_owned()
+        };
+        let base = after("listening ");
+        let proxy = if is_proxy { after("proxy ") } else { String::new() };
+        Self { child, base, proxy, token: None }
     }
 
     /// Asks it with this machine's curl; returns status and body.
@@ -87,6 +103,13 @@ impl Served {
     fn paste(&self, world: &World, client: &str) {
         let (set, _) = self.settings(client);
         finish(world.command("sh").args(["-ec", &set]), b"").expect(0);
+    }
+
+    /// Does what the server's page says for a client, and runs a command in the same shell.
+    fn run_pasted(&self, world: &World, client: &str, command: &[&str]) -> Done {
+        let (set, _) = self.settings(client);
+        let script = format!("{set}\nexec \"$@\"");
+        finish(world.command("sh").args(["-ec", &script, "sh"]).args(command), b"")
     }
 
     /// Undoes it.

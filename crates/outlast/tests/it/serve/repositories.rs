@@ -75,6 +75,25 @@ fn git_clones_what_its_upstream_no_longer_gives() {
 }
 
 #[test]
+fn git_clones_through_the_forward_proxy_from_where_it_always_did() {
+    let kept = Kept::new();
+    kept.upstream.on(HOST, "*", Fault::Status(404));
+    let served = Served::start_as_proxy(&kept.world, "127.0.0.1:0");
+    let ca = kept.world.own().join("keys/ca.pem");
+    let (proxy, ca) = (format!("http.proxy={}", served.proxy), format!("http.sslCAInfo={}", ca.display()));
+    let through = |arguments: &[&str]| git(&kept, &[&["-c", &proxy, "-c", &ca][..], arguments].concat());
+    let address = format!("https://{HOST}/acme/app.git");
+    through(&["clone", "-q", &address, "whole"]).expect(0);
+    assert!(kept.world.project().join("whole/a.txt").exists());
+    assert_ne!(through(&["-C", "whole", "push", &address, "HEAD:refs/heads/x"]).code, 0);
+    // The controls: what is not kept, and nobody in between.
+    let other = through(&["clone", "-q", &format!("https://{HOST}/acme/other.git"), "other"]);
+    assert!(other.code != 0 && other.stderr.contains("503"), "{}", other.stderr);
+    assert_ne!(git(&kept, &["clone", "-q", &address, "direct"]).code, 0);
+    served.end();
+}
+
+#[test]
 fn a_server_follows_by_itself() {
     let kept = Kept::new();
     let toml = fs::read_to_string(kept.world.own().join("outlast.toml")).unwrap();

@@ -53,6 +53,14 @@ composer config --global --unset repos.packagist.org
 {http}composer config --global --unset secure-http"#,
 }];
 
+/// The same for the forward proxy, for one shell: a lock that was made without the server has no mirror in it.
+const PROXY_SETTINGS: &[ClientSettings] = &[ClientSettings {
+    client: "Composer, with a lock made elsewhere",
+    set: r#"export https_proxy={proxy} HTTPS_PROXY={proxy}
+export COMPOSER_CAFILE="$HOME/.outlast/bundle.pem""#,
+    undo: "unset https_proxy HTTPS_PROXY COMPOSER_CAFILE",
+}];
+
 /// Composer repositories.
 #[derive(Debug)]
 pub(super) struct Composer;
@@ -137,6 +145,10 @@ impl Ecosystem for Composer {
 
     fn settings(&self) -> &'static [ClientSettings] {
         SETTINGS
+    }
+
+    fn proxy_settings(&self) -> &'static [ClientSettings] {
+        PROXY_SETTINGS
     }
 
     fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {

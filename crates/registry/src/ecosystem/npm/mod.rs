@@ -61,6 +61,15 @@ const SETTINGS: &[ClientSettings] = &[
     },
 ];
 
+/// The same for the forward proxy, for one shell. In a tunnel Yarn 1 knows nothing of `NODE_EXTRA_CA_CERTS`; npm's variable stands in
+/// place of Node's own roots.
+const PROXY_SETTINGS: &[ClientSettings] = &[ClientSettings {
+    client: "Yarn 1, with a lock",
+    set: r#"export https_proxy={proxy} HTTPS_PROXY={proxy}
+export npm_config_cafile="$HOME/.outlast/bundle.pem""#,
+    undo: "unset https_proxy HTTPS_PROXY npm_config_cafile",
+}];
+
 /// npm registries.
 #[derive(Debug)]
 pub(super) struct Npm;
@@ -127,6 +136,10 @@ impl Ecosystem for Npm {
 
     fn settings(&self) -> &'static [ClientSettings] {
         SETTINGS
+    }
+
+    fn proxy_settings(&self) -> &'static [ClientSettings] {
+        PROXY_SETTINGS
     }
 
     fn relinked(&self, _request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {

@@ -57,6 +57,22 @@ const SETTINGS: &[ClientSettings] = &[
     },
 ];
 
+/// The same for the forward proxy, for one shell. Both variables of certificates stand in place of the system's roots.
+const PROXY_SETTINGS: &[ClientSettings] = &[
+    ClientSettings {
+        client: "uv, with a lock",
+        set: r#"export https_proxy={proxy} HTTPS_PROXY={proxy}
+export SSL_CERT_FILE="$HOME/.outlast/bundle.pem""#,
+        undo: "unset https_proxy HTTPS_PROXY SSL_CERT_FILE",
+    },
+    ClientSettings {
+        client: "Poetry",
+        set: r#"export https_proxy={proxy} HTTPS_PROXY={proxy}
+export REQUESTS_CA_BUNDLE="$HOME/.outlast/bundle.pem""#,
+        undo: "unset https_proxy HTTPS_PROXY REQUESTS_CA_BUNDLE",
+    },
+];
+
 /// Python package indexes.
 #[derive(Debug)]
 pub(super) struct Pypi;
@@ -136,6 +152,10 @@ impl Ecosystem for Pypi {
 
     fn settings(&self) -> &'static [ClientSettings] {
         SETTINGS
+    }
+
+    fn proxy_settings(&self) -> &'static [ClientSettings] {
+        PROXY_SETTINGS
     }
 
     fn relinked(&self, request: &IndexRequest, body: &[u8], site: &Site) -> Option<Vec<u8>> {

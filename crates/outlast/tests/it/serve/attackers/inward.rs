@@ -13,7 +13,7 @@ use super::Siege;
 use crate::kills::full::apart_with;
 use crate::raw;
 use crate::serve::Served;
-use crate::world::World;
+use crate::world::{World, finish};
 
 /// Something that is for this machine alone; whoever is led there leaves a line in its log.
 fn inner() -> Upstream {
@@ -183,5 +183,38 @@ fn a_name_that_is_public_first_and_inside_afterwards_is_not_asked_there() {
         let served = Served::start(&world);
         assert!(ask(&served, "/third").is(b"/third"));
         assert!(Path::new("/etc/hosts").exists());
+    });
+}
+
+#[test]
+fn a_name_that_leads_inward_is_not_asked_through_the_forward_proxy() {
+    let test = "serve::attackers::inward::a_name_that_leads_inward_is_not_asked_through_the_forward_proxy";
+    apart_with(&["-n"], test, || {
+        run("ip", &["link", "set", "lo", "up"]);
+        let world = World::new();
+        let hosts = world.path().join("hosts");
+        world.write(&hosts, format!("127.0.0.1 localhost {REBIND}\n"));
+        run("mount", &["--bind", hosts.to_str().unwrap(), "/etc/hosts"]);
+        let inner = [443, 80].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+        inner.iter().for_each(|listener| listener.set_nonblocking(true).unwrap());
+        let ca = world.own().join("keys/ca.pem");
+        // What is asked, and how often somebody was led there.
+        let ask = |allow: &str| {
+            world.configure(allow);
+            let served = Served::start_as_proxy(&world, "127.0.0.1:0");
+            let curl = |address: String| {
+                let mut curl = Command::new("curl");
+                curl.env_clear().args(["-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", "--cacert"]);
+                let done = finish(curl.arg(&ca).args(["-x", &served.proxy, &address]), b"");
+                done.stdout
+            };
+            let statuses = ["https", "http"].map(|scheme| curl(format!("{scheme}://{REBIND}/secret")));
+            let n_led = inner.iter().filter(|listener| listener.accept().is_ok()).count();
+            (statuses, n_led)
+        };
+        let (statuses, n_led) = ask("");
+        assert_eq!((statuses.each_ref().map(String::as_str), n_led), (["503", "503"], 0));
+        // The control: where that is allowed, it is asked.
+        assert_eq!(ask("[network]\nallow = [\"127.0.0.0/8\"]\n").1, 2);
     });
 }

@@ -125,6 +125,26 @@ fn nobody_else_heard(upstream: &Upstream) {
 }
 
 #[test]
+fn through_the_forward_proxy_a_private_name_is_asked_for_at_its_own_registry_alone() {
+    let (upstream, world) = scene();
+    let served = Served::start_as_proxy(&world, "127.0.0.1:0");
+    let run = |words: &[&str]| served.run_pasted(&world, "Any client, in one shell", words);
+    run(&["npm", "install", "left-pad@1.3.0", "@acme/lib", "--fetch-retries=0"]).expect(0);
+    assert!(installed(&world).contains("module.exports = 'ours'"), "{}", installed(&world));
+    run(&["pip", "download", "--no-cache-dir", "--retries=0", "six", "acme-lib"]).expect(0);
+    let files: Vec<_> = crate::world::entries(&world.project());
+    let has =
+        |start: &str| files.iter().any(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start));
+    assert!(has("six-1.16.0") && has("Acme_Lib-1.0") | has("acme_lib-1.0"), "{files:?}");
+    let asked: Vec<String> = upstream.log().iter().map(|entry| format!("{entry:?}").to_lowercase()).collect();
+    let is_asked = |host: &str| {
+        asked.iter().any(|entry| entry.contains(host) && entry.replace(host, "").contains("acme"))
+    };
+    assert_eq!([NPM, PYPI[0], OWN_NPM, OWN_PYPI].map(is_asked), [false, false, true, true], "{asked:#?}");
+    served.end();
+}
+
+#[test]
 fn npm_gets_what_is_private_from_its_own_registry_alone() {
     let (upstream, world) = scene();
     let served = Served::start(&world);

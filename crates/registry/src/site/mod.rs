@@ -1,6 +1,8 @@
 //! The addresses of a server that stands in for registries, in both directions: what of the world a path of it means, and where
 //! on it something of the world lies.
 
+mod settings;
+
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
@@ -10,6 +12,8 @@ use crate::class::IndexRequest;
 use crate::coordinate::Coordinate;
 use crate::ecosystem::ALL;
 use crate::private::PrivateRegistries;
+
+pub use settings::ClientSettings;
 
 /// Under which path everything lies that no door of its own has: `/files/<host>/<path>`.
 const FILES: &str = "/files/";
@@ -21,19 +25,6 @@ pub struct Place {
     pub path: &'static str,
     /// What lies there, `https://registry.npmjs.org/`.
     pub registry: &'static str,
-}
-
-/// The settings that send one client to a server. `{base}` stands for its address, `{login}` for the same with a token where one
-/// is needed, `{host}` for its name alone and `{authority}` for name and port. Lines that begin with `{http}` are for servers
-/// without TLS, and those with `{token}` for servers that want a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientSettings {
-    /// The client, with its versions where they differ.
-    pub client: &'static str,
-    /// Lines for a shell, or of a file that they name.
-    pub set: &'static str,
-    /// Lines that undo it.
-    pub undo: &'static str,
 }
 
 /// What a path of a server means.
@@ -55,6 +46,7 @@ pub enum Target {
 pub struct Site {
     base: String,
     wants_token: bool,
+    proxy: Option<String>,
     private: PrivateRegistries,
     /// Under which other addresses hosts know themselves, each with the host.
     others: Vec<(String, String)>,
@@ -66,6 +58,7 @@ impl Site {
         Self {
             base: base.as_str().trim_end_matches('/').to_owned(),
             wants_token: false,
+            proxy: None,
             private: PrivateRegistries::default(),
             others: Vec::new(),
         }
@@ -76,6 +69,7 @@ impl Site {
         Self {
             base: String::new(),
             wants_token: false,
+            proxy: None,
             private: PrivateRegistries::default(),
             others: Vec::new(),
         }
@@ -91,6 +85,11 @@ impl Site {
     /// Says that whoever brings no token is refused.
     pub fn guarded(self) -> Self {
         Self { wants_token: true, ..self }
+    }
+
+    /// Returns whether a host can be one of the world: it has a name, and is no address.
+    pub fn can_be_host(host: &str) -> bool {
+        !host.contains(':') && is_authority(host)
     }
 
     /// Returns whether whoever brings no token is refused.
@@ -123,25 +122,6 @@ impl Site {
     pub fn address(&self, url: &str) -> Option<String> {
         let (n_replaced, prefix) = self.prefix(url)?;
         Some(format!("{prefix}{}", &url[n_replaced..]))
-    }
-
-    /// Returns settings for this server. Where it wants tokens, `TOKEN` stands for the reader's own.
-    pub fn filled_in(&self, settings: &str) -> String {
-        let (scheme, rest) = self.base.split_once("://").unwrap_or(("", &self.base));
-        let authority = rest.split('/').next().unwrap_or(rest);
-        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        let lines = settings.lines().filter_map(|line| {
-            match (line.strip_prefix("{http}"), line.strip_prefix("{token}")) {
-                (Some(line), _) => (scheme == "http").then_some(line),
-                (_, Some(line)) => self.wants_token.then_some(line),
-                _ => Some(line),
-            }
-        });
-        let login =
-            if self.wants_token { format!("{scheme}://token:TOKEN@{rest}") } else { self.base.clone() };
-        let text = lines.collect::<Vec<_>>().join("\n");
-        let text = text.replace("{base}", &self.base).replace("{login}", &login);
-        text.replace("{host}", host).replace("{authority}", authority)
     }
 
     /// Returns how many bytes of an address to replace, and what by: the rest is the same on both sides.
@@ -302,20 +282,6 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_for_this_server() {
-        let settings = "set {base}/npm/\n{http}allow {host}\n{token}login {authority} TOKEN\nask {login}/x";
-        assert_eq!(
-            site().filled_in(settings),
-            "set http://10.0.0.1:8080/team/npm/\nallow 10.0.0.1\nask http://10.0.0.1:8080/team/x"
-        );
-        let secure = Site::new(&ObjectUrl::parse("https://outlast.example/").unwrap()).guarded();
-        assert_eq!(
-            secure.filled_in(settings),
-            "set https://outlast.example/npm/\nlogin outlast.example TOKEN\nask https://token:TOKEN@outlast.example/x"
-        );
-    }
-
-    #[test]
     fn what_is_no_name_of_the_world_has_no_place() {
         for url in [
             "http://a.example/",
@@ -341,6 +307,16 @@ mod tests {
             "/files/a.example%2f/x",
         ] {
             assert_eq!(Site::target(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_the_world_has_a_name() {
+        assert!(Site::can_be_host("registry.npmjs.org") && Site::can_be_host("_a.example"));
+        for host in
+            ["", "localhost", "127.0.0.1", "[::1]", "::1", "a.example:443", "a.example/x", "me@a.example"]
+        {
+            assert!(!Site::can_be_host(host), "{host}");
         }
     }
 
