@@ -170,10 +170,11 @@ impl Copy {
         Ok(pins)
     }
 
-    /// Returns how many objects that refs once named are not here.
-    pub(crate) fn n_lost(&self, store: &Store) -> Result<u64, CopyError> {
+    /// Returns whether everything that refs once reached is here.
+    pub(crate) fn has_history(&self, store: &Store) -> Result<bool, CopyError> {
         let once = self.superseded(store, store.all_refs_of(&self.repo)?)?;
-        Ok(self.bare.missing(&once.into_iter().collect::<Vec<_>>())?.len() as u64)
+        let once: Vec<ObjectId> = once.into_iter().collect();
+        Ok(self.bare.missing(&once)?.is_empty() && self.bare.check_connected(&once).is_ok())
     }
 
     /// Indexes every pack that is whole; returns why one is not. What builds on a damaged pack may build on one that came after it.

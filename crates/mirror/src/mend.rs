@@ -21,8 +21,8 @@ pub enum Mended {
     Whole {
         /// How many bytes came.
         size_bytes: u64,
-        /// How many objects that refs once named, and name no more, are not.
-        n_lost: u64,
+        /// Whether everything that refs once named, and name no more, is here as well.
+        is_all: bool,
     },
     /// It is as it was.
     Not {
@@ -34,20 +34,20 @@ pub enum Mended {
 impl Mirror {
     /// Packs everything that the copy of a repository has whose packs are damaged, where the copy is whole, or fetches everything that its
     /// upstream has; and has the copy made anew from that and from the packs that are whole. No ref moves. `damaged` are the packs
-    /// that are needed no more then.
+    /// that are needed no more where all of history is here then.
     ///
     /// # Errors
     /// What is wrong here; also where something that is served is in no pack any more, which the upstream no longer has.
     pub async fn mend(&self, address: &Address, damaged: Vec<Sha256>) -> Result<Mended, SyncError> {
         let upstream = self.upstream(address, self.keyring());
         match self.fetch_anew(&upstream, damaged).await {
-            Ok((size_bytes, n_lost)) => Ok(Mended::Whole { size_bytes, n_lost }),
+            Ok((size_bytes, is_all)) => Ok(Mended::Whole { size_bytes, is_all }),
             Err(Stop::There(trouble)) => Ok(Mended::Not { reason: trouble.to_string() }),
             Err(Stop::Here(error)) => Err(error),
         }
     }
 
-    async fn fetch_anew(&self, upstream: &Upstream<'_>, damaged: Vec<Sha256>) -> Result<(u64, u64), Stop> {
+    async fn fetch_anew(&self, upstream: &Upstream<'_>, damaged: Vec<Sha256>) -> Result<(u64, bool), Stop> {
         let repo = upstream.address.repo();
         let folder = folder(self.store().home(), repo);
         let bare = blocking(|| Bare::lock(self.git(), &folder))?;
@@ -65,14 +65,15 @@ impl Mirror {
         blocking(|| Copy::discard(self.git(), self.store(), repo))?;
         // From all packs, this one last.
         let copy = blocking(|| Copy::open(self.git(), self.store(), repo, &object_format))?;
-        let n_lost = blocking(|| copy.n_lost(self.store()))?;
+        let is_all = blocking(|| copy.has_history(self.store()))?;
         // The same bytes may have come again.
         let packs: Vec<Sha256> = damaged.into_iter().filter(|sha256| Some(*sha256) != held).collect();
-        if !packs.is_empty() {
+        // As long as something of them is nowhere else, a second copy may still have it.
+        if !packs.is_empty() && is_all {
             let at = self.clock().now();
-            self.store().append(None, vec![Event::Replaced { repo: repo.clone(), packs, n_lost, at }])?;
+            self.store().append(None, vec![Event::Replaced { repo: repo.clone(), packs, at }])?;
         }
-        Ok((size_bytes, n_lost))
+        Ok((size_bytes, is_all))
     }
 
     /// Packs everything that a copy has.

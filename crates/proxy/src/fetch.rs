@@ -65,7 +65,8 @@ impl Inner {
         let asked = self.ask_either(want, held, &headers, origin).await;
         let is_servers = asked.as_ref().is_ok_and(|(reply, _)| reply.giver.is_server());
         let end = self.take_asked(want, asked, prior.clone(), flight).await;
-        if !is_servers || flight.has_begun() || !is_nothing(&end) || self.is_private_name(want.url.object()) {
+        if !is_servers || flight.has_begun() || !is_nothing(&end) || self.is_known_private(want.url.object())
+        {
             return end;
         }
         // Whatever was wrong with it, the origin may have it right.

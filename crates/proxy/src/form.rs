@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 
 use http::StatusCode;
-use model::{Freshness, Held, SavedHeader, Source};
+use model::{Freshness, Held, ObjectKey, SavedHeader, Source};
 
 use crate::decide;
 use crate::flight::End;
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
-use crate::want::{Shape, Want};
+use crate::want::{Shape, Want, is_as_sent};
 use crate::who::Who;
 
 impl Inner {
@@ -21,7 +21,10 @@ impl Inner {
             return None;
         }
         let variants = self.engine.store.variants(want.key.method, &want.key.url).ok()?;
-        let others = variants.into_iter().filter(|(key, _)| key.variant != want.key.variant);
+        // What somebody's credentials got is for them, and what was refused as it was sent for nobody.
+        let is_everybodys = |key: &ObjectKey| !is_as_sent(key) && Who::is_everybodys(&key.variant);
+        let others =
+            variants.into_iter().filter(|(key, _)| is_everybodys(key) && key.variant != want.key.variant);
         let held = others.filter_map(|(key, _)| self.lookup(&key, want.kind()).ok().flatten());
         let mut held: Vec<Held> = held.filter(decide::is_good).collect();
         held.sort_by_key(|held| Reverse(held.confirmed_at));
@@ -34,6 +37,10 @@ impl Inner {
                 headers: vec![SavedHeader("content-type".to_owned(), media.to_owned())],
                 sha256: blob.sha256,
                 size_bytes: blob.size_bytes,
+                gone_since: match freshness {
+                    Freshness::Gone => Some(held.gone_since.unwrap_or_else(|| self.engine.clock.now())),
+                    _ => held.gone_since,
+                },
                 ..held
             };
             let freshness = decide::standing(&held, freshness);

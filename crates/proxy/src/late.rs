@@ -12,19 +12,21 @@ use crate::session::{Inner, lock};
 
 /// How long what hung may still come once its client has the copy, also after the end: a run must not end late because of it.
 const LATE: Duration = Duration::from_millis(600);
+/// And a question, whose old answer may be a false all-clear: the services that are asked take seconds at times.
+const LATE_ANSWER: Duration = Duration::from_secs(2);
 
 /// Something that hangs.
 pub(crate) struct Left {
     ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     abort: AbortHandle,
     flight: Option<Arc<Flight>>,
-    /// When.
-    at: Instant,
+    /// Until when it is waited for at the end.
+    until: Instant,
 }
 
 impl std::fmt::Debug for Left {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Left").field("at", &self.at).finish_non_exhaustive()
+        f.debug_struct("Left").field("until", &self.until).finish_non_exhaustive()
     }
 }
 
@@ -33,14 +35,14 @@ impl Left {
     pub(crate) fn flight(flight: Arc<Flight>, abort: AbortHandle) -> Self {
         let waited = flight.clone();
         let ended = Box::pin(async move { drop(waited.ended().await) });
-        Self { ended, abort, flight: Some(flight), at: Instant::now() }
+        Self { ended, abort, flight: Some(flight), until: Instant::now() + LATE }
     }
 
-    /// Leaves a task.
-    pub(crate) fn task<T: Send + 'static>(task: JoinHandle<T>) -> Self {
+    /// Leaves a question.
+    pub(crate) fn question<T: Send + 'static>(task: JoinHandle<T>) -> Self {
         let abort = task.abort_handle();
         let ended = Box::pin(async move { drop(task.await) });
-        Self { ended, abort, flight: None, at: Instant::now() }
+        Self { ended, abort, flight: None, until: Instant::now() + LATE_ANSWER }
     }
 
     /// Returns whether it is a transfer.
@@ -54,7 +56,7 @@ impl Left {
 }
 
 impl Inner {
-    /// Leaves what hangs to itself, as long as the session lasts and [`LATE`].
+    /// Leaves what hangs to itself, as long as the session lasts and a little longer.
     pub(crate) fn leave_behind(&self, left: Left) {
         let mut all = lock(&self.left);
         // What is done is not held until the end.
@@ -65,8 +67,8 @@ impl Inner {
     /// Waits a little, at the end, for what may still come.
     pub(crate) async fn wait_for_late(&self) {
         let left = std::mem::take(&mut *lock(&self.left));
-        for Left { ended, abort, at, .. } in left {
-            if tokio::time::timeout_at(at + LATE, ended).await.is_err() {
+        for Left { ended, abort, until, .. } in left {
+            if tokio::time::timeout_at(until, ended).await.is_err() {
                 abort.abort();
             }
         }

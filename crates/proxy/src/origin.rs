@@ -8,7 +8,7 @@ use model::SafeUrl;
 
 use crate::fetch::said;
 use crate::flight::Flight;
-use crate::health::breaker::{Attempt, Lane, Outcome};
+use crate::health::breaker::{Attempt, Gate, Lane, Outcome};
 use crate::limits::{DOWN_PATIENCE, FIRST_BYTE_TIMEOUT, HANGS_AFTER, SOFT_DEADLINE};
 use crate::redirect::Trouble;
 use crate::session::Inner;
@@ -80,7 +80,11 @@ impl Inner {
         question: Question,
     ) -> Result<Reply, FetchError> {
         let (attempt, patience) = (self.attempt(host, lane), self.patience(host));
-        let after = if self.is_shut(host, lane) { patience.min(DOWN_PATIENCE) } else { patience };
+        // One in half a minute finds out with all patience whether it is back.
+        let after = match self.take_turn(host, lane) {
+            Gate::Shut => patience.min(DOWN_PATIENCE),
+            Gate::Open | Gate::Probe => patience,
+        };
         let mut asking = std::pin::pin!(self.line.ask(question));
         let early = after.min(HANGS_AFTER);
         if let Ok(reply) = tokio::time::timeout(early, &mut asking).await {
@@ -90,6 +94,8 @@ impl Inner {
             let reason = format!("it did not answer within {} s", early.as_secs());
             self.note_outcome(&attempt, Outcome::Hung, &reason);
             if let Ok(reply) = tokio::time::timeout(after - early, asking).await {
+                // It was slow, and nothing worse.
+                self.note_outcome(&self.attempt(host, lane), Outcome::Answered, "");
                 return reply;
             }
         }

@@ -116,7 +116,7 @@ impl Inner {
             Ok(Ok(asked)) => asked,
             Ok(Err(error)) => Err(format!("the question came to grief: {error}")),
             Err(_) => {
-                self.leave_behind(Left::task(asking));
+                self.leave_behind(Left::question(asking));
                 let reason = "it gave no answer within a second".to_owned();
                 self.note_outcome(&attempt, Outcome::Hung, &reason);
                 Err(reason)

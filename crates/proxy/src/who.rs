@@ -64,6 +64,11 @@ impl Who {
         self.0.map_or_else(|| variant.to_owned(), |name| format!("{variant}{separator}{MARK} {name:016x}"))
     }
 
+    /// Returns whether what is kept under a variant is what everybody gets.
+    pub(crate) fn is_everybodys(kept: &str) -> bool {
+        !kept.contains(MARK)
+    }
+
     /// Returns who got what is kept under `kept`, where it is the answer to the same question to somebody with credentials.
     pub(crate) fn of(variant: &str, kept: &str) -> Option<Self> {
         let rest = kept.strip_prefix(variant)?;

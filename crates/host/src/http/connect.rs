@@ -121,7 +121,9 @@ impl Connector {
                 unproved.into_iter().for_each(|address| self.line.guard.note_proved(address));
                 Ok(Stream::Tls(Box::new(TokioIo::new(tls))))
             }
-            Ok(Err(_)) if let Some(address) = unproved => Err(FetchError::Forbidden { host, address }),
+            Ok(Err(_)) if let Some(address) = unproved.filter(|it| !self.line.guard.has_proved(*it)) => {
+                Err(FetchError::Forbidden { host, address })
+            }
             Ok(Err(source)) => Err(FetchError::Tls { host, source: in_words(source) }),
             Err(_) => Err(FetchError::Timeout { host, after: 2 * CONNECT_TIMEOUT }),
         }

@@ -14,9 +14,10 @@ pub(crate) struct Guard {
     allow: Vec<Network>,
     /// Hosts that are the world's, and nobody's inside a company.
     public_hosts: Vec<&'static str>,
-    /// Addresses that commands have talked to, which are no secret to them, and those where a host of the world was proved to be
-    /// answered for.
+    /// Addresses that commands have talked to, which are no secret to them.
     seen: Mutex<HashSet<IpAddr>>,
+    /// Addresses where a host of the world was proved to be answered for.
+    proved: Mutex<HashSet<IpAddr>>,
 }
 
 /// What is thought of an address.
@@ -31,7 +32,7 @@ pub(crate) enum Judged {
 
 impl Guard {
     pub(crate) fn new(allow: Vec<Network>, public_hosts: Vec<&'static str>) -> Self {
-        Self { allow, public_hosts, seen: Mutex::default() }
+        Self { allow, public_hosts, seen: Mutex::default(), proved: Mutex::default() }
     }
 
     /// Judges where a host is.
@@ -48,14 +49,22 @@ impl Guard {
                 Judged::Allowed
             }
             Chooser::Outlast if is_public(address) || seen.contains(&address) => Judged::Allowed,
-            Chooser::Outlast if self.public_hosts.contains(&host) => Judged::OnProof,
+            // Whoever answers for one host of the world may answer for others, which is to be shown for each.
+            Chooser::Outlast if self.public_hosts.contains(&host) || self.has_proved(address) => {
+                Judged::OnProof
+            }
             Chooser::Outlast => Judged::Forbidden,
         }
     }
 
     /// Notes that an address has shown that it answers for a host of the world.
     pub(crate) fn note_proved(&self, address: IpAddr) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
+    }
+
+    /// Returns whether an address has shown that.
+    pub(crate) fn has_proved(&self, address: IpAddr) -> bool {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner).contains(&address)
     }
 }
 
@@ -84,15 +93,15 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_the_world_has_to_prove_itself_inside_and_then_its_address_is_an_ordinary_one() {
+    fn a_host_of_the_world_has_to_prove_itself_inside_and_then_others_may_there() {
         let (guard, inside) = (guard(), address("203.0.113.80"));
         let judge = |host| guard.judge(Chooser::Outlast, host, inside);
         assert_eq!(judge("evil.example"), Judged::Forbidden);
         assert_eq!(judge("registry.npmjs.org"), Judged::OnProof);
         assert_eq!(judge("registry.npmjs.org"), Judged::OnProof, "asking is no proof");
         guard.note_proved(inside);
-        assert_eq!(judge("registry.npmjs.org"), Judged::Allowed);
-        assert_eq!(judge("files.example"), Judged::Allowed, "whoever answers for one answers for all");
+        assert_eq!(judge("registry.npmjs.org"), Judged::OnProof, "each time");
+        assert_eq!(judge("files.example"), Judged::OnProof, "whoever answers for one may answer for others");
         assert_eq!(guard.judge(Chooser::Outlast, "files.example", address("10.0.0.5")), Judged::Forbidden);
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use host::process::ProcessError;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use ring::Ring;
 pub(crate) use table::{Flights, Key};
@@ -57,10 +58,18 @@ pub(crate) enum End {
 struct State {
     ring: Ring,
     /// How far each client has read.
-    readers: HashMap<u64, u64>,
+    readers: HashMap<u64, Place>,
     n_readers_ever: u64,
     /// Whether its first byte is still there, and nothing is wrong with it.
     can_join: bool,
+}
+
+/// How far a client has read.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    offset: u64,
+    /// Since when.
+    since: Instant,
 }
 
 /// One client's way through an answer.
@@ -103,7 +112,7 @@ impl Flight {
         }
         let number = state.n_readers_ever;
         state.n_readers_ever += 1;
-        state.readers.insert(number, 0);
+        state.readers.insert(number, Place { offset: 0, since: Instant::now() });
         Some(Reader { flight: self.clone(), written: self.written.subscribe(), number, offset: 0 })
     }
 
@@ -188,7 +197,7 @@ impl Flight {
                 (state, waited) = self.wait(state, self.pace, is_stuck);
             }
             if waited {
-                state.readers.retain(|_, offset| *offset > floor);
+                state.readers.retain(|_, place| place.offset > floor);
             }
         }
         state.can_join = false;
@@ -214,6 +223,24 @@ impl Flight {
         });
     }
 
+    /// Leaves clients behind that have taken nothing for so long though there is more; returns whether anybody is left, or may come.
+    ///
+    /// Whoever stays connected and takes nothing must not keep what lies on the disk.
+    pub(crate) fn leave_behind(&self, pace: Duration) -> io::Result<bool> {
+        let Written { n_bytes, end } = self.written.borrow().clone();
+        let mut state = self.lock();
+        let n_before = state.readers.len();
+        state.readers.retain(|_, place| place.offset >= n_bytes || place.since.elapsed() < pace);
+        let is_over = state.readers.is_empty() && n_before > 0 && end.is_some();
+        if is_over {
+            state.can_join = false;
+            state.ring = Ring::in_memory(0)?;
+        }
+        drop(state);
+        self.moved.notify_one();
+        Ok(!is_over)
+    }
+
     /// Waits until nobody reads any more; nobody joins then.
     async fn deserted(&self) {
         loop {
@@ -234,7 +261,7 @@ impl Flight {
 impl State {
     /// Returns how far everybody has read of what ends there.
     fn floor(&self, end: u64) -> u64 {
-        self.readers.values().copied().min().unwrap_or(end)
+        self.readers.values().map(|place| place.offset).min().unwrap_or(end)
     }
 }
 
@@ -261,10 +288,10 @@ impl Reader {
         let bytes = ring.read(self.offset, end);
         let mut state = self.flight.lock();
         // What was left behind may have been written over.
-        let offset = state.readers.get_mut(&self.number).ok_or(ReadError::Slow)?;
+        let place = state.readers.get_mut(&self.number).ok_or(ReadError::Slow)?;
         let bytes = bytes?;
         self.offset += bytes.len() as u64;
-        *offset = self.offset;
+        *place = Place { offset: self.offset, since: Instant::now() };
         drop(state);
         self.flight.moved.notify_one();
         Ok(bytes.into())

@@ -30,6 +30,11 @@ pub(crate) struct Key {
     pub(crate) digest: Sha256,
 }
 
+/// A client that takes nothing for so long is given nothing more.
+const TAKES_NOTHING: Duration = Duration::from_secs(60);
+/// How often clients are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
 /// The answers that can be joined; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flights(Arc<Mutex<HashMap<Key, Arc<Flight>>>>);
@@ -57,6 +62,16 @@ impl Flights {
         let flight = Arc::new(Flight::new(folder, FILE_BYTES_MAX)?);
         let reader = flight.join().ok_or(io::ErrorKind::Other)?;
         flights.insert(key.clone(), flight.clone());
+        let watched = Arc::downgrade(&flight);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_EVERY).await;
+                let Some(flight) = watched.upgrade() else { return };
+                if !flight.leave_behind(TAKES_NOTHING).unwrap_or(true) {
+                    return;
+                }
+            }
+        });
         Ok((reader, Some(Writer { flights: self.clone(), key, flight })))
     }
 

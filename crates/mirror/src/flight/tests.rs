@@ -145,3 +145,16 @@ async fn half_an_answer_ends_with_an_error_for_everybody() {
         assert!(matches!(reader.next().await, Some(Err(ReadError::Broken(_)))));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_keeps_nothing_on_the_disk() {
+    let (flight, bytes) = (flight(1 << 30), noise(1 << 20));
+    let (mut stalled, quick) = (flight.join().unwrap(), flight.join().unwrap());
+    rest(&flight, &bytes).join().unwrap();
+    assert!(all(quick).await.unwrap() == bytes);
+    assert!(flight.leave_behind(SOON).unwrap(), "the control: it is waited for");
+    assert!(!flight.lock().ring.is_in_memory);
+    assert!(!flight.leave_behind(Duration::ZERO).unwrap(), "nobody is left");
+    assert!(flight.lock().ring.is_in_memory && flight.join().is_none());
+    assert!(stalled.next().await.unwrap().is_err());
+}

@@ -281,14 +281,12 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// Damaged packs of a repository are needed no more: what is served was fetched or packed anew, and is held.
+    /// Damaged packs of a repository are needed no more: all that its refs ever reached was fetched or packed anew, and is held.
     Replaced {
         /// The repository.
         repo: RepoId,
         /// The packs.
         packs: Vec<Sha256>,
-        /// How many objects that its refs once named are held no more.
-        n_lost: u64,
         /// When.
         at: Timestamp,
     },

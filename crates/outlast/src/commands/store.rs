@@ -104,13 +104,13 @@ fn verify(global: &Global, is_to_heal: bool) -> Result<ExitCode, Failure> {
     for Healed { sha256, from } in &verified.healed {
         say(global, &format_args!("blob {sha256} is whole again, from `{from}`"));
     }
-    for Refetched { repo, reason, n_lost } in &verified.refetched {
+    for Refetched { repo, reason, is_all } in &verified.refetched {
         match reason {
-            None if *n_lost > 0 => say(
+            None if !is_all => say(
                 global,
                 &format_args!(
-                    "`{repo}` was fetched anew; all that is served of it is here, {} that refs once named is not",
-                    count(*n_lost, "object")
+                    "`{repo}` was fetched anew; all that is served of it is here, some of what its refs once reached is not: \
+                     a second copy may have it"
                 ),
             ),
             None => say(global, &format_args!("`{repo}` was fetched anew; all that is served of it is here")),

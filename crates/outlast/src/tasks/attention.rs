@@ -99,12 +99,9 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Flawed { flaws, .. } => {
             format!("`git fsck` finds fault with what came, which is kept as it is: {}", some(flaws))
         }
-        Event::Replaced { packs, n_lost, .. } => {
-            let lost = match n_lost {
-                0 => "nothing that its refs ever named is lost".to_owned(),
-                n => format!("{n} objects that its refs once named are lost"),
-            };
-            format!("{} damaged packs are needed no more: it was fetched anew, and {lost}", packs.len())
+        Event::Replaced { packs, .. } => {
+            let n = packs.len();
+            format!("{n} damaged packs are needed no more: all that its refs ever reached is held elsewhere")
         }
         // An outage is told as a whole.
         Event::Down { .. } | Event::Up { .. } | Event::Stale { .. } => return None,

@@ -28,8 +28,8 @@ pub(crate) struct Refetched {
     /// Why it is as it was; nothing where everything that is served is here again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// How many objects that refs once named, and name no more, were in the damaged packs alone.
-    pub(crate) n_lost: u64,
+    /// Whether everything that refs once reached is here as well.
+    pub(crate) is_all: bool,
 }
 
 /// Has copies of repositories made anew of which packs were damaged: those that are whole again, and the others from their upstreams.
@@ -58,12 +58,12 @@ pub(crate) async fn refetch(
             Copy::discard(&wiring::git(), store, &repo).map_err(Failure::no)?;
             continue;
         };
-        let (reason, n_lost) = match mirror.mend(&address, lost).await {
-            Ok(Mended::Whole { n_lost, .. }) => (None, n_lost),
-            Ok(Mended::Not { reason }) => (Some(reason), 0),
-            Err(error) => (Some(error.to_string()), 0),
+        let (reason, is_all) = match mirror.mend(&address, lost).await {
+            Ok(Mended::Whole { is_all, .. }) => (None, is_all),
+            Ok(Mended::Not { reason }) => (Some(reason), false),
+            Err(error) => (Some(error.to_string()), false),
         };
-        refetched.push(Refetched { repo, reason, n_lost });
+        refetched.push(Refetched { repo, reason, is_all });
     }
     Ok(refetched)
 }

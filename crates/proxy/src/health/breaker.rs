@@ -100,12 +100,19 @@ struct Open {
     since: Duration,
     until: Duration,
     is_asked_for: bool,
+    /// Whether one may ask now; only what becomes of that says anything about how long it lasts.
+    is_probed: bool,
 }
 
 impl Breaker {
     /// Takes over what an earlier process found.
     pub(crate) fn restore(&mut self, host: String, lane: Lane, now: Duration, left: Duration) {
-        let open = Open { since: now, until: now + left.min(RETRY_AFTER_MAX), is_asked_for: false };
+        let open = Open {
+            since: now,
+            until: now + left.min(RETRY_AFTER_MAX),
+            is_asked_for: false,
+            is_probed: false,
+        };
         self.states.entry((host, lane)).or_default().open = Some(open);
     }
 
@@ -119,7 +126,7 @@ impl Breaker {
         }
         // Everybody else goes on as before until it has an answer.
         open.until = now + OPEN_FOR;
-        open.is_asked_for = false;
+        (open.is_asked_for, open.is_probed) = (false, true);
         Gate::Probe
     }
 
@@ -168,9 +175,13 @@ impl Breaker {
             return Change::None;
         };
         let is_asked_for = matches!(outcome, Outcome::Deferred(_));
+        // Who waits less because it is down finds out nothing new.
+        if !is_asked_for && state.open.is_some_and(|open| !open.is_probed) {
+            return Change::None;
+        }
         let since = state.open.map_or(now, |open| open.since);
         let is_new = state.open.is_none();
-        state.open = Some(Open { since, until: now + opens_for, is_asked_for });
+        state.open = Some(Open { since, until: now + opens_for, is_asked_for, is_probed: false });
         if is_new { Change::Opened(opens_for) } else { Change::None }
     }
 
@@ -235,6 +246,21 @@ mod tests {
         assert_eq!(breaker.take_turn("a", LANE, seconds(63)), Gate::Probe);
         assert_eq!(breaker.note(&at("a", 63), Outcome::Answered, seconds(64)), Change::Closed);
         assert_eq!(breaker.take_turn("a", LANE, seconds(64)), Gate::Open);
+    }
+
+    #[test]
+    fn who_waits_less_because_it_is_down_does_not_keep_it_so() {
+        let mut breaker = Breaker::default();
+        breaker.note(&at("a", 0), Outcome::Hung, seconds(1));
+        for n in [10, 20, 29] {
+            assert_eq!(breaker.note(&at("a", n), Outcome::Hung, seconds(n + 1)), Change::None);
+        }
+        assert_eq!(breaker.take_turn("a", LANE, seconds(31)), Gate::Probe);
+        // The control: the probe's own end does.
+        breaker.note(&at("a", 31), Outcome::Hung, seconds(40));
+        assert_eq!(breaker.take_turn("a", LANE, seconds(69)), Gate::Shut);
+        // And an answer to any of them ends it.
+        assert_eq!(breaker.note(&at("a", 50), Outcome::Answered, seconds(60)), Change::Closed);
     }
 
     #[test]

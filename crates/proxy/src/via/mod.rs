@@ -5,6 +5,7 @@
 
 pub(crate) mod standing;
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,37 +61,22 @@ pub struct ServerUse {
 #[derive(Debug, Clone)]
 pub(crate) struct Via {
     used: Arc<Mutex<ServerUse>>,
+    /// Addresses of which the server has said that they are a company's.
+    private: Arc<Mutex<HashSet<ObjectUrl>>>,
     site: Site,
     authorization: Option<Secret<HeaderValue>>,
     /// Its name and port, by which its health is known.
     host: String,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Said> + Send>>;
-
-/// What a server said.
-enum Said {
-    Given(Box<(Reply, Standing)>),
-    /// It has nothing, and nobody else is to be asked.
-    Private,
-    Nothing,
-}
-
-impl Said {
-    fn given(self) -> Option<(Reply, Standing)> {
-        match self {
-            Self::Given(given) => Some(*given),
-            Self::Private | Self::Nothing => None,
-        }
-    }
-}
+type Asking = Pin<Box<dyn Future<Output = Option<(Reply, Standing)>> + Send>>;
 
 impl Via {
     pub(crate) fn new(server: TeamServer) -> Self {
         let TeamServer { site, authorization } = server;
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
-        Self { used: Arc::default(), site, authorization, host }
+        Self { used: Arc::default(), private: Arc::default(), site, authorization, host }
     }
 
     /// Returns what of a request the server is told, and who asks.
@@ -119,6 +105,11 @@ impl Inner {
         self.via.as_ref().map(|via| lock(&via.used).clone())
     }
 
+    /// Returns whether a name is a company's, by the configuration here or by the server's word.
+    pub(crate) fn is_known_private(&self, url: &ObjectUrl) -> bool {
+        self.is_private_name(url) || self.via.as_ref().is_some_and(|via| lock(&via.private).contains(url))
+    }
+
     /// Returns whether a name is the team's server's.
     pub(crate) fn is_server(&self, host: &str) -> bool {
         self.via.as_ref().is_some_and(|via| via.host == host)
@@ -134,13 +125,13 @@ impl Inner {
         origin: impl Future<Output = Result<(Reply, Attempt), NoReply>>,
     ) -> Result<(Reply, Attempt), NoReply> {
         // A company's name goes to the team's server alone, which knows where it is to be asked for.
-        let is_private = self.via.is_some() && self.is_private_name(want.url.object());
+        let is_private = self.via.is_some() && self.is_known_private(want.url.object());
         let silent = || NoReply::NotAsked("only the team's server is asked for a private name".to_owned());
         let Some((mut asking, attempt)) = self.ask_server(want, headers) else {
             return if is_private { Err(silent()) } else { origin.await };
         };
         if is_private {
-            return asking.await.given().map(|(reply, _)| (reply, attempt)).ok_or_else(silent);
+            return asking.await.map(|(reply, _)| (reply, attempt)).ok_or_else(silent);
         }
         let mut origin = std::pin::pin!(origin);
         let mut origins = None;
@@ -159,9 +150,12 @@ impl Inner {
                 }
             },
         };
+        // Whatever the server has of what is a company's is better than what somebody else calls so.
+        let is_private = self.is_known_private(want.url.object());
         let servers = match servers {
-            Said::Private => return Err(silent()),
-            servers => servers.given(),
+            Some((reply, _)) if is_private => return Ok((reply, attempt)),
+            None if is_private => return Err(silent()),
+            servers => servers,
         };
         match servers {
             Some((reply, standing)) if standing.freshness == Freshness::Fresh => Ok((reply, attempt)),
@@ -188,7 +182,7 @@ impl Inner {
         headers: &HeaderMap,
     ) -> Option<Reply> {
         let (asking, _) = self.ask_server(want, headers)?;
-        Some(tokio::time::timeout(PATIENCE, asking).await.ok()?.given()?.0)
+        Some(tokio::time::timeout(PATIENCE, asking).await.ok().flatten()?.0)
     }
 
     /// Asks the server a question that nobody's credentials matter to.
@@ -248,28 +242,27 @@ impl Inner {
         sent.insert(AS_SENT, HeaderValue::from_static("1"));
         let attempt = self.attempt(&via.host, want.lane());
         let (inner, who, of) = (self.clone(), want.who, attempt.clone());
+        let asked_for = want.url.object().clone();
         let asking = async move {
             let question = Question::bare(Method::GET, url, sent, Chooser::Command);
             let asked = tokio::select! {
                 asked = inner.line.ask_server(question, &of.host) => asked,
-                () = inner.no_sign_of_life(&via, of.lane) => return Said::Nothing,
+                () = inner.no_sign_of_life(&via, of.lane) => return None,
             };
             match asked {
                 Ok(reply) => {
                     inner.note_outcome(&of, Outcome::Answered, "");
-                    let is_private = reply.headers.contains_key(IS_PRIVATE);
+                    if reply.headers.contains_key(IS_PRIVATE) {
+                        lock(&via.private).insert(asked_for);
+                    }
                     let usable = inner.usable(reply, who);
                     lock(&via.used).n_answers += u64::from(usable.is_some());
-                    match usable {
-                        Some(given) => Said::Given(Box::new(given)),
-                        None if is_private => Said::Private,
-                        None => Said::Nothing,
-                    }
+                    usable
                 }
                 Err(error) => {
                     inner.note_error(&of, &error);
                     lock(&via.used).trouble = Some(said(&error));
-                    Said::Nothing
+                    None
                 }
             }
         };

@@ -193,6 +193,18 @@ async fn an_index_that_was_asked_for_in_one_form_is_given_in_the_other() {
             got.header("content-type").starts_with("text/html") && !got.header("outlast-state").is_empty()
         );
     }
+    // What somebody's credentials got is for them.
+    world.upstream.clear_faults();
+    world.upstream.serve_pypi(&[fakes::pypi::project("own").release("1.0", &[])]);
+    const OWN: &str = "https://pypi.org/simple/own/";
+    let theirs = [json[0], json[1], ("authorization", "Basic a2ltOlMzQ1JFVA==")];
+    ask(&world.session(), "GET", OWN, &theirs, b"").await.state("");
+    world.upstream.on("pypi.org", "*", Fault::Status(503));
+    let session = world.session();
+    assert_eq!(ask(&session, "GET", OWN, &html, b"").await.status, 503);
+    assert_eq!(ask(&session, "GET", OWN, &json, b"").await.status, 503);
+    assert_eq!(ask(&session, "GET", OWN, &theirs, b"").await.status, 200, "the control: it is held");
+    world.upstream.on("pypi.org", "*", Fault::Status(404));
     // The control: of what nobody asked for nothing is made.
     let none = ask(&world.session(), "GET", "https://pypi.org/simple/seven/", &html, b"").await;
     assert_eq!(none.status, 404);

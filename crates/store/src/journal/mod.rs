@@ -4,6 +4,8 @@
 //! appends and brings the index up to date.
 
 mod line;
+#[cfg(test)]
+mod mutation;
 mod segment;
 mod whole;
 

@@ -329,6 +329,8 @@ impl Carrier<'_> {
                     batch.push(reader);
                 }
                 Err(BlobError::Io { source }) => return Err(source.into()),
+                // What nobody needs any more is nobody's loss.
+                Err(_) if self.store.belongs_to(&sha256)?.is_empty() => {}
                 Err(_) => self.report.damaged.push(sha256),
             }
             if n_bytes >= BATCH_BYTES_MAX || batch.len() == N_BATCH_MAX {
