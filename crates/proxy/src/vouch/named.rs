@@ -129,8 +129,16 @@ impl Inner {
     }
 
     async fn file_at(self: &Arc<Self>, url: &ObjectUrl) -> Option<(&'static dyn Ecosystem, Class)> {
-        self.read_unread(url).await;
-        let coordinate = self.vouchers.coordinate(url)?;
+        let mut coordinate = None;
+        // What was read may be pushed out by a large one that comes meanwhile, before it is looked up: it is read once more.
+        for _ in 0..2 {
+            self.read_unread(url).await;
+            coordinate = self.vouchers.coordinate(url);
+            if coordinate.is_some() {
+                break;
+            }
+        }
+        let coordinate = coordinate?;
         let ecosystem = registry::ecosystem(coordinate.ecosystem)?;
         let variant = ecosystem.variant_of(&coordinate)?;
         let file = FileRequest {
