@@ -99,6 +99,11 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     }
 }
 
+/// Returns the day and minute of a moment.
+pub(crate) fn minute(at: model::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// Returns a size in units of 1000 bytes, as package clients show it.
 pub(crate) fn size(size_bytes: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];

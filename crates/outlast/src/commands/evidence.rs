@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::speak::{self, say};
+use crate::speak::{self, minute, say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -136,7 +136,7 @@ fn list(global: &Global) -> Result<ExitCode, Failure> {
         speak::data(&format_args!(
             "{:<13} {}  recovered {:>8}  {}  ({})",
             row.verdict.to_string(),
-            row.finished_at.strftime("%Y-%m-%d %H:%M"),
+            minute(row.finished_at),
             recovered,
             speak::in_line(&drill::quoted(&row.command), N_LETTERS_MAX),
             row.drill

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::speak::{self, count, in_line, say, size};
+use crate::speak::{self, count, in_line, minute, say, size};
 use crate::tasks::repositories;
 use crate::wiring;
 
@@ -146,10 +146,6 @@ impl Shown {
         };
         format!("{}  {}  {what}: {why}{lost} ({since})", self.id, self.repo)
     }
-}
-
-fn minute(at: Timestamp) -> impl std::fmt::Display {
-    at.strftime("%Y-%m-%d %H:%M")
 }
 
 pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Failure> {

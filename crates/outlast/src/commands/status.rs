@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::speak::{self, count, duration, in_line};
+use crate::speak::{self, count, duration, in_line, minute};
 use crate::tasks::attention::{self, Attention};
 use crate::tasks::damage;
 use crate::tasks::repositories::{self, Standing};
@@ -50,12 +50,13 @@ pub(crate) fn run(global: &Global, _: &Arguments) -> Result<ExitCode, Failure> {
         entries.iter().map(|entry| drill::Entry { time: entry.time, event: &entry.event }).collect();
     let now = home.clock.now();
     let attention = store.attention(N_EVENTS_MAX)?;
-    let (mut cells, repositories) =
-        (drill::matrix(&seen, now, home.config.limits.proved_for), repositories::standings(&home, &store)?);
+    // Blobs are read back for it: once.
+    let damage = damage::known(&home, &store)?;
+    let mut cells = drill::matrix(&seen, now, home.config.limits.proved_for);
+    let repositories = repositories::standings(&store, &damage)?;
     cells.extend(repositories.iter().map(Standing::cell));
     let holds = repositories.iter().filter_map(Attention::of_holds);
     let shrunk = repositories::shrunk(&repositories);
-    let damage = damage::known(&home, &store)?;
     let now_so =
         holds.chain(shrunk.iter().map(Attention::of_owner)).chain(damage.iter().map(Attention::of_damage));
     let now_so = now_so.collect();
@@ -77,8 +78,8 @@ fn show(status: &Status) -> Result<(), Failure> {
     if status.cells.is_empty() {
         speak::data(&"nothing is recorded or adopted yet; hint: `outlast exec --fresh -- CMD` in a project")?;
     }
-    let is_repository = |cell: &&Cell| status.repositories.iter().any(|it| it.repo.as_str() == cell.thing);
-    show_cells(status.cells.iter().filter(|cell| !is_repository(cell)))?;
+    // Each repository has one, behind those of projects.
+    show_cells(&status.cells[..status.cells.len() - status.repositories.len()])?;
     show_repositories(&status.repositories)?;
     let n_lost = status.cells.iter().filter(|cell| cell.state == State::Lost).count();
     let n_proved = status.cells.iter().filter(|cell| cell.state == State::Proved).count();
@@ -91,7 +92,7 @@ fn show(status: &Status) -> Result<(), Failure> {
     show_events(status)
 }
 
-fn show_cells<'a>(cells: impl Iterator<Item = &'a Cell>) -> Result<(), Failure> {
+fn show_cells(cells: &[Cell]) -> Result<(), Failure> {
     let mut thing = "";
     for cell in cells {
         if cell.thing != thing {
@@ -130,14 +131,10 @@ fn show_repositories(all: &[Standing]) -> Result<(), Failure> {
     }
     for Standing { repo, is_followed, state, as_of, n_refs, n_held, outage, damage, .. } in &shown {
         let mut said = vec![count(*n_refs as u64, "ref")];
-        said.extend(as_of.map(|at| format!("as of {}", at.strftime("%Y-%m-%d %H:%M"))));
+        said.extend(as_of.map(|at| format!("as of {}", minute(at))));
         said.extend((!is_followed).then(|| "followed no longer".to_owned()));
         said.extend(damage.is_some().then(|| "damaged".to_owned()));
-        said.extend(
-            outage
-                .as_ref()
-                .map(|(since, _)| format!("not up to date since {}", since.strftime("%Y-%m-%d %H:%M"))),
-        );
+        said.extend(outage.as_ref().map(|(since, _)| format!("not up to date since {}", minute(*since))));
         said.extend((*n_held > 0).then(|| format!("{n_held} held")));
         let name = in_line(repo.as_str(), N_LETTERS_MAX);
         speak::data(&format_args!("  {name:<50} {:<8} {}", state.to_string(), said.join(", ")))?;

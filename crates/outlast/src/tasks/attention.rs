@@ -7,7 +7,7 @@ use model::{Event, Timestamp};
 use serde::Serialize;
 use store::Entry;
 
-use crate::speak::count;
+use crate::speak::{count, minute};
 use crate::tasks::damage::Damage;
 use crate::tasks::repositories::{Shrunk, Standing};
 
@@ -44,7 +44,7 @@ impl Attention {
 
     /// Returns the day and minute.
     pub(crate) fn minute(&self) -> String {
-        self.time.strftime("%Y-%m-%d %H:%M").to_string()
+        minute(self.time)
     }
 }
 

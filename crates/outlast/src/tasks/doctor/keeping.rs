@@ -12,10 +12,10 @@ use crate::copies::{self, Destination, is_home};
 use crate::failure::{Failure, JOURNAL_HINT};
 use crate::home::Home;
 use crate::speak::count;
-use crate::tasks::damage;
+use crate::tasks::damage::Damage;
 
 /// Looks at what is known to be damaged. Reading everything back is what `store verify` does.
-pub(super) fn damage(chart: &mut Chart, home: &Home, store: &Store) -> Result<(), Failure> {
+pub(super) fn damage(chart: &mut Chart, store: &Store, read_back: &[Damage]) -> Result<(), Failure> {
     if let Some(reason) = store.journal_damage()? {
         chart.find(State::Lost, "journal_damaged", "journal", reason, JOURNAL_HINT);
         return Ok(());
@@ -29,7 +29,6 @@ pub(super) fn damage(chart: &mut Chart, home: &Home, store: &Store) -> Result<()
     });
     // Repositories have a word of their own for it.
     let is_objects = |subject: &&String| !subject.starts_with("repo ");
-    let read_back = damage::known(home, store)?;
     let read_back = read_back.iter().flat_map(|damage| {
         let detail = format!("its copy {}: {}", damage.sha256, damage.fault);
         damage.belongs_to.iter().filter(is_objects).map(move |subject| (subject.clone(), detail.clone()))

@@ -16,6 +16,7 @@ use store::Store;
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::tasks::damage;
 
 /// Something that would not survive, or of which nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -67,8 +68,10 @@ pub(crate) async fn examine(
     let mut chart = Chart::default();
     projects::locks(&mut chart, &home, &store, &things).await?;
     projects::drills(&mut chart, &home, &store, server.as_ref())?;
-    repositories::repositories(&mut chart, &home, &store)?;
-    keeping::damage(&mut chart, &home, &store)?;
+    // Blobs are read back for it: once.
+    let damage = damage::known(&home, &store)?;
+    repositories::repositories(&mut chart, &store, &damage)?;
+    keeping::damage(&mut chart, &store, &damage)?;
     chart = keeping::second_copies(chart, home.clone(), store.clone()).await?;
     machine::disk(&mut chart, &home);
     machine::clock(&mut chart, &home, &store)?;

@@ -5,13 +5,13 @@ use store::Store;
 
 use super::Chart;
 use crate::failure::Failure;
-use crate::home::Home;
 use crate::speak::count;
+use crate::tasks::damage::Damage;
 use crate::tasks::repositories::{Standing, shrunk, standings};
 
 /// Finds those of which nothing is held, or something is damaged, that could not be asked, and that wait for a person.
-pub(super) fn repositories(chart: &mut Chart, home: &Home, store: &Store) -> Result<(), Failure> {
-    let all = standings(home, store)?;
+pub(super) fn repositories(chart: &mut Chart, store: &Store, damage: &[Damage]) -> Result<(), Failure> {
+    let all = standings(store, damage)?;
     if !all.is_empty() {
         chart.look_at(count(all.len() as u64, "repository"));
     }

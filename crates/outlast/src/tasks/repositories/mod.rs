@@ -20,6 +20,7 @@ use crate::command_line::Global;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::{self, count, in_line, say, size};
+use crate::tasks::damage;
 
 const N_LETTERS_MAX: usize = 300;
 
@@ -153,8 +154,9 @@ pub(crate) fn tell(
     n_asked: usize,
     mut all: Vec<One>,
 ) -> Result<ExitCode, Failure> {
-    let damage = standing::damage(home, store)?;
-    all.iter_mut().for_each(|one| one.note_damage(&damage));
+    let damage = damage::known(home, store)?;
+    let by_subject = standing::by_subject(&damage);
+    all.iter_mut().for_each(|one| one.note_damage(&by_subject));
     if global.json {
         speak::json(&all)?;
     } else {
@@ -175,7 +177,7 @@ pub(crate) fn tell(
             n_asked - n_good
         ),
     );
-    for shrunk in shrunk(&standings(home, store)?) {
+    for shrunk in shrunk(&standings(store, &damage)?) {
         say(global, &format_args!("warning: {shrunk}"));
     }
     if n_held > 0 {

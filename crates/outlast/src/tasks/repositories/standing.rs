@@ -10,8 +10,8 @@ use serde::Serialize;
 use store::{Entry, Store};
 
 use crate::failure::Failure;
-use crate::home::Home;
-use crate::tasks::damage::{self, Damage};
+use crate::speak::minute;
+use crate::tasks::damage::Damage;
 
 /// What is done with a repository, as the survival matrix has it.
 const CLONE: &str = "clone";
@@ -62,9 +62,9 @@ impl Standing {
     }
 }
 
-/// Returns how every repository stands, in the order of their names; one that nobody asks for, and of which nothing is held, is none.
-pub(crate) fn standings(home: &Home, store: &Store) -> Result<Vec<Standing>, Failure> {
-    let (outages, damage) = (store.outages()?, damage(home, store)?);
+/// Returns how every repository stands with what is known to be damaged, in the order of their names; one that nobody asks for, and of which nothing is held, is none.
+pub(crate) fn standings(store: &Store, damage: &[Damage]) -> Result<Vec<Standing>, Failure> {
+    let (outages, damage) = (store.outages()?, by_subject(damage));
     let mut standings = Vec::new();
     for entry in store.repos()? {
         let Event::Mirrored { repo, is_left, .. } = entry.event else { continue };
@@ -123,7 +123,7 @@ pub(crate) struct Shrunk {
 impl fmt::Display for Shrunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { owner, n_absent, n_all, since } = self;
-        let since = since.strftime("%Y-%m-%d %H:%M");
+        let since = minute(*since);
         write!(
             f,
             "{n_absent} of the {n_all} repositories of `{owner}` are not there any more, the first since {since}: \
@@ -152,13 +152,13 @@ pub(crate) fn shrunk(standings: &[Standing]) -> Vec<Shrunk> {
 }
 
 /// Returns what is known to be damaged, by what it belongs to.
-pub(super) fn damage(home: &Home, store: &Store) -> Result<HashMap<String, String>, Failure> {
+pub(super) fn by_subject(known: &[Damage]) -> HashMap<String, String> {
     let mut damage = HashMap::new();
-    for Damage { sha256, belongs_to, fault, .. } in damage::known(home, store)? {
+    for Damage { sha256, belongs_to, fault, .. } in known {
         let told = format!("a pack of it is damaged: {sha256}, {fault}");
-        damage.extend(belongs_to.into_iter().map(|subject| (subject, told.clone())));
+        damage.extend(belongs_to.iter().map(|subject| (subject.clone(), told.clone())));
     }
-    Ok(damage)
+    damage
 }
 
 #[cfg(test)]
