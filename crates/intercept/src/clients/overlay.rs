@@ -45,7 +45,7 @@ pub(super) fn has_java(caller: &Caller) -> bool {
 fn java_homes(caller: &Caller) -> Vec<PathBuf> {
     let files = caller.files();
     let mut homes: Vec<PathBuf> = Vec::new();
-    homes.extend(caller.path("JAVA_HOME").filter(|home| files.resolve(home).is_some()));
+    homes.extend(caller.path("JAVA_HOME").filter(|home| files.identity(home).is_some()));
     for directory in caller.get("PATH").map(std::env::split_paths).into_iter().flatten() {
         let java = files.resolve(&caller.directory().join(directory).join("java"));
         homes.extend(java.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned));

@@ -226,7 +226,7 @@ pub(crate) fn files_with_settings(caller: &Caller, client: &str) -> Vec<PathBuf>
     }
     let mut found = Vec::new();
     for path in paths {
-        if !found.contains(&path) && caller.files().resolve(&path).is_some() {
+        if !found.contains(&path) && caller.files().identity(&path).is_some() {
             found.push(path);
         }
     }
@@ -237,7 +237,7 @@ fn apt_files(caller: &Caller) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = caller.path("APT_CONFIG").into_iter().collect();
     paths.extend(caller.files().list(Path::new("/etc/apt/apt.conf.d")));
     paths.push(PathBuf::from("/etc/apt/apt.conf"));
-    paths.retain(|path| caller.files().resolve(path).is_some());
+    paths.retain(|path| caller.files().identity(path).is_some());
     paths
 }
 
