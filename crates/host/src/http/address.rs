@@ -3,13 +3,47 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+/// Where clouds give a machine its credentials: AWS, Azure and Google; AWS for containers; Alibaba; Azure's agent; AWS and
+/// Google by IPv6. (Documentation of each, 2026.)
+const METADATA: [IpAddr; 6] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Returns whether a cloud's metadata service is there, which gives credentials to whoever asks. A recorded build must not
+/// leave them in a store.
+pub fn is_metadata(address: IpAddr) -> bool {
+    METADATA.contains(&meant(address))
+}
+
+/// Returns the address that one stands for: that of IPv4 which it carries, or itself.
+pub(crate) fn meant(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else { return address };
+    v6.to_ipv4_mapped().or_else(|| carried(v6)).map_or(address, IpAddr::V4)
+}
+
+/// Returns the address of IPv4 that is reached by one of NAT64 (64:ff9b::/96) or of 6to4 (2002::/16).
+fn carried(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, .., g, h] = v6.segments();
+    let of = |high: u16, low: u16| Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => of(g, h),
+        _ if a == 0x2002 => of(b, c),
+        _ => None,
+    }
+}
+
 /// Returns whether an address is one of the public internet: none of the special ranges of RFC 6890 and its successors.
 ///
 /// A hostile upstream that redirects inwards is met here, once for every hop and after the name was resolved.
 pub fn is_public(address: IpAddr) -> bool {
-    match address {
+    match meant(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| is_public_v6(v6), is_public_v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
     }
 }
 
@@ -30,14 +64,6 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let segments = v6.segments();
-    // 64:ff9b::/96 and 2002::/16 carry an IPv4 address, which is what decides.
-    if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        let [.., c, d] = segments;
-        return is_public_v4(Ipv4Addr::from((u32::from(c) << 16) | u32::from(d)));
-    }
-    if segments[0] == 0x2002 {
-        return is_public_v4(Ipv4Addr::from((u32::from(segments[1]) << 16) | u32::from(segments[2])));
-    }
     segments[0] & 0xe000 == 0x2000
         && !(segments[0] == 0x2001 && (segments[1] == 0xdb8 || segments[1] < 0x200))
 }

@@ -1,10 +1,10 @@
 //! Which addresses a request may be led to.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use super::address::{Network, is_public};
+use super::address::{Network, is_metadata, is_public, meant};
 use super::connect::Chooser;
 
 /// Judges addresses.
@@ -70,14 +70,11 @@ impl Guard {
 
 /// The machine itself and its metadata service: a room has neither, whatever a name resolves to.
 fn is_never_shared(address: IpAddr) -> bool {
-    // The metadata service of one large cloud has an address of its own in IPv6.
-    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    match address.to_canonical() {
+    let is_own = match meant(address) {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified(),
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local() || v6 == METADATA_V6
-        }
-    }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local(),
+    };
+    is_own || is_metadata(address)
 }
 
 #[cfg(test)]
@@ -108,7 +105,10 @@ mod tests {
     #[test]
     fn nobody_is_led_into_this_machine_whatever_is_proved() {
         let guard = guard();
-        for own in ["127.0.0.1", "169.254.169.254", "::1", "fd00:ec2::254", "::ffff:127.0.0.1"].map(address) {
+        let machine = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"];
+        let metadata =
+            ["169.254.169.254", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254", "64:ff9b::6464:64c8"];
+        for own in machine.into_iter().chain(metadata).map(address) {
             guard.note_proved(own);
             for chooser in [Chooser::Command, Chooser::Outlast] {
                 assert_eq!(guard.judge(chooser, "registry.npmjs.org", own), Judged::Forbidden, "{own}");

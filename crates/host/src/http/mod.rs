@@ -12,7 +12,7 @@ mod proxies;
 mod roots;
 mod tunnel;
 
-pub use address::{Network, NetworkError, is_public};
+pub use address::{Network, NetworkError, is_metadata, is_public};
 pub use client::{Client, Outgoing, Settings, Upstream, request, whole};
 pub use credentials::{Credentials, Keyring};
 pub use error::{Fate, FetchError};

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use host::http::is_metadata;
 use model::Protocol;
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,16 +18,6 @@ use crate::names::Names;
 
 /// How long to wait when the process has no descriptor left for another connection.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(20);
-
-/// Where clouds give a machine its credentials: AWS, Azure and Google; AWS by IPv6, its containers; Alibaba; Google by
-/// IPv6. (Documentation of each, 2026.) A recorded build must not leave them in a store.
-const METADATA: [IpAddr; 5] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
-];
 
 /// One terminated port.
 pub(super) struct Terminated {
@@ -51,7 +42,7 @@ pub(super) async fn terminated(room: Terminated) {
         while pipes.try_join_next().is_some() {}
         if is_own(address.ip()) && room.forwards {
             pipes.spawn(pipe(stream, address.ip(), room.port));
-        } else if is_own(address.ip()) || METADATA.contains(&address.ip()) {
+        } else if is_own(address.ip()) || is_metadata(address.ip()) {
             reset(stream);
             room.refusals.tell(address, Protocol::Tcp);
         } else {
