@@ -2,6 +2,7 @@
 //! made by `git upload-pack`.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ pub enum Asked {
 pub struct RefsAsked {
     peel: bool,
     symrefs: bool,
-    /// Only names that begin so; all where there is none.
+    /// Only names that begin so; sorted, and none within another.
     prefixes: Vec<String>,
 }
 
@@ -74,7 +75,10 @@ impl Asked {
         loop {
             match packets.take()?.ok_or(ProtocolError::Short)? {
                 Packet::Delimiter => is_argument = true,
-                Packet::Flush => return Ok(Self::Refs(asked)),
+                Packet::Flush => {
+                    asked.sort();
+                    return Ok(Self::Refs(asked));
+                }
                 Packet::Data(bytes) if is_argument => match text(bytes)? {
                     "peel" => asked.peel = true,
                     "symrefs" => asked.symrefs = true,
@@ -94,14 +98,30 @@ impl Asked {
 }
 
 impl RefsAsked {
+    /// Puts the beginnings in order, without those that another one takes in. Where there is none, every name has it.
+    fn sort(&mut self) {
+        if self.prefixes.is_empty() {
+            self.prefixes.push(String::new());
+        }
+        self.prefixes.sort_unstable();
+        self.prefixes.dedup_by(|later, kept| later.starts_with(kept.as_str()));
+    }
+
+    /// Returns the refs that were asked for, in their order; what is not among them costs nothing.
+    fn wanted<'a>(
+        &'a self,
+        refs: &'a BTreeMap<RefName, Target>,
+    ) -> impl Iterator<Item = (&'a RefName, &'a Target)> {
+        self.prefixes.iter().flat_map(|prefix| {
+            let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+            refs.range::<str, _>(from).take_while(|(name, _)| name.as_str().starts_with(prefix.as_str()))
+        })
+    }
+
     /// Returns the list.
     pub fn answer(&self, refs: &BTreeMap<RefName, Target>) -> Vec<u8> {
-        let mut answer = Vec::with_capacity(refs.len() * 80);
-        for (name, target) in refs {
-            let is_wanted = |prefix: &String| name.as_str().starts_with(prefix.as_str());
-            if !self.prefixes.is_empty() && !self.prefixes.iter().any(is_wanted) {
-                continue;
-            }
+        let mut answer = Vec::new();
+        for (name, target) in self.wanted(refs) {
             let (id, peeled, symref) = match target {
                 Target::Object { id, peeled } => (id, peeled.filter(|_| self.peel), None),
                 Target::Ref(to) => match refs.get(to) {
@@ -226,6 +246,12 @@ mod tests {
         assert!(
             matches!(Spoken::read(&capabilities("sha256")), Ok(Spoken::Two(two)) if two.object_format == "sha256" && two.can_filter)
         );
+        let mut twice = RefsAsked {
+            prefixes: ["refs/", "refs/tags/", "HEAD", "refs/"].map(str::to_owned).into(),
+            ..asked.clone()
+        };
+        twice.sort();
+        assert_eq!(twice.answer(&refs), asked.answer(&refs), "each once, in their order");
         let mut fetch = Vec::new();
         line(&mut fetch, "command=fetch");
         assert_eq!(Asked::read(&fetch), Ok(Asked::Other));

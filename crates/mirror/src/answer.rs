@@ -11,9 +11,13 @@ use model::{RepoId, Timestamp};
 
 use crate::passing::{self, Waiting};
 use crate::served::{Refs, ServeError, Served, Shareable};
+use crate::sync::blocking;
 
 /// The most that a client asks: a hundred thousand objects that it wants, and those that it has.
 pub const REQUEST_BYTES_MAX: u64 = 16 << 20;
+
+/// A list of more refs than these is made where no other client waits for it.
+const N_LISTED_MAX: usize = 10_000;
 
 /// What a client asks of a repository.
 #[derive(Debug)]
@@ -65,7 +69,8 @@ pub fn answer(
     if protocol == Protocol::Two
         && let Asked::Refs(asked) = Asked::read(&body)?
     {
-        return Ok(whole(result, asked.answer(&refs.refs)));
+        let list = || asked.answer(&refs.refs);
+        return Ok(whole(result, if refs.refs.len() > N_LISTED_MAX { blocking(list) } else { list() }));
     }
     let wanted = Wanted::read(protocol, &body);
     let waiting = Opening::of(&wanted).map(|opening| Waiting { opening, told_every: served.told_every() });

@@ -23,6 +23,13 @@ pub struct Copy {
     repo: RepoId,
 }
 
+/// What refs named once.
+struct Superseded {
+    tips: BTreeSet<ObjectId>,
+    /// Why not everything is known of it.
+    unread: Option<StateError>,
+}
+
 /// Why a copy could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
@@ -142,38 +149,52 @@ impl Copy {
                 tracing::warn!("a pack of `{}` is damaged, and not needed: {error}", self.repo);
             }
         }
-        let mut pins = self.superseded(store, entries)?;
-        pins.extend(self.bare.pins()?);
-        self.write(pins, self.state.seq)?;
+        let Superseded { mut tips, unread } = self.superseded(store, entries)?;
+        if let Some(error) = unread {
+            tracing::warn!("what some refs of `{}` reached once is not known: {error}", self.repo);
+        }
+        tips.extend(self.bare.pins()?);
+        self.write(tips, self.state.seq)?;
         Ok(())
     }
 
     /// Returns everything that refs named once and may name no more.
-    fn superseded(&self, store: &Store, entries: Vec<Entry>) -> Result<BTreeSet<ObjectId>, CopyError> {
-        let (mut pins, mut state) = (BTreeSet::new(), State::default());
+    fn superseded(&self, store: &Store, entries: Vec<Entry>) -> Result<Superseded, CopyError> {
+        let (mut tips, mut unread, mut state) = (BTreeSet::new(), None, State::default());
         for entry in entries {
             let is_told_whole =
                 matches!(&entry.event, Event::Refs { moves, state: Some(_), .. } if moves.is_empty());
             let before = is_told_whole.then(|| state.tips());
             if let Event::Decided { name: Some(name), .. } = &entry.event {
-                pins.extend(state.served.get(name).and_then(Target::id).copied());
+                tips.extend(state.served.get(name).and_then(Target::id).copied());
             }
-            state.take(store, &self.repo, &entry)?;
+            match state.take(store, &self.repo, &entry) {
+                Ok(()) => {}
+                // The refs as they are now were read already: a copy is not given up for what they were once.
+                Err(error @ StateError::Blob { .. }) => {
+                    tips.extend(state.tips());
+                    unread = Some(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
             // Which of so many moves destroyed something was not written down: one pin too many does no harm.
             if let Some(before) = before {
-                pins.extend(before.difference(&state.tips()));
+                tips.extend(before.difference(&state.tips()));
             }
             if let Event::Refs { moves, .. } = entry.event {
-                pins.extend(superseded(&moves));
+                tips.extend(superseded(&moves));
             }
         }
-        Ok(pins)
+        Ok(Superseded { tips, unread })
     }
 
     /// Returns whether everything that refs once reached is here.
     pub(crate) fn has_history(&self, store: &Store) -> Result<bool, CopyError> {
-        let once = self.superseded(store, store.all_refs_of(&self.repo)?)?;
-        let once: Vec<ObjectId> = once.into_iter().collect();
+        let Superseded { tips, unread: None } = self.superseded(store, store.all_refs_of(&self.repo)?)?
+        else {
+            return Ok(false);
+        };
+        let once: Vec<ObjectId> = tips.into_iter().collect();
         Ok(self.bare.missing(&once)?.is_empty() && self.bare.check_connected(&once).is_ok())
     }
 

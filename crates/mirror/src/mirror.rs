@@ -15,6 +15,9 @@ use crate::outcome::SyncError;
 use crate::pace::Patience;
 use crate::tripwires::AllTripwires;
 
+/// Subjects of the journal that are down, why, and when that was told.
+pub(crate) type Down = HashMap<String, (String, Timestamp)>;
+
 /// Keeps repositories.
 #[derive(Debug)]
 pub struct Mirror {
@@ -28,8 +31,8 @@ pub struct Mirror {
     tripwires: AllTripwires,
     /// What was found unchanged, and is not told yet.
     observed: Mutex<Vec<Event>>,
-    /// Subjects of the journal that are down, why, and when that was told; read when the first is asked for.
-    pub(crate) down: Mutex<Option<HashMap<String, (String, Timestamp)>>>,
+    /// Read when the first is asked for.
+    pub(crate) down: Mutex<Option<Down>>,
 }
 
 impl Mirror {

@@ -10,6 +10,10 @@ use store::{BlobError, Entry, IndexError, Store};
 
 /// The first line of a whole state; docs/FORMAT.md.
 const HEADER: &str = "outlast refs 1\n";
+/// Begins the lines that say when refs were destroyed; no ref is called so.
+const DESTROYED: &str = "! ";
+/// For how long a tripwire counts what was destroyed.
+const COUNTED_FOR_S: i64 = 3600;
 /// The largest state that is read: a million refs.
 const STATE_BYTES_MAX: u64 = 512 << 20;
 
@@ -51,8 +55,8 @@ pub struct State {
     pub rules: BTreeMap<String, Timestamp>,
     /// The digest of the last listing.
     pub listing: Option<Sha256>,
-    /// When refs were destroyed, in the entries that were folded.
-    pub destroyed_at: Vec<(Timestamp, u64)>,
+    /// When refs were destroyed, in the entries that were folded and within an hour before them.
+    pub(crate) destroyed_at: Vec<(Timestamp, u64)>,
     /// How many entries were folded since the last whole state.
     pub n_since_whole: usize,
     /// The last entry that was folded.
@@ -191,13 +195,30 @@ impl State {
     }
 
     fn replace(&mut self, whole: Whole) {
-        Whole { upstream: self.upstream, served: self.served, held: self.held } = whole;
+        Whole {
+            upstream: self.upstream,
+            served: self.served,
+            held: self.held,
+            destroyed_at: self.destroyed_at,
+        } = whole;
         self.n_since_whole = 0;
     }
 
-    /// Returns all refs as the text of a blob.
-    pub fn to_text(&self) -> String {
+    /// Returns how many refs were destroyed within the last hour.
+    pub(crate) fn n_destroyed_lately(&self, now: Timestamp) -> u64 {
+        self.destroyed_lately(now).map(|(_, n)| n).sum()
+    }
+
+    fn destroyed_lately(&self, now: Timestamp) -> impl Iterator<Item = &(Timestamp, u64)> {
+        self.destroyed_at.iter().filter(move |(at, _)| now.duration_since(*at).as_secs() < COUNTED_FOR_S)
+    }
+
+    /// Returns all refs as the text of a blob, with what was destroyed so lately that it still counts.
+    pub fn to_text(&self, now: Timestamp) -> String {
         let mut text = HEADER.to_owned();
+        for (at, n) in self.destroyed_lately(now) {
+            let _ = writeln!(text, "{DESTROYED}{at} {n}");
+        }
         let mut names: Vec<&RefName> = self.upstream.keys().chain(self.served.keys()).collect();
         names.sort_unstable();
         names.dedup();
@@ -233,16 +254,27 @@ struct Whole {
     upstream: BTreeMap<RefName, Target>,
     served: BTreeMap<RefName, Target>,
     held: BTreeMap<RefName, Held>,
+    destroyed_at: Vec<(Timestamp, u64)>,
 }
 
 impl Whole {
     fn parse(text: &str) -> Option<Self> {
-        let mut whole = Self { upstream: BTreeMap::new(), served: BTreeMap::new(), held: BTreeMap::new() };
+        let mut whole = Self {
+            upstream: BTreeMap::new(),
+            served: BTreeMap::new(),
+            held: BTreeMap::new(),
+            destroyed_at: Vec::new(),
+        };
         let target = |word: &str| match word {
             "-" => Some(None),
             word => word.parse::<Target>().ok().map(Some),
         };
         for line in text.strip_prefix(HEADER)?.lines() {
+            if let Some(destroyed) = line.strip_prefix(DESTROYED) {
+                let (at, n) = destroyed.split_once(' ')?;
+                whole.destroyed_at.push((at.parse().ok()?, n.parse().ok()?));
+                continue;
+            }
             let mut words = line.splitn(6, ' ');
             let name: RefName = words.next()?.parse().ok()?;
             let served = target(words.next()?)?;
@@ -274,6 +306,8 @@ pub(crate) fn no_panic(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn target(letter: &str) -> Option<Target> {
@@ -307,15 +341,19 @@ mod tests {
             at,
         );
         assert_eq!(state.held.len(), 3);
-        let text = state.to_text();
+        state.follow(&[moved("refs/heads/gone", None, MoveClass::Delete, Decision::Apply)], at);
+        let text = state.to_text(at);
         let whole = Whole::parse(&text).unwrap();
         assert_eq!(
-            (&whole.upstream, &whole.served, &whole.held),
-            (&state.upstream, &state.served, &state.held),
+            (&whole.upstream, &whole.served, &whole.held, &whole.destroyed_at),
+            (&state.upstream, &state.served, &state.held, &vec![(at, 1)]),
             "{text}"
         );
+        let an_hour_later = Whole::parse(&state.to_text(at + Duration::from_secs(3600))).unwrap();
+        assert!(an_hour_later.destroyed_at.is_empty(), "it counts no more");
         assert!(Whole::parse(&text.replace("outlast refs 1", "outlast refs 2")).is_none());
         assert!(Whole::parse(&text.replace("force", "farce")).is_none());
+        assert!(Whole::parse(&text.replace("! ", "! x")).is_none());
         // The upstream comes back to what is served.
         state.follow(&[moved("refs/heads/main", target("a"), MoveClass::FastForward, Decision::Apply)], at);
         assert_eq!(state.held.len(), 2);

@@ -6,7 +6,7 @@ use std::path::Path;
 use git::{Bare, FetchRequest, GitError, Incoming, LeftOut, Listed};
 use host::failpoint;
 use host::http::Keyring;
-use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId, Timestamp};
+use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId};
 use store::{BlobWriter, Entry};
 
 use crate::address::Address;
@@ -26,7 +26,6 @@ const N_MOVES_MAX: usize = 256;
 const N_ENTRIES_MAX: usize = 256;
 /// Objects that are named as held; one more only costs a few bytes that come twice.
 const N_HAVES_MAX: usize = 4096;
-pub(crate) const HOUR_S: i64 = 3600;
 /// How often it is begun anew where others are faster.
 const N_TRIES: usize = 3;
 
@@ -156,7 +155,7 @@ impl Mirror {
         let (n_applied, n_held, reasons) = blocking(|| {
             incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
             peel(&incoming, &copy.state, &mut listed.refs)?;
-            let n_destroyed = n_destroyed_lately(&copy.state, self.clock().now());
+            let n_destroyed = copy.state.n_destroyed_lately(self.clock().now());
             let tripwires = self.tripwires().of(copy.repo());
             let mut looked = Looked::new(&incoming, self.clock());
             let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut looked)?;
@@ -247,7 +246,7 @@ impl Mirror {
         let pins = superseded(&moves);
         copy.state.follow(&moves, now);
         let is_whole = moves.len() > N_MOVES_MAX || copy.state.n_since_whole >= N_ENTRIES_MAX;
-        let state = is_whole.then(|| self.store().put(copy.state.to_text().as_bytes())).transpose()?;
+        let state = is_whole.then(|| self.store().put(copy.state.to_text(now).as_bytes())).transpose()?;
         self.store().flush()?;
         pass("git.pack_sealed")?;
         let mut events: Vec<Event> = destroyed(&repo, &moves, reasons, now).into_iter().collect();
@@ -282,10 +281,4 @@ pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
 
 fn pass(step: &str) -> Result<(), SyncError> {
     failpoint::pass(step).map_err(SyncError::Disk)
-}
-
-/// Returns how many refs were destroyed within the last hour.
-fn n_destroyed_lately(state: &State, now: Timestamp) -> u64 {
-    let is_late = |at: Timestamp| now.duration_since(at).as_secs() < HOUR_S;
-    state.destroyed_at.iter().filter(|(at, _)| is_late(*at)).map(|(_, n)| n).sum()
 }

@@ -1,19 +1,17 @@
 //! Telling the journal, and who asked, what an upstream does.
 
-use std::collections::HashMap;
-
 use git::LeftOut;
 use model::{Decision, Event, RefMove, RepoId, Timestamp};
-use store::IndexError;
 
 use crate::ask::Trouble;
-use crate::mirror::{Mirror, lock};
+use crate::mirror::{Down, Mirror, lock};
 use crate::outage::{down, up};
 use crate::outcome::{Outage, SyncError, Synced};
-use crate::sync::HOUR_S;
 
 /// How many refs an event names.
 const N_NAMED_MAX: usize = 5;
+/// How long one reason is told before another one is news.
+const HOUR_S: i64 = 3600;
 
 impl Mirror {
     /// Tells what an upstream did wrong: to the journal where it is new, and to who asked.
@@ -33,49 +31,48 @@ impl Mirror {
             _ => Outage::Failing,
         };
         let event = down(repo, now, reason.clone(), outage);
+        let subject = event.subject();
         // Another reason is news as well after an hour: some take turns.
-        let is_news = |down: &mut HashMap<String, (String, Timestamp)>| {
-            let subject = event.subject();
-            let is_old = |(known, at): &(String, Timestamp)| {
-                *known != reason && now.duration_since(*at).as_secs() >= HOUR_S
-            };
-            let is_news = down.get(&subject).is_none_or(is_old);
-            if is_news {
+        let is_old = |(known, at): &(String, Timestamp)| {
+            *known != reason && now.duration_since(*at).as_secs() >= HOUR_S
+        };
+        self.with_down(|down| {
+            if is_kept && down.get(&subject).is_none_or(is_old) {
+                let is_refused = matches!(synced, Synced::Refused { .. });
+                let refused = || Event::Refused { repo: repo.clone(), reason: reason.clone(), at: now };
+                // What the journal does not take is news the next time.
+                self.store().append(None, is_refused.then(refused).into_iter().chain([event]).collect())?;
                 down.insert(subject, (reason.clone(), now));
             }
-            is_news
-        };
-        if is_kept && self.change_down(is_news)? {
-            let is_refused = matches!(synced, Synced::Refused { .. });
-            let refused = is_refused.then(|| Event::Refused { repo: repo.clone(), reason, at: now });
-            self.store().append(None, refused.into_iter().chain([event]).collect())?;
-        }
+            Ok(())
+        })?;
         Ok(synced)
     }
 
     /// Tells that a repository answers again, if it did not.
     pub(crate) fn note_up(&self, repo: &RepoId) -> Result<(), SyncError> {
         let event = up(repo, self.clock().now());
-        if self.change_down(|down| down.remove(&event.subject()).is_some())? {
-            self.store().append(None, vec![event])?;
-        }
-        Ok(())
+        let subject = event.subject();
+        self.with_down(|down| {
+            if down.contains_key(&subject) {
+                self.store().append(None, vec![event])?;
+                down.remove(&subject);
+            }
+            Ok(())
+        })
     }
 
-    /// Changes what is known to be down; returns whether that is news.
-    fn change_down(
-        &self,
-        change: impl FnOnce(&mut HashMap<String, (String, Timestamp)>) -> bool,
-    ) -> Result<bool, IndexError> {
+    /// Looks at what is known to be down, and may change it; nobody else does meanwhile.
+    fn with_down(&self, act: impl FnOnce(&mut Down) -> Result<(), SyncError>) -> Result<(), SyncError> {
         let mut down = lock(&self.down);
         if let Some(down) = &mut *down {
-            return Ok(change(down));
+            return act(down);
         }
         let known = self.store().outages()?.into_iter().filter_map(|entry| match entry.event {
             Event::Down { reason, .. } => Some((entry.subject, (reason, entry.time))),
             _ => None,
         });
-        Ok(change(down.insert(known.collect())))
+        act(down.insert(known.collect()))
     }
 }
 
