@@ -23,6 +23,7 @@ use crate::limits::{
     ACCEPT_PAUSE, DRAIN, HEAD, HEAD_BYTES_MAX, N_CONNECTIONS_MAX, N_HEADERS_MAX, N_TURNED_AWAY_MAX,
     RETRY_AFTER_S, TURN_AWAY,
 };
+use crate::patient::{Patient, UNREAD};
 use crate::server::Server;
 use crate::strict::Strict;
 
@@ -120,7 +121,7 @@ impl Server {
             .max_headers(N_HEADERS_MAX)
             // A client may close its half after the request and still wait for the answer.
             .half_close(true)
-            .serve_connection(TokioIo::new(Strict::new(stream)), service)
+            .serve_connection(TokioIo::new(Patient::new(Strict::new(stream), UNREAD)), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {

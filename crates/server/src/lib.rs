@@ -15,6 +15,7 @@ mod hosts;
 mod limits;
 mod metrics;
 mod pages;
+mod patient;
 mod repositories;
 mod server;
 mod setup;

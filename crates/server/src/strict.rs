@@ -51,6 +51,8 @@ struct Heads {
     /// The byte before the next one.
     last: u8,
     has_lines: bool,
+    names_length: bool,
+    /// Whether it is another one than 0.
     has_length: bool,
     has_coding: bool,
     asks_for_tunnel: bool,
@@ -91,9 +93,13 @@ impl Heads {
         self.asks_for_tunnel |= !self.has_lines && line.starts_with(TUNNEL);
         self.has_lines = true;
         let begins = |name: &[u8]| line.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
-        self.has_length |= begins(LENGTH) && line[LENGTH.len()..].trim_ascii() != b"0";
-        self.has_coding |= begins(CODING);
-        !(self.has_length && self.has_coding)
+        let (is_length, is_coding) = (begins(LENGTH), begins(CODING));
+        self.names_length |= is_length;
+        self.has_length |= is_length && line[LENGTH.len()..].trim_ascii() != b"0";
+        self.has_coding |= is_coding;
+        // Of one that is longer than what is looked at nobody knows what it says.
+        let is_cut = (is_length || is_coding) && !line.ends_with(b"\n");
+        !(is_cut || self.names_length && self.has_coding)
     }
 }
 
@@ -189,6 +195,9 @@ mod tests {
         check("\nGET / HTTP/1.1\r\n\r\n", "\n");
         check("POST / HTTP/1.1\r\nContent-Length: 5\r\ntransfer-encoding: x\r\n\r\n", "x\r\n");
         check("POST / HTTP/1.1\r\ntransfer-encoding: x\r\nContent-Length: 5\r\n\r\n", "5\r\n");
+        check("POST / HTTP/1.1\r\nContent-Length: 0\r\ntransfer-encoding: x\r\n\r\n", "x\r\n");
+        let far = format!("POST / HTTP/1.1\r\nContent-Length:{}0\r\n\r\nGET /b HTTP/1.1\n", " ".repeat(49));
+        check(&far, " 0\r\n");
         check("CONNECT a:443 HTTP/1.1\r\nHost: a\n\r\na\r\n", "a\n");
         check("GET / HTTP/1.1\r\nX: \r\nCONNECT : a\r\n\r\nGET / HTTP/1.1\n", "1.1\n");
         // After a request without a body comes another head.
