@@ -79,14 +79,19 @@ impl CopyFolder {
         self.path.join("journal/current.jsonl")
     }
 
-    /// Reads the open segment, which must be of the store that is copied.
+    /// Reads the open segment, which must be of the store that is copied, up to where a loss of power left something behind it.
     fn read_open(&self) -> Result<Option<(Header, Vec<u8>)>, CopyError> {
-        let bytes = match regular::read(&self.current()) {
+        let mut bytes = match regular::read(&self.current()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(self.at())?,
         };
         let damaged = || self.foreign("has a journal that is damaged");
-        let header = Scan::of(&bytes).header.ok_or_else(damaged)?;
+        let scan = Scan::of(&bytes);
+        let header = scan.header.ok_or_else(damaged)?;
+        match scan.tail {
+            Tail::Clean => {}
+            Tail::Torn { start: end } | Tail::Whole { end } => bytes.truncate(end),
+        }
         match header.journal == self.journal {
             true => Ok(Some((header, bytes))),
             false => Err(self.foreign("has the journal of another store")),
@@ -159,6 +164,8 @@ impl CopyFolder {
         let mut file = File::options().append(true).open(self.current()).map_err(self.at())?;
         let mut write = || -> io::Result<()> {
             failpoint::pass("journal.append")?;
+            // What came after the last whole entry is cut off, as the store's own journal does.
+            file.set_len(offset)?;
             file.write_all(bytes)?;
             failpoint::pass("journal.appended")?;
             file.sync_all()?;

@@ -351,3 +351,22 @@ fn a_store_is_copied_while_it_is_written_to() {
     copy(&store, &second, Look::There).unwrap();
     assert_same(&store, &second);
 }
+
+#[test]
+fn what_a_loss_of_power_left_behind_the_last_entry_is_no_other_entry() {
+    let (home, second) = (Home::new(), Home::new());
+    let store = home.open();
+    keep(&store, "old", b"old bytes");
+    store.flush().unwrap();
+    copy(&store, &second, Look::There).unwrap();
+    let leftovers: [&[u8]; 2] = [&[0; 700], br#"{"seq":2,"time":"2026-05-21T1"#];
+    for (n, leftover) in leftovers.into_iter().enumerate() {
+        let whole = fs::read(second.current()).unwrap();
+        fs::write(second.current(), [&whole[..], leftover].concat()).unwrap();
+        keep(&store, &format!("new-{n}"), b"new bytes");
+        store.flush().unwrap();
+        assert!(matches!(to_folder(&store, &second).n_behind, Ok(1)), "{n}");
+        copy(&store, &second, Look::There).unwrap();
+        assert_same(&store, &second);
+    }
+}
