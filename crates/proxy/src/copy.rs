@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use model::{Algorithm, Digest, Event, Held, ObjectKey, ObjectUrl, Proof, Sha256};
+use model::{Algorithm, Digest, Event, Held, ObjectKey, Proof, Sha256};
 use registry::Coordinate;
 use store::{BlobReader, IndexError, Store};
 
@@ -171,41 +171,6 @@ impl Inner {
         let got: Vec<(Who, Sha256)> = others.iter().map(|(who, held)| (*who, held.sha256)).collect();
         let index = lock(&self.seen).stand_in(key.url.host(), who, &got)?;
         Some(others.swap_remove(index).1)
-    }
-
-    /// Returns the same file from another name of its registry.
-    fn at_a_twin(&self, want: &Want) -> Option<Held> {
-        let Shape::File(_) = &want.shape else { return None };
-        let held =
-            |url: ObjectUrl| self.engine.store.lookup(&ObjectKey { url, ..want.key.clone() }).ok().flatten();
-        let mut twins = want.ecosystem.twins(want.url.object()).into_iter().filter_map(held);
-        twins.find(|held| decide::is_good(held) && held.immutable)
-    }
-
-    /// Returns the same file from another address that this project's locks, or an index it read, name for it: a mirror,
-    /// or where that index had it before. What other projects say about a commit is not believed.
-    fn at_a_sibling(&self, want: &Want) -> Option<Held> {
-        let Shape::File(file) = &want.shape else { return None };
-        let listed = || self.vouchers.coordinate(want.url.object());
-        let coordinate = file.coordinate.clone().or_else(listed).filter(Coordinate::is_of_a_commit)?;
-        let named = registry::ecosystem(coordinate.ecosystem)?.variant_of(&coordinate);
-        let variants = [Some(String::new()), named];
-        let keys = |url: ObjectUrl| {
-            let variants = variants.iter().flatten();
-            variants.map(move |variant| ObjectKey {
-                method: want.key.method,
-                url: url.clone(),
-                variant: want.who.partition(variant),
-            })
-        };
-        let held = |urls: Vec<ObjectUrl>| {
-            let known = |key| self.engine.store.lookup(&key).ok().flatten();
-            let mut held = urls.into_iter().flat_map(&keys).filter_map(known);
-            held.find(|held| decide::is_good(held) && held.immutable)
-        };
-        let own = want.url.object();
-        held(self.vouchers.siblings(&coordinate, own))
-            .or_else(|| held(self.former_addresses(&coordinate, own)))
     }
 
     /// Returns what is small enough to be read as a whole: for a server, what it keeps ready.

@@ -63,6 +63,7 @@ impl Inner {
         let headers = with_validators(want, sent.as_ref().or(held));
         let origin = self.ask_origin(want, headers.clone(), flight);
         let asked = self.ask_either(want, held, &headers, origin).await;
+        let asked = self.asked_twice(want, &prior, &headers, asked, flight).await;
         let is_servers = asked.as_ref().is_ok_and(|(reply, _)| reply.giver.is_server());
         let end = self.take_asked(want, asked, prior.clone(), flight).await;
         if !is_servers || flight.has_begun() || !is_nothing(&end) || self.is_known_private(want.url.object())
@@ -73,6 +74,30 @@ impl Inner {
         match self.ask_origin(want, headers, flight).await {
             Ok(asked) => self.take_asked(want, Ok(asked), prior, flight).await,
             Err(_) => end,
+        }
+    }
+
+    /// Asks once more where an upstream says that there is no such index, nothing is known of it, and once is too little.
+    async fn asked_twice(
+        &self,
+        want: &Want,
+        prior: &Prior,
+        headers: &http::HeaderMap,
+        asked: Result<(Reply, Attempt), NoReply>,
+        flight: &Flight,
+    ) -> Result<(Reply, Attempt), NoReply> {
+        let is_doubted = prior.known().is_none()
+            && matches!(&want.shape, Shape::Index(index) if want.ecosystem.doubts_absence(index));
+        match asked {
+            Ok((reply, attempt))
+                if is_doubted
+                    && reply.giver == Giver::Upstream
+                    && matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::GONE) =>
+            {
+                self.note_status(&attempt, reply.status, &reply.headers);
+                self.ask_origin(want, headers.clone(), flight).await
+            }
+            asked => asked,
         }
     }
 

@@ -104,6 +104,10 @@ impl Inner {
 
     /// Writes to the journal that something is held under a name.
     pub(crate) fn keep_as(&self, key: &ObjectKey, host: &str, held: Held) -> Result<(), NotKept> {
+        self.storing(|| self.write_down_as(key, host, held))
+    }
+
+    fn write_down_as(&self, key: &ObjectKey, host: &str, held: Held) -> Result<(), NotKept> {
         // Another session may have kept it meanwhile; none of this process may between the look and the line.
         let _keeping = lock(&KEEPING);
         let newest = self.engine.store.lookup(key).map_err(|error| NotKept::Because(not_stored(&error)))?;

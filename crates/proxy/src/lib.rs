@@ -5,11 +5,13 @@
 
 mod adopt;
 mod ask;
+mod blocked;
 mod body;
 mod build;
 mod copy;
 mod decide;
 mod door;
+mod elsewhere;
 mod fetch;
 mod flight;
 mod form;
@@ -19,6 +21,7 @@ mod health;
 mod index;
 mod keep;
 mod late;
+mod leaving;
 mod limits;
 mod meanwhile;
 #[cfg(test)]
@@ -47,6 +50,7 @@ mod want;
 mod who;
 
 pub use adopt::{Adopted, Found, LastResort, Outcome, Progress, Wanted};
+pub use blocked::Block;
 pub use heal::Healer;
 pub use note::{Ending, Exchange, HostTimes};
 pub use plan::{Purpose, SessionPlan};

@@ -1,5 +1,6 @@
 //! Asks the upstream itself, and gives up after the time that suits.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use host::http::FetchError;
@@ -9,6 +10,7 @@ use model::SafeUrl;
 use crate::fetch::said;
 use crate::flight::Flight;
 use crate::health::breaker::{Attempt, Gate, Lane, Outcome};
+use crate::leaving;
 use crate::limits::{DOWN_PATIENCE, FIRST_BYTE_TIMEOUT, HANGS_AFTER, SOFT_DEADLINE};
 use crate::redirect::Trouble;
 use crate::session::Inner;
@@ -72,6 +74,15 @@ impl Inner {
         }
     }
 
+    /// Asks with a body that may be long: the patience begins anew with each piece of it that leaves.
+    pub(crate) async fn while_it_leaves(&self, host: &str, question: Question) -> Result<Reply, FetchError> {
+        let after = self.patience(host);
+        let (body, left) = leaving::counted(question.body);
+        let asking = self.line.ask(Question { body, ..question });
+        let timeout = || FetchError::Timeout { host: host.to_owned(), after };
+        leaving::patiently(asking, after, &left).await.ok_or_else(timeout)?
+    }
+
     /// Asks for an object. A host that takes long is known to hang before its clients give up, and then nobody waits for it as long.
     pub(crate) async fn begun(
         &self,
@@ -85,7 +96,7 @@ impl Inner {
             Gate::Shut => patience.min(DOWN_PATIENCE),
             Gate::Open | Gate::Probe => patience,
         };
-        let mut asking = std::pin::pin!(self.line.ask(question));
+        let mut asking = pin!(self.line.ask(question));
         let early = after.min(HANGS_AFTER);
         if let Ok(reply) = tokio::time::timeout(early, &mut asking).await {
             return reply;

@@ -44,7 +44,7 @@ impl Session {
             chooser: inner.chooser(),
         };
         let attempt = inner.attempt(&host, Lane::Questions);
-        match inner.bounded(&host, question).await {
+        match inner.while_it_leaves(&host, question).await {
             Ok(reply) if !reply.is_played() => {
                 inner.note_outcome(&attempt, Outcome::Answered, "");
                 if !decide::is_trouble(reply.status) {

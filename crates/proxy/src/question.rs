@@ -163,12 +163,16 @@ impl Inner {
             self.note_error(&attempt, &error);
             said(&error)
         })?;
-        self.note_status(&attempt, reply.status, &reply.headers);
         if reply.is_played() {
+            self.note_status(&attempt, reply.status, &reply.headers);
             return Err(format!("`{host}` answered with status {}", reply.status.as_u16()));
         }
         let (status, saved) = (reply.status, headers::to_save(&reply.headers));
-        let bytes = read(reply.body, INDEX_BYTES_MAX).await?;
+        // An answer that only begins is none.
+        let bytes = read(reply.body, INDEX_BYTES_MAX)
+            .await
+            .inspect_err(|reason| self.note_outcome(&attempt, Outcome::Failed, reason))?;
+        self.note_status(&attempt, status, &reply.headers);
         self.notes.count(host, bytes.len() as u64);
         let kept = if status == StatusCode::OK {
             if !is_answer(&bytes) {

@@ -87,6 +87,15 @@ impl Refusal {
         }
     }
 
+    /// A person has decided that it is not given out.
+    pub(crate) fn blocked(status: StatusCode, reason: String) -> Self {
+        Self {
+            error: "blocked",
+            hint: "[[block]] in the outlast.toml of whoever runs this Outlast says so; choose another version",
+            ..Self::bad_request(status, reason)
+        }
+    }
+
     /// A copy is known to the journal, and its bytes are not what they were.
     pub(crate) const fn damaged(reason: String) -> Self {
         Self {

@@ -14,6 +14,7 @@ use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::adopt::LastResort;
+use crate::blocked::Block;
 use crate::flight::Flight;
 use crate::heal::Healer;
 use crate::health::breaker::Breaker;
@@ -55,6 +56,8 @@ pub struct Engine {
     pub healer: Option<Arc<dyn Healer>>,
     /// A company's own registries, and how Outlast is let in.
     pub private: Private,
+    /// What is not given out.
+    pub blocks: Vec<Block>,
 }
 
 /// What a session found.
@@ -103,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) outages: Mutex<Outages>,
     /// Blobs that were found damaged, and told about.
     pub(crate) damaged: Mutex<HashSet<Sha256>>,
+    /// Which of the engine's blocks were met, and told about.
+    pub(crate) told_blocks: Mutex<HashSet<usize>>,
     probed: Mutex<HashSet<String>>,
     /// What goes on beside the command: probes of cut hosts, and archives that are unpacked.
     background: Mutex<JoinSet<()>>,
@@ -138,6 +143,7 @@ impl Engine {
             breaker: Mutex::default(),
             outages: Mutex::default(),
             damaged: Mutex::default(),
+            told_blocks: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),
             unpacking: Unpacking::default(),
@@ -186,6 +192,10 @@ impl Session {
                 self.serve(number, want, &parts).await
             }
             Class::File(file) => {
+                if let Some((refusal, ecosystem)) = self.0.blocked(&file, url.object()) {
+                    self.0.end(number, Ending::Refused { reason: refusal.reason.clone() });
+                    return refusal.response_for(Some(ecosystem));
+                }
                 let variant = file.variant.clone();
                 let want = Want::bytes(url, variant, Shape::File(file), asker, ecosystem);
                 self.serve(number, want, &parts).await
@@ -332,9 +342,14 @@ impl Inner {
 
     /// Writes an event to the journal, a drill or not: one about bytes that lie here.
     pub(crate) fn write(&self, about: &dyn Display, event: Event) {
-        if let Err(error) = self.engine.store.record(vec![event]) {
+        if let Err(error) = self.storing(|| self.engine.store.record(vec![event])) {
             tracing::error!("an event about `{about}` could not be written to the journal: {error}");
         }
+    }
+
+    /// Hands something over to the store. Where that has to wait for the disk, other clients are answered meanwhile.
+    pub(crate) fn storing<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.engine.store.is_full() { tokio::task::block_in_place(work) } else { work() }
     }
 
     /// Asks each cut host once, for the drill's clock: files that cannot change are served without asking anybody, and

@@ -11,6 +11,8 @@ use crate::headers::CREDENTIALS;
 
 /// How many credentials of one host a session tells apart; what comes with more is passed on and not kept.
 const N_CREDENTIALS_MAX: usize = 100_000;
+/// The most hosts at which credentials are told apart.
+const N_HOSTS_MAX: usize = 10_000;
 
 /// How many cookies a session remembers; what is sent with more is somebody's.
 const N_COOKIES_MAX: usize = 10_000;
@@ -127,6 +129,9 @@ impl Seen {
         }
         let Some(digest) = digest(url, client, &own_cookies) else { return Some(given) };
         let who = self.key.name(&digest);
+        if self.by_host.len() >= N_HOSTS_MAX && !self.by_host.contains_key(host) {
+            return None;
+        }
         let used = &mut self.by_host.entry(host.to_owned()).or_default().used;
         if !used.contains(&who) {
             if used.len() == N_CREDENTIALS_MAX {

@@ -19,6 +19,7 @@ mod store;
 pub use blob::{Arriving, Blob, BlobError, BlobFault, BlobReader, BlobWriter};
 pub use care::{Count, Damaged, RebuildReport, Stat, StatError, VerifyError, VerifyProgress, VerifyReport};
 pub use error::{AppendError, IndexError, OpenError, WriteError};
+pub use index::FirstSeen;
 pub use journal::Entry;
 pub use lookup::Attention;
 pub use second::{

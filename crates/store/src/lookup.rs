@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::commit::Overlay;
 use crate::error::IndexError;
-use crate::index;
+use crate::index::{self, FirstSeen};
 use crate::journal::Entry;
 use crate::store::Store;
 
@@ -46,6 +46,14 @@ impl Store {
         self.see(|connection, overlay| {
             let found = index::tree_of(connection, sha256)?;
             Ok(found.or_else(|| overlay.tree_of(sha256)))
+        })
+    }
+
+    /// Returns where a release was seen first, as [`Event::Unpacked`](model::Event::Unpacked) names it.
+    pub fn first_of(&self, release: &str) -> Result<Option<FirstSeen>, IndexError> {
+        self.see(|connection, overlay| {
+            let found = index::first_of(connection, release)?;
+            Ok(found.or_else(|| overlay.first_of(release)))
         })
     }
 

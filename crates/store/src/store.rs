@@ -144,6 +144,11 @@ impl Store {
         self.shared().take_events(events)
     }
 
+    /// Returns whether what is handed over now waits until the disk has taken what was handed over before.
+    pub fn is_full(&self) -> bool {
+        self.shared().is_full()
+    }
+
     /// Appends events, all or none, and returns the number of the last; durable when it returns.
     ///
     /// # Errors

@@ -116,7 +116,8 @@ pub(super) fn times(report: &Report) -> Markup {
                 (tile(age, "data age", "time since an upstream last confirmed the oldest object used"))
                 (tile(size(report.bytes_from_cut_hosts), "leaked", "what came from hosts that were cut; must be nothing"))
             }
-            p.note { "A dash means that there was nothing to measure: no cut host was asked, or one never recovered." }
+            p.note { "A dash means that there was nothing to measure: no cut host was asked, or one never recovered. "
+                "Recovered may be sooner than detected: a copy that is fresh stands in before it is known that its host is away." }
         }
     }
 }

@@ -35,6 +35,7 @@ impl Event {
             Self::Vanished { key, .. } => (Kind::Vanished, Subject::Object(key)),
             Self::Republished { key, .. } => (Kind::Republished, Subject::Object(key)),
             Self::Unpacked { key, .. } => (Kind::Unpacked, Subject::Object(key)),
+            Self::Differs { key, .. } => (Kind::Differs, Subject::Object(key)),
             Self::Repacked { key, .. } => (Kind::Repacked, Subject::Object(key)),
             Self::Down { host, what, .. } => (Kind::Down, Subject::Host { host, what }),
             Self::Up { host, what, .. } => (Kind::Up, Subject::Host { host, what }),

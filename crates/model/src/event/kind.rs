@@ -18,6 +18,7 @@ pub enum Kind {
     Vanished,
     Republished,
     Unpacked,
+    Differs,
     Repacked,
     Down,
     Up,
@@ -48,7 +49,7 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 27] = [
+const TABLE: [(Kind, &str, Concern); 28] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
@@ -62,6 +63,7 @@ const TABLE: [(Kind, &str, Concern); 27] = [
     (Kind::Vanished, "vanished", Concern::Happened),
     (Kind::Republished, "republished", Concern::Happened),
     (Kind::Unpacked, "unpacked", Concern::Nobody),
+    (Kind::Differs, "differs", Concern::Happened),
     (Kind::Repacked, "repacked", Concern::Nobody),
     (Kind::Down, "down", Concern::Outage),
     (Kind::Up, "up", Concern::Outage),

@@ -18,6 +18,7 @@ use crate::git::{MoveClass, Pack, RefMove, RefName, RepoId, Ruling, Target};
 use crate::key::ObjectKey;
 use crate::run::RunId;
 use crate::time::Timestamp;
+use crate::url::ObjectUrl;
 use crate::word::{Containment, Verdict};
 
 /// A fact of the journal.
@@ -159,6 +160,23 @@ pub enum Event {
         sha256: Sha256,
         /// The digest of its tree, whatever the compression and the order of entries.
         tree: Sha256,
+        /// The release that it is, by what a lock or an index says of its address: `composer acme/lib at <commit>`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
+    /// An archive holds something else than the one that was seen first of the same release, at another address. Each stays
+    /// what its address gives: what one project says of a release binds no other.
+    Differs {
+        /// The name.
+        key: ObjectKey,
+        /// The archive.
+        sha256: Sha256,
+        /// The release.
+        release: String,
+        /// Where the release was seen first.
+        first_url: ObjectUrl,
+        /// The archive that was seen there.
+        first: Sha256,
     },
     /// Other bytes under an immutable name that unpack to the same content: a note, and no reason to worry.
     Repacked {

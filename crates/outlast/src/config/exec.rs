@@ -25,8 +25,8 @@ impl Default for Exec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Section {
-    ports: Option<Spanned<Vec<u16>>>,
-    allow_local: Option<Spanned<Vec<u16>>>,
+    ports: Option<Spanned<Vec<i64>>>,
+    allow_local: Option<Spanned<Vec<i64>>>,
     #[serde(default)]
     passthrough: Vec<Spanned<String>>,
 }
@@ -46,13 +46,11 @@ impl Section {
     }
 }
 
-fn check_ports(ports: &Spanned<Vec<u16>>) -> Result<Vec<u16>, Mistake> {
-    if ports.get_ref().contains(&0) || ports.get_ref().contains(&53) {
-        return Err(Mistake {
-            at: ports.span(),
-            what: "ports 0 and 53 cannot be taken".to_owned(),
-            hint: "name ports such as 8443; 53 belongs to the room's own name server",
-        });
-    }
-    Ok(ports.get_ref().clone())
+fn check_ports(ports: &Spanned<Vec<i64>>) -> Result<Vec<u16>, Mistake> {
+    let port = |port: &i64| u16::try_from(*port).ok().filter(|port| !matches!(port, 0 | 53)).ok_or(*port);
+    ports.get_ref().iter().map(port).collect::<Result<_, _>>().map_err(|port| Mistake {
+        at: ports.span(),
+        what: format!("port {port} cannot be taken"),
+        hint: "name ports from 1 to 65535, such as 8443; 53 belongs to the room's own name server",
+    })
 }

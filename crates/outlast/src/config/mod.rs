@@ -1,6 +1,7 @@
 //! `outlast.toml`, read once at the rim; a mistake names its line and the way out.
 
 mod adopt;
+mod block;
 mod copy;
 mod credentials;
 mod exec;
@@ -32,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) upstreams: Vec<host::http::Upstream>,
     pub(crate) allow: Vec<host::http::Network>,
     pub(crate) private: proxy::Private,
+    pub(crate) blocks: Vec<proxy::Block>,
     pub(crate) exec: Exec,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
@@ -49,6 +51,8 @@ struct Document {
     upstream: Vec<upstream::Section>,
     #[serde(default)]
     registry: Vec<registry::Section>,
+    #[serde(default)]
+    block: Vec<block::Section>,
     #[serde(default)]
     network: network::Section,
     #[serde(default)]
@@ -119,6 +123,7 @@ impl Document {
         Ok(Config {
             upstreams,
             private,
+            blocks: block::check(self.block)?,
             allow: self.network.check()?,
             exec: self.exec.check()?,
             limits: self.limits.check()?,
@@ -216,12 +221,20 @@ protected = ["main", "release/*"]
         check("[limits]\nfresh = 1\n", "outlast.toml:2: unknown field `fresh`");
         check("[[upstream]]\nhost = \"a b\"\n", "outlast.toml:2: `a b` is not a host name");
         check("[[upstream]]\nhost = \"a.b\"\nconnect = \"nowhere\"\n", "outlast.toml:3: ");
-        check("[exec]\nports = [0]\n", "outlast.toml:2: ");
+        check("[exec]\nports = [0]\n", "outlast.toml:2: port 0 cannot be taken");
+        check("[exec]\nallow_local = [8080, 70000]\n", "outlast.toml:2: port 70000 cannot be taken");
         check(
             "[exec]\npassthrough = [\n\"a.b\",\n\"https://c.d\"]\n",
             "outlast.toml:4: `https://c.d` is not a host name",
         );
         check("[serve]\nurl = \"outlast.example\"\n", "outlast.toml:2: `outlast.example` is not an address");
+        let block = |name: &str, more: &str| {
+            format!("[[block]]\necosystem = \"npm\"\nname = \"{name}\"\nreason = \"MAL-1\"\n{more}")
+        };
+        check(&block("a b", ""), "outlast.toml:3: `a b` is no name of npm");
+        check(&block("a", "versions = []\n"), "outlast.toml:5: no version is blocked");
+        check(&block("a", "").replace("MAL-1", " "), "outlast.toml:4: a block without a reason");
+        check(&block("a", "").replace("npm", "generic"), "outlast.toml:2: `generic` has no names");
         check("[[copy]]\nto = \"b\"\n[[copy]]\nto = \"b\"\n", "outlast.toml:4: `b` is a [[copy]] already");
         check("[[copy]]\nto = \"b\"\nevery = \"1ms\"\n", "outlast.toml:3: `1ms` is no time to rest");
         let registry = |ecosystem: &str, url: &str, names: &str| {

@@ -85,6 +85,11 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
         Event::Republished { versions, .. } => {
             format!("lists other bytes for {}; the first ones stay", some(versions))
         }
+        Event::Differs { sha256, release, first_url, first, .. } => {
+            format!(
+                "{sha256} holds something else than {first}, which was seen first of {release} at {first_url}; each stays what its address gives"
+            )
+        }
         Event::Destroyed { n_applied, n_held, refs, reasons, .. } => {
             let held = match n_held {
                 0 => String::new(),

@@ -61,5 +61,6 @@ pub(crate) fn engine(
             false => None,
         },
         private: home.config.private.clone(),
+        blocks: home.config.blocks.clone(),
     })
 }

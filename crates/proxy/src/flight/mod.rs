@@ -4,6 +4,7 @@
 //! and from the file where they are behind, so a slow client never throttles the store. If the disk fails, the transfer
 //! goes on from memory alone, at the pace of the slowest client.
 
+mod reader;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,9 @@ use http::{HeaderMap, StatusCode, header};
 use model::{Freshness, Held, SavedHeader, Sha256, Source};
 use tokio::sync::{Notify, watch};
 
-use crate::limits::{CHUNK_BYTES, TAIL_BYTES_MAX};
+pub(crate) use reader::FlightReader;
+
+use crate::limits::TAIL_BYTES_MAX;
 use crate::refusal::Refusal;
 use crate::session::lock;
 
@@ -259,7 +262,7 @@ impl Flight {
         if tokio::time::timeout(PACE_TIMEOUT, wait).await.is_err() {
             // A client that does not read loses its place, not everybody's.
             let mut tail = self.lock();
-            tail.readers.clear();
+            tail.leave_behind();
             tail.is_awaited = false;
             tail.trim();
         }
@@ -320,6 +323,13 @@ impl Tail {
         }
     }
 
+    /// Forgets the readers that have not read what is first in memory.
+    fn leave_behind(&mut self) {
+        let end = self.start + self.chunks.front().map_or(0, |front| front.len() as u64);
+        let has_read = |offset: Arc<AtomicU64>| offset.load(Ordering::Relaxed) >= end;
+        self.readers.retain(|reader| reader.upgrade().is_some_and(has_read));
+    }
+
     fn at(&self, offset: u64) -> Option<Bytes> {
         let mut start = self.start;
         if offset < start {
@@ -333,63 +343,5 @@ impl Tail {
             start = end;
         }
         None
-    }
-}
-
-/// Reads a transfer while it arrives.
-#[derive(Debug)]
-pub(crate) struct FlightReader {
-    flight: Arc<Flight>,
-    offset: Arc<AtomicU64>,
-    end: Option<u64>,
-    stage: watch::Receiver<Stage>,
-}
-
-impl FlightReader {
-    /// Returns the next bytes, nothing at the end, or an error that must break the client's transfer.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let offset = self.offset.load(Ordering::Relaxed);
-        if self.end.is_some_and(|end| offset >= end) {
-            return Ok(None);
-        }
-        let (visible, end) = {
-            let stage = self
-                .stage
-                .wait_for(|stage| stage.visible_bytes > offset || stage.end.is_some())
-                .await
-                .map_err(io::Error::other)?;
-            (stage.visible_bytes, stage.end.clone())
-        };
-        if visible > offset {
-            let limit = self.end.map_or(visible, |end| end.min(visible)) - offset;
-            let size = usize::try_from(limit).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-            let bytes = self.flight.read(offset, size)?;
-            let next = offset + bytes.len() as u64;
-            self.offset.store(next, Ordering::Relaxed);
-            self.flight.progress.notify_one();
-            if self.end.is_some_and(|end| next >= end) {
-                // A part is whole with these bytes: they leave only when the transfer was found to be right.
-                broken(self.flight.ended().await)?;
-            }
-            return Ok(Some(bytes));
-        }
-        end.map_or(Ok(()), broken)?;
-        Ok(None)
-    }
-}
-
-impl Drop for FlightReader {
-    fn drop(&mut self) {
-        // The transfer may be waiting for this one.
-        self.offset.store(u64::MAX, Ordering::Relaxed);
-        self.flight.progress.notify_one();
-    }
-}
-
-fn broken(end: End) -> io::Result<()> {
-    match end {
-        End::Failed { refusal, .. } => Err(io::Error::other(refusal.reason.clone())),
-        End::GivenUp => Err(io::Error::other("the transfer was given up")),
-        _ => Ok(()),
     }
 }

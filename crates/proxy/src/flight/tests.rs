@@ -69,3 +69,14 @@ async fn a_failed_transfer_breaks_for_its_clients() {
     assert!(read_all(flight.reader(0, None)).await.is_err());
     assert!(part.await.unwrap().is_err(), "a part of it neither");
 }
+
+#[tokio::test]
+async fn only_who_does_not_read_is_left_behind() {
+    let flight = Arc::new(Flight::new());
+    let (_stuck, mut reading) = (flight.reader(0, None), flight.reader(0, None));
+    flight.push(Bytes::from_static(b"first"), FileState::Failed).await;
+    assert_eq!(reading.next().await.unwrap().unwrap(), "first");
+    flight.lock().leave_behind();
+    let places = flight.lock().readers.iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+    assert_eq!(places.iter().map(|place| place.load(Ordering::Relaxed)).collect::<Vec<_>>(), [5]);
+}

@@ -11,6 +11,8 @@ const OPEN_FOR: Duration = Duration::from_secs(30);
 /// How long an upstream may ask to be left alone with `Retry-After`; a mistaken one must not silence it for a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 const N_FAILURES_MAX: usize = 3;
+/// The most things of hosts that are remembered: anybody may name hosts to a server.
+const N_STATES_MAX: usize = 4096;
 /// One hang costs a second; a second one would break the fifth promise.
 const N_HANGS_MAX: usize = 1;
 
@@ -149,18 +151,23 @@ impl Breaker {
 
     /// Notes how a request went. What began before the upstream was found down says nothing about it now.
     pub(crate) fn note(&mut self, attempt: &Attempt, outcome: Outcome, now: Duration) -> Change {
-        let state = self.states.entry((attempt.host.clone(), attempt.lane)).or_default();
-        let is_late = state.open.is_some_and(|open| attempt.began < open.since);
+        let key = (attempt.host.clone(), attempt.lane);
+        let known = self.states.get(&key).and_then(|state| state.open);
+        let is_late = known.is_some_and(|open| attempt.began < open.since);
+        if outcome == Outcome::Answered {
+            if is_late {
+                return Change::None;
+            }
+            let was_open = self.states.remove(&key).is_some_and(|state| state.open.is_some());
+            return if was_open { Change::Closed } else { Change::None };
+        }
+        self.make_room(&key, now);
+        let state = self.states.entry(key).or_default();
         let is_recent = |at: &Duration| now.saturating_sub(*at) < WINDOW;
         state.failures.retain(is_recent);
         state.hangs.retain(is_recent);
         let opens_for = match outcome {
-            Outcome::Answered if is_late => return Change::None,
-            Outcome::Answered => {
-                let was_open = state.open.is_some();
-                *state = State::default();
-                return if was_open { Change::Closed } else { Change::None };
-            }
+            Outcome::Answered => return Change::None,
             Outcome::Failed => {
                 state.failures.push(now);
                 (state.failures.len() >= N_FAILURES_MAX || state.open.is_some()).then_some(OPEN_FOR)
@@ -183,6 +190,17 @@ impl Breaker {
         let is_new = state.open.is_none();
         state.open = Some(Open { since, until: now + opens_for, is_asked_for, is_probed: false });
         if is_new { Change::Opened(opens_for) } else { Change::None }
+    }
+
+    /// Forgets, where one more is too many, those for which somebody would wait now, or else all.
+    fn make_room(&mut self, key: &(String, Lane), now: Duration) {
+        if self.states.len() < N_STATES_MAX || self.states.contains_key(key) {
+            return;
+        }
+        self.states.retain(|_, state| state.open.is_some_and(|open| open.until > now));
+        if self.states.len() >= N_STATES_MAX {
+            self.states.clear();
+        }
     }
 
     fn open_mut(&mut self, host: &str, lane: Lane) -> Option<&mut Open> {
@@ -261,6 +279,20 @@ mod tests {
         assert_eq!(breaker.take_turn("a", LANE, seconds(69)), Gate::Shut);
         // And an answer to any of them ends it.
         assert_eq!(breaker.note(&at("a", 50), Outcome::Answered, seconds(60)), Change::Closed);
+    }
+
+    #[test]
+    fn hosts_without_end_take_no_memory_without_end() {
+        let mut breaker = Breaker::default();
+        breaker.note(&at("down", 0), Outcome::Hung, seconds(0));
+        for n in 0..2 * N_STATES_MAX {
+            breaker.note(&at(&format!("{n}.example"), 1), Outcome::Failed, seconds(1));
+        }
+        assert!(breaker.states.len() <= N_STATES_MAX);
+        assert_eq!(breaker.take_turn("down", LANE, seconds(2)), Gate::Shut, "what is down is known");
+        breaker.note(&at("a", 1), Outcome::Failed, seconds(1));
+        breaker.note(&at("a", 2), Outcome::Answered, seconds(2));
+        assert!(!breaker.states.contains_key(&("a".to_owned(), LANE)), "what answers is not remembered");
     }
 
     #[test]

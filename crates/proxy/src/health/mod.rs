@@ -131,9 +131,13 @@ impl Inner {
         match change {
             Change::None => {}
             Change::Closed => {
-                lock(&self.outages).end(host, *lane);
-                self.note_up(host, *lane);
+                let was_told = lock(&self.outages).end(host, *lane);
+                if was_told {
+                    self.note_up(host, *lane);
+                }
             }
+            // Anybody may name hosts to a server, which does not write each of them down for ever.
+            Change::Opened(_) if self.is_on_its_own() && !self.keeps_of(host) => {}
             Change::Opened(left) => {
                 let now = self.engine.clock.now();
                 lock(&self.outages).find(host, *lane, now, reason);
@@ -155,6 +159,11 @@ impl Inner {
         if is_news {
             self.note_change(&attempt.host);
         }
+    }
+
+    /// Returns whether anything of a host is held, as far as that is known.
+    fn keeps_of(&self, host: &str) -> bool {
+        self.engine.store.knows_host(host).unwrap_or(true)
     }
 
     /// Begins to see whether anything changes about how a host stands, for what says that.

@@ -79,13 +79,12 @@ impl Outages {
         if !outage.stale.is_empty() {
             return false;
         }
-        self.end(key.url.host(), lane);
-        true
+        self.end(key.url.host(), lane)
     }
 
-    /// Ends an outage.
-    pub(crate) fn end(&mut self, host: &str, lane: Lane) {
-        self.all.remove(&(host.to_owned(), lane));
+    /// Ends an outage; returns whether there was one.
+    pub(crate) fn end(&mut self, host: &str, lane: Lane) -> bool {
+        self.all.remove(&(host.to_owned(), lane)).is_some()
     }
 }
 

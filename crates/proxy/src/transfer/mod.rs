@@ -233,7 +233,7 @@ impl Inner {
             let reason = arrival.trouble.take().unwrap_or_default();
             return self.hand_over(saved, arrival, flight, &reason).await;
         };
-        let blob = match writer.finish() {
+        let blob = match self.storing(|| writer.finish()) {
             Ok(blob) => blob,
             Err(error) => return self.hand_over(saved, arrival, flight, &not_stored(&error)).await,
         };

@@ -26,6 +26,8 @@ pub(crate) struct Unpacking {
 struct Packed {
     key: ObjectKey,
     sha256: Sha256,
+    /// Which release it is, where anybody says so.
+    release: Option<String>,
 }
 
 impl Default for Unpacking {
@@ -71,20 +73,38 @@ impl Inner {
         if want.kind() != Kind::File || size_bytes > UNPACKED_BYTES_MAX {
             return;
         }
-        let Some(mut begun) = self.unpacking.add(Packed { key: want.key.clone(), sha256 }) else { return };
+        let packed = Packed { key: want.key.clone(), sha256, release: self.release(want) };
+        let Some(mut begun) = self.unpacking.add(packed) else { return };
         let inner = self.clone();
         self.go_on_beside(async move {
             loop {
-                let (Packed { key, sha256 }, turn) = begun;
+                let (Packed { key, sha256, release }, turn) = begun;
                 let store = inner.engine.store.clone();
                 let unpacked = tokio::task::spawn_blocking(move || new_tree_of(&store, &sha256)).await;
                 if let Ok(Some(tree)) = unpacked {
-                    inner.journal(key.url.host(), Event::Unpacked { key: key.clone(), sha256, tree });
+                    let event = Event::Unpacked { key: key.clone(), sha256, tree, release: release.clone() };
+                    inner.journal(key.url.host(), event);
+                    if let Some(release) = release {
+                        inner.compare_with_first(key, sha256, tree, release);
+                    }
                 }
                 let Some(next) = inner.unpacking.next(turn) else { return };
                 begun = next;
             }
         });
+    }
+
+    /// Tells where a release holds something else than it did at the address where it was seen first.
+    fn compare_with_first(&self, key: ObjectKey, sha256: Sha256, tree: Sha256, release: String) {
+        match self.engine.store.first_of(&release) {
+            Ok(Some(first)) if first.tree != tree && first.url != key.url => {
+                let (first_url, first) = (first.url, first.sha256);
+                let host = key.url.host().to_owned();
+                self.journal(&host, Event::Differs { key, sha256, release, first_url, first });
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!("where {release} was seen first could not be read: {error}"),
+        }
     }
 
     /// Returns whether what came holds the same as the first bytes, which are lost.
@@ -115,7 +135,7 @@ mod tests {
     fn packed(number: usize) -> Packed {
         let url = ObjectUrl::parse(&format!("https://example.com/{number}.zip")).unwrap();
         let key = ObjectKey { method: Method::Get, url, variant: String::new() };
-        Packed { key, sha256: Sha256::of(&number.to_le_bytes()) }
+        Packed { key, sha256: Sha256::of(&number.to_le_bytes()), release: None }
     }
 
     #[test]

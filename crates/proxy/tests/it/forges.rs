@@ -160,8 +160,38 @@ async fn what_another_project_says_about_a_commit_is_not_believed() {
     let release = format!("https://{CODELOAD}{path}");
     world.upstream.put(CODELOAD, path, Answer::file(evil.clone()));
     // An untrusted checkout gives its own bytes for the package's commit.
-    get(&world.pinned(vec![composer_pin(&release)]), &release).await.is(200, &evil);
-    get(&world.pinned(vec![composer_pin(&url())]), &url()).await.is(200, &good);
+    let first = world.pinned(vec![composer_pin(&release)]);
+    get(&first, &release).await.is(200, &evil);
+    finish(&first).await;
+    let second = world.pinned(vec![composer_pin(&url())]);
+    get(&second, &url()).await.is(200, &good);
+    finish(&second).await;
+    // It is told that one of both lies.
+    let differing: Vec<_> =
+        world.events().into_iter().filter(|event| matches!(event, Event::Differs { .. })).collect();
+    let [Event::Differs { key, sha256, release: named, first_url, first }] = differing.as_slice() else {
+        panic!("{differing:?}");
+    };
+    assert_eq!((key.url.as_str(), *sha256), (url().as_str(), Sha256::of(&good)));
+    assert_eq!((first_url.as_str(), *first), (release.as_str(), Sha256::of(&evil)));
+    assert_eq!(*named, format!("composer acme/one at {COMMIT}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_content_at_another_address_worries_nobody() {
+    let world = behind(&signed(), tar_gz("acme-one", &FILES));
+    let path = "/fork/one/legacy.zip/0123456789012345678901234567890123456789";
+    let fork = format!("https://{CODELOAD}{path}");
+    let repacked = tar_gz("fork-one", &FILES);
+    world.upstream.put(CODELOAD, path, Answer::file(repacked.clone()));
+    let first = world.pinned(vec![composer_pin(&url())]);
+    assert_eq!(get(&first, &url()).await.status, 200);
+    finish(&first).await;
+    let second = world.pinned(vec![composer_pin(&fork)]);
+    get(&second, &fork).await.is(200, &repacked);
+    finish(&second).await;
+    assert_eq!(world.n_events(|event| matches!(event, Event::Unpacked { .. })), 2, "both were compared");
+    assert_eq!(world.n_events(|event| matches!(event, Event::Differs { .. })), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@
 mod arrival;
 mod as_of;
 mod basics;
+mod blocked;
 mod cuts;
 mod damage;
 mod door;

@@ -209,3 +209,32 @@ async fn an_index_that_was_asked_for_in_one_form_is_given_in_the_other() {
     let none = ask(&world.session(), "GET", "https://pypi.org/simple/seven/", &html, b"").await;
     assert_eq!(none.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_404_is_too_little_for_composer() {
+    const HOST: &str = "repo.packagist.org";
+    const ONE: &str = "https://repo.packagist.org/p2/acme/one.json";
+    const TWO: &str = "https://repo.packagist.org/p2/acme/two.json";
+    let world = World::new();
+    let document = r#"{"packages":{"acme/one":[]}}"#;
+    world.upstream.put(HOST, "/p2/acme/one.json", Answer::json(document));
+    let absent = || world.upstream.on_first(1, HOST, "/p2/*", Fault::Status(404));
+    absent();
+    get(&world.session(), ONE).await.is(200, document.as_bytes());
+    assert_eq!(world.upstream.n_asked(HOST, "/p2/acme/one.json"), 2);
+    // Absent, and then in trouble, proves nothing.
+    world.upstream.on(HOST, "/p2/*", Fault::Status(502));
+    absent();
+    assert_eq!(get(&world.session(), TWO).await.status, 503);
+    assert_eq!(world.held(TWO), None);
+    world.upstream.clear_faults();
+    world.upstream.clear_log();
+    let session = world.session();
+    for _ in 0..2 {
+        assert_eq!(get(&session, TWO).await.status, 404, "the control: twice is enough");
+        assert_eq!(world.upstream.n_asked(HOST, "/p2/acme/two.json"), 2);
+    }
+    world.pass_time();
+    assert_eq!(get(&session, TWO).await.status, 404);
+    assert_eq!(world.upstream.n_asked(HOST, "/p2/acme/two.json"), 3, "known to be absent, it is asked once");
+}

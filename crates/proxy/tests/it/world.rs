@@ -49,6 +49,8 @@ pub(crate) struct World {
     client: Client,
     /// A company's own.
     pub(crate) private: Private,
+    /// What is not given out.
+    pub(crate) blocks: Vec<proxy::Block>,
 }
 
 impl World {
@@ -72,7 +74,7 @@ impl World {
         let home = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-05-21T10:00:05Z".parse::<Timestamp>().unwrap());
         let store = Store::open(home.path(), clock.clone()).unwrap();
-        Self { upstream, store, clock, home, client, private: Private::default() }
+        Self { upstream, store, clock, home, client, private: Private::default(), blocks: Vec::new() }
     }
 
     pub(crate) fn engine(&self) -> Engine {
@@ -84,6 +86,7 @@ impl World {
             index_fresh_for: FRESH_FOR,
             healer: None,
             private: self.private.clone(),
+            blocks: self.blocks.clone(),
         }
     }
 

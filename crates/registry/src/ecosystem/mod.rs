@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use http::StatusCode;
 use model::{DigestSet, ObjectUrl};
 
 use crate::cached::{Cached, Installed};
@@ -96,6 +97,12 @@ pub trait Ecosystem: Sync + Debug {
     /// What comes out is classified as the file of this coordinate, at the public registry.
     fn placed(&self, _settings: &[u8], _coordinate: &Coordinate) -> Option<ObjectUrl> {
         None
+    }
+
+    /// Returns whether one answer is too little to believe that an index does not exist, because its clients take that for
+    /// proved and leave their own caches aside.
+    fn doubts_absence(&self, _request: &IndexRequest) -> bool {
+        false
     }
 
     /// Returns whether files of this ecosystem may lie at addresses that say nothing about them, so that only a lock or an
@@ -227,6 +234,11 @@ pub trait Ecosystem: Sync + Debug {
     /// Returns whether what its client wrote down says that this very version was installed.
     fn says_installed(&self, _manifest: &[u8], _coordinate: &Coordinate) -> bool {
         false
+    }
+
+    /// Returns the status with which a file is refused that somebody has blocked.
+    fn blocked_status(&self) -> StatusCode {
+        StatusCode::FORBIDDEN
     }
 
     /// Returns the fields of a refusal, besides those of every refusal, that this ecosystem's clients show.

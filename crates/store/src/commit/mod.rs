@@ -24,12 +24,6 @@ use crate::error::{IndexError, WriteError};
 use crate::index::Index;
 use crate::journal::{Draft, Journal, Stamp};
 
-/// What waits for the disk is bounded: beyond this, whoever hands over more waits as well.
-const N_BLOBS_MAX: usize = 4096;
-/// As above, in bytes of blobs; a disk of 100 MB/s writes this in five seconds.
-const BLOB_BYTES_MAX: u64 = 512 << 20;
-/// As above, in entries; about 16 MB of memory.
-const N_EVENTS_MAX: usize = 16_384;
 /// The longest event; a thousand times what is usual.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 /// The most that one guarded append may hold together; a segment must stay readable in one go.
@@ -88,8 +82,7 @@ impl Shared {
 
     /// Takes a finished blob over. On error the caller still owns the temporary file.
     pub(crate) fn take_blob(&self, blob: Temporary) -> Result<(), WriteError> {
-        let mut queue =
-            self.room(|queue| queue.blobs.len() < N_BLOBS_MAX && queue.n_blob_bytes < BLOB_BYTES_MAX)?;
+        let mut queue = self.room(Queue::has_room_for_blob)?;
         if queue.blobs.contains_key(&blob.sha256) {
             // The same bytes, on their way already. A leftover is swept when the store is opened next.
             let _ = fs::remove_file(&blob.path);
@@ -104,7 +97,7 @@ impl Shared {
 
     /// Takes over a blob that lies here whole: somebody may have put it there a moment ago, and its folder is made durable.
     pub(crate) fn take_held(&self, sha256: Sha256, size_bytes: u64) -> Result<(), WriteError> {
-        let mut queue = self.room(|queue| queue.blobs.len() < N_BLOBS_MAX)?;
+        let mut queue = self.room(Queue::has_room_for_held)?;
         let path = self.folder.path(&sha256);
         let held = Temporary { sha256, size_bytes, path, stage: Stage::Renamed };
         if let Entry::Vacant(place) = queue.blobs.entry(sha256) {
@@ -131,7 +124,7 @@ impl Shared {
     /// Takes events over.
     pub(crate) fn take_events(&self, events: Vec<Event>) -> Result<(), WriteError> {
         let drafts = self.draft(&events)?;
-        let mut queue = self.room(|queue| queue.n_events < N_EVENTS_MAX)?;
+        let mut queue = self.room(Queue::has_room_for_event)?;
         let mut overlay = self.overlay_mut();
         queue.n_events += events.len();
         // One item each: nobody promised that they stand together, and a write to the journal is bounded.
@@ -143,6 +136,12 @@ impl Shared {
         }
         self.begin_work(&queue);
         Ok(())
+    }
+
+    /// Returns whether somebody who hands something over has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        let queue = self.queue();
+        !(queue.has_room_for_blob() && queue.has_room_for_event())
     }
 
     /// Takes over events that stand or fall with what they expect, and waits for the outcome.

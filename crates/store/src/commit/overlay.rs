@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use model::{Event, Held, Method, ObjectKey, ObjectUrl, Sha256};
 
-use crate::index::apply;
+use crate::index::{FirstSeen, apply};
 use crate::journal::Line;
 
 /// In the order in which events apply.
@@ -106,6 +106,15 @@ impl Overlay {
     pub(crate) fn tree_of(&self, archive: &Sha256) -> Option<Sha256> {
         self.events.values().find_map(|event| match event {
             Event::Unpacked { sha256, tree, .. } if sha256 == archive => Some(*tree),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn first_of(&self, wanted: &str) -> Option<FirstSeen> {
+        self.events.values().find_map(|event| match event {
+            Event::Unpacked { key, sha256, tree, release: Some(release) } if release == wanted => {
+                Some(FirstSeen { url: key.url.clone(), sha256: *sha256, tree: *tree })
+            }
             _ => None,
         })
     }

@@ -9,6 +9,13 @@ use crate::blob::Temporary;
 use crate::error::{AppendError, WriteError};
 use crate::journal::Draft;
 
+/// What waits for the disk is bounded: beyond this, whoever hands over more waits as well.
+const N_BLOBS_MAX: usize = 4096;
+/// As above, in bytes of blobs; a disk of 100 MB/s writes this in five seconds.
+const BLOB_BYTES_MAX: u64 = 512 << 20;
+/// As above, in entries; about 16 MB of memory.
+const N_EVENTS_MAX: usize = 16_384;
+
 /// Events that were handed over together.
 #[derive(Debug)]
 pub(crate) struct Item {
@@ -48,4 +55,19 @@ pub(crate) struct Queue {
     pub(crate) is_closing: bool,
     /// The committing thread is gone.
     pub(crate) is_stopped: bool,
+}
+
+impl Queue {
+    pub(crate) fn has_room_for_blob(&self) -> bool {
+        self.blobs.len() < N_BLOBS_MAX && self.n_blob_bytes < BLOB_BYTES_MAX
+    }
+
+    /// What lies here already has no bytes to be written.
+    pub(crate) fn has_room_for_held(&self) -> bool {
+        self.blobs.len() < N_BLOBS_MAX
+    }
+
+    pub(crate) const fn has_room_for_event(&self) -> bool {
+        self.n_events < N_EVENTS_MAX
+    }
 }

@@ -83,10 +83,15 @@ fn meaning(transaction: &Transaction<'_>, seq: u64, event: &Event) -> Result<(),
     match event {
         Event::Kept { key, held } => kept(transaction, seq, key, held)?,
         Event::Confirmed { key, sha256, .. } => changed(transaction, key, Some(sha256), event)?,
-        Event::Unpacked { sha256, tree, .. } => {
+        Event::Unpacked { key, sha256, tree, release } => {
             transaction
                 .prepare_cached("INSERT OR IGNORE INTO trees VALUES (?1, ?2)")?
                 .execute([sha256.to_string(), tree.to_string()])?;
+            if let Some(release) = release {
+                transaction
+                    .prepare_cached("INSERT INTO releases VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![release, seq, sha256.to_string(), key.url.as_str()])?;
+            }
         }
         Event::Repacked { key, after, .. } => {
             transaction

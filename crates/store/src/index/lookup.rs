@@ -13,6 +13,17 @@ pub(super) fn seal(object: i64, held: &str) -> i64 {
     i64::from_be_bytes(first)
 }
 
+/// The archive of a release that was seen before any other of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstSeen {
+    /// Where.
+    pub url: ObjectUrl,
+    /// The archive.
+    pub sha256: Sha256,
+    /// The digest of what it holds.
+    pub tree: Sha256,
+}
+
 /// A row of generations that was not checked yet.
 pub(super) struct Generation {
     object: i64,
@@ -90,6 +101,22 @@ pub(crate) fn tree_of(connection: &Connection, sha256: &Sha256) -> Result<Option
         .optional()?;
     let damaged = |_| IndexError::Damaged { place: "trees".to_owned() };
     found.map(|text| text.parse().map_err(damaged)).transpose()
+}
+
+/// Returns where a release was seen first, the archive, and the digest of what that holds.
+pub(crate) fn first_of(connection: &Connection, release: &str) -> Result<Option<FirstSeen>, IndexError> {
+    let found: Option<[String; 3]> = connection
+        .prepare_cached(
+            "SELECT url, sha256, tree FROM releases JOIN trees USING (sha256) WHERE release = ?1 ORDER BY seq LIMIT 1",
+        )?
+        .query_row([release], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+        .optional()?;
+    let read = |[url, sha256, tree]: [String; 3]| {
+        let (sha256, tree) = (sha256.parse().ok()?, tree.parse().ok()?);
+        Some(FirstSeen { url: ObjectUrl::parse(&url).ok()?, sha256, tree })
+    };
+    let damaged = || IndexError::Damaged { place: "releases".to_owned() };
+    found.map(|row| read(row).ok_or_else(damaged)).transpose()
 }
 
 /// Returns every generation, oldest first.

@@ -24,8 +24,9 @@ pub(crate) use list::{
     needed, needed_from, newest as newest_entry, newest_of_each, newest_recording, of_kind, outages, run,
     since,
 };
+pub use lookup::FirstSeen;
 pub(crate) use lookup::{
-    belongs_to, blob_size, generations, head, knows_host, newest, newest_at, tree_of, variants,
+    belongs_to, blob_size, first_of, generations, head, knows_host, newest, newest_at, tree_of, variants,
 };
 pub(crate) use place::Place;
 pub(crate) use repos::{all_refs_of, newest_about, refs_of};

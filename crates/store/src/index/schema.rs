@@ -29,6 +29,8 @@ CREATE TABLE generations (seq INTEGER PRIMARY KEY, object INTEGER NOT NULL, sha2
     seal INTEGER NOT NULL);
 CREATE INDEX generations_object ON generations (object, seq);
 CREATE TABLE trees (sha256 TEXT PRIMARY KEY, tree TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE releases (release TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+    PRIMARY KEY (release, seq)) WITHOUT ROWID;
 CREATE TABLE needs (sha256 TEXT NOT NULL, subject TEXT NOT NULL, size_bytes INTEGER, PRIMARY KEY (sha256, subject)) WITHOUT ROWID;
 CREATE TABLE runs (seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL, directory TEXT NOT NULL, command TEXT NOT NULL, is_drill INTEGER NOT NULL);
 CREATE INDEX runs_id ON runs (run_id);

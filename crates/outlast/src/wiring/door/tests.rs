@@ -55,6 +55,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         index_fresh_for: std::time::Duration::ZERO,
         healer: None,
         private: proxy::Private::default(),
+        blocks: Vec::new(),
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
     let plan = proxy::SessionPlan { cuts: cuts.clone(), ..proxy::SessionPlan::new(purpose) };

@@ -1,5 +1,6 @@
 //! A real Composer, a lock that nobody touched, and GitHub and Packagist failing in every way.
 
+mod blocked;
 mod elsewhere;
 mod update;
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use http::StatusCode;
 use model::{DigestSet, ObjectUrl};
 use serde_json::Value;
 
@@ -94,6 +95,12 @@ impl Ecosystem for Composer {
         route::needs(coordinate)
     }
 
+    /// `update` calls a package unknown after one 404, whatever it has in its cache. Packagist's own mirror script believes
+    /// a 404 when it has come three times as well.
+    fn doubts_absence(&self, request: &IndexRequest) -> bool {
+        matches!(route::document_of(&request.url), Some((route::Document::Package { .. }, _)))
+    }
+
     /// A repository's archives may be on any server, and Satis may write each build of a branch over the one before.
     fn has_files_anywhere(&self) -> bool {
         true
@@ -125,6 +132,11 @@ impl Ecosystem for Composer {
 
     fn with_message(&self, url: &ObjectUrl, body: &[u8], message: &str) -> Option<Vec<u8>> {
         message::with_message(url, body, message)
+    }
+
+    /// After 403 it would ask whoever sits there for a token.
+    fn blocked_status(&self) -> StatusCode {
+        StatusCode::GONE
     }
 
     fn refusal_fields(&self, message: &str) -> Vec<(&'static str, Value)> {
