@@ -19,7 +19,7 @@ fn what_is_blocked_is_refused_to_composer_with_the_reason() {
     let refused = block("1.0.0");
     assert_ne!(refused.code, 0);
     assert!(refused.stderr.contains("MAL-2026-7, found on 2026-05-21"), "{}", refused.stderr);
-    assert!(!scene.world.project().join("vendor/acme/lib-3").exists());
+    assert!(!scene.world.project().join("vendor/acme/lib-3/composer.json").exists(), "{}", refused.stderr);
     // The control: another version is blocked; and nothing was lost.
     block("1.0.1").expect(0);
     assert!(scene.world.project().join("vendor/acme/lib-3").exists());
