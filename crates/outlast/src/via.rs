@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use http::HeaderValue;
 use model::{ObjectUrl, Secret};
 use proxy::TeamServer;
-use registry::Site;
+use registry::{PrivateRegistries, Site};
 
 use crate::failure::Failure;
 
@@ -14,7 +14,8 @@ pub(crate) const TOKEN: &str = "OUTLAST_TOKEN";
 /// Reads which server a room asks first. None, where nothing is written: so do some shells and pipelines unset a variable.
 pub(crate) fn server(text: Option<&str>) -> Result<Option<TeamServer>, Failure> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    Ok(Some(TeamServer { site: Site::new(&server_address(text)?), authorization: token()? }))
+    let site = Site::new(&server_address(text)?);
+    Ok(Some(TeamServer { site, authorization: token()?, names: PrivateRegistries::default() }))
 }
 
 /// Reads the address of a server.

@@ -27,6 +27,6 @@ pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, RepoPin, Unpinned, 
 pub use mutation::no_panic;
 pub use needs::{Ask, Needs};
 pub use path::{Hostile, check_path};
-pub use private::{About, BadRegistry, Placed, PrivateRegistries, PrivateRegistry};
+pub use private::{About, BadRegistry, Placed, PrivateNames, PrivateRegistries, PrivateRegistry};
 pub use revision::{Packing, RevisionArchive};
 pub use site::{ClientSettings, Place, Site, Target};

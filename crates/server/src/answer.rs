@@ -15,6 +15,12 @@ pub(crate) fn refusal(status: StatusCode, error: &str, reason: &str, hint: &str)
     answer(status, "application/json", body.to_string().into())
 }
 
+/// Returns a value as JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> Response<Outgoing> {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    answer(StatusCode::OK, "application/json", text.into())
+}
+
 /// Returns bytes of one type.
 pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Outgoing> {
     let length = body.len();

@@ -26,7 +26,7 @@ use model::Sha256;
 use store::{BLOB_BYTES_MAX, CopyError, CopyFolder, Look, Part, SecondCopy};
 use tokio::sync::mpsc;
 
-use crate::answer::{answer, refusal};
+use crate::answer::{answer, json, refusal};
 use crate::arriving::{Arriving, Fault};
 
 /// Under which path the copies are.
@@ -223,11 +223,6 @@ fn blocking<T>(act: impl FnOnce() -> T) -> T {
 
 async fn whole(request: Request<Arriving>) -> Result<Bytes, Fault> {
     request.into_body().whole(PART_BYTES_MAX).await
-}
-
-fn json(value: &impl serde::Serialize) -> Response<Outgoing> {
-    let text = serde_json::to_vec(value).unwrap_or_default();
-    answer(StatusCode::OK, "application/json", text.into())
 }
 
 fn taken() -> Response<Outgoing> {

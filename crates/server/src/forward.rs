@@ -21,6 +21,7 @@ use crate::arriving::Arriving;
 use crate::connection::Client;
 use crate::limits::HEAD;
 use crate::repositories;
+use crate::route::Route;
 use crate::server::{Gate, Server, Settings, ask_session, close, token_hint};
 use crate::strict;
 use crate::tokens::Scope;
@@ -119,8 +120,11 @@ async fn answer_within(
     request: Request<Incoming>,
 ) -> Response<Outgoing> {
     let (settings, is_last) = (server.settings(), strict::is_last(&request));
-    let (mut response, is_over) = match judge_within(&server, &settings, &client, &inside, &request) {
-        Ok(()) => match repositories::path(&inside.host, request.uri()) {
+    let repository = repositories::path(&inside.host, request.uri());
+    let scope = repository.as_ref().map_or(Route::World, |path| Route::of(path)).scope();
+    let judged = judge_within(&server, &settings, &client, &inside, &request, scope);
+    let (mut response, is_over) = match judged {
+        Ok(()) => match repository {
             Some(path) => (Box::pin(give(&settings, &inside.host, &path, request)).await, false),
             None => (Box::pin(ask(&settings, "https", &inside.host, request)).await, false),
         },
@@ -175,7 +179,7 @@ fn judge(
         return Err(Box::new(refused));
     }
     let asked = intercept::asked(request).map_err(|error| no_proxy_request(settings, error))?;
-    if !is_let_in(settings, &shown) {
+    if !is_let_in(settings, &shown, Scope::Read) {
         server.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
         tracing::info!("a request of {} to the proxy without a valid token was refused", client.peer);
         return Err(challenge());
@@ -208,16 +212,17 @@ fn judge_within(
     client: &Client,
     inside: &Inside,
     request: &Request<Incoming>,
+    scope: Scope,
 ) -> Result<(), Refused> {
     if let Some(refused) = server.slow_down(settings, client) {
         return Err(Box::new(refused));
     }
-    if !is_let_in(settings, &inside.shown) {
+    if !is_let_in(settings, &inside.shown, scope) {
         server.metrics.n_refused.fetch_add(1, Ordering::Relaxed);
         return Err(forbidden(
             "forbidden",
             "the token that opened this tunnel is good no more",
-            &token_hint(Scope::Read),
+            &token_hint(scope),
         ));
     }
     if intercept::named(request).is_ok_and(|named| named.is_none_or(|named| named == inside.host)) {
@@ -238,9 +243,9 @@ fn shown(headers: &mut HeaderMap) -> HeaderMap {
     all
 }
 
-fn is_let_in(settings: &Settings, shown: &HeaderMap) -> bool {
+fn is_let_in(settings: &Settings, shown: &HeaderMap, scope: Scope) -> bool {
     let Some(forward) = &settings.forward else { return false };
-    forward.gate.as_ref().is_none_or(|gate| gate.allows(shown, Scope::Read))
+    forward.gate.as_ref().map_or(scope == Scope::Read, |gate| gate.allows(shown, scope))
 }
 
 fn no_proxy_request(settings: &Settings, error: BadRequest) -> Refused {

@@ -16,17 +16,18 @@ use registry::Site;
 use tokio::sync::watch;
 
 use crate::adopt::{self, Adopter};
-use crate::answer::refusal;
+use crate::answer::{json, refusal};
 use crate::arriving::{Arriving, Fault};
 use crate::clients::{Clients, Pace};
 use crate::connection::Client;
-use crate::copies::{self, Copies};
+use crate::copies::Copies;
 use crate::forward::Forward;
 use crate::hosts;
 use crate::limits::{PACE, REQUEST_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::pages;
 use crate::repositories;
+use crate::route::Route;
 use crate::strict;
 use crate::tokens::{self, Scope};
 
@@ -116,10 +117,8 @@ impl Server {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>, client: &Client) -> Response<Outgoing> {
         let is_last = strict::is_last(&request);
-        let path = request.uri().path();
-        let stays_open = path.starts_with(copies::PATH) || path.starts_with(repositories::PATH);
+        let stays_open = Route::of(request.uri().path()).stays_open();
         let mut response = self.answer_uncounted(request, client).await;
-        // Whoever brings a second copy up to date sends thousands of blobs, and is trusted with everything anyway; a git asks twice.
         if is_last && !(stays_open && response.status().is_success()) {
             close(&mut response);
         }
@@ -149,28 +148,33 @@ impl Server {
             );
         }
         let own = path.split('?').next().unwrap_or(path);
+        let route = Route::of(own);
         if let Some(page) = pages::page(self, request.method(), own).filter(|_| pages::is_open(own)) {
             return page;
         }
         if let Some(refused) = self.slow_down(&settings, client) {
             return refused;
         }
-        if let Some(refused) = self.refused(&settings, own, request.headers(), client.peer) {
+        if let Some(refused) = self.refused(&settings, route.scope(), request.headers(), client.peer) {
             return refused;
         }
         // The state of what takes longer is large: in a box, it is not moved about for what is ready.
-        if own.starts_with(copies::PATH) {
-            let path = path.to_owned();
-            return Box::pin(settings.copies.answer(&path, request.map(Arriving::new))).await;
-        }
-        if own == adopt::PATH {
-            let who = settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
-            return Box::pin(adopt::adopt(&*settings.adopter, who, request.map(Arriving::new))).await;
-        }
-        if own.starts_with(repositories::PATH) {
-            let path = path.to_owned();
-            return Box::pin(repositories::give(&settings.repositories, &path, request.map(Arriving::new)))
-                .await;
+        match route {
+            Route::Copies => {
+                let path = path.to_owned();
+                return Box::pin(settings.copies.answer(&path, request.map(Arriving::new))).await;
+            }
+            Route::Adopt => {
+                let who =
+                    settings.gate.as_ref().and_then(|gate| gate.who(request.headers())).unwrap_or_default();
+                return Box::pin(adopt::adopt(&*settings.adopter, who, request.map(Arriving::new))).await;
+            }
+            Route::Repository => {
+                let (path, request) = (path.to_owned(), request.map(Arriving::new));
+                return Box::pin(repositories::give(&settings.repositories, &path, request)).await;
+            }
+            Route::Names => return json(&settings.site.private().told()),
+            Route::World => {}
         }
         if let Some(page) = pages::page(self, request.method(), own) {
             return page;
@@ -191,19 +195,14 @@ impl Server {
         Some(too_fast(wait))
     }
 
-    /// Refuses whoever may not ask for a path.
+    /// Refuses whoever may not do what a scope allows.
     fn refused(
         &self,
         settings: &Settings,
-        path: &str,
+        scope: Scope,
         headers: &HeaderMap,
         peer: IpAddr,
     ) -> Option<Response<Outgoing>> {
-        let scope = match path {
-            path if path.starts_with(copies::PATH) => Scope::Admin,
-            adopt::PATH => Scope::Adopt,
-            _ => Scope::Read,
-        };
         if settings.allows(headers, scope) {
             return None;
         }

@@ -7,6 +7,7 @@ pub(crate) mod damage;
 pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod heal;
+pub(crate) mod names;
 pub(crate) mod record;
 pub(crate) mod repositories;
 pub(crate) mod room;

@@ -16,7 +16,7 @@ use host::http::Outgoing;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody};
 use model::{Freshness, Held, ObjectUrl, SafeUrl, Secret};
-use registry::Site;
+use registry::{Placed, PrivateRegistries, Site};
 
 use crate::decide;
 use crate::door::FORWARDED;
@@ -46,6 +46,8 @@ pub struct TeamServer {
     pub site: Site,
     /// What it lets in by, as it is sent.
     pub authorization: Option<Secret<HeaderValue>>,
+    /// What it says is a company's by its name: it alone is asked for that.
+    pub names: PrivateRegistries,
 }
 
 /// What came of asking a team's server.
@@ -65,6 +67,7 @@ pub(crate) struct Via {
     private: Arc<Mutex<HashSet<ObjectUrl>>>,
     site: Site,
     authorization: Option<Secret<HeaderValue>>,
+    names: PrivateRegistries,
     /// Its name and port, by which its health is known.
     host: String,
 }
@@ -73,10 +76,10 @@ type Asking = Pin<Box<dyn Future<Output = Option<(Reply, Standing)>> + Send>>;
 
 impl Via {
     pub(crate) fn new(server: TeamServer) -> Self {
-        let TeamServer { site, authorization } = server;
+        let TeamServer { site, authorization, names } = server;
         let host = ObjectUrl::parse(site.base())
             .map_or_else(|_| site.base().to_owned(), |url| url.authority().to_owned());
-        Self { used: Arc::default(), private: Arc::default(), site, authorization, host }
+        Self { used: Arc::default(), private: Arc::default(), site, authorization, names, host }
     }
 
     /// Returns what of a request the server is told, and who asks.
@@ -107,7 +110,8 @@ impl Inner {
 
     /// Returns whether a name is a company's, by the configuration here or by the server's word.
     pub(crate) fn is_known_private(&self, url: &ObjectUrl) -> bool {
-        self.is_private_name(url) || self.via.as_ref().is_some_and(|via| lock(&via.private).contains(url))
+        let says_so = |via: &Via| via.names.place(url) != Placed::Public || lock(&via.private).contains(url);
+        self.is_private_name(url) || self.via.as_ref().is_some_and(says_so)
     }
 
     /// Returns whether a name is the team's server's.
@@ -346,6 +350,7 @@ mod tests {
         let via = Via::new(TeamServer {
             site: Site::new(&ObjectUrl::parse("http://10.0.0.1:8642").unwrap()),
             authorization: None,
+            names: PrivateRegistries::default(),
         });
         let place = |url: &str| via.place(&SafeUrl::parse(url).unwrap()).map(|url| url.object().to_string());
         assert_eq!(via.host, "10.0.0.1:8642");

@@ -3,6 +3,7 @@
 //! Whoever publishes under a private name at a public registry must never be asked for it, and the public registry must not even
 //! hear the name: that is what is decided here, before anybody is asked.
 
+mod names;
 mod told;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use model::ObjectUrl;
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::{ANY_REGISTRY, Coordinate};
 use crate::ecosystem::Ecosystem;
+
+pub use names::PrivateNames;
 
 /// What an address of a public registry is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -82,6 +82,11 @@ impl Site {
         Self { private, others: others.into_iter().map(|(url, host)| (base(url), host)).collect(), ..self }
     }
 
+    /// Returns the registries of a company that it offers.
+    pub const fn private(&self) -> &PrivateRegistries {
+        &self.private
+    }
+
     /// Says that whoever brings no token is refused.
     pub fn guarded(self) -> Self {
         Self { wants_token: true, ..self }

@@ -22,6 +22,7 @@ use self::scratch::Scratch;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::project::{self, Locks};
+use crate::tasks::names;
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
@@ -91,6 +92,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         |failure: Failure| if failure.code() == 2 { failure } else { failure.exit_code(OUTLAST_ITSELF) };
     let started_at = home.clock.now();
     let caller = task.order.caller();
+    let via = names::learn(home, task.via.clone()).await;
     // The caller's trust and the project are two heaps of small files; they are read side by side.
     let project = tokio::task::spawn_blocking({
         let (order, copies) = (task.order.clone(), task.copies);
@@ -112,7 +114,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         cuts,
         pins,
         at: task.at,
-        via: task.via.clone(),
+        via,
         repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone()))),
         ..SessionPlan::new(task.purpose)
     };

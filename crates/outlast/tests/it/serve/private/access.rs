@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use fakes::Upstream;
+use fakes::{Fault, Upstream};
 
 use super::{
     BASIC, CDN, NPM, OWN_NPM, OWN_PYPI, TOKEN, credentials, installed, nobody_else_heard, npm_install, scene,
@@ -97,11 +97,12 @@ fn new_credentials_are_read_at_a_hangup_and_nothing_that_is_written_has_them() {
     }
 }
 
-/// Asks npm's registry for a private name, in a room that asks a server which is gone.
-fn ask_in_room(world: &World) {
+/// Asks npm's registry for a private name, in a room that asks a server first; returns the status.
+fn ask_in_room(world: &World, server: &str) -> String {
     let mut command = world.command(OUTLAST);
-    command.args(["exec", "--via", "http://127.0.0.1:9", "--", "curl", "-sS", "-o", "/dev/null"]);
-    finish(command.arg(format!("https://{NPM}/@acme%2flib")), b"").expect(0);
+    let status = ["-w", "%{http_code}", "-o", "/dev/null"];
+    command.args([&["exec", "--via", server, "--", "curl", "-sS"], &status[..]].concat());
+    finish(command.arg(format!("https://{NPM}/@acme%2flib")), b"").expect(0).stdout
 }
 
 #[test]
@@ -113,12 +114,34 @@ fn a_room_tells_a_private_name_to_its_server_alone() {
     let registry =
         format!("[[registry]]\necosystem = \"npm\"\nurl = \"https://{OWN_NPM}/\"\nnames = [\"@acme/*\"]\n");
     world.configure(&format!("{toml}{registry}"));
-    ask_in_room(&world);
+    let gone = "http://127.0.0.1:9";
+    ask_in_room(&world, gone);
     assert_eq!(upstream.log().len(), 0);
     // The control: what is not private is asked for at its host, once the server gives nothing.
     world.configure(&toml);
-    ask_in_room(&world);
+    ask_in_room(&world, gone);
     assert_eq!(upstream.log().len(), 1);
+}
+
+#[test]
+fn a_room_knows_by_its_servers_word_what_is_private_also_when_the_server_is_gone() {
+    let (upstream, world) = scene();
+    let served = Served::start(&world);
+    // The registry of the company hangs: what the server has to fetch takes long, and the public one would answer at once.
+    upstream.on(OWN_NPM, "*", Fault::Hang);
+    let machine = World::new();
+    machine.place(&upstream, &[NPM]);
+    assert_eq!(ask_in_room(&machine, &served.base), "503");
+    nobody_else_heard(&upstream);
+    let base = served.base.clone();
+    served.end();
+    assert_eq!(ask_in_room(&machine, &base), "503", "and not what somebody else published there");
+    nobody_else_heard(&upstream);
+    // The control: a machine that the server never told asks whoever has such a name.
+    let other = World::new();
+    other.place(&upstream, &[NPM]);
+    assert_eq!(ask_in_room(&other, &base), "200");
+    assert!(upstream.log().iter().any(|seen| seen.host == NPM && seen.path.contains("acme")));
 }
 
 #[test]
