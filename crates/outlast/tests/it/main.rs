@@ -20,6 +20,7 @@ mod drills;
 mod evidence;
 mod faults;
 mod git;
+mod golang;
 mod hangups;
 mod holds;
 mod interrupts;
