@@ -2,6 +2,7 @@
 
 mod blocked;
 mod elsewhere;
+mod includes;
 mod update;
 
 use std::fs;
