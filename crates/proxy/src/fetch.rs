@@ -241,7 +241,7 @@ impl Inner {
         };
         let body = match read(reply.body, ERROR_BYTES_MAX).await {
             Ok(body) => body,
-            Err(reason) => return self.stand_in_for(&reply.host, want, prior, &reason),
+            Err(unread) => return self.stand_in_for(&reply.host, want, prior, &unread.to_string()),
         };
         self.count(&reply.host, giver, body.len() as u64);
         let (mut saved, has_signature) = without_signatures(want, &live);
@@ -280,7 +280,7 @@ impl Inner {
                     &format!("the upstream answered with status {}", status.as_u16()),
                 )
             }
-            Err(reason) => self.stand_in_for(&reply.host, want, Prior::None, &reason),
+            Err(unread) => self.stand_in_for(&reply.host, want, Prior::None, &unread.to_string()),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::limits::QUESTION_BYTES_MAX;
 use crate::note::Ending;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
-use crate::transfer::incoming::read;
+use crate::transfer::incoming::{Unfinished, read};
 use crate::upstream::Question;
 
 impl Session {
@@ -85,9 +85,13 @@ impl Session {
         number: usize,
         body: Outgoing,
     ) -> Result<Bytes, Box<Response<Outgoing>>> {
-        read(body, QUESTION_BYTES_MAX)
-            .await
-            .map_err(|reason| Box::new(self.refuse(number, StatusCode::PAYLOAD_TOO_LARGE.as_u16(), reason)))
+        read(body, QUESTION_BYTES_MAX).await.map_err(|unfinished| {
+            let status = match unfinished {
+                Unfinished::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                Unfinished::Stopped(_) => StatusCode::BAD_REQUEST,
+            };
+            Box::new(self.refuse(number, status.as_u16(), format!("the body of the request: {unfinished}")))
+        })
     }
 }
 

@@ -171,6 +171,7 @@ impl Inner {
         // An answer that only begins is none.
         let bytes = read(reply.body, INDEX_BYTES_MAX)
             .await
+            .map_err(|unread| unread.to_string())
             .inspect_err(|reason| self.note_outcome(&attempt, Outcome::Failed, reason))?;
         self.note_status(&attempt, status, &reply.headers);
         self.notes.count(host, bytes.len() as u64);

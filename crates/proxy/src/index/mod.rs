@@ -45,7 +45,8 @@ impl Inner {
         let (giver, reply_headers) = (reply.giver, reply.headers.clone());
         let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
             Ok(body) => body,
-            Err(reason) => {
+            Err(unread) => {
+                let reason = unread.to_string();
                 self.note_outcome(attempt, Outcome::Failed, &reason);
                 return self.stand_in(want, prior, &reason);
             }

@@ -222,13 +222,22 @@ impl Incoming {
     }
 }
 
+/// Why a body was not read whole.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfinished {
+    #[error("it is larger than {size_max} bytes")]
+    TooLarge { size_max: u64 },
+    #[error("{0}")]
+    Stopped(String),
+}
+
 /// Reads a body whole.
-pub(crate) async fn read(body: Outgoing, size_max: u64) -> Result<Bytes, String> {
+pub(crate) async fn read(body: Outgoing, size_max: u64) -> Result<Bytes, Unfinished> {
     let mut all = BytesMut::new();
     let mut body = Paced::new(body);
-    while let Some(chunk) = body.next().await.map_err(|stop| stop.reason)? {
+    while let Some(chunk) = body.next().await.map_err(|stop| Unfinished::Stopped(stop.reason))? {
         if (all.len() + chunk.len()) as u64 > size_max {
-            return Err(format!("the answer is larger than {size_max} bytes"));
+            return Err(Unfinished::TooLarge { size_max });
         }
         all.extend_from_slice(&chunk);
     }
