@@ -69,7 +69,10 @@ impl Session {
                 }
                 return answer(status, headers, host::http::whole(bytes));
             }
-            Ok((status, saved, bytes, kept)) if status.is_success() || !inner.remembers(&key) => {
+            // A page about the server's trouble is no answer, whether or not there is another.
+            Ok((status, saved, bytes, kept))
+                if status.is_success() || !(status.is_server_error() || inner.remembers(&key)) =>
+            {
                 let reason = kept.err().unwrap_or_else(|| format!("status {}", status.as_u16()));
                 let size_bytes = bytes.len() as u64;
                 inner.end(number, Ending::NotKept { status: status.as_u16(), size_bytes, reason });
@@ -176,8 +179,8 @@ impl Inner {
         self.note_status(&attempt, status, &reply.headers);
         self.notes.count(host, bytes.len() as u64);
         let kept = if status == StatusCode::OK {
-            if !is_answer(&bytes) {
-                let reason = format!("what `{host}` answered is no JSON");
+            if !ecosystem.is_answer(url.object(), &bytes) {
+                let reason = format!("what `{host}` answered is no answer to that");
                 self.note_outcome(&attempt, Outcome::Failed, &reason);
                 return Err(reason);
             }
@@ -204,7 +207,7 @@ impl Inner {
         }
         let (saved, giver) = (headers::to_save(&reply.headers), reply.giver);
         let Ok(bytes) = read(reply.body, INDEX_BYTES_MAX).await else { return };
-        if is_answer(&bytes)
+        if ecosystem.is_answer(url.object(), &bytes)
             && let Err(reason) = self.remember(key, StatusCode::OK, &saved, &bytes, *ecosystem, giver)
         {
             tracing::warn!("the server's answer to `{url}` is not kept: {reason}");
@@ -276,12 +279,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// Returns whether this can be an answer: every API that is asked answers in JSON, in no encoding since none was asked
-/// for; a page of a portal or half a document would be a false all-clear.
-fn is_answer(bytes: &Bytes) -> bool {
-    serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
 }
 
 /// Returns whether a status says that the registry does not have the API that was asked.

@@ -15,7 +15,7 @@ use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
 use crate::health::breaker::{Attempt, Gate, Outcome};
-use crate::limits::SOFT_DEADLINE;
+use crate::limits::{DOWN_PATIENCE, SOFT_DEADLINE};
 use crate::note::Ending;
 use crate::range;
 use crate::refusal::Refusal;
@@ -87,6 +87,9 @@ impl Inner {
     /// Decides what to do first.
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
+        if !self.may_stand(want, &loaded.held) {
+            return (First::Ask, Gate::Open);
+        }
         // That it was absent a moment ago says nothing of what can be packed now.
         let insists = ask::insists(client) || !decide::is_good(&loaded.held) && self.may_build(want);
         let mut situation = Situation {
@@ -144,7 +147,11 @@ impl Inner {
         let (want, prior) = (Arc::new(want), copy.prior());
         let mut flight = self.join(want.clone(), prior.clone());
         let Copy::Good(loaded) = copy else {
-            let mut ready = flight.ready().await;
+            let Some(mut ready) = self.in_patience(&want, &flight).await else {
+                let why = format!("nothing is kept for `{}`, and {}", want.url, self.why_down(&host, lane));
+                self.leave(&flight);
+                return self.missing(ask.number, &Refusal::unavailable(why), None);
+            };
             if matches!(ready, Ready::End(End::GivenUp)) {
                 // Whoever led it is gone: the first to come back leads the next one, and there is no third.
                 flight = self.join(want, prior);
@@ -182,6 +189,15 @@ impl Inner {
                 self.give_copy(ask, *loaded, Source::Copy, freshness)
             }
         }
+    }
+
+    /// Waits for a transfer that nothing here can stand in for. One that finds out whether a host is back has all patience, and who
+    /// asked for it has not.
+    async fn in_patience(&self, want: &Want, flight: &Arc<Flight>) -> Option<Ready> {
+        if !self.is_known_down(want.host(), want.lane()) {
+            return Some(flight.ready().await);
+        }
+        tokio::time::timeout(DOWN_PATIENCE, flight.ready()).await.ok()
     }
 
     async fn give_flight(

@@ -106,6 +106,8 @@ pub(crate) struct Inner {
     pub(crate) outages: Mutex<Outages>,
     /// Blobs that were found damaged, and told about.
     pub(crate) damaged: Mutex<HashSet<Sha256>>,
+    /// Answers that were told of as none, each with when and why.
+    pub(crate) told_rejections: Mutex<HashMap<ObjectKey, (Duration, String)>>,
     /// Which of the engine's blocks were met, and told about.
     pub(crate) told_blocks: Mutex<HashSet<usize>>,
     probed: Mutex<HashSet<String>>,
@@ -143,6 +145,7 @@ impl Engine {
             breaker: Mutex::default(),
             outages: Mutex::default(),
             damaged: Mutex::default(),
+            told_rejections: Mutex::default(),
             told_blocks: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),

@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Event, Freshness, Source};
+use model::{Event, Freshness, Held, ObjectKey, Source};
 
 use crate::copy::Prior;
 use crate::decide;
 use crate::flight::End;
+use crate::plan::Purpose;
 use crate::refusal::Refusal;
-use crate::session::Inner;
-use crate::want::Want;
+use crate::session::{Inner, lock};
+use crate::want::{Shape, Want};
+
+/// How long an answer that is told of is not told of again for the same reason.
+const TOLD_FOR: Duration = Duration::from_secs(3600);
+/// The most that are remembered as told.
+const N_TOLD_MAX: usize = 10_000;
 
 impl Inner {
     /// Answers from the copy because the upstream gave nothing that may be passed on.
@@ -34,12 +40,24 @@ impl Inner {
                 let (refusal, sha256) = lost.refusal(reason);
                 End::Failed { refusal: Arc::new(refusal), sha256 }
             }
+            Prior::Good(held) if !self.may_stand(want, &held) => {
+                let since = held.confirmed_at;
+                let why = format!("that `{}` is absent was said at {since}, and {reason}", want.url);
+                End::Failed { refusal: Arc::new(Refusal::unavailable(why)), sha256: None }
+            }
             Prior::Good(held) => {
                 self.note_stale_by(host, &want.key, want.lane(), reason);
                 let freshness = decide::standing(&held, Freshness::Stale);
                 End::landed(*held, Source::Copy, freshness)
             }
         }
+    }
+
+    /// Returns whether a copy may stand in for its upstream. In a drill an absence is what it was in the run that was recorded.
+    pub(crate) fn may_stand(&self, want: &Want, held: &Held) -> bool {
+        let is_doubted = self.purpose() != Purpose::Drill
+            && matches!(&want.shape, Shape::Index(index) if want.ecosystem.doubts_absence(index));
+        decide::may_stand(held, self.engine.clock.now(), is_doubted)
     }
 
     /// Leaves an upstream alone that asked for it.
@@ -53,10 +71,25 @@ impl Inner {
         end
     }
 
+    /// Returns whether what is wrong with an answer was not told within the hour: a portal answers everybody in the same way.
+    fn is_news_of(&self, key: &ObjectKey, reason: &str) -> bool {
+        let (now, mut told) = (self.engine.clock.elapsed(), lock(&self.told_rejections));
+        told.retain(|_, (at, _)| now.saturating_sub(*at) < TOLD_FOR);
+        if told.get(key).is_some_and(|(_, told)| told == reason) {
+            return false;
+        }
+        if told.len() < N_TOLD_MAX {
+            told.insert(key.clone(), (now, reason.to_owned()));
+        }
+        true
+    }
+
     /// Does not take an answer of `host` that cannot be what was asked for: an event, and the copy if there is one.
     pub(crate) fn refuse_answer(&self, host: &str, want: &Want, prior: Prior, reason: String) -> End {
         self.note_detected(host);
-        self.journal(host, Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+        if self.is_news_of(&want.key, &reason) {
+            self.journal(host, Event::Rejected { key: want.key.clone(), reason: reason.clone() });
+        }
         if prior.known().is_some() {
             return self.stand_in_for(host, want, prior, &reason);
         }

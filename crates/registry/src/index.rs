@@ -27,6 +27,8 @@ pub struct IndexFacts {
     pub serial: Option<u64>,
     /// What is wanted of addresses to which its clients post; their paths alone do not say so.
     pub posts: Vec<(ObjectUrl, Class)>,
+    /// What it leads to besides: without it, its clients take what they do not find there for what there is not.
+    pub leads_to: Vec<&'static str>,
 }
 
 /// One file that an index lists. At least one of `coordinate` and `url` is there.
@@ -64,6 +66,8 @@ pub struct Worse {
     pub changed: Vec<String>,
     /// It claims to be older.
     pub older: Option<Older>,
+    /// What it no longer leads to.
+    pub misleads: Vec<&'static str>,
 }
 
 /// An index that claims to be older than the one that is held.
@@ -91,6 +95,10 @@ impl fmt::Display for Worse {
         }
         if let Some(Older { held, new }) = &self.older {
             write!(f, "{separator}is from {new}, older than {held}")?;
+            separator = "; ";
+        }
+        if !self.misleads.is_empty() {
+            write!(f, "{separator}no longer leads to {}", self.misleads.join(", "))?;
         }
         Ok(())
     }
@@ -181,7 +189,8 @@ pub fn compare(previous: &IndexFacts, new: &IndexFacts) -> Option<Worse> {
             _ => None,
         },
     };
-    let worse = Worse { lost, changed, older };
+    let misleads = previous.leads_to.iter().filter(|what| !new.leads_to.contains(what)).copied().collect();
+    let worse = Worse { lost, changed, older, misleads };
     (worse != Worse::default()).then_some(worse)
 }
 

@@ -132,6 +132,11 @@ impl Breaker {
         Gate::Probe
     }
 
+    /// Returns whether the upstream was found down, and has not answered since. Takes nothing.
+    pub(crate) fn is_open(&self, host: &str, lane: Lane) -> bool {
+        self.states.get(&(host.to_owned(), lane)).is_some_and(|state| state.open.is_some())
+    }
+
     /// Returns whether nobody waits for the upstream now. Takes nothing.
     pub(crate) fn is_shut(&self, host: &str, lane: Lane, now: Duration) -> bool {
         self.shut_for(host, lane, now).is_some()

@@ -110,6 +110,11 @@ impl Inner {
         lock(&self.breaker).is_shut(host, lane, self.engine.clock.elapsed())
     }
 
+    /// Returns whether the upstream was found down, and has not answered since.
+    pub(crate) fn is_known_down(&self, host: &str, lane: Lane) -> bool {
+        lock(&self.breaker).is_open(host, lane)
+    }
+
     /// Returns how long nobody waits for the upstream from now on.
     pub(crate) fn shut_for(&self, host: &str, lane: Lane) -> Option<Duration> {
         lock(&self.breaker).shut_for(host, lane, self.engine.clock.elapsed())

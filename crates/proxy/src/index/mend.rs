@@ -54,7 +54,7 @@ impl Inner {
         arrived: &Arrived,
         worse: Worse,
     ) -> Option<Mended> {
-        if worse.older.is_some() {
+        if worse.older.is_some() || !worse.misleads.is_empty() {
             return None;
         }
         let before = self.engine.store.read_blob(&held.sha256, INDEX_BYTES_MAX).ok()?;

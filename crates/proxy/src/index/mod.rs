@@ -8,17 +8,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use model::{Held, SavedHeader, Sha256};
+use model::{Freshness, Held, SavedHeader, Sha256};
 use registry::{IndexFacts, IndexRequest, Older, Vouched, Worse};
 
 use crate::copy::Prior;
+use crate::decide;
 use crate::fetch::passed;
 use crate::flight::End;
 use crate::headers;
 use crate::health::breaker::{Attempt, Outcome};
 use crate::limits::INDEX_BYTES_MAX;
 use crate::session::Inner;
-use crate::state::from_http_date;
+use crate::state::{from_http_date, http_date};
 use crate::transfer::incoming::read;
 use crate::upstream::{Giver, Reply};
 use crate::vouch::tables::Table;
@@ -43,6 +44,7 @@ impl Inner {
         attempt: &Attempt,
     ) -> End {
         let (giver, reply_headers) = (reply.giver, reply.headers.clone());
+        let may_be_cut = !reply.is_delimited && !want.ecosystem.has_end();
         let encoded = match read(reply.body, INDEX_BYTES_MAX).await {
             Ok(body) => body,
             Err(unread) => {
@@ -71,9 +73,18 @@ impl Inner {
         };
         // Others may have kept a newer one while this one came.
         let prior = self.newest(want, prior);
-        let arrived = Arrived { headers: saved_headers(&reply_headers), body, facts, giver };
+        let arrived = Arrived { headers: self.dated(want, &reply_headers), body, facts, giver };
+        if may_be_cut {
+            let reason = "its end could not be told from a broken connection";
+            return match prior.good() {
+                Some(_) => self.reject(&attempt.host, want, prior, reason),
+                None => passed(StatusCode::OK, arrived.headers, arrived.body, reason),
+            };
+        }
         let Some(held) = prior.good().cloned() else {
-            return self.accept(want, arrived);
+            let ahead = || self.in_other_form(want, Freshness::Stale);
+            let ahead = self.is_behind_other_form(want, &arrived).then(ahead).flatten();
+            return ahead.unwrap_or_else(|| self.accept(want, arrived));
         };
         let sent = self.as_sent(want);
         let newest = sent.as_ref().unwrap_or(&held);
@@ -98,6 +109,18 @@ impl Inner {
             Some(mended) => self.accept_mended(want, index, &held, sent.as_ref(), arrived, mended),
             None => self.reject(&attempt.host, want, prior, &reason),
         })
+    }
+
+    /// Returns the headers that are kept of an index, with a date where its clients want one and its upstream gave none: that of its
+    /// arrival, since which these are the bytes.
+    fn dated(&self, want: &Want, reply: &HeaderMap) -> Vec<SavedHeader> {
+        let mut saved = saved_headers(reply);
+        let has_date = headers::saved(&saved, "last-modified").is_some();
+        let date = http_date(self.engine.clock.now()).filter(|_| want.ecosystem.wants_date() && !has_date);
+        if let Some(date) = date.as_ref().and_then(|date| date.to_str().ok()) {
+            saved.push(SavedHeader("last-modified".to_owned(), date.to_owned()));
+        }
+        saved
     }
 
     /// Keeps an index, and serves it.
@@ -136,7 +159,11 @@ impl Inner {
     ) -> Option<Worse> {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
         let new = &arrived.facts;
-        let mut worse = want.ecosystem.judge(&previous.facts, new)?;
+        let judged = want.ecosystem.judge(&previous.facts, new);
+        if let Some(older) = earlier_serial(&newest.headers, &arrived.headers) {
+            return Some(Worse { older: Some(older), ..judged.unwrap_or_default() });
+        }
+        let mut worse = judged?;
         // A server may be put back in time and still know better; one that knows less is behind, as an edge of Packagist
         // was on 2026-05-12 (composer#12843).
         if worse.older.is_none() && !worse.lost.is_empty() {
@@ -155,6 +182,13 @@ impl Inner {
         (worse != Worse::default()).then_some(worse)
     }
 
+    /// Returns whether an index is held in another form that knows of more.
+    fn is_behind_other_form(&self, want: &Want, arrived: &Arrived) -> bool {
+        let Some(serial_now) = serial(&arrived.headers) else { return false };
+        let variants = self.engine.store.variants(want.key.method, &want.key.url).unwrap_or_default();
+        variants.iter().any(|(_, held)| decide::is_good(held) && serial(&held.headers) > Some(serial_now))
+    }
+
     fn is_needed(&self, file: &Vouched) -> bool {
         self.vouchers.pins(file) || file.url.as_ref().is_some_and(|url| self.holds_file(url))
     }
@@ -164,6 +198,16 @@ impl Inner {
         let variants = self.engine.store.variants(model::Method::Get, url).unwrap_or_default();
         variants.iter().any(|(_, held)| held.status == 200)
     }
+}
+
+/// Returns whether an answer knows of fewer of its registry's changes than the one before it, as PyPI says in a header.
+fn earlier_serial(before: &[SavedHeader], now: &[SavedHeader]) -> Option<Older> {
+    let (held, new) = (serial(before)?, serial(now)?);
+    (new < held).then(|| Older { held: format!("change {held}"), new: format!("change {new}") })
+}
+
+fn serial(headers: &[SavedHeader]) -> Option<u64> {
+    headers::saved(headers, "x-pypi-last-serial")?.parse().ok()
 }
 
 /// Returns whether an answer's own date is before that of the one before it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use host::http::Outgoing;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
@@ -87,8 +87,8 @@ pub(crate) struct Incoming {
     body: Paced,
     /// What the upstream said that the whole has.
     size_bytes: Option<u64>,
-    /// Says which answer a part must be of.
-    validator: Option<HeaderValue>,
+    /// Says which answer a part must be of, and in which header.
+    validator: Option<(HeaderName, HeaderValue)>,
     n_received: u64,
     n_resumes: u32,
     pub(crate) giver: Giver,
@@ -98,8 +98,9 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     pub(crate) fn new(reply: Reply, size_bytes: Option<u64>) -> Self {
-        let strong = reply.headers.get(header::ETAG).filter(|etag| !etag.as_bytes().starts_with(b"W/"));
-        let validator = strong.or_else(|| reply.headers.get(header::LAST_MODIFIED)).cloned();
+        let validator = |name: HeaderName| Some((name.clone(), reply.headers.get(name)?.clone()));
+        let strong = validator(header::ETAG).filter(|(_, etag)| !etag.as_bytes().starts_with(b"W/"));
+        let validator = strong.or_else(|| validator(header::LAST_MODIFIED));
         Self {
             host: reply.host,
             body: Paced::new(reply.body),
@@ -156,7 +157,7 @@ impl Incoming {
 
     async fn ask_rest(&mut self, inner: &Arc<Inner>, want: &Want) -> Result<Outgoing, String> {
         let mut headers = want.headers.clone();
-        if let Some(validator) = self.validator.as_ref().filter(|_| self.n_received > 0) {
+        if let Some((_, validator)) = self.validator.as_ref().filter(|_| self.n_received > 0) {
             let range = format!("bytes={}-", self.n_received);
             headers.insert(header::RANGE, HeaderValue::try_from(range).map_err(|error| error.to_string())?);
             headers.insert(header::IF_RANGE, validator.clone());
@@ -176,12 +177,23 @@ impl Incoming {
             }
         };
         match reply.status {
+            StatusCode::PARTIAL_CONTENT if !self.is_of_the_same(&reply.headers) => {
+                // Asked for the whole, it can be compared with what is here.
+                self.validator = None;
+                return Err("asked for the rest, it gave that of another file".to_owned());
+            }
             StatusCode::PARTIAL_CONTENT if self.is_the_rest(&reply.headers) => self.n_repeated = 0,
             StatusCode::OK => self.n_repeated = self.n_received,
             status => return Err(format!("asked for the rest, it answered with status {}", status.as_u16())),
         }
         (self.host, self.giver) = (reply.host, reply.giver);
         Ok(reply.body)
+    }
+
+    /// Returns whether a part is of the answer that broke off, by its own word: a server that looks past `If-Range` gives the rest of
+    /// whatever lies there now (RFC 9110 §13.1.5, §15.3.7).
+    fn is_of_the_same(&self, headers: &HeaderMap) -> bool {
+        self.validator.as_ref().is_some_and(|(name, value)| headers.get(name) == Some(value))
     }
 
     /// Returns whether a part begins where the bytes end that are here, and ends where the whole ends.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{StatusCode, header};
 use model::{BUILT_FROM, Digest, Event, Freshness, Held, Proof, SavedHeader, Sha256, Source};
 use registry::Form;
-use registry::archive::{self, Completeness};
+use registry::archive::{self, ArchiveError, Completeness};
 use store::BlobWriter;
 
 use crate::build;
@@ -23,7 +23,9 @@ use crate::flight::{End, FileState, Flight, Head};
 use crate::headers;
 use crate::health::breaker::{Attempt, Outcome};
 use crate::keep::NotKept;
-use crate::limits::{FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, SERVED_BYTES_MAX, VERIFY_FIRST_BYTES};
+use crate::limits::{
+    FILE_BYTES_MAX, QUARANTINE_BYTES_MAX, SERVED_BYTES_MAX, UNPACKED_BYTES_MAX, VERIFY_FIRST_BYTES,
+};
 use crate::refusal::Refusal;
 use crate::session::Inner;
 use crate::transfer::hashers::Hashers;
@@ -316,8 +318,16 @@ async fn completeness(arrival: &Arrival) -> Completeness {
     let Some(Ok(mut file)) = arrival.file.as_ref().map(File::try_clone) else {
         return Completeness::Unknown;
     };
-    let judged = tokio::task::spawn_blocking(move || archive::completeness(&mut file)).await;
-    judged.ok().and_then(Result::ok).unwrap_or(Completeness::Unknown)
+    let may_unpack = arrival.size_bytes <= UNPACKED_BYTES_MAX;
+    let judged = tokio::task::spawn_blocking(move || {
+        let completeness = archive::completeness(&mut file)?;
+        // Nobody vouches for it: what does not unpack was damaged on its way, and must not be what it is from now on.
+        let is_broken = completeness == Completeness::Whole
+            && may_unpack
+            && matches!(archive::tree(&mut file), Err(ArchiveError::Broken { .. }));
+        Ok::<_, std::io::Error>(if is_broken { Completeness::Cut } else { completeness })
+    });
+    judged.await.ok().and_then(Result::ok).unwrap_or(Completeness::Unknown)
 }
 
 /// Returns why an answer cannot be what was asked for: a web page where a file or another kind of document was.

@@ -141,3 +141,19 @@ async fn a_client_may_send_many_headers() {
     assert!(matches!(got.status, 200 | 503), "{got:?}");
     get(&world.session(), BODY).await.is(200, b"hello");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_does_not_unpack_is_not_what_it_is_from_now_on() {
+    const ZIP: &str =
+        "https://codeload.github.com/acme/one/legacy.zip/0123456789012345678901234567890123456789";
+    let world = World::new();
+    let whole = fakes::zip(&[("one/a.php", &[b'a'; 4000]), ("one/b.php", b"<?php\n")]);
+    let mut damaged = whole.clone();
+    damaged[2000] ^= 1;
+    let path = ZIP.strip_prefix("https://codeload.github.com").unwrap();
+    world.upstream.put("codeload.github.com", path, file(damaged));
+    get(&world.session(), ZIP).await.is_refused();
+    assert_eq!(world.held(ZIP), None);
+    world.upstream.put("codeload.github.com", path, file(whole.clone()));
+    get(&world.session(), ZIP).await.is(200, &whole);
+}

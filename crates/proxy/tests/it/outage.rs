@@ -238,3 +238,19 @@ async fn one_404_is_too_little_for_composer() {
     assert_eq!(get(&session, TWO).await.status, 404);
     assert_eq!(world.upstream.n_asked(HOST, "/p2/acme/two.json"), 3, "known to be absent, it is asked once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_absent_once_is_unknown_in_an_outage() {
+    const TWO: &str = "https://repo.packagist.org/p2/acme/two.json";
+    let world = World::new();
+    assert_eq!(get(&world.session(), TWO).await.status, 404);
+    world.upstream.on("repo.packagist.org", "*", Fault::Status(502));
+    world.clock.advance(Duration::from_secs(40));
+    assert_eq!(get(&world.session(), TWO).await.status, 404, "it was said a moment ago");
+    world.clock.advance(Duration::from_secs(40));
+    for _ in 0..5 {
+        let unknown = get(&world.session(), TWO).await;
+        assert_eq!(unknown.status, 503, "Composer would take 404 for proved");
+    }
+    assert_eq!(get(&world.drill("all"), TWO).await.status, 404, "in a drill it is as it was recorded");
+}

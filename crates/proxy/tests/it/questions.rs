@@ -55,6 +55,10 @@ async fn what_is_no_answer_is_neither_given_nor_remembered() {
         Fault::Html200,
         Fault::TruncatedJson,
         Fault::Older(Answer::json("")),
+        // What npm would count as no vulnerabilities.
+        Fault::Older(Answer::json("[]")),
+        Fault::Older(Answer::json("null")),
+        Fault::Older(Answer::json("{\"error\":\"not now\"}")),
         Fault::Status(500),
         Fault::RetryAfter429(9),
         Fault::Reset,

@@ -81,3 +81,30 @@ async fn what_breaks_off_every_time_is_given_up() {
     assert!((2..=4).contains(&n_asked), "{n_asked}");
     assert_eq!(world.n_events(|event| matches!(event, Event::Kept { .. })), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_another_file_is_not_sewn_to_the_first_half() {
+    let (one, other) = (noise(LARGE_BYTES, 1), noise(LARGE_BYTES, 2));
+    for (tag, is_kept) in [(Some("\"other\""), false), (None, false), (Some("\"one\""), true)] {
+        let world = World::new();
+        let (whole, rest) = (one.clone(), if is_kept { one.clone() } else { other.clone() });
+        // A server that looks past `If-Range`, and gives the rest of what lies there now.
+        world.upstream.handle(WEB, "/large", move |asked| {
+            let Some(range) = asked.headers.get("range") else {
+                return Some(file(whole.clone()).without_ranges().header("etag", "\"one\""));
+            };
+            let start: usize =
+                range.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()?;
+            let part = Answer::bytes("application/octet-stream", rest.slice(start..)).with_status(206);
+            let range = format!("bytes {start}-{}/{}", rest.len() - 1, rest.len());
+            let part = part.without_ranges().header("content-range", &range);
+            Some(tag.map_or_else(|| part.clone(), |tag| part.clone().header("etag", tag)))
+        });
+        world.upstream.on_first(1, WEB, "/large", Fault::Short);
+        // Asked for the whole, it is what it was.
+        get(&world.session(), LARGE).await.is(200, &one);
+        assert_eq!(world.held(LARGE).unwrap().sha256, Sha256::of(&one));
+        let n_wholes = world.upstream.log().iter().filter(|seen| !seen.headers.contains_key("range")).count();
+        assert_eq!(n_wholes, if is_kept { 1 } else { 2 }, "{tag:?}");
+    }
+}

@@ -275,20 +275,20 @@ async fn a_question_of_somebody_is_remembered_for_them() {
     const AUDIT: &str = "https://registry.npmjs.org/-/npm/v1/security/advisories/bulk";
     world.upstream.handle("registry.npmjs.org", "/-/npm/v1/security/advisories/bulk", |asked| {
         let who = asked.headers.get("authorization").map_or("nobody", |value| value.to_str().unwrap());
-        Some(text(&format!("{{\"you\":\"{who}\"}}")).header("content-type", "application/json"))
+        Some(text(&format!("{{\"you\":[\"{who}\"]}}")).header("content-type", "application/json"))
     });
     let audit = async |session: &proxy::Session, who: &str| {
         ask(session, "POST", AUDIT, &[("authorization", who)], b"{}").await
     };
     for who in ["alice", "bob"] {
         world.pass_time();
-        audit(&world.session(), who).await.is(200, format!("{{\"you\":\"{who}\"}}").as_bytes());
+        audit(&world.session(), who).await.is(200, format!("{{\"you\":[\"{who}\"]}}").as_bytes());
     }
     let drill = world.drill("all");
     for who in ["bob", "alice"] {
-        audit(&drill, who).await.is(200, format!("{{\"you\":\"{who}\"}}").as_bytes());
+        audit(&drill, who).await.is(200, format!("{{\"you\":[\"{who}\"]}}").as_bytes());
     }
-    audit(&world.drill("all"), "renewed").await.is(200, b"{\"you\":\"bob\"}");
+    audit(&world.drill("all"), "renewed").await.is(200, b"{\"you\":[\"bob\"]}");
     assert_eq!(ask(&drill, "POST", AUDIT, &[], b"{}").await.status, 503, "nobody asked without");
 }
 

@@ -166,3 +166,93 @@ async fn a_web_page_may_change_as_it_likes() {
     }
     assert_eq!(world.n_events(|event| matches!(event, Event::Rejected { .. })), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_leads_nowhere_any_more_is_an_outage_of_its_builder() {
+    const HOST: &str = "repo.packagist.org";
+    const ROOT: &str = "https://repo.packagist.org/packages.json";
+    let root = serde_json::json!({
+        "packages": [], "metadata-url": "/p2/%package%.json",
+        "security-advisories": { "metadata": true, "api-url": "https://packagist.org/api/security-advisories/" },
+    });
+    let without = |key: &str| {
+        let mut root = root.clone();
+        root.as_object_mut().unwrap().remove(key);
+        root.to_string()
+    };
+    for worse in ["{\"packages\":[]}".to_owned(), without("security-advisories"), without("metadata-url")] {
+        let world = World::new();
+        world.upstream.put(HOST, "/packages.json", Answer::json(root.to_string()));
+        get(&world.session(), ROOT).await.is(200, root.to_string().as_bytes());
+        world.pass_time();
+        world.upstream.put(HOST, "/packages.json", Answer::json(worse.clone()));
+        let session = world.session();
+        for _ in 0..3 {
+            get(&session, ROOT).await.state("stale");
+        }
+        let n_rejected = world.n_events(|event| matches!(event, Event::Rejected { .. }));
+        assert_eq!(n_rejected, 1, "told once: {worse}");
+        let held = get(&world.drill("all"), ROOT).await.body.unwrap();
+        assert!(String::from_utf8_lossy(&held).contains("security-advisories"), "{worse}");
+        // The control: what leads on, and more, is taken.
+        let mut better = root.clone();
+        better["filter"] = serde_json::json!({ "metadata": true });
+        world.upstream.put(HOST, "/packages.json", Answer::json(better.to_string()));
+        world.pass_time();
+        get(&world.session(), ROOT).await.is(200, better.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_versions_that_may_be_cut_is_not_believed() {
+    const ONE: &str = "https://index.crates.io/de/mo/demo";
+    let world = World::new();
+    world.upstream.speak_http1("index.crates.io");
+    let crates = ["1.0.0", "1.1.0"].map(|version| fakes::cargo::crate_("demo", version));
+    world.upstream.serve_cargo("index.crates.io", "static.crates.io", &crates);
+    let whole = get(&world.session(), ONE).await.body.unwrap();
+    world.pass_time();
+    let line = format!("{}\n", crates[0].line());
+    world.upstream.put("index.crates.io", "/de/mo/demo", Answer::text(line.clone()));
+    world.upstream.on("index.crates.io", "/de/mo/demo", Fault::WithoutLength);
+    get(&world.session(), ONE).await.is(200, &whole).state("stale");
+    // The control: with its length it is what the registry says.
+    world.upstream.clear_faults();
+    get(&world.session(), ONE).await.is(200, line.as_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serial_never_goes_back() {
+    const SIX: &str = "https://pypi.org/simple/six/";
+    let (json, html) = ("application/vnd.pypi.simple.v1+json", "text/html");
+    let page = |version: &str, serial: &str| {
+        let link = format!(
+            "<!DOCTYPE html><html><body><a href=\"https://files.pythonhosted.org/six-{version}.tar.gz\">six-{version}.tar.gz</a></body></html>"
+        );
+        Answer::bytes("text/html", link).header("x-pypi-last-serial", serial)
+    };
+    let ask_for = async |session: &proxy::Session, form: &str| {
+        ask(session, "GET", SIX, &[("accept", form), ("user-agent", "pip/26")], b"").await
+    };
+    let text = |got: &Got| String::from_utf8_lossy(got.body.as_ref().unwrap()).into_owned();
+    let world = World::new();
+    world.upstream.put("pypi.org", "/simple/six/", page("2.0", "100"));
+    assert!(text(&ask_for(&world.session(), html).await).contains("2.0"));
+    world.pass_time();
+    world.upstream.put("pypi.org", "/simple/six/", page("1.0", "80"));
+    let got = ask_for(&world.session(), html).await;
+    assert!(text(&got).contains("2.0"), "{got:?}");
+    got.state("stale");
+    world.upstream.put("pypi.org", "/simple/six/", page("3.0", "101"));
+    assert!(text(&ask_for(&world.session(), html).await).contains("3.0"), "the control");
+    // What is known by one form binds the other.
+    let world = World::new();
+    world.upstream.serve_pypi(&[fakes::pypi::project("six").release("2.0", &[])]);
+    let body = ask_for(&world.session(), json).await.body.unwrap();
+    let listed = Answer::bytes(json, body).header("x-pypi-last-serial", "100");
+    world.upstream.handle("pypi.org", "/simple/six/", move |_| Some(listed.clone()));
+    world.pass_time();
+    ask_for(&world.session(), json).await;
+    world.upstream.put("pypi.org", "/simple/six/", page("1.0", "90"));
+    assert!(text(&ask_for(&world.session(), html).await).contains("2.0"));
+}

@@ -236,6 +236,22 @@ pub trait Ecosystem: Sync + Debug {
         false
     }
 
+    /// Returns whether bytes can be what an API answers to which its clients post: what clients cannot read, or would take for an
+    /// all-clear, is none.
+    fn is_answer(&self, _url: &ObjectUrl, body: &[u8]) -> bool {
+        serde_json::from_slice::<&serde_json::value::RawValue>(body).is_ok()
+    }
+
+    /// Returns whether an index says itself that it has its end, where its connection does not.
+    fn has_end(&self) -> bool {
+        true
+    }
+
+    /// Returns whether its clients fall back to what they have themselves only where a document has a date.
+    fn wants_date(&self) -> bool {
+        false
+    }
+
     /// Returns the status with which a file is refused that somebody has blocked.
     fn blocked_status(&self) -> StatusCode {
         StatusCode::FORBIDDEN

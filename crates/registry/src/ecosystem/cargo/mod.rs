@@ -71,6 +71,11 @@ impl Ecosystem for Cargo {
         index::read(request, body)
     }
 
+    /// A file of lines ends with any of them.
+    fn has_end(&self) -> bool {
+        false
+    }
+
     fn locks(&self) -> &'static [Lock] {
         &[Lock { file_name: "Cargo.lock", read: lock::read }]
     }

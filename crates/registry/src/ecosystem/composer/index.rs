@@ -64,6 +64,7 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
         Document::Root => {
             let mut facts = root(&registry, body)?;
             facts.posts = posts(&request.url, body);
+            facts.leads_to = leads_to(body);
             Ok(facts)
         }
         Document::Addressed(digest) => addressed(&registry, &digest, body),
@@ -164,6 +165,24 @@ struct Posts<'a> {
 struct Api<'a> {
     #[serde(borrow)]
     api_url: Option<Cow<'a, str>>,
+}
+
+/// What a root leads to. One without any package is an outage of its builder (composer#7013); of one without its lists of advisories
+/// or of malware, Composer says that it found none.
+fn leads_to(body: &[u8]) -> Vec<&'static str> {
+    let root: Members<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let is_full = |key: &&&str| {
+        root.get(key).is_some_and(|value| {
+            let within = value.trim_start_matches(['[', '{', '"']).trim_start();
+            value != "null" && !within.starts_with([']', '}', '"'])
+        })
+    };
+    let there = [
+        ("packages", &ROOT_KEYS[..6]),
+        ("advisories", &["security-advisories"]),
+        ("filter lists", &["filter"]),
+    ];
+    there.into_iter().filter(|(_, keys)| keys.iter().any(|key| is_full(&key))).map(|(what, _)| what).collect()
 }
 
 /// A root whose members have other forms than these declares nothing; Composer would not read it either. What is only told to

@@ -18,6 +18,7 @@ use crate::lock::Lock;
 use crate::needs::Needs;
 use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, Target};
+use crate::splice::Members;
 
 mod entry;
 mod index;
@@ -132,6 +133,19 @@ impl Ecosystem for Composer {
 
     fn with_message(&self, url: &ObjectUrl, body: &[u8], message: &str) -> Option<Vec<u8>> {
         message::with_message(url, body, message)
+    }
+
+    /// Composer reads either list without a look at whether it is there.
+    fn is_answer(&self, _url: &ObjectUrl, body: &[u8]) -> bool {
+        let Ok(answer) = serde_json::from_slice::<Members<'_>>(body) else { return false };
+        // PHP writes an empty map as a list.
+        let is_container = |value: &str| value.starts_with(['{', '[']);
+        ["advisories", "filter"].iter().any(|key| answer.get(key).is_some_and(is_container))
+    }
+
+    /// Measured: without `Last-Modified`, an `update` ends where the repository fails, whatever it has in its cache.
+    fn wants_date(&self) -> bool {
+        true
     }
 
     /// After 403 it would ask whoever sits there for a token.

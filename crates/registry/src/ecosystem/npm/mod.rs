@@ -15,6 +15,7 @@ use crate::lock::Lock;
 use crate::needs::Needs;
 use crate::private::About;
 use crate::site::{ClientSettings, Place, Site, changed};
+use crate::splice::Members;
 
 mod index;
 mod lock;
@@ -97,6 +98,17 @@ impl Ecosystem for Npm {
 
     fn locks(&self) -> &'static [Lock] {
         lock::LOCKS
+    }
+
+    /// npm counts what it is given: a list where a map belongs, or an error, would be no vulnerabilities.
+    fn is_answer(&self, url: &ObjectUrl, body: &[u8]) -> bool {
+        let Ok(answer) = serde_json::from_slice::<Members<'_>>(body) else { return false };
+        match url.path().trim_end_matches('/').ends_with("/advisories/bulk") {
+            true => answer.0.iter().all(|(_, advisories)| advisories.starts_with('[')),
+            false => ["metadata", "advisories"]
+                .iter()
+                .any(|key| answer.get(key).is_some_and(|it| it.starts_with('{'))),
+        }
     }
 
     /// Yarn asks `registry.yarnpkg.com`, which is a name of npm's registry, unless it is told otherwise.
