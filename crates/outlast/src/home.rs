@@ -24,6 +24,14 @@ pub(crate) struct Home {
     pub(crate) clock: Clock,
 }
 
+/// Reads a configuration: a pipe would be waited for, and a device has no end.
+fn read_config(file: &Path) -> std::io::Result<Vec<u8>> {
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    std::fs::read(file)
+}
+
 impl Home {
     /// Finds the home folder and reads its configuration; neither has to exist.
     pub(crate) fn find(global: &Global) -> Result<Self, Failure> {
@@ -32,7 +40,7 @@ impl Home {
             Some(file) => (file.clone(), true),
             None => (path.join("outlast.toml"), false),
         };
-        let config = match std::fs::read(&file) {
+        let config = match read_config(&file) {
             Ok(bytes) => Config::parse(&file, config::text(&file, &bytes)?)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_asked_for => Config::default(),
             Err(error) => {

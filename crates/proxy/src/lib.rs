@@ -46,6 +46,7 @@ mod transfer;
 mod upstream;
 mod via;
 mod vouch;
+mod waiting;
 mod want;
 mod who;
 

@@ -10,17 +10,18 @@ use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 
 use crate::ask::{self, Ask};
 use crate::body::{self, answer, unsatisfiable};
-use crate::copy::{self, Copy, Loaded, Prior, Verified};
+use crate::copy::{self, Copy, Loaded, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
-use crate::health::breaker::{Attempt, Gate, Outcome};
-use crate::limits::{DOWN_PATIENCE, SOFT_DEADLINE};
+use crate::health::breaker::{Gate, Outcome};
+use crate::limits::SOFT_DEADLINE;
 use crate::note::Ending;
 use crate::range;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::shelf::ready::Made;
+use crate::waiting::turned;
 use crate::want::Want;
 
 impl Session {
@@ -112,19 +113,6 @@ impl Inner {
         (decide::first(&situation), gate)
     }
 
-    /// Finds out whether an upstream is back while the copy is served: nobody waits for it twice.
-    fn probe_beside(self: &Arc<Self>, want: Want, prior: Prior) {
-        let attempt = self.attempt(want.host(), want.lane());
-        let (inner, flight) = (self.clone(), self.join(Arc::new(want), prior));
-        tokio::spawn(async move {
-            if tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await.is_err() {
-                let attempt = turned(attempt, &flight);
-                inner.note_outcome(&attempt, Outcome::Hung, "it did not answer a probe within a second");
-                inner.leave(&flight);
-            }
-        });
-    }
-
     /// Ends an exchange without an object.
     pub(crate) fn missing(
         &self,
@@ -189,15 +177,6 @@ impl Inner {
                 self.give_copy(ask, *loaded, Source::Copy, freshness)
             }
         }
-    }
-
-    /// Waits for a transfer that nothing here can stand in for. One that finds out whether a host is back has all patience, and who
-    /// asked for it has not.
-    async fn in_patience(&self, want: &Want, flight: &Arc<Flight>) -> Option<Ready> {
-        if !self.is_known_down(want.host(), want.lane()) {
-            return Some(flight.ready().await);
-        }
-        tokio::time::timeout(DOWN_PATIENCE, flight.ready()).await.ok()
     }
 
     async fn give_flight(
@@ -385,11 +364,6 @@ fn is_nothing(ready: &Ready) -> bool {
         Ready::End(End::Passed { status, .. }) => decide::is_trouble(*status),
         Ready::Head(_) | Ready::End(End::Landed { .. }) => false,
     }
-}
-
-/// Returns an attempt as that of the host which is waited for: a redirect may have led to another.
-fn turned(attempt: Attempt, flight: &Flight) -> Attempt {
-    Attempt { host: flight.turned_to().unwrap_or(attempt.host), ..attempt }
 }
 
 fn given_up(url: &ObjectUrl) -> Refusal {

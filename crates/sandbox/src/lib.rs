@@ -27,5 +27,5 @@ pub use exit::{Exit, RoomError};
 pub use helper::run_helper_if_asked;
 pub use names::Names;
 pub use plan::{Fresh, PlacedFile, Plan, ProjectCopy, ROOM_FILES, Stdout};
-pub use streams::check_stdout;
+pub use streams::{check_stdout, ways_out};
 pub use tier::{Ended, Forward, Opening, Room, Running, open, run_observed};

@@ -4,8 +4,11 @@
 //! `unsafe` may be nowhere else.
 
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use nix::sys::socket::{AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::close;
 
 /// The three.
@@ -21,6 +24,26 @@ pub fn check_stdout() -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     Ok(())
+}
+
+/// Returns which of the streams lead the command past everything, and where to: it is given them as they are.
+pub fn ways_out() -> Vec<String> {
+    let names = ["standard input", "standard output", "standard error"];
+    let open = ALL.into_iter().zip(names).filter(|(stream, _)| !was_closed(*stream));
+    open.filter_map(|(stream, name)| Some(format!("{name} is {}", way_out(stream)?))).collect()
+}
+
+fn way_out(stream: i32) -> Option<&'static str> {
+    // SAFETY: the standard streams stay open as long as this process runs.
+    let stream = unsafe { BorrowedFd::borrow_raw(stream) };
+    match SFlag::from_bits_truncate(fstat(stream).ok()?.st_mode & SFlag::S_IFMT.bits()) {
+        SFlag::S_IFDIR => Some("a folder, in which the command sees what the room hides"),
+        SFlag::S_IFSOCK => {
+            let family = getsockname::<SockaddrStorage>(stream.as_raw_fd()).ok()?.family()?;
+            (family != AddressFamily::Unix).then_some("a connection to the world")
+        }
+        _ => None,
+    }
 }
 
 /// Closes those of the streams again that were closed when this process began, in a child that is about to execute a

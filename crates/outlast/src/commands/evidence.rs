@@ -53,6 +53,10 @@ pub(crate) fn run(global: &Global, arguments: Arguments) -> Result<ExitCode, Fai
     match arguments.what {
         What::Verify { directory, key } => verify(global, &directory, key.as_deref()),
         What::List => list(global),
+        What::Key if global.json => {
+            speak::json(&serde_json::json!({ "public_key": own_key(global)?.to_pem() }))?;
+            Ok(ExitCode::SUCCESS)
+        }
         What::Key => {
             speak::data(&own_key(global)?.to_pem().trim_end())?;
             Ok(ExitCode::SUCCESS)

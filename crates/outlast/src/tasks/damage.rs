@@ -34,12 +34,23 @@ pub(crate) fn note(home: &Home, damaged: &[Damaged]) -> Result<(), Failure> {
         Damage { sha256: *sha256, belongs_to, fault: *fault, at }
     };
     let all: Vec<Damage> = damaged.iter().filter(|it| !it.belongs_to.is_empty()).map(one).collect();
-    if !all.is_empty() {
-        return Ok(host::file::write_atomically(&path, &serde_json::to_vec(&all).map_err(Failure::no)?)?);
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
+    let noted = match all.is_empty() {
+        true => fs::remove_file(path),
+        false => host::file::write_atomically(&path, &serde_json::to_vec(&all).map_err(Failure::no)?),
+    };
+    match noted {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A home that can only be read is read all the same.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            tracing::debug!("what is damaged could not be noted: {error}");
+            Ok(())
+        }
+        noted => Ok(noted?),
     }
 }
 

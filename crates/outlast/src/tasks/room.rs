@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use drill::{Mask, Place};
 use intercept::{Authority, Caller, CallerTrust, Paths, Settings, Tier};
 use model::escape;
@@ -86,6 +87,18 @@ pub(crate) fn settings(home: &Home, store: &Store, caller: &Caller) -> Result<Se
     forges.extend(elsewhere.map(|address| address.repo().host().to_owned()));
     let tier = Tier::Sealed { forges: forges.into_iter().collect() };
     Ok(intercept::settings(caller, &paths(), &tier))
+}
+
+/// Refuses a project that lies in the home, which no room shows.
+pub(crate) fn check_place(home: &Home, order: &Order) -> Result<(), Failure> {
+    let directory = order.directory.canonicalize().unwrap_or_else(|_| order.directory.clone());
+    if !directory.starts_with(&home.path) {
+        return Ok(());
+    }
+    let what =
+        format!("the project lies in Outlast's own home, `{}`, which no room shows", home.path.display());
+    Err(Failure::usage(anyhow!(what))
+        .hint("keep the home elsewhere: --home or OUTLAST_HOME names another folder"))
 }
 
 /// Plans a sealed room.

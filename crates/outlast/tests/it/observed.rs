@@ -164,3 +164,38 @@ fn what_is_not_to_be_looked_into_passes_as_it_is() {
         assert!(done.code != 0 && done.stdout.is_empty(), "{host}: {}{}", done.stdout, done.stderr);
     }
 }
+
+#[test]
+fn a_stream_that_leads_out_of_the_room_is_no_sealed_room() {
+    let world = World::new();
+    let run = |script: &str| {
+        let mut command = world.command("sh");
+        command.args(["-c", script, "sh", OUTLAST]);
+        finish(&mut command, b"")
+    };
+    let reasons = || world.newest_record()["containment_reasons"].to_string();
+    run("exec \"$1\" exec --fresh -- true < /").expect(0);
+    assert!(reasons().contains("standard input is a folder"), "{}", reasons());
+    let connected = "exec python3 -c 'import os, socket, sys\n\
+                     near = socket.create_server((\"127.0.0.1\", 0))\n\
+                     far = socket.create_connection(near.getsockname())\n\
+                     os.dup2(far.fileno(), 0)\n\
+                     os.execv(sys.argv[1], sys.argv[1:])' \"$1\" exec --fresh -- true";
+    run(connected).expect(0);
+    assert!(reasons().contains("standard input is a connection"), "{}", reasons());
+    run("\"$1\" drill -- true < /").expect(3);
+    // The control: a file and a pipe lead nowhere.
+    for script in ["exec \"$1\" exec --fresh -- true < /dev/null", "echo | \"$1\" exec --fresh -- true"] {
+        run(script).expect(0);
+        assert_eq!(world.newest_record()["containment"], "sealed", "{}", reasons());
+    }
+}
+
+#[test]
+fn a_project_in_the_home_is_refused() {
+    let world = World::new();
+    fs::create_dir_all(world.own()).unwrap();
+    let mut command = world.command(OUTLAST);
+    command.current_dir(world.own()).args(["exec", "--", "true"]);
+    finish(&mut command, b"").expect(2).says("lies in Outlast's own home").says("hint: ");
+}

@@ -57,19 +57,9 @@ impl Inner {
             self.note_outcome(attempt, Outcome::Answered, "");
         }
         self.count(&attempt.host, giver, encoded.len() as u64);
-        let understood = {
-            let (ecosystem, index) = (want.ecosystem, index.clone());
-            tokio::task::spawn_blocking(move || {
-                let body = decode(&reply_headers, encoded)?;
-                let facts = ecosystem.read_index(&index, &body).map_err(|error| error.to_string())?;
-                Ok::<_, String>((body, reply_headers, facts))
-            })
-            .await
-        };
-        let (body, reply_headers, facts) = match understood {
-            Ok(Ok(understood)) => understood,
-            Ok(Err(reason)) => return self.reject(&attempt.host, want, prior, &reason),
-            Err(_) => return self.reject(&attempt.host, want, prior, "reading it failed"),
+        let (body, reply_headers, facts) = match understand(want, index, reply_headers, encoded).await {
+            Ok(understood) => understood,
+            Err(reason) => return self.reject(&attempt.host, want, prior, &reason),
         };
         // Others may have kept a newer one while this one came.
         let prior = self.newest(want, prior);
@@ -198,6 +188,22 @@ impl Inner {
         let variants = self.engine.store.variants(model::Method::Get, url).unwrap_or_default();
         variants.iter().any(|(_, held)| held.status == 200)
     }
+}
+
+/// Unpacks and reads an index, on a thread of its own: it may have megabytes.
+async fn understand(
+    want: &Want,
+    index: &IndexRequest,
+    headers: HeaderMap,
+    encoded: Bytes,
+) -> Result<(Bytes, HeaderMap, IndexFacts), String> {
+    let (ecosystem, index) = (want.ecosystem, index.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let body = decode(&headers, encoded)?;
+        let facts = ecosystem.read_index(&index, &body).map_err(|error| error.to_string())?;
+        Ok((body, headers, facts))
+    });
+    read.await.unwrap_or_else(|_| Err("reading it failed".to_owned()))
 }
 
 /// Returns whether an answer knows of fewer of its registry's changes than the one before it, as PyPI says in a header.

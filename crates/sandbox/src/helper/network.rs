@@ -38,7 +38,10 @@ pub(super) fn raise() -> Result<Families, Failure> {
     ask(&netlink, &link_up()).map_err(refused("raising the loopback"))?;
     ask(&netlink, &address(&SERVER_V4.octets())).map_err(refused("adding an address"))?;
     ask(&netlink, &everything_is_local(libc::AF_INET)).map_err(refused("routing IPv4"))?;
-    let v6 = ask(&netlink, &address(&SERVER_V6.octets()))
+    // Where a machine is kept from it, addresses may still be given, and nobody could listen.
+    let v6 = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+        .map_err(io::Error::from)
+        .and_then(|_| ask(&netlink, &address(&SERVER_V6.octets())))
         .and_then(|()| ask(&netlink, &everything_is_local(libc::AF_INET6)));
     Ok(if v6.is_ok() { Families::Both } else { Families::V4 })
 }

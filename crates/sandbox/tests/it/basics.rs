@@ -172,3 +172,28 @@ fn a_process_left_in_the_background_ends_with_the_command() {
     assert_eq!(outcome.code, Some(3));
     assert!(clock.elapsed().as_millis() < 900, "it was waited for: {outcome:?}");
 }
+
+#[test]
+fn a_machine_without_ipv6_has_rooms_with_ipv4() {
+    // As the kernel answers where IPv6 is off: socket(AF_INET6) is EAFNOSUPPORT (97), by a filter of this architecture's calls.
+    let number = if cfg!(target_arch = "x86_64") { 41 } else { 198 };
+    let launcher = format!(
+        "import ctypes, os, struct, sys\n\
+         rules = [(0x20,0,0,0), (0x15,0,3,{number}), (0x20,0,0,16), (0x15,0,1,10), (0x06,0,0,0x50061), (0x06,0,0,0x7fff0000)]\n\
+         code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *rule) for rule in rules))\n\
+         program = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', len(rules), ctypes.addressof(code)))\n\
+         libc = ctypes.CDLL(None)\n\
+         assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0\n\
+         os.execvp(sys.argv[1], sys.argv[1:])\n"
+    );
+    let folder = Folder::new();
+    let launcher = folder.write("launcher.py", &launcher);
+    let run = |command: &str| outside(&format!("python3 {} {command}", launcher.display()));
+    let probe = env!("CARGO_BIN_EXE_sandbox-probe");
+    let output = run(&format!("{probe} --port 80 -- curl -sS http://crates.io/a"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("Outlast as crates.io at 198.18.0.16:80"), "{output:?}");
+    // The control: without the room there is none.
+    let without = run("python3 -c 'import socket; socket.socket(socket.AF_INET6)'");
+    assert!(String::from_utf8_lossy(&without.stderr).contains("Address family not supported"), "{without:?}");
+}

@@ -90,6 +90,7 @@ pub(crate) struct Done {
 pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, Failure> {
     let own =
         |failure: Failure| if failure.code() == 2 { failure } else { failure.exit_code(OUTLAST_ITSELF) };
+    room::check_place(home, &task.order)?;
     let started_at = home.clock.now();
     let caller = task.order.caller();
     let via = names::learn(home, task.via.clone()).await;
@@ -321,6 +322,7 @@ fn containment(home: &Home, lived: &Lived) -> Containment {
 /// Returns why something could have bypassed Outlast.
 fn containment_reasons(home: &Home, lived: &Lived) -> Vec<String> {
     let mut reasons: Vec<String> = lived.not_sealed.clone();
+    reasons.extend(sandbox::ways_out());
     let exec = &home.config.exec;
     if !exec.allow_local.is_empty() {
         reasons.push(format!(
