@@ -24,7 +24,7 @@ use crate::serve::PACK_BYTES_MAX;
 pub(crate) const PARTS: [&str; 3] = ["objects/pack", "objects/info", "refs"];
 /// The file that says up to where the journal was followed.
 const NOTE: &str = "outlast.seq";
-/// The file that is there where the upstream speaks an earlier version of the protocol.
+/// The file that is there where the upstream does not speak version 2 of the protocol, so that it is not asked in it.
 const EARLIER: &str = "outlast.earlier";
 /// The file that is there once its objects were checked as a whole.
 const CHECKED: &str = "outlast.checked";
@@ -158,10 +158,10 @@ impl Bare {
     /// Notes which version of the protocol the upstream speaks.
     pub fn note_speech(&self, speaks: Speech) -> io::Result<()> {
         let path = self.folder.join(EARLIER);
-        match speaks {
-            now if now == speech(&self.folder) => Ok(()),
-            Speech::Two => fs::remove_file(path),
-            Speech::Earlier => write_atomically(&path, b""),
+        match (speaks, path.exists()) {
+            (Speech::Two, true) => fs::remove_file(path),
+            (Speech::Earlier | Speech::Files, false) => write_atomically(&path, b""),
+            _ => Ok(()),
         }
     }
 
@@ -273,7 +273,7 @@ pub fn object_format(folder: &Path) -> Option<&'static str> {
     Some(if config.contains("objectFormat = sha256") { "sha256" } else { "sha1" })
 }
 
-/// Returns which version of the protocol the upstream was seen to speak.
+/// Returns which version of the protocol the upstream was seen to speak: version 2, or not that.
 pub fn speech(folder: &Path) -> Speech {
     if folder.join(EARLIER).exists() { Speech::Earlier } else { Speech::Two }
 }

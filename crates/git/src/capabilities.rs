@@ -19,6 +19,8 @@ pub enum Speech {
     Two,
     /// Version 0 or 1: it lists its refs before it is asked.
     Earlier,
+    /// None: it gives out files, in which git finds what it needs.
+    Files,
 }
 
 /// How a server speaks, and what it says.
@@ -28,6 +30,8 @@ pub enum Spoken {
     Two(Capabilities),
     /// An earlier version, in which it lists its refs at once.
     Earlier(Advertised),
+    /// None; its refs are in a file.
+    Files(Advertised),
 }
 
 impl Spoken {

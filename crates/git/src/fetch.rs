@@ -42,7 +42,7 @@ impl FetchRequest<'_> {
 }
 
 /// The most that one pack may have; the largest repositories that are known have 100 GB in all.
-const PACK_BYTES_MAX: u64 = 256 << 30;
+pub(crate) const PACK_BYTES_MAX: u64 = 256 << 30;
 
 /// Reads the answer as it comes, and hands the pack in it on.
 #[derive(Debug)]

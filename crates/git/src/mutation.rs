@@ -3,9 +3,9 @@
 use fakes::damage::survives;
 
 use crate::pkt::{DELIMITER, FLUSH, line};
-use crate::{Asked, Listing, Packets, Spoken};
+use crate::{Advertised, Asked, Listing, Packets, Spoken};
 
-/// Feeds bytes to every parser, at once and in two pieces: a listing, capabilities and refs of all versions, a client's
+/// Feeds bytes to every parser, at once and in two pieces: a listing, capabilities and refs of all versions and in files, a client's
 /// request, and bare packets.
 fn no_panic(bytes: &[u8]) {
     let (first, second) = bytes.split_at(bytes.len() / 2);
@@ -22,6 +22,7 @@ fn no_panic(bytes: &[u8]) {
         }
     }
     drop((Spoken::read(bytes), Asked::read(bytes)));
+    drop((Advertised::in_files(bytes, b"ref: refs/heads/main\n"), Advertised::in_files(first, second)));
 }
 
 #[test]
@@ -51,7 +52,9 @@ fn no_damage_makes_a_parser_panic() {
     let asked = lines(&["command=ls-refs", "agent=git/2.45"], DELIMITER);
     let asked = [asked, lines(&["peel", "symrefs", "ref-prefix refs/heads/"], FLUSH)].concat();
     let refusal = crate::refusal("no such repository");
-    let documents: [(&str, &[u8]); 5] = [
+    let files = format!("{a}\trefs/heads/main\n{b}\trefs/tags/v1\n{a}\trefs/tags/v1^{{}}\n").into_bytes();
+    let documents: [(&str, &[u8]); 6] = [
+        ("files", &files),
         ("listing", &listing),
         ("version 2", &two),
         ("earlier", &earlier),

@@ -35,6 +35,19 @@ const SETTINGS: [&str; 6] = [
     "core.alternateRefsCommand=:",
 ];
 
+/// And where Outlast asks in its place, on loopback.
+const RELAY_SETTINGS: [&str; 6] =
+    ["-c", "protocol.http.allow=always", "-c", "http.followRedirects=false", "-c", "http.maxRequests=4"];
+
+/// Where git gets objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote<'a> {
+    /// Its address.
+    pub url: &'a str,
+    /// What git says with each request to Outlast, where that asks in its place; nobody else on this machine sees it.
+    pub header: Option<&'a str>,
+}
+
 /// Why git got nothing from an upstream.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
@@ -100,7 +113,7 @@ impl Bare {
     /// Gets everything that an upstream has and is not here; `wants` are what it listed.
     pub fn fetch_remote(
         &self,
-        url: &str,
+        remote: Remote<'_>,
         object_format: &str,
         wants: &[ObjectId],
     ) -> Result<Fetched, RemoteError> {
@@ -113,10 +126,10 @@ impl Bare {
         };
         lay_out_beside(&fetched.folder, "../../objects\n", object_format, &known, "ref: refs/heads/none\n")?;
         // By its refs: what they name may be asked for in no other way.
-        fetched.fetch(url, "+refs/*:refs/fetched/*")?;
+        fetched.fetch(remote, "+refs/*:refs/fetched/*")?;
         if !missing(&fetched.git, wants)?.is_empty() {
             // Of no branch, and named by `HEAD` alone. What is missing then has moved on, which the pack will tell.
-            let _ = fetched.fetch(url, "+HEAD:refs/fetched-head");
+            let _ = fetched.fetch(remote, "+HEAD:refs/fetched-head");
         }
         Ok(fetched)
     }
@@ -139,9 +152,16 @@ impl Fetched {
         Ok(program.stream(FETCH, ())?)
     }
 
-    fn fetch(&self, url: &str, refs: &str) -> Result<(), RemoteError> {
+    fn fetch(&self, Remote { url, header }: Remote<'_>, refs: &str) -> Result<(), RemoteError> {
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules"];
-        said(&self.program(1 << 20).args(fetch).args(["--", url, refs])).map(drop)
+        let mut program = self.program(1 << 20);
+        if let Some(header) = header {
+            // Arguments are for everybody to see.
+            let names = ["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"];
+            let environment = names.into_iter().zip(["1", "http.extraHeader", header]);
+            program = program.args(RELAY_SETTINGS).environment(environment);
+        }
+        said(&program.args(fetch).args(["--", url, refs])).map(drop)
     }
 
     fn program(&self, stdout_bytes: usize) -> Program {

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use bytes::Bytes;
 use git::{
-    FetchAnswer, FetchRequest, LISTING_BYTES_MAX, Listed, Listing, ProtocolError, Speech, Spoken, TakeError,
-    listing_request,
+    Advertised, FetchAnswer, FetchRequest, LISTING_BYTES_MAX, Listed, Listing, ProtocolError, Speech, Spoken,
+    TakeError, listing_request,
 };
 use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Keyring, Method, StatusCode, header};
 use http::Response;
@@ -78,20 +78,53 @@ pub(crate) struct Upstream<'a> {
     pub(crate) patience: Patience,
 }
 
+const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+const RESULT: &str = "application/x-git-upload-pack-result";
+
 impl Upstream<'_> {
-    /// Asks how the server speaks, and, where it lists them at once, for all refs.
+    /// Asks how the server speaks, and, where it lists them at once or only gives out files, for all refs.
     pub(crate) async fn spoken(&self) -> Result<Spoken, Trouble> {
         let path = "info/refs?service=git-upload-pack";
-        let mut body =
-            self.send(Method::GET, path, "application/x-git-upload-pack-advertisement", Vec::new()).await?;
-        let mut answer = Vec::new();
+        let answer = self.send(Method::GET, path, ADVERTISEMENT, Vec::new()).await?;
+        let is_git = is_of(&answer, ADVERTISEMENT);
+        let (mut body, mut answer) = (Body::new(answer.into_body(), self.patience), Vec::new());
         while let Some(bytes) = body.next().await? {
             answer.extend_from_slice(&bytes);
             if answer.len() > LISTING_BYTES_MAX {
                 return Err(Trouble::Bad { reason: format!("it lists more than {LISTING_BYTES_MAX} bytes") });
             }
+            if !is_git && !git::may_be_refs(&answer) {
+                return Err(other());
+            }
         }
-        Ok(Spoken::read(&answer)?)
+        match is_git {
+            true => Ok(Spoken::read(&answer)?),
+            false if answer.is_empty() => Err(other()),
+            false => Ok(Spoken::Files(Advertised::in_files(&answer, &self.head().await?)?)),
+        }
+    }
+
+    /// Asks a server that only gives out files which branch is the default one; nothing where it does not say.
+    async fn head(&self) -> Result<Vec<u8>, Trouble> {
+        let Some(mut body) = self.file("HEAD").await? else { return Ok(Vec::new()) };
+        let (mut head, bytes_max) = (Vec::new(), git::file_bytes_max("HEAD").unwrap_or_default());
+        while let Some(bytes) = body.next().await? {
+            head.extend_from_slice(&bytes);
+            if head.len() as u64 > bytes_max {
+                return Err(Trouble::Bad { reason: format!("its `HEAD` has more than {bytes_max} bytes") });
+            }
+        }
+        Ok(head)
+    }
+
+    /// Asks for a file of a repository that lies there as files; nothing where there is none of that name.
+    pub(crate) async fn file(&self, path: &str) -> Result<Option<Body>, Trouble> {
+        let answer = self.ask(Method::GET, path, "*/*", Vec::new()).await?;
+        if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+            return Ok(None);
+        }
+        self.judge(&answer)?;
+        Ok(Some(Body::new(answer.into_body(), self.patience)))
     }
 
     /// Asks for all refs.
@@ -113,7 +146,7 @@ impl Upstream<'_> {
     ) -> Result<(), Trouble> {
         let (asked, mut answer) = match speech {
             Speech::Two => (request.body(), FetchAnswer::default()),
-            Speech::Earlier => (request.earlier_body(), FetchAnswer::earlier()),
+            Speech::Earlier | Speech::Files => (request.earlier_body(), FetchAnswer::earlier()),
         };
         let mut body = self.post(asked).await?;
         while let Some(bytes) = body.next().await? {
@@ -126,16 +159,32 @@ impl Upstream<'_> {
     }
 
     async fn post(&self, body: Vec<u8>) -> Result<Body, Trouble> {
-        self.send(Method::POST, "git-upload-pack", "application/x-git-upload-pack-result", body).await
+        let answer = self.send(Method::POST, "git-upload-pack", RESULT, body).await?;
+        match is_of(&answer, RESULT) {
+            true => Ok(Body::new(answer.into_body(), self.patience)),
+            false => Err(other()),
+        }
     }
 
+    /// Asks, and says what the answer's head means for the repository.
     async fn send(
         &self,
         method: Method,
         path: &str,
         accept: &'static str,
         body: Vec<u8>,
-    ) -> Result<Body, Trouble> {
+    ) -> Result<Response<Incoming>, Trouble> {
+        let answer = self.ask(method, path, accept, body).await?;
+        self.judge(&answer).map(|()| answer)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, Trouble> {
         let url =
             self.address.join(path).map_err(|error| Trouble::Unavailable { reason: error.to_string() })?;
         let mut headers = HeaderMap::new();
@@ -161,50 +210,37 @@ impl Upstream<'_> {
         let answer = tokio::time::timeout(self.patience.first_byte, answer).await;
         let answer = answer.map_err(|_| Trouble::Silent {
             reason: format!("it did not answer within {} s", self.patience.first_byte.as_secs()),
-        })??;
-        self.judge(&answer, accept)?;
-        Ok(Body::new(answer.into_body(), self.patience))
+        })?;
+        Ok(answer?)
     }
 
-    /// Says what an answer's head means for the repository.
-    fn judge(&self, answer: &Response<Incoming>, accept: &str) -> Result<(), Trouble> {
+    /// Says what an answer's status means for the repository.
+    fn judge(&self, answer: &Response<Incoming>) -> Result<(), Trouble> {
         let status = answer.status();
         let absent =
             |what: &str| Err(Trouble::Absent { reason: format!("{what} (status {})", status.as_u16()) });
         match status {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND | StatusCode::GONE => return absent("the upstream has no such repository"),
+            StatusCode::OK => Ok(()),
+            StatusCode::NOT_FOUND | StatusCode::GONE => absent("the upstream has no such repository"),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.has_credentials() => {
-                return absent("the upstream refuses Outlast's credentials");
+                absent("the upstream refuses Outlast's credentials")
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return absent(
-                    "the upstream lets in only whom it knows; `credentials_file` of its host in outlast.toml lets Outlast in",
-                );
-            }
-            StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
-                return absent("the upstream withholds the repository");
-            }
-            status if status.is_redirection() => return absent(&self.led(answer)),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => absent(
+                "the upstream lets in only whom it knows; `credentials_file` of its host in outlast.toml lets Outlast in",
+            ),
+            StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => absent("the upstream withholds the repository"),
+            status if status.is_redirection() => absent(&self.led(answer)),
             status => {
                 let reason = format!("it answered with status {}", status.as_u16());
-                return Err(match status {
+                Err(match status {
                     StatusCode::TOO_MANY_REQUESTS
                     | StatusCode::BAD_GATEWAY
                     | StatusCode::SERVICE_UNAVAILABLE
                     | StatusCode::GATEWAY_TIMEOUT => Trouble::Silent { reason },
                     _ => Trouble::Unavailable { reason },
-                });
+                })
             }
         }
-        let content = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if content.is_none_or(|content| !content.starts_with(accept)) {
-            // A captive portal, a login page, a forge's page of errors.
-            return Err(Trouble::Unavailable {
-                reason: "it answered with something else than git's protocol".to_owned(),
-            });
-        }
-        Ok(())
     }
 
     fn has_credentials(&self) -> bool {
@@ -227,4 +263,14 @@ impl Upstream<'_> {
             Err(_) => "the upstream leads elsewhere".to_owned(),
         }
     }
+}
+
+fn is_of(answer: &Response<Incoming>, kind: &str) -> bool {
+    let content = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content.is_some_and(|content| content.starts_with(kind))
+}
+
+/// A captive portal, a login page, a forge's page of errors.
+fn other() -> Trouble {
+    Trouble::Unavailable { reason: "it answered with something else than git's protocol".to_owned() }
 }

@@ -22,6 +22,7 @@ mod outage;
 mod outcome;
 mod pace;
 mod passing;
+mod relay;
 mod restore;
 mod served;
 mod state;

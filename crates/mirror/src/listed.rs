@@ -13,13 +13,13 @@ pub(crate) struct Heard {
     /// `sha1` or `sha256`.
     pub(crate) object_format: String,
     pub(crate) listed: Listed,
-    /// Nothing where git alone can ask it.
+    /// Nothing where Outlast itself cannot ask it.
     pub(crate) speech: Option<Speech>,
 }
 
 impl Heard {
-    fn at_once(Advertised { listed, object_format }: Advertised) -> Self {
-        Self { object_format, listed, speech: Some(Speech::Earlier) }
+    fn at_once(Advertised { listed, object_format }: Advertised, speech: Speech) -> Self {
+        Self { object_format, listed, speech: Some(speech) }
     }
 }
 
@@ -37,7 +37,8 @@ impl Mirror {
             Some(format) => format.to_owned(),
             None => match upstream.spoken().await? {
                 Spoken::Two(capabilities) => capabilities.object_format,
-                Spoken::Earlier(earlier) => return Ok(Heard::at_once(earlier)),
+                Spoken::Earlier(earlier) => return Ok(Heard::at_once(earlier, Speech::Earlier)),
+                Spoken::Files(files) => return Ok(Heard::at_once(files, Speech::Files)),
             },
         };
         match upstream.list(&object_format).await {
@@ -45,7 +46,8 @@ impl Mirror {
             // It may have been replaced by an older server.
             Err(trouble @ (Trouble::Unavailable { .. } | Trouble::Bad { .. })) => {
                 match upstream.spoken().await {
-                    Ok(Spoken::Earlier(earlier)) => Ok(Heard::at_once(earlier)),
+                    Ok(Spoken::Earlier(earlier)) => Ok(Heard::at_once(earlier, Speech::Earlier)),
+                    Ok(Spoken::Files(files)) => Ok(Heard::at_once(files, Speech::Files)),
                     _ => Err(trouble.into()),
                 }
             }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use git::{Bare, FetchRequest, GitError, Incoming, LeftOut, Listed};
+use git::{Bare, FetchRequest, GitError, Incoming, LeftOut, Listed, Remote, Speech};
 use host::failpoint;
 use host::http::Keyring;
 use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId};
@@ -17,6 +17,7 @@ use crate::judge::{Judgement, judge};
 use crate::listed::Heard;
 use crate::mirror::Mirror;
 use crate::outcome::{Outage, Stop, SyncError, Synced};
+use crate::relay::Relay;
 use crate::state::State;
 use crate::tell::{destroyed, names_left_out};
 
@@ -188,8 +189,8 @@ impl Mirror {
         let received = self.receive(upstream, heard, &copy.bare, wants, &haves).await;
         // Where git asks, what fails may be the copy on which it builds.
         let pack = received.map_err(|stop| match heard.speech {
-            Some(_) => stop,
-            None => blocking(|| copy.blame(stop)),
+            Some(Speech::Two | Speech::Earlier) => stop,
+            Some(Speech::Files) | None => blocking(|| copy.blame(stop)),
         })?;
         pass("git.pack_received")?;
         let object_format = heard.object_format.as_str();
@@ -216,15 +217,18 @@ impl Mirror {
         haves: &[ObjectId],
     ) -> Result<BlobWriter, Stop> {
         let (object_format, mut pack) = (heard.object_format.as_str(), self.store().writer()?);
-        if let Some(speech) = heard.speech {
-            upstream.fetch(&FetchRequest { object_format, wants, haves }, speech, &mut pack).await?;
-            return Ok(pack);
-        }
-        let url = upstream.address.as_str();
-        let fetched = blocking(|| bare.fetch_remote(url, object_format, wants)).map_err(Stop::remote)?;
-        let mut stream = fetched.pack(wants, haves).map_err(Stop::remote)?;
-        while let Some(piece) = stream.next().await {
-            pack.write_all(&piece.map_err(|error| Stop::remote(error.into()))?).map_err(SyncError::Disk)?;
+        let request = FetchRequest { object_format, wants, haves };
+        match heard.speech {
+            Some(Speech::Files) => {
+                let relay = Relay::open(upstream).await.map_err(SyncError::Disk)?;
+                let received = receive_by_git(bare, relay.remote(), &request, &mut pack).await;
+                received.map_err(|stop| relay.blame(stop))?;
+            }
+            Some(speech) => upstream.fetch(&request, speech, &mut pack).await?,
+            None => {
+                let remote = Remote { url: upstream.address.as_str(), header: None };
+                receive_by_git(bare, remote, &request, &mut pack).await?;
+            }
         }
         Ok(pack)
     }
@@ -272,6 +276,21 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+/// Has git get a pack beside a copy.
+async fn receive_by_git(
+    bare: &Bare,
+    remote: Remote<'_>,
+    &FetchRequest { object_format, wants, haves }: &FetchRequest<'_>,
+    pack: &mut BlobWriter,
+) -> Result<(), Stop> {
+    let fetched = blocking(|| bare.fetch_remote(remote, object_format, wants)).map_err(Stop::remote)?;
+    let mut stream = fetched.pack(wants, haves).map_err(Stop::remote)?;
+    while let Some(piece) = stream.next().await {
+        pack.write_all(&piece.map_err(|error| Stop::remote(error.into()))?).map_err(SyncError::Disk)?;
+    }
+    Ok(())
 }
 
 /// Does what takes time on a thread of its own, so that others go on meanwhile.

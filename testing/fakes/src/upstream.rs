@@ -244,6 +244,12 @@ impl Upstream {
         self.handle(host, path, move |asked| git::answer_in(protocol, &folder, &prefix, &[], asked));
     }
 
+    /// Serves the files of a repository, as a web server does that knows nothing of git; `git update-server-info` lists them.
+    pub fn serve_git_files(&self, host: &str, path: &str, repository: &Repository) {
+        let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());
+        self.handle(host, path, move |asked| git::file(&folder, &prefix, asked));
+    }
+
     /// Serves a repository to whoever sends this header `Authorization`, and asks everybody else who he is.
     pub fn serve_git_behind(&self, host: &str, path: &str, repository: &Repository, authorization: &str) {
         let (folder, prefix) = (repository.folder().to_owned(), path.to_owned());

@@ -4,6 +4,7 @@
 
 mod counting;
 mod faults;
+mod files;
 mod follow;
 mod hostile;
 mod remote;

@@ -25,7 +25,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) home: tempfile::TempDir,
     elsewhere: tempfile::TempDir,
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) address: Address,
     pub(crate) git: Git,
 }

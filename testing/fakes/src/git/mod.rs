@@ -7,4 +7,4 @@ mod serve;
 
 pub use fault::{Fault, Phase};
 pub use repository::Repository;
-pub(crate) use serve::{answer, answer_in};
+pub(crate) use serve::{answer, answer_in, file};

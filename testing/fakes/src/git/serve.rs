@@ -69,6 +69,16 @@ pub(crate) fn answer_in(
     Some(uncached(content, body))
 }
 
+/// Answers as a web server does that knows nothing of git and gives out the files of a repository.
+pub(crate) fn file(folder: &Path, prefix: &str, asked: &Asked) -> Option<Answer> {
+    if asked.method != http::Method::GET {
+        return Some(Answer::status(405));
+    }
+    let path = asked.path.strip_prefix(prefix)?.split('?').next()?.trim_start_matches('/');
+    let file = std::fs::read(folder.join(path)).ok().filter(|_| !path.contains(".."));
+    file.map(Answer::file)
+}
+
 /// Returns what git itself answers.
 fn said(folder: &Path, phase: Phase, protocol: &str, input: &[u8]) -> Vec<u8> {
     if phase != Phase::Advertisement {

@@ -62,7 +62,8 @@ const WORDS: &[Word] = &[
     Word { words: &["macro_rules!"], crates: &[], scope: Scope::Everywhere, hint: "use a function" },
     Word {
         words: &["TcpListener::bind", "UnixListener::bind", "UdpSocket::bind"],
-        crates: &["server", "sandbox"],
+        // `mirror` on loopback, for a git that it has started itself.
+        crates: &["server", "sandbox", "mirror"],
         scope: Scope::ProductOnly,
         hint: "only `server` and `sandbox` listen",
     },
