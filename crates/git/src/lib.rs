@@ -6,6 +6,7 @@
 mod archive;
 mod bare;
 mod bases;
+mod broken;
 mod capabilities;
 mod command;
 mod earlier;
@@ -22,11 +23,13 @@ mod pack;
 mod pkt;
 mod remote;
 mod serve;
+mod stage;
 mod view;
 mod wanted;
 
 pub use archive::{Blobs, Committed};
 pub use bare::{Bare, BareError, is_checked, is_slow_to_give, noted, object_format, speech};
+pub use broken::{Commit, commits};
 pub use capabilities::{Capabilities, Speech, Spoken};
 pub use command::{Git, GitError, Ssh};
 pub use earlier::Advertised;

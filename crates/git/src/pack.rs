@@ -84,7 +84,7 @@ fn guarded(work: impl FnOnce() -> Result<(), GivenUp>) -> Result<(), GivenUp> {
 }
 
 /// Returns the entries of a pack that is a file of its own, and nothing besides.
-fn entries(
+pub(crate) fn entries(
     pack: File,
     data: EntryDataMode,
     kind: Kind,

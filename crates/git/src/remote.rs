@@ -21,7 +21,7 @@ use crate::view::lay_out_beside;
 /// How long an upstream may take to list its refs.
 const LIST: Duration = Duration::from_secs(120);
 /// And to give objects: git tells nobody whether it still gets on.
-const FETCH: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const FETCH: Duration = Duration::from_secs(2 * 3600);
 
 /// How git gets to other machines: it never asks a person, and believes no host that it does not know.
 const SSH: &str = "-oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=10 -oServerAliveInterval=15 \
@@ -145,11 +145,8 @@ pub struct Fetched {
 impl Fetched {
     /// Returns a pack of what `wants` reach, and `haves` do not.
     pub fn pack(&self, wants: &[ObjectId], haves: &[ObjectId]) -> Result<Stream, RemoteError> {
-        let wants = wants.iter().map(|id| format!("{id}\n"));
-        let asked: String = wants.chain(haves.iter().map(|id| format!("^{id}\n"))).collect();
-        let packing = ["pack-objects", "--quiet", "--revs", "--stdout", "--thin", "--delta-base-offset"];
-        let program = self.program(PACK_BYTES_MAX).args(packing).reads(asked.as_bytes())?;
-        Ok(program.stream(FETCH, ())?)
+        let packing = packing(self.program(PACK_BYTES_MAX), wants, haves)?;
+        Ok(packing.stream(FETCH, ())?)
     }
 
     fn fetch(&self, Remote { url, header }: Remote<'_>, refs: &str) -> Result<(), RemoteError> {
@@ -182,6 +179,14 @@ fn said(program: &Program) -> Result<Vec<u8>, RemoteError> {
         true => Ok(output.stdout),
         false => Err(blamed(harmless(&output.stderr, 300))),
     }
+}
+
+/// Has git write a pack of what objects reach and others do not, which may build on those.
+pub(crate) fn packing(program: Program, wants: &[ObjectId], haves: &[ObjectId]) -> io::Result<Program> {
+    let wants = wants.iter().map(|id| format!("{id}\n"));
+    let asked: String = wants.chain(haves.iter().map(|id| format!("^{id}\n"))).collect();
+    let packing = ["pack-objects", "--quiet", "--revs", "--stdout", "--thin", "--delta-base-offset"];
+    program.args(packing).reads(asked.as_bytes())
 }
 
 /// Says whose fault it is what git says. That a permission is denied is what ssh says of keys.

@@ -26,6 +26,7 @@ mod relay;
 mod restore;
 mod served;
 mod state;
+mod steps;
 mod sync;
 mod tell;
 mod tripwires;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use git::{Bare, GitError};
+use git::{Bare, FetchRequest, GitError};
 use model::{Event, Pack, Sha256};
 use store::BlobWriter;
 
@@ -92,7 +92,9 @@ impl Mirror {
         // Git compares what comes with what is there, and what is there is damaged.
         bare.clear().map_err(SyncError::Disk)?;
         let incoming = bare.incoming().map_err(GitError::from)?;
-        let pack = self.receive(upstream, &heard, bare, &tips, &[]).await?;
+        let request = FetchRequest { object_format: &heard.object_format, wants: &tips, haves: &[] };
+        let mut pack = self.store().writer()?;
+        self.receive(upstream, heard.speech, bare, &request, &mut pack).await?;
         let file = pack.reader().map_err(SyncError::Disk)?;
         blocking(|| {
             incoming.index_whole(&file, |path| pack.link(path), &heard.object_format).map_err(Stop::pack)?;

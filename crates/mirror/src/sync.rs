@@ -26,9 +26,16 @@ const N_MOVES_MAX: usize = 256;
 /// After so many entries a whole state is written, so that any moment is read from few.
 const N_ENTRIES_MAX: usize = 256;
 /// Objects that are named as held; one more only costs a few bytes that come twice.
-const N_HAVES_MAX: usize = 4096;
+pub(crate) const N_HAVES_MAX: usize = 4096;
 /// How often it is begun anew where others are faster.
 const N_TRIES: usize = 3;
+
+/// What came.
+pub(crate) struct Received {
+    pub(crate) pack: BlobWriter,
+    /// How many bytes, of packs that broke off as well.
+    pub(crate) size_bytes: u64,
+}
 
 /// What an upstream lists.
 enum Answer {
@@ -148,11 +155,12 @@ impl Mirror {
         let tips = listed.tips();
         let wants = blocking(|| copy.bare.missing(&tips))?;
         let incoming = copy.bare.incoming().map_err(GitError::from)?;
-        let pack = match wants.is_empty() {
+        let received = match wants.is_empty() {
             true => None,
             false => Some(self.fetch(upstream, heard, &copy, &incoming, &wants).await?),
         };
-        let size_bytes = pack.as_ref().map_or(0, BlobWriter::size_bytes);
+        let (pack, size_bytes) =
+            received.map_or((None, 0), |Received { pack, size_bytes }| (Some(pack), size_bytes));
         let (n_applied, n_held, reasons) = blocking(|| {
             incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
             peel(&incoming, &copy.state, &mut listed.refs)?;
@@ -164,6 +172,7 @@ impl Mirror {
             let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
             let reasons = judgement.reasons.clone();
             self.seal(&mut copy, incoming, pack, &listed, judgement)?;
+            copy.bare.unstage().map_err(SyncError::Disk)?;
             Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
         })?;
         let (repo, left_out) = (upstream.address.repo(), listed.left_out);
@@ -184,16 +193,10 @@ impl Mirror {
         copy: &Copy,
         incoming: &Incoming,
         wants: &[ObjectId],
-    ) -> Result<BlobWriter, Stop> {
-        let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
-        let received = self.receive(upstream, heard, &copy.bare, wants, &haves).await;
-        // Where git asks, what fails may be the copy on which it builds.
-        let pack = received.map_err(|stop| match heard.speech {
-            Some(Speech::Two | Speech::Earlier) => stop,
-            Some(Speech::Files) | None => blocking(|| copy.blame(stop)),
-        })?;
+    ) -> Result<Received, Stop> {
+        let received = self.receive_somehow(upstream, heard, copy, wants).await?;
         pass("git.pack_received")?;
-        let object_format = heard.object_format.as_str();
+        let (object_format, pack) = (heard.object_format.as_str(), &received.pack);
         let file = pack.reader().map_err(SyncError::Disk)?;
         let is_empty = copy.bare.is_empty().map_err(SyncError::Disk)?;
         blocking(|| {
@@ -204,33 +207,56 @@ impl Mirror {
             indexed.map_err(|error| copy.blame(Stop::pack(error)))
         })?;
         pass("git.pack_indexed")?;
-        Ok(pack)
+        Ok(received)
+    }
+
+    /// Gets what is missing at once, or in steps where that breaks off.
+    async fn receive_somehow(
+        &self,
+        upstream: &Upstream<'_>,
+        heard: &Heard,
+        copy: &Copy,
+        wants: &[ObjectId],
+    ) -> Result<Received, Stop> {
+        let is_two = heard.speech == Some(Speech::Two);
+        if is_two && copy.bare.is_staged() {
+            return self.receive_in_steps(upstream, heard, copy, wants, None).await;
+        }
+        let haves: Vec<ObjectId> = copy.state.tips().into_iter().take(N_HAVES_MAX).collect();
+        let request = FetchRequest { object_format: &heard.object_format, wants, haves: &haves };
+        let mut pack = self.store().writer()?;
+        match self.receive(upstream, heard.speech, &copy.bare, &request, &mut pack).await {
+            Ok(()) => Ok(Received { size_bytes: pack.size_bytes(), pack }),
+            Err(Stop::There(trouble @ Trouble::Unavailable { .. })) if is_two => {
+                self.receive_in_steps(upstream, heard, copy, wants, Some((pack, trouble))).await
+            }
+            Err(stop) if heard.speech.is_some_and(|speech| speech != Speech::Files) => Err(stop),
+            // Where git asks, what fails may be the copy on which it builds.
+            Err(stop) => Err(blocking(|| copy.blame(stop))),
+        }
     }
 
     /// Gets a pack of what `wants` reach and `haves` do not.
     pub(crate) async fn receive(
         &self,
         upstream: &Upstream<'_>,
-        heard: &Heard,
+        speech: Option<Speech>,
         bare: &Bare,
-        wants: &[ObjectId],
-        haves: &[ObjectId],
-    ) -> Result<BlobWriter, Stop> {
-        let (object_format, mut pack) = (heard.object_format.as_str(), self.store().writer()?);
-        let request = FetchRequest { object_format, wants, haves };
-        match heard.speech {
+        request: &FetchRequest<'_>,
+        pack: &mut BlobWriter,
+    ) -> Result<(), Stop> {
+        match speech {
             Some(Speech::Files) => {
                 let relay = Relay::open(upstream).await.map_err(SyncError::Disk)?;
-                let received = receive_by_git(bare, relay.remote(), &request, &mut pack).await;
-                received.map_err(|stop| relay.blame(stop))?;
+                let received = receive_by_git(bare, relay.remote(), request, pack).await;
+                received.map_err(|stop| relay.blame(stop))
             }
-            Some(speech) => upstream.fetch(&request, speech, &mut pack).await?,
+            Some(speech) => Ok(upstream.fetch(request, speech, pack).await?),
             None => {
                 let remote = Remote { url: upstream.address.as_str(), header: None };
-                receive_by_git(bare, remote, &request, &mut pack).await?;
+                receive_by_git(bare, remote, request, pack).await
             }
         }
-        Ok(pack)
     }
 
     /// Makes what came durable, tells the journal, and moves the refs of the copy.

@@ -32,6 +32,11 @@ pub enum Fault {
         /// How much of what was asked for is sent, rounded down.
         percent: u8,
     },
+    /// Announces the whole length, sends no more than so many bytes of it and closes; what is shorter comes whole.
+    CutAfter {
+        /// How many bytes of an answer are sent at most.
+        bytes: usize,
+    },
     /// Announces the whole length, sends this share of it and then nothing more, without closing.
     StallAt {
         /// How much of what was asked for is sent, rounded down.

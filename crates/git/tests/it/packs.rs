@@ -195,3 +195,36 @@ fn no_damage_gives_an_index() {
         assert!(scene.files("idx").is_empty() && scene.files("pack").is_empty(), "seed {seed}");
     }
 }
+
+#[test]
+fn the_commits_of_a_pack_that_broke_off_are_known_as_far_as_it_came() {
+    let scene = Scene::new("sha1");
+    scene.upstream.grow(1, 200);
+    let path = scene.packed("", &["--all"]);
+    let whole = fs::read(&path).unwrap();
+    let known = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        git::commits(File::open(&path).unwrap(), "sha1")
+    };
+    let all = known(&whole);
+    let parents = git(scene.upstream.folder()).args(["rev-list", "--parents", "--all"]).output().unwrap();
+    let parents = String::from_utf8(parents.stdout).unwrap();
+    for commit in &all {
+        let ids = [&[commit.id][..], &commit.parents].concat();
+        let line = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert!(parents.lines().any(|it| it == line), "{line}");
+    }
+    assert!(all.len() > 190, "few are packed as a difference: {}", all.len());
+    let mut lengths = Vec::new();
+    for part in 0..8 {
+        let some = known(&whole[..whole.len() * part / 20]);
+        assert_eq!(some[..], all[..some.len()], "{part}");
+        lengths.push(some.len());
+    }
+    assert!(lengths.is_sorted() && lengths[0] == 0 && lengths[1] > 0, "{lengths:?}");
+    let damaged: Vec<u8> =
+        whole.iter().enumerate().map(|(n, byte)| byte ^ u8::from(n % 1000 == 999)).collect();
+    let some = known(&damaged);
+    assert!(some.len() < all.len() && some.iter().all(|commit| all.contains(commit)));
+    assert!(known(b"<html>").is_empty());
+}

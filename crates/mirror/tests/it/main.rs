@@ -9,6 +9,7 @@ mod follow;
 mod hostile;
 mod remote;
 mod shared;
+mod steps;
 mod turns;
 mod waiting;
 mod world;

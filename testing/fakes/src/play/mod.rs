@@ -133,6 +133,7 @@ fn spoil(script: &mut Script, fault: Fault) {
         Fault::WithoutLength => script.framing = Framing::Close,
         Fault::Short => stop_at(script, 50, Ending::Cut),
         Fault::CutAt { percent } => stop_at(script, percent, Ending::Cut),
+        Fault::CutAfter { bytes } => cut_after(script, bytes),
         Fault::StallAt { percent } => stop_at(script, percent, Ending::Stall),
         Fault::ShortWithoutLength => {
             script.framing = Framing::Close;
@@ -160,6 +161,15 @@ fn stop_at(script: &mut Script, percent: u8, ending: Ending) {
     if let Body::Whole(bytes) = &script.body {
         script.body = Body::Whole(bytes.slice(..bytes.len() * usize::from(percent.min(100)) / 100));
         script.ending = ending;
+    }
+}
+
+fn cut_after(script: &mut Script, n_bytes: usize) {
+    if let Body::Whole(bytes) = &script.body
+        && bytes.len() > n_bytes
+    {
+        script.body = Body::Whole(bytes.slice(..n_bytes));
+        script.ending = Ending::Cut;
     }
 }
 
