@@ -9,10 +9,11 @@ use git::{
 };
 use host::http::{Client, FetchError, HeaderMap, HeaderValue, Incoming, Keyring, Method, StatusCode, header};
 use http::Response;
-use model::RepoId;
+use model::{RepoId, SafeUrl};
 
 use crate::address::Address;
 use crate::pace::{Body, Patience};
+use crate::server::Server;
 
 /// Why an upstream gave nothing that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,16 +77,21 @@ pub(crate) struct Upstream<'a> {
     /// What lets Outlast in.
     pub(crate) keyring: &'a Keyring,
     pub(crate) patience: Patience,
+    /// Who is asked in its place.
+    pub(crate) server: Option<&'a Server>,
 }
 
-const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+pub(crate) const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
 const RESULT: &str = "application/x-git-upload-pack-result";
 
 impl Upstream<'_> {
     /// Asks how the server speaks, and, where it lists them at once or only gives out files, for all refs.
     pub(crate) async fn spoken(&self) -> Result<Spoken, Trouble> {
         let path = "info/refs?service=git-upload-pack";
-        let answer = self.send(Method::GET, path, ADVERTISEMENT, Vec::new()).await?;
+        self.read_spoken(self.send(Method::GET, path, ADVERTISEMENT, Vec::new()).await?).await
+    }
+
+    pub(crate) async fn read_spoken(&self, answer: Response<Incoming>) -> Result<Spoken, Trouble> {
         let is_git = is_of(&answer, ADVERTISEMENT);
         let (mut body, mut answer) = (Body::new(answer.into_body(), self.patience), Vec::new());
         while let Some(bytes) = body.next().await? {
@@ -167,7 +173,7 @@ impl Upstream<'_> {
     }
 
     /// Asks, and says what the answer's head means for the repository.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -185,8 +191,13 @@ impl Upstream<'_> {
         accept: &'static str,
         body: Vec<u8>,
     ) -> Result<Response<Incoming>, Trouble> {
-        let url =
-            self.address.join(path).map_err(|error| Trouble::Unavailable { reason: error.to_string() })?;
+        let url = match self.server {
+            None => self.address.join(path),
+            Some(server) => {
+                SafeUrl::parse(&format!("{}/git/{}.git/{path}", server.base, self.address.repo()))
+            }
+        };
+        let url = url.map_err(|error| Trouble::Unavailable { reason: error.to_string() })?;
         let mut headers = HeaderMap::new();
         headers.insert("git-protocol", HeaderValue::from_static("version=2"));
         headers.insert(
@@ -200,6 +211,9 @@ impl Upstream<'_> {
         }
         // Refs and packs are all that is asked for.
         self.keyring.sign_question(&url, &mut headers);
+        if let Some(authorization) = self.server.and_then(|server| server.authorization.as_ref()) {
+            headers.insert(header::AUTHORIZATION, authorization.expose().clone());
+        }
         let request = host::http::request(method, &url, headers, host::http::whole(Bytes::from(body)))?;
         let answer = async {
             match self.is_for_command {
@@ -265,12 +279,12 @@ impl Upstream<'_> {
     }
 }
 
-fn is_of(answer: &Response<Incoming>, kind: &str) -> bool {
+pub(crate) fn is_of(answer: &Response<Incoming>, kind: &str) -> bool {
     let content = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content.is_some_and(|content| content.starts_with(kind))
 }
 
 /// A captive portal, a login page, a forge's page of errors.
-fn other() -> Trouble {
+pub(crate) fn other() -> Trouble {
     Trouble::Unavailable { reason: "it answered with something else than git's protocol".to_owned() }
 }

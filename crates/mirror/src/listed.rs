@@ -1,6 +1,7 @@
 //! What an upstream lists, asked for in the way in which it was seen to speak.
 
 use git::{Advertised, Listed, Speech, Spoken};
+use model::Timestamp;
 
 use crate::ask::{Trouble, Upstream};
 use crate::copy::folder;
@@ -15,11 +16,13 @@ pub(crate) struct Heard {
     pub(crate) listed: Listed,
     /// Nothing where Outlast itself cannot ask it.
     pub(crate) speech: Option<Speech>,
+    /// Since when it has it, where another was asked in its place; otherwise it has it now.
+    pub(crate) as_of: Option<Timestamp>,
 }
 
 impl Heard {
     fn at_once(Advertised { listed, object_format }: Advertised, speech: Speech) -> Self {
-        Self { object_format, listed, speech: Some(speech) }
+        Self { object_format, listed, speech: Some(speech), as_of: None }
     }
 }
 
@@ -29,7 +32,7 @@ impl Mirror {
         if !upstream.address.is_http() {
             let listed = blocking(|| self.git().list_remote(upstream.address.as_str()));
             let (object_format, listed) = listed.map_err(Stop::remote)?;
-            return Ok(Heard { object_format, listed, speech: None });
+            return Ok(Heard { object_format, listed, speech: None, as_of: None });
         }
         let folder = folder(self.store().home(), upstream.address.repo());
         let known = git::object_format(&folder).filter(|_| is_known && git::speech(&folder) == Speech::Two);
@@ -42,7 +45,7 @@ impl Mirror {
             },
         };
         match upstream.list(&object_format).await {
-            Ok(listed) => Ok(Heard { listed, object_format, speech: Some(Speech::Two) }),
+            Ok(listed) => Ok(Heard { listed, object_format, speech: Some(Speech::Two), as_of: None }),
             // It may have been replaced by an older server.
             Err(trouble @ (Trouble::Unavailable { .. } | Trouble::Bad { .. })) => {
                 match upstream.spoken().await {

@@ -137,7 +137,7 @@ impl Mirror {
 
     pub(crate) fn upstream<'a>(&'a self, address: &'a Address, keyring: &'a Keyring) -> Upstream<'a> {
         let (client, is_for_command, patience) = (&self.client, self.is_for_command, self.patience);
-        Upstream { client, address, is_for_command, keyring, patience }
+        Upstream { client, address, is_for_command, keyring, patience, server: None }
     }
 }
 

@@ -44,7 +44,7 @@ impl Relay {
         let url = format!("http://{}", listener.local_addr()?);
         let key = host::random::bytes::<16>().map(|byte| format!("{byte:02x}")).concat();
         let header = format!("{KEY}: {key}");
-        let &Upstream { client, address, is_for_command, keyring, patience } = upstream;
+        let &Upstream { client, address, is_for_command, keyring, patience, .. } = upstream;
         let files = Arc::new(Files {
             client: client.clone(),
             address: address.clone(),
@@ -136,7 +136,14 @@ impl Files {
 
     fn upstream(&self) -> Upstream<'_> {
         let Self { client, address, is_for_command, keyring, patience, .. } = self;
-        Upstream { client, address, is_for_command: *is_for_command, keyring, patience: *patience }
+        Upstream {
+            client,
+            address,
+            is_for_command: *is_for_command,
+            keyring,
+            patience: *patience,
+            server: None,
+        }
     }
 
     /// Passes a file on, as long as it has no more than that.
@@ -208,13 +215,8 @@ mod tests {
         });
         let address = Address::parse(&format!("http://{}/app.git", upstream.plain_address())).unwrap();
         let (keyring, patience) = (Keyring::default(), Patience::default());
-        let upstream = Upstream {
-            client: &client,
-            address: &address,
-            is_for_command: false,
-            keyring: &keyring,
-            patience,
-        };
+        let (client, address, keyring) = (&client, &address, &keyring);
+        let upstream = Upstream { client, address, is_for_command: false, keyring, patience, server: None };
         let relay = Relay::open(&upstream).await.unwrap();
         let key = relay.header.strip_prefix("outlast-relay: ").unwrap();
         let ask = async |file: &str, key: &str| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use git::{Bare, FetchRequest, GitError, Incoming, LeftOut, Listed, Remote, Speech};
 use host::failpoint;
 use host::http::Keyring;
-use model::{Decision, Event, ObjectId, Pack, RefMove, RepoId};
+use model::{Decision, Event, MoveClass, ObjectId, Pack, RepoId, Sha256, Timestamp};
 use store::{BlobWriter, Entry};
 
 use crate::address::Address;
@@ -28,13 +28,26 @@ const N_ENTRIES_MAX: usize = 256;
 /// Objects that are named as held; one more only costs a few bytes that come twice.
 pub(crate) const N_HAVES_MAX: usize = 4096;
 /// How often it is begun anew where others are faster.
-const N_TRIES: usize = 3;
+pub(crate) const N_TRIES: usize = 3;
 
 /// What came.
 pub(crate) struct Received {
     pub(crate) pack: BlobWriter,
     /// How many bytes, of packs that broke off as well.
     pub(crate) size_bytes: u64,
+}
+
+/// What became of refs.
+struct Sealed {
+    n_applied: usize,
+    n_held: usize,
+    reasons: Vec<String>,
+}
+
+/// Which list of refs it is, and since when the upstream has them.
+struct Said {
+    listing: Sha256,
+    at: Timestamp,
 }
 
 /// What an upstream lists.
@@ -140,19 +153,21 @@ impl Mirror {
         Ok(!State::read(self.store(), repo, None)?.upstream.is_empty())
     }
 
-    async fn follow(
+    pub(crate) async fn follow(
         &self,
         upstream: &Upstream<'_>,
         heard: &Heard,
         seen: Option<u64>,
     ) -> Result<Option<Synced>, Stop> {
-        let (format, mut listed) = (&heard.object_format, heard.listed.clone());
+        let format = &heard.object_format;
         let mut copy = blocking(|| Copy::open(self.git(), self.store(), upstream.address.repo(), format))?;
         if self.store().newest_refs(copy.repo())?.map(|entry| entry.seq) != seen {
             return Ok(None);
         }
-        heard.speech.map_or(Ok(()), |speech| copy.bare.note_speech(speech)).map_err(SyncError::Disk)?;
-        let tips = listed.tips();
+        // Another speaks for itself alone.
+        let speech = heard.speech.filter(|_| upstream.server.is_none());
+        speech.map_or(Ok(()), |speech| copy.bare.note_speech(speech)).map_err(SyncError::Disk)?;
+        let tips = heard.listed.tips();
         let wants = blocking(|| copy.bare.missing(&tips))?;
         let incoming = copy.bare.incoming().map_err(GitError::from)?;
         let received = match wants.is_empty() {
@@ -161,28 +176,51 @@ impl Mirror {
         };
         let (pack, size_bytes) =
             received.map_or((None, 0), |Received { pack, size_bytes }| (Some(pack), size_bytes));
-        let (n_applied, n_held, reasons) = blocking(|| {
-            incoming.check_connected(&tips).map_err(|error| copy.blame(Stop::pack(error)))?;
-            peel(&incoming, &copy.state, &mut listed.refs)?;
-            let n_destroyed = copy.state.n_destroyed_lately(self.clock().now());
-            let tripwires = self.tripwires().of(copy.repo());
-            let mut looked = Looked::new(&incoming, self.clock());
-            let judgement = judge(&copy.state, &listed.refs, &tripwires, n_destroyed, &mut looked)?;
-            let is_held = |moved: &&RefMove| moved.decision == Decision::Hold;
-            let (n_moves, n_held) = (judgement.moves.len(), judgement.moves.iter().filter(is_held).count());
-            let reasons = judgement.reasons.clone();
-            self.seal(&mut copy, incoming, pack, &listed, judgement)?;
-            copy.bare.unstage().map_err(SyncError::Disk)?;
-            Ok::<_, Stop>((n_moves - n_held, n_held, reasons))
-        })?;
-        let (repo, left_out) = (upstream.address.repo(), listed.left_out);
-        self.note_up(repo)?;
+        let Sealed { n_applied, n_held, reasons } =
+            blocking(|| self.take_in(upstream, heard, &mut copy, incoming, pack))?;
+        let (repo, left_out) = (upstream.address.repo(), heard.listed.left_out.clone());
+        if upstream.server.is_none() {
+            self.note_up(repo)?;
+        }
         if left_out.n > 0 {
             let reason = names_left_out(&left_out);
             let event = Event::Refused { repo: repo.clone(), reason, at: self.clock().now() };
             self.store().append(None, vec![event])?;
         }
         Ok(Some(Synced::Moved { n_applied, n_held, reasons, size_bytes, left_out }))
+    }
+
+    /// Judges what was listed with what came, and makes both the copy's.
+    fn take_in(
+        &self,
+        upstream: &Upstream<'_>,
+        heard: &Heard,
+        copy: &mut Copy,
+        incoming: Incoming,
+        pack: Option<BlobWriter>,
+    ) -> Result<Sealed, Stop> {
+        let Listed { mut refs, digest, .. } = heard.listed.clone();
+        incoming.check_connected(&heard.listed.tips()).map_err(|error| copy.blame(Stop::pack(error)))?;
+        peel(&incoming, &copy.state, &mut refs)?;
+        let n_destroyed = copy.state.n_destroyed_lately(self.clock().now());
+        let tripwires = self.tripwires().of(copy.repo());
+        let mut looked = Looked::new(&incoming, self.clock());
+        let mut judgement = judge(&copy.state, &refs, &tripwires, n_destroyed, &mut looked)?;
+        let mut listing = digest;
+        if upstream.server.is_some() {
+            keep_additions(&mut judgement, &copy.state);
+            // The upstream's own list is another, whatever it has.
+            listing = copy.state.listing.unwrap_or_else(|| Sha256::of(digest.to_string().as_bytes()));
+        }
+        let n_moves = judgement.moves.len();
+        let n_held = judgement.moves.iter().filter(|moved| moved.decision == Decision::Hold).count();
+        let reasons = judgement.reasons.clone();
+        if upstream.server.is_none() || n_moves > 0 || pack.is_some() {
+            let said = Said { listing, at: heard.as_of.unwrap_or_else(|| self.clock().now()) };
+            self.seal(copy, incoming, pack, said, judgement)?;
+        }
+        copy.bare.unstage().map_err(SyncError::Disk)?;
+        Ok(Sealed { n_applied: n_moves - n_held, n_held, reasons })
     }
 
     /// Gets what is missing, and indexes it beside the copy.
@@ -265,7 +303,7 @@ impl Mirror {
         copy: &mut Copy,
         incoming: Incoming,
         pack: Option<BlobWriter>,
-        listed: &Listed,
+        Said { listing, at }: Said,
         judgement: Judgement,
     ) -> Result<(), SyncError> {
         let (repo, now) = (copy.repo().clone(), self.clock().now());
@@ -282,12 +320,12 @@ impl Mirror {
         let mut events: Vec<Event> = destroyed(&repo, &moves, reasons, now).into_iter().collect();
         events.push(Event::Refs {
             repo,
-            listing: listed.digest,
+            listing,
             n_moves: moves.len() as u64,
             moves: if is_whole { Vec::new() } else { moves },
             state: state.map(|blob| blob.sha256),
             packs,
-            at: now,
+            at,
         });
         // Whoever appends about these refs holds the copy's lock, as this does.
         let seq = self.store().append(None, events)?;
@@ -302,6 +340,16 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+/// Leaves of what a server has, in place of the upstream, what a copy lacks, where both have agreed so far.
+fn keep_additions(judgement: &mut Judgement, state: &State) {
+    judgement.moves.retain(|moved| {
+        let grows = matches!(moved.class, MoveClass::Create | MoveClass::FastForward);
+        let is_agreed = state.upstream.get(&moved.name) == state.served.get(&moved.name);
+        grows && is_agreed && moved.decision == Decision::Apply
+    });
+    judgement.reasons.clear();
 }
 
 /// Has git get a pack beside a copy.

@@ -13,6 +13,7 @@ use registry::RevisionArchive;
 use crate::note::Ending;
 use crate::plan::Purpose;
 use crate::session::Session;
+use crate::via::ServerUse;
 
 /// What git asks of a repository.
 #[derive(Debug)]
@@ -67,6 +68,9 @@ pub type Packing<'a> = Pin<Box<dyn Future<Output = Option<PackedArchive>> + Send
 pub trait Repositories: Send + Sync + std::fmt::Debug {
     /// Answers what git asks; nothing where no copy can, and the repository's own host is to be asked for it.
     fn answer(&self, asked: RepositoryAsked) -> Answering<'_>;
+
+    /// Returns what came of asking a team's server, which is asked before the repository's own host.
+    fn server_use(&self) -> ServerUse;
 
     /// Packs a revision as its forge would; nothing where no copy has it.
     fn pack(&self, asked: RevisionArchive, at: Option<Timestamp>) -> Packing<'_>;

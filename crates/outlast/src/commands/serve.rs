@@ -192,7 +192,7 @@ impl Serving<'_> {
         let engine = wiring::engine(home, self.store, &wiring::trust()?, None)?;
         let plan = SessionPlan {
             site: Some(site.clone()),
-            repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone()))),
+            repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone(), None))),
             ..SessionPlan::new(Purpose::Serve)
         };
         let session = engine.session(plan);

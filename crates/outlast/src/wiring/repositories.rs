@@ -1,11 +1,15 @@
 //! Where git's clients in a room meet the copies of repositories: created on first sight, brought up to date once a run.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use mirror::{Address, AllTripwires, Archive, Ask, Mirror, Served};
+use mirror::{Address, AllTripwires, Archive, Ask, Mirror, Patience, Served, Server, Taken};
 use model::{Event, Pack, RepoId, Sha256, Timestamp};
-use proxy::{Answering, Engine, PackedArchive, Packing, Repositories, RepositoryAnswer, RepositoryAsked};
+use proxy::{
+    Answering, Engine, PackedArchive, Packing, Repositories, RepositoryAnswer, RepositoryAsked, ServerUse,
+    TeamServer,
+};
 use registry::RevisionArchive;
 use store::{IndexError, Store};
 use tokio::sync::{Mutex, OnceCell};
@@ -14,30 +18,45 @@ use super::{git, served};
 
 const INFO: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
+/// How long a host may think that is asked only for what is newer than what a server had.
+const BEHIND_SERVER: Duration = Duration::from_secs(5);
 
 /// The repositories of one run.
 #[derive(Debug)]
 pub(crate) struct Kept {
     mirror: Mirror,
+    /// The same, where a server has given what there was.
+    hasty: Mirror,
     served: Served,
     store: Store,
+    /// The team's server, which is asked first, and what came of it.
+    server: Option<Server>,
+    used: std::sync::Mutex<ServerUse>,
     /// Whether each that was asked for is as its host has it.
     asked: Mutex<HashMap<RepoId, Arc<OnceCell<bool>>>>,
 }
 
 impl Kept {
-    /// Asks as the command would, through the engine's own client.
-    pub(crate) fn new(engine: &Engine, tripwires: AllTripwires) -> Self {
+    /// Asks as the command would, through the engine's own client; a team's server first.
+    pub(crate) fn new(engine: &Engine, tripwires: AllTripwires, via: Option<TeamServer>) -> Self {
         let Engine { store, client, clock, private, .. } = engine.clone();
-        let mirror = Mirror::new(store.clone(), git(), client, clock).with_keyring(private.keyring());
-        let mirror = mirror.with_tripwires(tripwires).for_command();
-        Self { mirror, served: served(&store), store, asked: Mutex::default() }
+        let mirror = |patience| {
+            let mirror = Mirror::new(store.clone(), git(), client.clone(), clock.clone());
+            let mirror = mirror.with_keyring(private.keyring()).with_tripwires(tripwires.clone());
+            mirror.for_command().with_patience(patience)
+        };
+        let patience = Patience::default();
+        let (mirror, hasty) = (mirror(patience), mirror(Patience { first_byte: BEHIND_SERVER, ..patience }));
+        let server =
+            |TeamServer { site, authorization, .. }| Server { base: site.base().to_owned(), authorization };
+        let (asked, used) = (Mutex::default(), std::sync::Mutex::default());
+        Self { mirror, hasty, served: served(&store), store, server: via.map(server), used, asked }
     }
 
     async fn answered(&self, asked: RepositoryAsked) -> Option<RepositoryAnswer> {
         let (address, is_pack) = address(asked.url.object().as_str())?;
         let repo = address.repo();
-        let is_fresh = asked.at.is_none() && asked.may_ask && self.is_fresh(&address).await;
+        let is_fresh = asked.at.is_none() && self.is_fresh(&address, asked.may_ask).await;
         let known = self.served.refs(repo, asked.at);
         let refs = said(repo, known)??;
         // What waits for a person is not as the host has it.
@@ -49,8 +68,8 @@ impl Kept {
         Some(RepositoryAnswer { response, pack, is_fresh, confirmed_at })
     }
 
-    /// Asks a repository's host once a run, and takes it on when it answers.
-    async fn is_fresh(&self, address: &Address) -> bool {
+    /// Brings a repository up to date once a run, and takes it on where somebody has it; returns whether it is as its host has it.
+    async fn is_fresh(&self, address: &Address, may_ask: bool) -> bool {
         let once = self.asked.lock().await.entry(address.repo().clone()).or_default().clone();
         *once
             .get_or_init(|| async {
@@ -58,19 +77,46 @@ impl Kept {
                 let known = said(address.repo(), self.store.repo(address.repo())).flatten();
                 let followed = known.and_then(|entry| Address::of(&entry.event));
                 let address = followed.as_ref().unwrap_or(address);
-                let synced = match self.mirror.sync(address).await {
-                    Ok(synced) => synced,
-                    Err(error) => {
-                        tracing::error!("`{}` could not be kept: {error}", address.repo());
-                        return false;
-                    }
-                };
+                let is_given = self.is_given(address).await;
+                let is_fresh = may_ask && self.is_synced(address, is_given).await;
                 // Who has decided that it is followed no longer is not overruled by a run.
-                let take_on =
-                    || followed.is_some() || said(address.repo(), self.mirror.take_on(address)).is_some();
-                synced.is_followed() && take_on() && said(address.repo(), self.mirror.finish()).is_some()
+                let is_new = followed.is_none() && (is_fresh || is_given);
+                let is_followed = !is_new || said(address.repo(), self.mirror.take_on(address)).is_some();
+                is_fresh && is_followed
             })
             .await
+    }
+
+    /// Asks a repository's own host what is new; one that hangs, not for long, where a server has given what there was.
+    async fn is_synced(&self, address: &Address, is_given: bool) -> bool {
+        let mirror = if is_given { &self.hasty } else { &self.mirror };
+        let synced = match mirror.sync(address).await {
+            Ok(synced) => synced,
+            Err(error) => {
+                tracing::error!("`{}` could not be kept: {error}", address.repo());
+                return false;
+            }
+        };
+        synced.is_followed() && said(address.repo(), mirror.finish()).is_some()
+    }
+
+    /// Takes what the team's server has of a repository; returns whether it has any.
+    async fn is_given(&self, address: &Address) -> bool {
+        let used = || self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that is gone is not waited for again.
+        let server = self.server.as_ref().filter(|_| used().trouble.is_none());
+        let Some(server) = server else { return false };
+        match said(address.repo(), self.mirror.take_from(server, address).await) {
+            Some(Taken::Given) => {
+                used().n_answers += 1;
+                true
+            }
+            Some(Taken::Silent { reason }) => {
+                used().trouble = Some(reason);
+                false
+            }
+            Some(Taken::Absent) | None => false,
+        }
     }
 
     /// Returns the newest pack of a repository, and when its host last said what it has.
@@ -96,6 +142,10 @@ impl Kept {
 impl Repositories for Kept {
     fn answer(&self, asked: RepositoryAsked) -> Answering<'_> {
         Box::pin(self.answered(asked))
+    }
+
+    fn server_use(&self) -> ServerUse {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn pack(&self, asked: RevisionArchive, at: Option<Timestamp>) -> Packing<'_> {

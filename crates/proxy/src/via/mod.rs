@@ -105,7 +105,9 @@ impl Via {
 impl Inner {
     /// Returns what came of asking the server, if there is one.
     pub(crate) fn server_use(&self) -> Option<ServerUse> {
-        self.via.as_ref().map(|via| lock(&via.used).clone())
+        let ServerUse { n_answers, trouble } = lock(&self.via.as_ref()?.used).clone();
+        let git = self.repositories.as_ref().map(|it| it.server_use()).unwrap_or_default();
+        Some(ServerUse { n_answers: n_answers + git.n_answers, trouble: trouble.or(git.trouble) })
     }
 
     /// Returns whether a name is a company's, by the configuration here or by the server's word.

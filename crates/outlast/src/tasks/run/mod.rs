@@ -115,8 +115,8 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         cuts,
         pins,
         at: task.at,
+        repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone(), via.clone()))),
         via,
-        repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone()))),
         ..SessionPlan::new(task.purpose)
     };
     let session = engine.session(plan_of_session);

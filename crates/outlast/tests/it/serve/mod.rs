@@ -13,6 +13,7 @@ mod private;
 mod repositories;
 mod tokens;
 mod via;
+mod via_git;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
