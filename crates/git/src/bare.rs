@@ -214,7 +214,25 @@ impl Bare {
         // each version.
         match output.status.code() {
             Some(code) if code & 6 == 0 => Ok(flaws),
+            // What is wrong in the text of an object counts as wrong with its pack, too.
+            Some(code) if code & 2 == 0 && !flaws.is_empty() => self.check_packs().map(|()| flaws),
             _ => self.git.good(&arguments, output).map(|_| flaws),
+        }
+    }
+
+    /// Checks that all packs are what they were, whatever their objects say.
+    fn check_packs(&self) -> Result<(), GitError> {
+        let mut arguments = vec!["verify-pack".to_owned(), "--".to_owned()];
+        for entry in fs::read_dir(self.folder.join("objects/pack"))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "idx") {
+                arguments.push(path.to_string_lossy().into_owned());
+            }
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match self.git.run_within(CHECK, &arguments) {
+            Err(GitError::Process(ProcessError::Slow { .. })) => Ok(()),
+            output => self.git.good(&arguments, output?).map(drop),
         }
     }
 

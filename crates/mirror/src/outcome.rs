@@ -24,6 +24,11 @@ pub enum Outage {
 pub enum Synced {
     /// The upstream lists what it listed before.
     Unchanged,
+    /// It does, and git finds fault with what is held, as it does with much old history: this is said once.
+    Flawed {
+        /// The first of what it finds, in its words.
+        flaws: Vec<String>,
+    },
     /// Refs moved, or cannot; everything that those that can need is held.
     Moved {
         /// How many the copy follows.
@@ -54,12 +59,15 @@ pub enum Synced {
 impl Synced {
     /// Returns whether the copy has everything that the upstream has.
     pub const fn is_whole(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Moved { left_out: LeftOut { n: 0, .. }, .. })
+        matches!(
+            self,
+            Self::Unchanged | Self::Flawed { .. } | Self::Moved { left_out: LeftOut { n: 0, .. }, .. }
+        )
     }
 
     /// Returns whether the upstream was asked, and everything of it that a copy can have is held.
     pub const fn is_followed(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Moved { .. })
+        matches!(self, Self::Unchanged | Self::Flawed { .. } | Self::Moved { .. })
     }
 }
 

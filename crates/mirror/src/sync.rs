@@ -109,25 +109,33 @@ impl Mirror {
 
     /// Notes that nothing moved.
     fn observe(&self, repo: &RepoId, seen: Option<u64>, left_out: LeftOut) -> Result<Synced, SyncError> {
-        if let Some(seq) = seen {
-            // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
-            let flaws = blocking(|| match Copy::catch_up(self.git(), self.store(), repo, "sha1", seq) {
-                Err(error) if !error.is_busy() => Err(error),
-                // A command waits for the answer.
-                _ if self.is_for_command() => Ok(Vec::new()),
-                _ => Copy::look_after(self.git(), self.store(), repo),
-            })?;
-            if !flaws.is_empty() {
-                let event = Event::Flawed { repo: repo.clone(), flaws, at: self.clock().now() };
-                self.store().append(None, vec![event])?;
-            }
-        }
+        let flaws = seen.map_or(Ok(Vec::new()), |seq| self.look_after(repo, seq))?;
         self.note_up(repo)?;
         self.note_unchanged(Event::Observed { repo: repo.clone(), at: self.clock().now() });
         Ok(match left_out.n {
-            0 => Synced::Unchanged,
+            0 if flaws.is_empty() => Synced::Unchanged,
+            0 => Synced::Flawed { flaws },
             _ => Synced::Moved { n_applied: 0, n_held: 0, reasons: Vec::new(), size_bytes: 0, left_out },
         })
+    }
+
+    /// Looks after the copy while nothing else is to be done; returns what git finds fault with, where that is news.
+    fn look_after(&self, repo: &RepoId, seq: u64) -> Result<Vec<String>, SyncError> {
+        // A process may have been killed in between, or the copy be gone; whoever else is at work on it does the same.
+        let flaws = blocking(|| match Copy::catch_up(self.git(), self.store(), repo, "sha1", seq) {
+            Err(error) if !error.is_busy() => Err(error),
+            // A command waits for the answer.
+            _ if self.is_for_command() => Ok(Vec::new()),
+            _ => Copy::look_after(self.git(), self.store(), repo),
+        })?;
+        let told = self.store().flawed(repo)?.map(|entry| entry.event);
+        // A copy that was made anew is looked at again.
+        if flaws.is_empty() || matches!(&told, Some(Event::Flawed { flaws: told, .. }) if *told == flaws) {
+            return Ok(Vec::new());
+        }
+        let event = Event::Flawed { repo: repo.clone(), flaws: flaws.clone(), at: self.clock().now() };
+        self.store().append(None, vec![event])?;
+        Ok(flaws)
     }
 
     /// Asks an upstream what it lists.

@@ -43,6 +43,11 @@ impl Store {
         self.list(|connection| index::newest_about(connection, repo, Kind::Observed))
     }
 
+    /// Returns what git last found fault with in a repository.
+    pub fn flawed(&self, repo: &RepoId) -> Result<Option<Entry>, IndexError> {
+        self.list(|connection| index::newest_about(connection, repo, Kind::Flawed))
+    }
+
     /// Opens a durable blob as a file, for whoever hashes what he reads: nothing is verified.
     pub fn blob_file(&self, sha256: &Sha256) -> io::Result<File> {
         regular::open(&self.shared().folder.path(sha256))

@@ -228,3 +228,36 @@ fn the_commits_of_a_pack_that_broke_off_are_known_as_far_as_it_came() {
     assert!(some.len() < all.len() && some.iter().all(|commit| all.contains(commit)));
     assert!(known(b"<html>").is_empty());
 }
+
+#[test]
+fn what_is_wrong_in_an_object_is_no_damage_of_its_pack() {
+    let scene = Scene::new("sha1");
+    scene.upstream.grow(1, 20);
+    let folder = scene.upstream.folder();
+    let asked = |arguments: &[&str]| {
+        let output = git(folder).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let text = scene.folder.path().join("commit");
+    let who = "Nobody 1767225600 +0000";
+    let tree = asked(&["rev-parse", "main^{tree}"]);
+    fs::write(&text, format!("tree {tree}\nauthor {who}\ncommitter {who}\n\nodd\n")).unwrap();
+    let odd = asked(&["hash-object", "-w", "--literally", "-t", "commit", text.to_str().unwrap()]);
+    scene.take_whole(&scene.packed(&odd, &[])).unwrap();
+    let id: model::ObjectId = odd.parse().unwrap();
+    let refs = [("refs/heads/main".parse().unwrap(), model::Target::Object { id, peeled: None })]
+        .into_iter()
+        .collect();
+    scene.copy.write_refs(&refs, &Default::default()).unwrap();
+    let flaws = scene.copy.check().unwrap();
+    assert!(flaws.len() == 1 && flaws[0].contains("missingEmail"), "{flaws:?}");
+    // With damage besides, that is what it is about.
+    let pack = &scene.files("pack")[0];
+    let mut bytes = fs::read(pack).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(pack).unwrap();
+    fs::write(pack, bytes).unwrap();
+    assert!(scene.copy.check().is_err());
+}

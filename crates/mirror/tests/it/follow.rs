@@ -101,10 +101,16 @@ async fn what_git_finds_fault_with_is_kept_and_told_once() {
     world.upstream_git(&["update-ref", "refs/heads/main", &commit]);
     assert!(matches!(world.sync().await, Synced::Moved { n_held: 0, .. }));
     assert!(world.events("flawed").is_empty(), "not while others wait for what is new");
+    let Synced::Flawed { flaws: said } = world.sync().await else { panic!("it is said") };
+    assert_eq!(world.sync().await, Synced::Unchanged, "once");
+    // A copy that is made anew is looked at again, and has nothing new to say.
+    fs::remove_dir_all(world.folder()).unwrap();
     for _ in 0..2 {
         assert_eq!(world.sync().await, Synced::Unchanged);
     }
+    assert!(world.folder().join("outlast.checked").exists(), "the control");
     let [Event::Flawed { flaws, .. }] = &world.events("flawed")[..] else { panic!("it is told once") };
+    assert_eq!(*flaws, said);
     assert!(flaws.len() == 1 && flaws[0].contains("badFilemode"), "{flaws:?}");
     assert_eq!(world.served(), World::refs(world.repository.folder()));
 }

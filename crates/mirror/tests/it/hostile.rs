@@ -20,7 +20,7 @@ impl Expected {
             Synced::Unavailable { outage: Outage::Absent, .. } => Some(Self::Absent),
             Synced::Unavailable { .. } => Some(Self::Unavailable),
             Synced::Refused { .. } => Some(Self::Refused),
-            Synced::Unchanged | Synced::Moved { .. } => None,
+            Synced::Unchanged | Synced::Flawed { .. } | Synced::Moved { .. } => None,
         }
     }
 }

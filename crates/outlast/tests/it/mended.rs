@@ -1,11 +1,13 @@
-//! Repositories whose packs are damaged on the disk.
+//! Repositories whose packs are damaged on the disk, and those whose history was never sound.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use fakes::Fault;
 
-use crate::repositories::{HOST, Kept};
+use serde_json::json;
+
+use crate::repositories::{ADDRESS, HOST, Kept};
 use crate::world::{Done, finish};
 
 /// Turns a bit in the middle of each pack that is held.
@@ -158,4 +160,42 @@ fn a_copy_that_is_damaged_itself_comes_back_when_it_is_looked_at() {
     assert_ne!(restore(&kept, "control").code, 0, "the control");
     kept.world.outlast(&["sync"]).expect(0);
     restore(&kept, "again").expect(0);
+}
+
+#[test]
+fn what_git_finds_fault_with_in_a_history_is_said_once_and_refused_never() {
+    let sound = Kept::new();
+    let done = sound.world.outlast(&["sync"]).expect(0);
+    assert!(!done.stdout.contains("finds fault"), "the control: {}", done.stdout);
+    let kept = Kept::not_yet();
+    // An author without an address, as some importers wrote them.
+    let folder = kept.repository.folder().to_str().unwrap();
+    let git = |arguments: &[&str], input: &str| {
+        let done = finish(kept.world.command("git").args(["-C", folder]).args(arguments), input.as_bytes());
+        done.expect(0).stdout.trim().to_owned()
+    };
+    let [tree, main] = ["main^{tree}", "main"].map(|revision| git(&["rev-parse", revision], ""));
+    let who = "Nobody 1767225600 +0000";
+    let commit = format!("tree {tree}\nparent {main}\nauthor {who}\ncommitter {who}\n\nodd\n");
+    let odd = git(&["hash-object", "-w", "--literally", "-t", "commit", "--stdin"], &commit);
+    kept.moves(&["update-ref", "refs/heads/main", &odd]);
+    kept.world.outlast(&["adopt", ADDRESS]).expect(0);
+    let said = |n: usize| {
+        let done = kept.world.outlast(&["sync"]).expect(0);
+        assert_eq!(
+            done.stdout.matches("finds fault with its history").count(),
+            n,
+            "{} {}",
+            done.stdout,
+            done.stderr
+        );
+    };
+    said(1);
+    said(0);
+    assert_eq!(kept.refs(&[])["refs/heads/main"], json!(odd));
+    let status = kept.world.outlast(&["status"]).expect(0).stdout;
+    assert_eq!(status.matches("finds fault with what came").count(), 1, "{status}");
+    fs::remove_dir_all(kept.world.own().join("git")).unwrap();
+    said(0);
+    said(0);
 }

@@ -16,7 +16,7 @@ fn becomes(synced: &Synced) -> Becomes {
         Synced::Unavailable { .. } => Becomes::Unavailable,
         Synced::Refused { .. } => Becomes::NotTaken,
         Synced::Moved { n_held, .. } if *n_held > 0 => Becomes::Held,
-        Synced::Unchanged | Synced::Moved { .. } => Becomes::Whole,
+        Synced::Unchanged | Synced::Flawed { .. } | Synced::Moved { .. } => Becomes::Whole,
     }
 }
 

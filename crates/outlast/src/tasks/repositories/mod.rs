@@ -35,7 +35,7 @@ pub(crate) struct One {
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) n_held: usize,
     size_bytes: u64,
-    /// Why it is not up to date, or waits.
+    /// Why it is not up to date, or waits, or what else is to be said of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<String>,
     /// Whether the copy has all that the upstream has.
@@ -65,6 +65,13 @@ impl One {
         };
         match done {
             Ok(Synced::Unchanged) => {}
+            Ok(Synced::Flawed { flaws }) => {
+                let n_more = flaws.len().saturating_sub(1);
+                let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+                let first = flaws.first().map(String::as_str).unwrap_or_default();
+                let told = "`git fsck` finds fault with its history, which is kept as it is";
+                one.reasons.push(format!("{told}: {first}{more}"));
+            }
             Ok(Synced::Moved { n_applied, n_held, reasons, size_bytes, left_out }) => {
                 one.state = if n_held > 0 { "held" } else { "moved" };
                 (one.n_applied, one.n_held, one.reasons, one.size_bytes) =
@@ -106,7 +113,7 @@ impl One {
             self.reasons.iter().map(|reason| in_line(reason, N_LETTERS_MAX)).collect::<Vec<_>>().join("; ");
         let moved = format!("{} moved, {} came", count(self.n_applied as u64, "ref"), size(self.size_bytes));
         match self.state {
-            "unchanged" => None,
+            "unchanged" => (!why.is_empty()).then(|| format!("unchanged {}: {why}", self.repo)),
             "moved" => Some(format!("moved {}: {moved}", self.repo)),
             "held" => {
                 Some(format!("held {}: {} ({why}); {moved}", self.repo, count(self.n_held as u64, "ref")))
