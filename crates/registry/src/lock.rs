@@ -62,7 +62,7 @@ pub struct Pin {
     pub digests: DigestSet,
 }
 
-/// A package that a lock takes from a git repository, in place of a file.
+/// A package that a lock takes from a git repository, in place of a file, or that it could take from there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepoPin {
     /// The package, as the lock names it.
@@ -75,6 +75,8 @@ pub struct RepoPin {
     pub commit: Option<CommitId>,
     /// What the lock says in place of a whole commit: a tag, a branch, or the beginning of a commit.
     pub revision: Option<String>,
+    /// Whether the lock names a file of it as well, so that it is for those alone who want the source.
+    pub has_file: bool,
 }
 
 impl RepoPin {
@@ -144,14 +146,25 @@ impl Locked {
         address: &str,
         commit: Option<&str>,
     ) -> Result<(), LockError> {
-        let address = address.split(['?', '#']).next().unwrap_or(address);
-        let Ok(repo) = RepoId::parse(address) else { return self.leave(name, Unpinned::GIT) };
+        let Some(pin) = repo_pin(name, address, commit) else { return self.leave(name, Unpinned::GIT) };
         self.check_room()?;
-        let said = commit.filter(|said| !said.is_empty());
-        let commit = said.and_then(CommitId::parse);
-        let revision = said.filter(|_| commit.is_none()).map(str::to_owned);
-        let (name, url) = (name.to_owned(), url(address, &repo));
-        self.repositories.push(RepoPin { name, url, repo, commit, revision });
+        self.repositories.push(pin);
+        Ok(())
+    }
+
+    /// Adds the repository of a package whose file is pinned, where anybody may ask for it: over HTTPS, or at a forge that everybody knows.
+    pub(crate) fn pin_source(
+        &mut self,
+        name: &str,
+        address: &str,
+        commit: Option<&str>,
+    ) -> Result<(), LockError> {
+        let Some(pin) = repo_pin(name, address, commit) else { return Ok(()) };
+        let is_anybodys = address.starts_with("https://") || FORGES.contains(&pin.repo.host());
+        if pin.url.is_some() && is_anybodys {
+            self.check_room()?;
+            self.repositories.push(RepoPin { has_file: true, ..pin });
+        }
         Ok(())
     }
 
@@ -181,6 +194,17 @@ impl Locked {
         self.repositories.retain(|pin| repositories.insert(pin.clone()));
         self
     }
+}
+
+/// Reads where a repository is and what of it is meant; nothing where its address is none.
+fn repo_pin(name: &str, address: &str, commit: Option<&str>) -> Option<RepoPin> {
+    let address = address.split(['?', '#']).next().unwrap_or(address);
+    let repo = RepoId::parse(address).ok()?;
+    let said = commit.filter(|said| !said.is_empty());
+    let commit = said.and_then(CommitId::parse);
+    let revision = said.filter(|_| commit.is_none()).map(str::to_owned);
+    let (name, url) = (name.to_owned(), url(address, &repo));
+    Some(RepoPin { name, url, repo, commit, revision, has_file: false })
 }
 
 /// Returns where a repository can be asked for over HTTP: without the user, and as TLS, unless the lock says otherwise and names a port.

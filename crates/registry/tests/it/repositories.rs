@@ -116,6 +116,26 @@ fn composer() {
 }
 
 #[test]
+fn a_source_beside_a_file_is_kept_where_anybody_may_ask_for_it() {
+    let check = |dist: &str, kind: &str, url: &str, expected: Option<bool>| {
+        let source = format!("{{\"type\":\"{kind}\",\"url\":\"{url}\",\"reference\":\"{{C}}\"}}");
+        let dist = format!("{{\"type\":\"{dist}\",\"url\":\"https://forge.example/a.zip\"}}");
+        let package =
+            format!("{{\"name\":\"acme/a\",\"version\":\"1.0\",\"dist\":{dist},\"source\":{source}}}");
+        let locked = read("composer.lock", &format!("{{\"packages\":[{package}]}}"));
+        let found = locked.repositories.first().map(|pin| pin.has_file);
+        assert_eq!((found, locked.unpinned.len()), (expected, 0), "{dist} {source}");
+    };
+    check("zip", "git", "https://forge.example/acme/a.git", Some(true));
+    check("zip", "git", "git@github.com:acme/a.git", Some(true));
+    check("zip", "git", "git@forge.example:acme/a.git", None);
+    check("zip", "git", "http://forge.example/acme/a.git", None);
+    check("zip", "git", "/srv/a.git", None);
+    check("zip", "hg", "https://forge.example/acme/a", None);
+    check("path", "git", "https://forge.example/acme/a.git", None);
+}
+
+#[test]
 fn each_repository_is_said_once_and_all_its_commits() {
     let package = |commit: &str| {
         format!(

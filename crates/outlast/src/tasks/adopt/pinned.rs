@@ -31,6 +31,16 @@ pub(super) struct Pinned {
     pub(super) whole: BTreeSet<RepoId>,
     /// Packages that are not kept, each with where it lies and why.
     pub(super) missing: Vec<(RepoPin, String)>,
+    /// The same of packages that have a file as well: the source of these is nowhere but at its host.
+    pub(super) without_source: Vec<(RepoPin, String)>,
+}
+
+impl Pinned {
+    fn new(store: &Store, thing: &Thing, reasons: &Reasons, whole: BTreeSet<RepoId>) -> Self {
+        let (without_source, missing) =
+            missing(store, thing, reasons).into_iter().partition(|(pin, _)| pin.has_file);
+        Self { whole, missing, without_source }
+    }
 }
 
 /// Takes on the repositories that locks name, gets all of them, and says which commits are not there.
@@ -48,7 +58,13 @@ pub(super) async fn adopt(
     let mirror = wiring::mirror(home, store)?;
     // Whoever sends a lock does not see with Outlast's credentials what nobody has taken on.
     let stranger = wiring::mirror(home, store)?.with_keyring(Keyring::default());
-    let is_trusted = |repo: &RepoId| Ok::<_, Failure>(thing.sent_by.is_none() || store.repo(repo)?.is_some());
+    // Nor is what everybody may see asked for with them.
+    let pins = thing.locks.repositories.iter().map(|(_, pin)| pin);
+    let needed: BTreeSet<&RepoId> = pins.filter(|pin| !pin.has_file).map(|pin| &pin.repo).collect();
+    let is_trusted = |repo: &RepoId| {
+        let is_needed = thing.sent_by.is_none() && needed.contains(repo);
+        Ok::<_, Failure>(is_needed || store.repo(repo)?.is_some())
+    };
     let (mut with_ours, mut without) = (Vec::new(), Vec::new());
     for (repo, address) in &addresses {
         if is_trusted(repo)? { &mut with_ours } else { &mut without }.push(address.clone());
@@ -66,19 +82,22 @@ pub(super) async fn adopt(
             }
         }
     }
-    Ok(Pinned { missing: missing(store, thing, &reasons), whole })
+    Ok(Pinned::new(store, thing, &reasons, whole))
 }
 
 /// Says which packages are not kept; nobody is asked for them.
 pub(super) fn look(store: &Store, thing: &Thing) -> Pinned {
-    Pinned { missing: missing(store, thing, &Reasons::new()), ..Pinned::default() }
+    Pinned::new(store, thing, &Reasons::new(), BTreeSet::new())
 }
 
 /// Returns where to ask for each repository, and why some are not asked for.
 fn addresses(store: &Store, thing: &Thing) -> Result<(BTreeMap<RepoId, Address>, Reasons), Failure> {
     let (mut addresses, mut reasons) = (BTreeMap::new(), Reasons::new());
     let n_max = if thing.sent_by.is_some() { N_SENT_MAX } else { N_REPOSITORIES_MAX };
-    for (_, RepoPin { repo, url, .. }) in &thing.locks.repositories {
+    // What a build cannot do without comes first.
+    let pins = || thing.locks.repositories.iter().map(|(_, pin)| pin);
+    let needed_first = pins().filter(|pin| !pin.has_file).chain(pins().filter(|pin| pin.has_file));
+    for RepoPin { repo, url, .. } in needed_first {
         if addresses.contains_key(repo) {
             continue;
         }
@@ -125,7 +144,7 @@ fn missing(store: &Store, thing: &Thing, reasons: &Reasons) -> Vec<(RepoPin, Str
     };
     let mut seen = BTreeSet::new();
     let pins = thing.locks.repositories.iter().map(|(_, pin)| pin);
-    pins.filter(|pin| seen.insert((&pin.name, &pin.repo, &pin.commit, &pin.revision)))
+    pins.filter(|pin| seen.insert((&pin.name, &pin.repo, &pin.commit, &pin.revision, pin.has_file)))
         .filter_map(|pin| Some((pin.clone(), why(pin)?)))
         .collect()
 }

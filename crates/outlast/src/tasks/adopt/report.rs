@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use model::{ObjectUrl, Proof, RepoId, Source};
 use proxy::{Adopted, Outcome};
-use registry::Unpinned;
+use registry::{RepoPin, Unpinned};
 use serde::{Deserialize, Serialize};
 
 use super::pinned::Pinned;
@@ -17,6 +17,8 @@ use crate::tasks::repositories::One;
 
 /// Things that a server warns of after each look.
 const N_WARNED_MAX: usize = 20;
+/// More repositories are told by their number.
+const N_REPOSITORIES_NAMED_MAX: usize = 5;
 
 /// What became of everything that was named. Its JSON is what `outlast adopt --json` prints.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub(crate) struct Report {
     /// Git repositories that are kept and up to date.
     #[serde(default)]
     pub(super) repositories: Vec<RepoId>,
+    /// Packages that are kept as files, and whose repositories, from which a client may take the source instead, are not.
+    #[serde(default)]
+    pub(super) without_source: Vec<Missing>,
     /// What is not kept.
     pub(super) missing: Vec<Missing>,
     /// Locks that could not be read, each with the reason.
@@ -68,10 +73,12 @@ impl Report {
         let locks = &thing.locks;
         let mut report = Self { locks: thing.lock_names(), unread: locks.unread.clone(), ..Self::default() };
         report.repositories.extend(pinned.whole);
-        for (pin, reason) in pinned.missing {
+        let missing = |(pin, reason): (RepoPin, String)| {
             let reason = format!("it is in {}: {reason}", pin.place());
-            report.missing.push(Missing { named: Named { name: pin.name, url: None }, reason });
-        }
+            Missing { named: Named { name: pin.name, url: None }, reason }
+        };
+        report.missing.extend(pinned.missing.into_iter().map(missing));
+        report.without_source.extend(pinned.without_source.into_iter().map(missing));
         for (_, Unpinned { name, reason }) in &locks.unpinned {
             let named = Named { name: name.clone(), url: None };
             report.missing.push(Missing { named, reason: (*reason).to_owned() });
@@ -117,6 +124,7 @@ impl Report {
         self.first_seen.extend(other.first_seen);
         self.rescued.extend(other.rescued);
         self.repositories.extend(other.repositories);
+        self.without_source.extend(other.without_source);
         self.missing.extend(other.missing);
         self.unread.extend(other.unread);
     }
@@ -134,8 +142,14 @@ impl Report {
 
     /// Says in one line what is kept and what is not.
     pub(crate) fn say(&self, global: &Global) {
-        for repo in &self.repositories {
-            say(global, &format_args!("outlast: {repo} is kept, every ref of it"));
+        match &self.repositories[..] {
+            few if few.len() <= N_REPOSITORIES_NAMED_MAX => few.iter().for_each(|repo| {
+                say(global, &format_args!("outlast: {repo} is kept, every ref of it"));
+            }),
+            many => {
+                let n = many.len();
+                say(global, &format_args!("outlast: {n} repositories are kept, every ref of them"));
+            }
         }
         if !self.repositories.is_empty() && self.n_kept == 0 && self.locks.is_empty() {
             return;
@@ -152,6 +166,16 @@ impl Report {
                 self.n_missing()
             ),
         );
+        if let Some(Missing { named, reason }) = self.without_source.first() {
+            let n = count(self.without_source.len() as u64, "package");
+            let [name, reason] = [&named.name, reason].map(|text| speak::in_line(text, N_LETTERS_MAX));
+            say(
+                global,
+                &format_args!(
+                    "outlast: {n} can be installed from the file alone, not from source: {name}: {reason}"
+                ),
+            );
+        }
     }
 
     /// Warns of what is not kept, where nobody reads standard output.

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use fakes::git::Repository;
+use fakes::{Fault, Upstream, composer};
 use serde_json::json;
 
 use super::Served;
@@ -88,7 +89,7 @@ fn what_is_newer_than_the_servers_comes_from_the_host_itself() {
     machine.clone(&served.base).expect(0);
     assert_eq!(machine.text(), "newer\n");
     assert_eq!(machine.0.outlast(&["holds", "--json"]).expect(0).json(), json!([]));
-    kept.upstream.on(HOST, "*", fakes::Fault::Status(502));
+    kept.upstream.on(HOST, "*", Fault::Status(502));
     machine.clone(&served.base).expect(0);
     assert_eq!((machine.text().as_str(), machine.freshness().as_str()), ("newer\n", "stale"));
     assert_eq!(machine.0.outlast(&["holds", "--json"]).expect(0).json(), json!([]));
@@ -164,10 +165,47 @@ fn a_moved_tag_of_the_servers_is_no_reason_to_move_one_that_is_here() {
     other.upstream.serve_git(HOST, "/acme/app.git", &strange);
     other.world.outlast(&["adopt", ADDRESS]).expect(0);
     let served = Served::start(&other.world);
-    kept.upstream.on(HOST, "*", fakes::Fault::Status(502));
+    kept.upstream.on(HOST, "*", Fault::Status(502));
     machine.clone(&served.base).expect(0);
     assert_eq!(machine.text(), "line 4\n");
     let refs = machine.0.outlast(&["refs", "acme/app", "--json"]).expect(0).json()["refs"].clone();
     assert_eq!(refs["refs/tags/v1"], kept.refs(&[])["refs/tags/v1"]);
     assert!(refs["refs/heads/added"].is_string(), "the control: what is not here comes");
+}
+
+#[test]
+fn composer_installs_from_source_what_the_server_adopted_while_github_is_gone() {
+    let (world, upstream) = (World::new(), Upstream::start_blocking());
+    let package = composer::package(world.path(), "acme/a").release("1.0.0", &json!({}), &[]);
+    let hidden = composer::package(world.path(), "acme/b").release("1.0.0", &json!({}), &[]);
+    let project = composer::project("acme/small").requires(&package, "1.0.0").requires(&hidden, "1.0.0");
+    upstream.serve_composer(&[package, hidden]);
+    let hosts = [&composer::HOSTS[..], &composer::GITHUB_HOSTS[..1]].concat();
+    world.place(&upstream, &hosts);
+    let files = [("composer.json", project.manifest()), ("composer.lock", project.lock())];
+    for (name, text) in &files {
+        world.write(&world.project().join(name), text);
+    }
+    // What has a file is kept without its repository as well, and that is said.
+    upstream.on(composer::GITHUB_HOSTS[0], "/acme/b.git*", Fault::Status(404));
+    let done = world.outlast(&["adopt", "--json", "."]).expect(0);
+    let done = done.says("github.com/acme/a is kept, every ref of it");
+    let done = done.says("1 package can be installed from the file alone");
+    let report = done.json();
+    assert_eq!((&report["n_kept"], &report["missing"]), (&json!(2), &json!([])), "{report:#}");
+    assert_eq!(texts(&report["without_source"], "name"), ["acme/b"], "{report:#}");
+    upstream.clear_faults();
+    world.outlast(&["adopt", "."]).expect(0);
+    let served = Served::start(&world);
+    let machine = World::new().with("COMPOSER_ALLOW_SUPERUSER", "1");
+    machine.configure(&places(&hosts, &[("connect", NOWHERE)]));
+    for (name, text) in &files {
+        machine.write(&machine.project().join(name), text);
+    }
+    let install = ["composer", "install", "--no-interaction", "--no-progress", "--prefer-source"];
+    assert_ne!(machine.outlast(&[&["exec", "--"], &install[..]].concat()).code, 0, "the control");
+    machine.outlast(&[&["exec", "--via", &served.base, "--"], &install[..]].concat()).expect(0);
+    for name in ["a", "b"] {
+        assert!(machine.project().join(format!("vendor/acme/{name}/.git")).exists(), "{name}");
+    }
 }

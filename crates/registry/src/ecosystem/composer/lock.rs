@@ -80,7 +80,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
     let mut locked = Locked::default();
     for package in lock.packages.iter().chain(lock.packages_dev.iter().flatten()) {
         match (&package.dist, &package.source) {
-            (Some(dist), _) => add(&mut locked, package, dist)?,
+            (Some(dist), source) => {
+                add(&mut locked, package, dist)?;
+                let is_fetched = dist.kind.as_deref() != Some(PATH);
+                let is_git = |source: &&Source<'_>| is_fetched && source.kind.as_deref() == Some("git");
+                // Who installs with `--prefer-source` asks there.
+                if let Some(Source { url: Some(url), reference, .. }) = source.as_ref().filter(is_git) {
+                    locked.pin_source(&package.name, url, reference.as_deref())?;
+                }
+            }
             (None, Some(Source { kind, url, reference })) => match kind.as_deref().unwrap_or_default() {
                 PATH => {}
                 "git" => {

@@ -57,7 +57,8 @@ fn a_package_without_an_archive_is_named() {
     let git = "it is in a git repository whose address is not understood";
     let unpinned = |text: &str| -> Vec<String> {
         let Locked { repositories, unpinned, .. } = locked(text).unwrap();
-        let repositories = repositories.iter().map(|pin| format!("{}: {git}", pin.name));
+        let repositories = repositories.iter().filter(|pin| !pin.has_file);
+        let repositories = repositories.map(|pin| format!("{}: {git}", pin.name));
         let unpinned = unpinned.iter().map(|unpinned| format!("{}: {}", unpinned.name, unpinned.reason));
         repositories.chain(unpinned).collect()
     };
