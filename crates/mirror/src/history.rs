@@ -51,15 +51,19 @@ impl History for Looked<'_> {
     type Error = GitError;
 
     fn relation(&mut self, old: &Target, new: &Target) -> Result<Relation, GitError> {
-        let nothing = Relation { is_ancestor: false, has_common: false };
+        let nothing = Relation { is_ancestor: false, has_common: false, is_earlier: false };
         if self.clock.elapsed() - self.began > LOOK_FOR {
             // Not that everything is lost, but that a person has to say.
             return Ok(Relation { has_common: true, ..nothing });
         }
         let (Some(old), Some(new)) = (old.id(), new.id()) else { return Ok(nothing) };
         match self.incoming.is_ancestor(old, new) {
-            Ok(true) => Ok(Relation { is_ancestor: true, has_common: true }),
-            Ok(false) => Ok(Relation { has_common: self.incoming.have_common(old, new)?, ..nothing }),
+            Ok(true) => Ok(Relation { is_ancestor: true, has_common: true, ..nothing }),
+            Ok(false) => Ok(Relation {
+                has_common: self.incoming.have_common(old, new)?,
+                is_earlier: self.incoming.is_ancestor(new, old)?,
+                ..nothing
+            }),
             // A branch that names no commit: it is as if everything were lost.
             Err(GitError::Failed { .. }) => Ok(nothing),
             Err(error) => Err(error),
@@ -97,8 +101,10 @@ mod tests {
         bare.lay_out("sha1").unwrap();
         let (incoming, clock) = (bare.incoming().unwrap(), Clock::manual(Timestamp::UNIX_EPOCH));
         let mut looked = Looked::new(&incoming, &clock);
-        let follows = Relation { is_ancestor: true, has_common: true };
+        let follows = Relation { is_ancestor: true, has_common: true, is_earlier: false };
         assert_eq!(looked.relation(&old, &new).unwrap(), follows, "the control");
+        let goes_back = Relation { is_ancestor: false, has_common: true, is_earlier: true };
+        assert_eq!(looked.relation(&new, &old).unwrap(), goes_back);
         clock.advance(LOOK_FOR + Duration::from_secs(1));
         assert!(!looked.relation(&old, &new).unwrap().is_ancestor);
     }

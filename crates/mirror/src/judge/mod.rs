@@ -22,6 +22,8 @@ pub struct Relation {
     pub is_ancestor: bool,
     /// Something of it still is.
     pub has_common: bool,
+    /// It was there before: nothing came that was not reached.
+    pub is_earlier: bool,
 }
 
 /// What is known of a repository's history.
@@ -54,13 +56,15 @@ pub fn judge<H: History>(
     history: &mut H,
 ) -> Result<Judgement, H::Error> {
     let mut moves = Vec::new();
-    let (orphans, shrunk, renamed) = (BTreeSet::new(), BTreeMap::new(), renamed(state, listed, history)?);
+    let (orphans, earlier) = (BTreeSet::new(), BTreeSet::new());
+    let (shrunk, renamed) = (BTreeMap::new(), renamed(state, listed, history)?);
     let mut judging = Judging {
         state,
         listed,
         tripwires,
         n_destroyed,
         orphans,
+        earlier,
         shrunk,
         renamed,
         reasons: Vec::new(),
@@ -81,6 +85,9 @@ pub fn judge<H: History>(
                 let relation = history.relation(old, new)?;
                 if !relation.has_common {
                     judging.orphans.insert(name.clone());
+                }
+                if relation.is_earlier && !relation.is_ancestor {
+                    judging.earlier.insert(name.clone());
                 }
                 if relation.is_ancestor && judging.is_protected(name) {
                     judging.measure(name, history.n_files(old)?, history.n_files(new)?);
@@ -128,6 +135,8 @@ struct Judging<'a> {
     tripwires: &'a Tripwires,
     n_destroyed: u64,
     orphans: BTreeSet<RefName>,
+    /// Branches that are where they were once.
+    earlier: BTreeSet<RefName>,
     /// Branches that lost most of their files in one move, and why that is said.
     shrunk: BTreeMap<RefName, String>,
     renamed: Option<RefName>,
@@ -233,6 +242,12 @@ impl Judging<'_> {
         }
         if self.orphans.contains(name) {
             return Some(format!("`{}` has nothing in common with what it was", short(name)));
+        }
+        if self.earlier.contains(name) {
+            let name = short(name);
+            return Some(format!(
+                "`{name}` is an earlier state of itself, which a server that lags gives as well"
+            ));
         }
         None
     }

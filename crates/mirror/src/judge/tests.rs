@@ -23,7 +23,8 @@ fn letter(id: &ObjectId) -> char {
     id.to_string().chars().next().unwrap()
 }
 
-/// Letters grow with history: `b` comes after `a`; digits have nothing in common with letters. A commit has 100 files, `e` 11 and `f` 9.
+/// Letters grow with history: `b` comes after `a`; `7` has left it after `a`, other digits have nothing in common with letters. A commit has
+/// 100 files, `e` 11 and `f` 9.
 struct Letters;
 
 impl History for Letters {
@@ -31,8 +32,12 @@ impl History for Letters {
 
     fn relation(&mut self, old: &Target, new: &Target) -> Result<Relation, Infallible> {
         let (old, new) = (letter(old.id().unwrap()), letter(new.id().unwrap()));
+        if old != new && (old == '7' || new == '7') {
+            return Ok(Relation { is_ancestor: old == 'a', has_common: true, is_earlier: new == 'a' });
+        }
         let has_common = old.is_ascii_digit() == new.is_ascii_digit();
-        Ok(Relation { is_ancestor: has_common && old <= new, has_common })
+        let is_ancestor = has_common && old <= new;
+        Ok(Relation { is_ancestor, has_common, is_earlier: has_common && new <= old })
     }
 
     fn n_files(&mut self, commit: &Target) -> Result<Option<u64>, Infallible> {
@@ -84,7 +89,8 @@ fn what_destroys_waits_and_the_rest_goes_on() {
     };
     check(&[], &[], 0);
     check(&[("main c", "main d, new a")], &[], 2);
-    check(&[("f1 c", "f1 b")], &[], 1);
+    check(&[("f1 c", "f1 7")], &[], 1);
+    check(&[("f1 c", "f1 b"), ("f2 c", "f2 d")], &["f1 force"], 1);
     check(&[("f1 c", "f1 9")], &["f1 force"], 0);
     check(&[("f1 c,", "")], &[], 1);
     check(&[(" main c", " main b"), ("f2 c", "f2 d")], &["main force"], 1);
@@ -93,9 +99,9 @@ fn what_destroys_waits_and_the_rest_goes_on() {
     check(&[("refs/tags/v1 b", "refs/tags/v1 c"), ("f1 c", "f1 d")], &["refs/tags/v1 tag_move"], 1);
     check(&[("refs/tags/v1 b,", "")], &["refs/tags/v1 delete"], 0);
     check(&[("refs/pull/1/head b", "refs/pull/1/head 1")], &[], 1);
-    check(&[("f1 c", "f1 b"), ("f2 c", "f2 b")], &[], 2);
+    check(&[("f1 c", "f1 7"), ("f2 c", "f2 7")], &[], 2);
     check(
-        &[("f1 c", "f1 b"), ("f2 c", "f2 b"), ("f3 c,", ""), ("f4 c,", ""), ("f5 c", "f5 d")],
+        &[("f1 c", "f1 7"), ("f2 c", "f2 7"), ("f3 c,", ""), ("f4 c,", ""), ("f5 c", "f5 d")],
         &["f1 force", "f2 force", "f3 delete", "f4 delete"],
         1,
     );
@@ -114,7 +120,7 @@ fn a_branch_that_loses_its_files_waits_however_it_moves() {
 #[test]
 fn tripwires_are_what_a_person_says() {
     let base = state(&format!("HEAD @refs/heads/main, main c, release/1 c, {MANY}"));
-    let listed = format!("HEAD @refs/heads/main, main c, release/1 b, {MANY}");
+    let listed = format!("HEAD @refs/heads/main, main c, release/1 7, {MANY}");
     let (_, n_applied) = judged(&base, &listed, 0);
     assert_eq!(n_applied, 1);
     let protected = Tripwires { protected: vec!["release/*".to_owned()], ..Tripwires::default() };
@@ -122,7 +128,7 @@ fn tripwires_are_what_a_person_says() {
     let none = Tripwires { n_destroyed_max: 0, ..Tripwires::default() };
     assert_eq!(judged_by(&none, &base, &listed, 0).0, ["release/1 force"]);
     let many = Tripwires { n_destroyed_max: 99, percent_destroyed_max: 100, ..Tripwires::default() };
-    let listed = "HEAD @refs/heads/main, main c, f1 b, f2 b, f3 b, f4 b, f5 b";
+    let listed = "HEAD @refs/heads/main, main c, f1 7, f2 7, f3 7, f4 7, f5 7";
     let base = state("HEAD @refs/heads/main, main c, f1 c, f2 c, f3 c, f4 c, f5 c");
     assert_eq!((judged(&base, listed, 0).1, judged_by(&many, &base, listed, 0).1), (0, 5));
 }
@@ -130,7 +136,7 @@ fn tripwires_are_what_a_person_says() {
 #[test]
 fn an_hour_counts_as_a_whole() {
     let base = format!("HEAD @refs/heads/main, main c, {MANY}");
-    let listed = base.replacen("f1 c", "f1 b", 1);
+    let listed = base.replacen("f1 c", "f1 7", 1);
     assert_eq!(judged(&state(&base), &listed, 1), (vec![], 1));
     assert_eq!(judged(&state(&base), &listed, 3), (vec!["f1 force".to_owned()], 0));
 }

@@ -162,12 +162,43 @@ async fn a_branch_that_is_forced_is_followed_and_its_old_commits_stay() {
     let orphan = world.sync().await;
     assert!(matches!(orphan, Synced::Moved { n_held: 1, .. }), "it has nothing in common: {orphan:?}");
     world.upstream_git(&["update-ref", "refs/heads/f2", "main~1"]);
+    let forced = world.repository.commit("f2", "instead", &[("x.txt", "x\n")]);
     assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
-    assert_eq!(world.served()["refs/heads/f2"], run(world.repository.folder(), &["rev-parse", "main~1"]));
+    assert_eq!(world.served()["refs/heads/f2"], forced);
     assert!(
         World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}"))
             || world.served()["refs/heads/f1"] == old
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_lags_takes_nothing_back() {
+    let world = World::new();
+    for n in 1..=20 {
+        world.upstream_git(&["update-ref", &format!("refs/heads/f{n}"), "main"]);
+    }
+    let replica = world.repository.copy_to(&world.new_folder("replica.git"));
+    let newer = world.repository.commit("f1", "newer", &[("x.txt", "x\n")]);
+    world.repository.commit("f2", "newer", &[("x.txt", "y\n")]);
+    world.sync().await;
+    let before = world.served();
+    for _ in 0..3 {
+        world.upstream.serve_git(HOST, PATH, &replica);
+        let Synced::Moved { n_applied: 0, n_held: 2, reasons, .. } = world.sync().await else { panic!() };
+        assert!(reasons[0].contains("`f1` is an earlier state of itself"), "{reasons:?}");
+        assert_eq!(world.served(), before);
+        world.serve();
+        assert!(matches!(world.sync().await, Synced::Moved { n_held: 0, .. }));
+        assert_eq!((world.served(), world.state().held.len()), (before.clone(), 0), "nobody had to decide");
+    }
+    assert!(!World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{newer}")));
+    // The control: who takes a commit back and goes on in another way is followed.
+    world.upstream_git(&["update-ref", "refs/heads/f1", "f1~1"]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 0, n_held: 1, .. }));
+    let other = world.repository.commit("f1", "another", &[("x.txt", "z\n")]);
+    assert!(matches!(world.sync().await, Synced::Moved { n_applied: 1, n_held: 0, .. }));
+    assert_eq!(world.served()["refs/heads/f1"], other);
+    assert!(World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{newer}")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,10 +80,11 @@ fn what_a_person_is_asked_about_is_said_for_each_repository() {
     for (name, n_held) in [("forge.example/other/*", 0), ("forge.example/acme/*", 1)] {
         let tripwires = format!("[[tripwires]]\nrepositories = [\"{name}\"]\nprotected = [\"release/*\"]\n");
         kept.world.configure(&format!("{settings}{tripwires}"));
-        // It goes on, and is rewound.
+        // It goes on, and then in another way.
         kept.repository.commit("release/1", name, &[("a.txt", name)]);
         kept.world.outlast(&["sync"]).expect(0);
         kept.moves(&["update-ref", "refs/heads/release/1", "release/1~1"]);
+        kept.repository.commit("release/1", "instead", &[("a.txt", "instead\n")]);
         kept.world.outlast(&["sync"]).expect(0);
         assert_eq!(kept.json(&["holds"]).as_array().unwrap().len(), n_held, "{name}");
     }
