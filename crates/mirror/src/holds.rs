@@ -56,6 +56,17 @@ pub struct Rule {
     pub since: Timestamp,
 }
 
+/// What waits for a person, and what was decided.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    /// What waits.
+    pub holds: Vec<Hold>,
+    /// What is not followed.
+    pub rejected: Vec<Rejected>,
+    /// What always is.
+    pub rules: Vec<Rule>,
+}
+
 /// How much a pattern takes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
@@ -162,59 +173,40 @@ fn class_of(name: &RefName, state: &State) -> MoveClass {
 }
 
 impl Mirror {
-    /// Returns what waits, of every repository.
-    pub fn holds(&self) -> Result<Vec<Hold>, DecideError> {
-        let mut holds = Vec::new();
-        self.each(|repo, state| holds.extend(Hold::of(repo, state)))?;
-        Ok(holds)
-    }
-
-    /// Returns what persons decided that still decides, of every repository.
-    pub fn decided(&self) -> Result<(Vec<Rejected>, Vec<Rule>), DecideError> {
-        let (mut rejected, mut rules) = (Vec::new(), Vec::new());
-        self.each(|repo, state| {
-            rejected.extend(Rejected::of(repo, state));
-            let rule = |(pattern, since): (&String, &Timestamp)| Rule {
-                repo: repo.clone(),
-                pattern: pattern.clone(),
-                since: *since,
-            };
-            rules.extend(state.rules.iter().map(rule));
-        })?;
-        Ok((rejected, rules))
-    }
-
-    fn each(&self, mut see: impl FnMut(&RepoId, &State)) -> Result<(), DecideError> {
+    /// Returns what waits, and what persons decided that still decides, of every repository.
+    pub fn decisions(&self) -> Result<Decisions, DecideError> {
+        let mut all = Decisions::default();
         for entry in self.store().repos()? {
             let Event::Mirrored { repo, .. } = entry.event else { continue };
-            see(&repo, &State::read(self.store(), &repo, None)?);
+            let state = State::read(self.store(), &repo, None)?;
+            all.holds.extend(Hold::of(&repo, &state));
+            all.rejected.extend(Rejected::of(&repo, &state));
+            let rule = |(pattern, since)| Rule { repo: repo.clone(), pattern, since };
+            all.rules.extend(state.rules.into_iter().map(rule));
         }
-        Ok(())
+        Ok(all)
     }
 
-    /// Returns what would be lost by following, of commits that nothing else that is served reaches; nothing where git cannot say.
-    pub fn lost(&self, hold: &Hold) -> Result<Option<Lost>, CopyError> {
-        let copy = Copy::open(self.git(), self.store(), &hold.repo, "sha1")?;
-        let Some(old) = hold.old.as_ref().and_then(commit) else {
-            return Ok(Some(Lost::default()));
-        };
-        // As if everything that waits were followed: what waits as well would go, too.
-        let others: BTreeSet<ObjectId> = copy.state.upstream.values().filter_map(commit).collect();
-        let new = hold.new.as_ref().and_then(commit);
-        match copy.bare.lost(&old, &others.into_iter().chain(new).collect()) {
-            // A tag of something that is no commit, or one that says it is of something else.
-            Err(GitError::Failed { .. }) => Ok(None),
-            lost => Ok(Some(lost?)),
+    /// Returns for each of these what would be lost by following, of commits that nothing else that is served reaches; nothing where git
+    /// cannot say. Those of one repository stand together.
+    pub fn lost(&self, holds: &[&Hold]) -> Result<Vec<Option<Lost>>, CopyError> {
+        let mut lost = Vec::new();
+        for of_one in holds.chunk_by(|one, other| one.repo == other.repo) {
+            let copy = Copy::open(self.git(), self.store(), &of_one[0].repo, "sha1")?;
+            for hold in of_one {
+                lost.push(lost_by(&copy, hold)?);
+            }
         }
+        Ok(lost)
     }
 
     /// Decides about what waits, or was rejected: the copy follows once, follows every move of refs that a pattern names, or stays as
     /// it is.
     pub fn decide(&self, id: &str, ruling: Ruling, pattern: Option<String>) -> Result<Hold, DecideError> {
         let unknown = || DecideError::Unknown { id: id.to_owned() };
-        let (rejected, _) = self.decided()?;
-        let all = self.holds()?.into_iter().chain(rejected.into_iter().map(|rejected| rejected.hold));
-        let hold = all.into_iter().find(|hold| hold.id == id).ok_or_else(unknown)?;
+        let Decisions { holds, rejected, .. } = self.decisions()?;
+        let mut all = holds.into_iter().chain(rejected.into_iter().map(|rejected| rejected.hold));
+        let hold = all.find(|hold| hold.id == id).ok_or_else(unknown)?;
         if let Some(pattern) = &pattern
             && !is_followed([pattern], &hold.name)
         {
@@ -280,6 +272,20 @@ impl Mirror {
         copy.state.decide(decided);
         copy.write(old.into_iter().collect(), seq).map_err(CopyError::from)?;
         Ok(())
+    }
+}
+
+fn lost_by(copy: &Copy, hold: &Hold) -> Result<Option<Lost>, CopyError> {
+    let Some(old) = hold.old.as_ref().and_then(commit) else {
+        return Ok(Some(Lost::default()));
+    };
+    // As if everything that waits were followed: what waits as well would go, too.
+    let others: BTreeSet<ObjectId> = copy.state.upstream.values().filter_map(commit).collect();
+    let new = hold.new.as_ref().and_then(commit);
+    match copy.bare.lost(&old, &others.into_iter().chain(new).collect()) {
+        // A tag of something that is no commit, or one that says it is of something else.
+        Err(GitError::Failed { .. }) => Ok(None),
+        lost => Ok(Some(lost?)),
     }
 }
 

@@ -36,7 +36,7 @@ pub use address::{Address, AddressError};
 pub use answer::{AnswerError, Ask, REQUEST_BYTES_MAX, answer};
 pub use archive::{Archive, ArchiveError};
 pub use copy::{Copy, CopyError, folder};
-pub use holds::{DecideError, Hold, Reach, Rejected, Rule};
+pub use holds::{DecideError, Decisions, Hold, Reach, Rejected, Rule};
 pub use judge::{History, Judgement, Relation, judge};
 pub use mend::Mended;
 pub use mirror::Mirror;

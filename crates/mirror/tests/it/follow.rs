@@ -236,22 +236,25 @@ async fn a_person_decides_about_what_waits() {
     world.upstream_git(&["tag", "-f", "v1", "main"]);
     world.sync().await;
     let mirror = world.mirror();
-    let holds = mirror.holds().unwrap();
-    let told: Vec<String> = holds.iter().map(|hold| format!("{} {}", hold.name, hold.class)).collect();
+    let holds = || mirror.decisions().unwrap().holds;
+    let waiting = holds();
+    let told: Vec<String> = waiting.iter().map(|hold| format!("{} {}", hold.name, hold.class)).collect();
     assert_eq!(told, ["refs/heads/main force", "refs/tags/v1 tag_move"]);
-    let lost = mirror.lost(&holds[0]).unwrap().unwrap();
+    let [Some(lost), Some(of_tag)] = &mirror.lost(&waiting.iter().collect::<Vec<_>>()).unwrap()[..] else {
+        panic!("what is lost of both")
+    };
     assert_eq!(
-        (lost.n_commits, lost.authors),
-        (3, vec!["A Person <person@example.com>".to_owned()]),
+        (lost.n_commits, &lost.authors[..], of_tag.n_commits),
+        (3, &["A Person <person@example.com>".to_owned()][..], 1),
         "the tag reaches one of them, and waits to leave as well"
     );
     assert!(lost.size_bytes > 0 && lost.commits[0].to_string() == old);
-    let error = mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v2*".to_owned())).unwrap_err();
+    let error = mirror.decide(&waiting[1].id, Ruling::Always, Some("refs/tags/v2*".to_owned())).unwrap_err();
     assert!(matches!(error, DecideError::Pattern { .. }));
     assert!(matches!(mirror.decide("nothing", Ruling::Apply, None), Err(DecideError::Unknown { .. })));
-    mirror.decide(&holds[0].id, Ruling::Reject, None).unwrap();
-    mirror.decide(&holds[1].id, Ruling::Always, Some("refs/tags/v*".to_owned())).unwrap();
-    assert!(mirror.holds().unwrap().is_empty());
+    mirror.decide(&waiting[0].id, Ruling::Reject, None).unwrap();
+    mirror.decide(&waiting[1].id, Ruling::Always, Some("refs/tags/v*".to_owned())).unwrap();
+    assert!(holds().is_empty());
     assert_eq!(world.served()["refs/heads/main"], old, "rejected");
     assert_eq!(world.served()["refs/tags/v1"], world.upstream_git(&["rev-parse", "v1"]));
     assert!(World::refs(&world.folder()).values().any(|id| *id == tag), "the old one is still reached");
@@ -261,7 +264,7 @@ async fn a_person_decides_about_what_waits() {
     world.repository.commit("main", "went on", &[("a.txt", "other\n")]);
     assert!(matches!(world.sync().await, Synced::Moved { n_held: 1, .. }));
     assert_eq!(world.served()["refs/heads/main"], old);
-    mirror.decide(&mirror.holds().unwrap()[0].id, Ruling::Apply, None).unwrap();
+    mirror.decide(&holds()[0].id, Ruling::Apply, None).unwrap();
     assert_eq!(world.served()["refs/heads/main"], world.upstream_git(&["rev-parse", "main"]));
     assert!(World::refs(&world.folder()).contains_key(&format!("refs/outlast/pin/{old}")));
 }

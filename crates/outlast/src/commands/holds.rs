@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use git::Lost;
-use mirror::{DecideError, Hold, Mirror, Rejected, Rule};
+use mirror::{DecideError, Decisions, Hold, Mirror, Rejected, Rule};
 use model::{ObjectId, RefName, RepoId, Ruling, Target, Timestamp};
 use serde::Serialize;
 
@@ -120,9 +120,9 @@ impl Shown {
     }
 
     /// Looks at what would be lost, too.
-    fn of(mirror: &Mirror, hold: Hold) -> Result<Self, Failure> {
-        let lost = mirror.lost(&hold).map_err(Failure::no)?;
-        Ok(Self::new(hold, lost))
+    fn of(mirror: &Mirror, holds: Vec<Hold>) -> Result<Vec<Self>, Failure> {
+        let lost = mirror.lost(&holds.iter().collect::<Vec<_>>()).map_err(Failure::no)?;
+        Ok(holds.into_iter().zip(lost).map(|(hold, lost)| Self::new(hold, lost)).collect())
     }
 
     fn line(&self) -> String {
@@ -211,15 +211,14 @@ fn failed(error: DecideError) -> Failure {
 }
 
 fn waiting(global: &Global, mirror: &Mirror) -> Result<(), Failure> {
-    let holds = mirror.holds().map_err(Failure::no)?.into_iter();
-    let shown: Vec<Shown> = holds.map(|hold| Shown::of(mirror, hold)).collect::<Result<_, _>>()?;
+    let Decisions { holds, rejected, rules } = mirror.decisions().map_err(Failure::no)?;
+    let shown = Shown::of(mirror, holds)?;
     if global.json {
         return speak::json(&shown);
     }
     for hold in &shown {
         speak::data(&hold.line())?;
     }
-    let (rejected, rules) = mirror.decided().map_err(Failure::no)?;
     match &shown[..] {
         [] => say(global, &"outlast: nothing is held"),
         _ => say(global, &"hint: `outlast holds decide ID apply`, `always PATTERN` or `reject`"),
@@ -238,15 +237,13 @@ fn waiting(global: &Global, mirror: &Mirror) -> Result<(), Failure> {
 }
 
 fn decided(global: &Global, mirror: &Mirror) -> Result<(), Failure> {
-    let (rejected, rules) = mirror.decided().map_err(Failure::no)?;
-    let rejected = rejected
-        .into_iter()
-        .map(|Rejected { hold, at }| Ok(Shown { rejected_at: Some(at), ..Shown::of(mirror, hold)? }));
+    let Decisions { rejected, rules, .. } = mirror.decisions().map_err(Failure::no)?;
+    let (holds, rejected_at): (Vec<_>, Vec<_>) =
+        rejected.into_iter().map(|Rejected { hold, at }| (hold, at)).unzip();
+    let rejected = Shown::of(mirror, holds)?.into_iter().zip(rejected_at);
+    let rejected = rejected.map(|(shown, at)| Shown { rejected_at: Some(at), ..shown });
     let rule = |Rule { repo, pattern, since }| ShownRule { repo, pattern, since };
-    let decided = Decided {
-        rejected: rejected.collect::<Result<_, Failure>>()?,
-        rules: rules.into_iter().map(rule).collect(),
-    };
+    let decided = Decided { rejected: rejected.collect(), rules: rules.into_iter().map(rule).collect() };
     if global.json {
         return speak::json(&decided);
     }
