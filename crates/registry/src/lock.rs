@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use model::{CommitId, DigestError, DigestSet, ObjectUrl, RepoId};
+use model::{CommitId, DigestSet, ObjectUrl, RepoId};
 
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{ALL, FORGES};
@@ -126,6 +126,8 @@ impl Unpinned {
         "the lock names an index besides the public one, and no digest says whose it is";
     /// Another file that the lock includes.
     pub const INCLUDED: &'static str = "it is another file, which is not there";
+    /// A digest that is none. Its client would take no bytes for it either, and nobody here vouches by it.
+    pub const DIGEST: &'static str = "the lock's digest of it cannot be read";
     /// A line that no client would understand either.
     pub(crate) const NOT_UNDERSTOOD: &'static str = "it is not understood";
 }
@@ -274,14 +276,6 @@ pub enum LockError {
         version: u64,
         /// The newest that is known.
         known: u64,
-    },
-    /// A digest that is no digest.
-    #[error("digest of `{package}` cannot be read")]
-    Digest {
-        /// The package as the lock names it.
-        package: String,
-        /// Why.
-        source: DigestError,
     },
 }
 

@@ -52,6 +52,13 @@ impl Locks {
         self.take(parse_lock(path, bytes), path.to_owned(), None);
     }
 
+    /// Returns the packages of which a lock has a digest that cannot be read, each with the lock.
+    pub(crate) fn unread_digests(&self) -> Vec<String> {
+        let is_unread = |(_, unpinned): &&(String, Unpinned)| unpinned.reason == Unpinned::DIGEST;
+        let shown = |(lock, unpinned): &(String, Unpinned)| format!("`{}` in `{lock}`", unpinned.name);
+        self.unpinned.iter().filter(is_unread).map(shown).collect()
+    }
+
     /// Reads a lock that another one includes, as that one is read; what cannot be read is named.
     fn include(&mut self, included: &str, by: &str, folder: Option<&Path>) {
         let by = Path::new(by);

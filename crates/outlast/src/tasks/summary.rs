@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use model::{Containment, Freshness, Object, Proof, Record, Unlisted};
 
 use crate::command_line::Global;
-use crate::speak::{count, duration, say, size};
+use crate::speak::{self, count, duration, say, size};
 use crate::tasks::run::Done;
 
 /// How many of a kind are named before they are only counted.
 const N_NAMED_MAX: usize = 8;
+/// Letters that are shown of what a lock may make as long as it likes.
+const N_LETTERS_MAX: usize = 200;
 
 /// Says what a run did, what of it is kept, and what to do next.
 pub(crate) fn say_run(global: &Global, done: &Done, next: &str) {
@@ -166,6 +168,14 @@ fn say_troubles(global: &Global, done: &Done) {
     for lock in &done.unread_locks {
         say(global, &format_args!("  a lock file could not be read: {lock}"));
     }
+    for package in done.unread_digests.iter().take(N_NAMED_MAX) {
+        let package = speak::in_line(package, N_LETTERS_MAX);
+        say(
+            global,
+            &format_args!("  a lock's digest cannot be read, and nothing is believed by it: {package}"),
+        );
+    }
+    say_rest(global, done.unread_digests.len(), "digests that cannot be read");
     if record.containment == Containment::Observed {
         for reason in &record.containment_reasons {
             say(global, &format_args!("  observed, not sealed: {reason}"));

@@ -47,6 +47,7 @@ mod ssh;
 mod tokens;
 mod told;
 mod tree;
+mod unread;
 mod unrecorded;
 mod users;
 mod warm;

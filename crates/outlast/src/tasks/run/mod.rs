@@ -75,6 +75,8 @@ pub(crate) struct Done {
     /// What is said of caches that the command names and that could not be hidden.
     pub(crate) unhidden: Vec<String>,
     pub(crate) unread_locks: Vec<String>,
+    /// Packages of which a lock has a digest that cannot be read, each with the lock.
+    pub(crate) unread_digests: Vec<String>,
     /// Named outputs that the command did not make.
     pub(crate) absent_outputs: Vec<PathBuf>,
     /// Why the record, which is durable, has no file of its own yet.
@@ -151,6 +153,7 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         masked: project.masks,
         unhidden: project.unhidden,
         unread_locks: project.unread_locks,
+        unread_digests: project.unread_digests,
         absent_outputs,
         unwritten,
         was_short: lived.was_short,
@@ -200,6 +203,7 @@ struct Project {
     unhidden: Vec<String>,
     pins: Vec<(String, registry::Pin)>,
     unread_locks: Vec<String>,
+    unread_digests: Vec<String>,
 }
 
 fn read_project(order: &Order, copies: Copies) -> Result<Project, Failure> {
@@ -210,8 +214,10 @@ fn read_project(order: &Order, copies: Copies) -> Result<Project, Failure> {
         }
         Copies::Own => (None, Vec::new(), Vec::new()),
     };
-    let Locks { pins, unread: unread_locks, .. } = project::locks(&order.directory);
-    Ok(Project { fresh, masks, unhidden, pins, unread_locks })
+    let locks = project::locks(&order.directory);
+    let unread_digests = locks.unread_digests();
+    let Locks { pins, unread: unread_locks, .. } = locks;
+    Ok(Project { fresh, masks, unhidden, pins, unread_locks, unread_digests })
 }
 
 /// A command that has lived; the copies of its room go when this does, at the latest.

@@ -65,9 +65,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
         let digests = match checksum.map(String::as_str) {
             // Cargo writes that where the registry had none.
             None | Some("<none>") => DigestSet::default(),
-            Some(checksum) => Digest::from_hex(Algorithm::Sha256, checksum)
-                .map_err(|source| LockError::Digest { package: package.name.clone(), source })?
-                .into(),
+            Some(checksum) => match Digest::from_hex(Algorithm::Sha256, checksum) {
+                Ok(digest) => digest.into(),
+                Err(_) => {
+                    locked.leave(&package.name, Unpinned::DIGEST)?;
+                    continue;
+                }
+            },
         };
         let coordinate = Coordinate {
             ecosystem: NAME,

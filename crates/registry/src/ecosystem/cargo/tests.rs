@@ -8,7 +8,7 @@ use crate::class::{Class, FileRequest, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::Ecosystem;
 use crate::index::{IndexError, IndexFacts};
-use crate::lock::{LockError, Locked, read_locks};
+use crate::lock::{LockError, Locked, Pin, Unpinned, read_locks};
 
 const ITOA: &str = include_str!("testdata/itoa.jsonl");
 const SERDE: &str = include_str!("testdata/serde.jsonl");
@@ -224,15 +224,28 @@ fn every_kind_of_lock_entry_is_understood() {
 }
 
 #[test]
-fn a_broken_lock_is_an_error() {
-    assert!(matches!(lock("[[package]]\nname = "), Err(LockError::Toml { .. })));
-    assert!(matches!(lock(&LOCK.replace("3bd157", "zzzzzz")), Err(LockError::Digest { .. })));
+fn a_digest_that_cannot_be_read_costs_its_package_alone() {
+    let whole = lock(LOCK).unwrap();
+    let sum = "3bd1574e617a9a6c1f8f8181bd7e841e1f20e4277607ef28945765188d6284d4";
     // Sixty-four bytes, cut in the middle of a character by whoever slices them in pairs.
     let wide = format!("a{}b", "é".repeat(31));
-    assert!(matches!(
-        lock(&LOCK.replace("3bd1574e617a9a6c1f8f8181bd7e841e1f20e4277607ef28945765188d6284d4", &wide)),
-        Err(LockError::Digest { .. })
-    ));
+    for broken in [&sum.replace("3bd157", "zzzzzz"), &wide, "3bd1", ""] {
+        let Locked { mut pins, unpinned, .. } = lock(&LOCK.replace(sum, broken)).unwrap();
+        let [Unpinned { name, reason: Unpinned::DIGEST }] = &*unpinned else { panic!("{unpinned:?}") };
+        let is_it = |pin: &Pin| pin.coordinate.as_ref().is_some_and(|it| it.name == *name);
+        assert!(!pins.iter().any(is_it), "nobody vouches for {name}");
+        pins.extend(whole.pins.iter().filter(|pin| is_it(pin)).cloned());
+        assert_eq!(
+            (pins.len(), whole.unpinned.len()),
+            (whole.pins.len(), 0),
+            "{broken}: all others are pinned"
+        );
+    }
+}
+
+#[test]
+fn a_broken_lock_is_an_error() {
+    assert!(matches!(lock("[[package]]\nname = "), Err(LockError::Toml { .. })));
     assert!(matches!(lock(""), Err(LockError::Format)));
     let newer = LOCK.replace("version = 4", "version = 5");
     assert!(matches!(lock(&newer), Err(LockError::Version { version: 5, known: 4 })));

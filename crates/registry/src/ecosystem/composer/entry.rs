@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Algorithm, Digest, DigestSet, ObjectUrl};
+use model::{Algorithm, Digest, DigestError, DigestSet, ObjectUrl};
 use serde::Deserialize;
 
 use super::NAME;
@@ -129,13 +129,17 @@ pub(super) fn vouch(
         version: listed,
         coordinate: Some(coordinate(registry, package, named)),
         url: url.and_then(|url| ObjectUrl::parse(&url).ok()),
-        digests: shasum.as_deref().map(digests).unwrap_or_default(),
+        // One that cannot be read says nothing about the bytes; the rest of the index still counts.
+        digests: shasum.and_then(|shasum| digests(&shasum).ok()).unwrap_or_default(),
     })
 }
 
 /// Returns the digests of a `shasum`, which is SHA-1 or, for most archives, empty.
-pub(super) fn digests(shasum: &str) -> DigestSet {
-    Digest::from_hex(Algorithm::Sha1, shasum).map(DigestSet::from).unwrap_or_default()
+pub(super) fn digests(shasum: &str) -> Result<DigestSet, DigestError> {
+    match shasum {
+        "" => Ok(DigestSet::default()),
+        shasum => Digest::from_hex(Algorithm::Sha1, shasum).map(DigestSet::from),
+    }
 }
 
 pub(super) fn coordinate(registry: &str, package: &str, version: String) -> Coordinate {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::ObjectUrl;
+use model::{DigestSet, ObjectUrl};
 use serde::Deserialize;
 
 use super::entry::{coordinate, digests};
@@ -107,7 +107,10 @@ fn add(locked: &mut Locked, package: &Package<'_>, dist: &Dist<'_>) -> Result<()
     if dist.kind.as_deref() == Some(PATH) {
         return Ok(());
     }
-    let pins = pins_of(package, dist);
+    let Ok(digests) = digests(dist.shasum.as_deref().unwrap_or_default()) else {
+        return locked.leave(&package.name, Unpinned::DIGEST);
+    };
+    let pins = pins_of(package, dist, &digests);
     if pins.is_empty() && !is_local(dist.url.as_deref().unwrap_or_default()) {
         locked.leave(&package.name, Unpinned::NOWHERE)?;
     }
@@ -116,11 +119,10 @@ fn add(locked: &mut Locked, package: &Package<'_>, dist: &Dist<'_>) -> Result<()
 
 /// Returns one pin for each address of a package, or one without any. What has no name that Composer would give out is known
 /// by its address alone.
-fn pins_of(package: &Package<'_>, dist: &Dist<'_>) -> Vec<Pin> {
+fn pins_of(package: &Package<'_>, dist: &Dist<'_>, digests: &DigestSet) -> Vec<Pin> {
     let reference = dist.reference.as_deref().filter(|text| !text.is_empty());
     let version = reference.unwrap_or(&package.version);
     let named = is_name(&package.name).then(|| coordinate(ANY_REGISTRY, &package.name, version.to_owned()));
-    let digests = dist.shasum.as_deref().map(digests).unwrap_or_default();
     let own = dist.url.as_deref().map(str::to_owned);
     let mirrors = dist.mirrors.iter().flatten().filter_map(|mirror| expanded(&mirror.url, package, dist));
     let pin = |url| Pin { coordinate: named.clone(), url, digests: digests.clone() };

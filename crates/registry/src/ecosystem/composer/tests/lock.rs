@@ -41,6 +41,30 @@ fn a_broken_lock_is_an_error() {
 }
 
 #[test]
+fn a_checksum_that_cannot_be_read_costs_its_package_alone() {
+    let check = |shasum: &str, expected: &[&str]| {
+        let package = |name: &str, shasum: &str| {
+            let url = format!("https://example.com/{name}.zip");
+            serde_json::json!({ "name": name, "version": "1.0", "dist": { "type": "zip", "url": url, "shasum": shasum } })
+        };
+        let packages = [package("acme/a", shasum), package("acme/b", &"0".repeat(40))];
+        let Locked { pins, unpinned, .. } =
+            locked(&serde_json::json!({ "packages": packages }).to_string()).unwrap();
+        let pins = pins
+            .iter()
+            .map(|pin| format!("{}: {}", pin.coordinate.as_ref().unwrap().name, !pin.digests.is_empty()));
+        let unpinned = unpinned.iter().map(|it| format!("{}: {}", it.name, it.reason));
+        assert_eq!(pins.chain(unpinned).collect::<Vec<_>>(), expected, "{shasum}");
+    };
+    let other = "acme/b: true";
+    check(&"f".repeat(40), &["acme/a: true", other]);
+    check("", &["acme/a: false", other]);
+    for broken in [&"z".repeat(40), "ff", &"f".repeat(64)] {
+        check(broken, &[other, "acme/a: the lock's digest of it cannot be read"]);
+    }
+}
+
+#[test]
 fn a_real_lock_pins_every_package_to_its_commit() {
     let pins = lock(REAL).unwrap();
     assert_eq!(pins.len(), 34);

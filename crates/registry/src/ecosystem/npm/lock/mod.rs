@@ -22,42 +22,49 @@ pub(super) const LOCKS: &[Lock] = &[
 ];
 
 /// What a lock says about one package.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry<'a> {
     name: &'a str,
     version: &'a str,
     /// Where it lies; nothing where that follows from name and version.
     resolved: Option<&'a str>,
-    digests: DigestSet,
+    digests: Result<DigestSet, DigestError>,
+}
+
+impl Default for Entry<'_> {
+    fn default() -> Self {
+        Self { name: "", version: "", resolved: None, digests: Ok(DigestSet::default()) }
+    }
 }
 
 /// Adds a package to what a lock says. What lies in a folder of the project is nothing to fetch.
 fn add(locked: &mut Locked, entry: Entry<'_>) -> Result<(), LockError> {
     let Entry { name, version, resolved, digests } = entry;
-    let Some(resolved) = resolved else {
-        if !is_version(version) {
-            return locked.leave(name, Unpinned::UNDECIDED);
-        }
-        let coordinate = Some(coordinate(ANY_REGISTRY, name, version));
-        return locked.pin(Pin { coordinate, url: None, digests });
-    };
-    if git::is_repository(resolved) {
-        return locked.pin_repository(name, &git::address(resolved), git::commit(resolved));
+    if let Some(repository) = resolved.filter(|resolved| git::is_repository(resolved)) {
+        return locked.pin_repository(name, &git::address(repository), git::commit(repository));
     }
-    match ObjectUrl::parse(resolved) {
-        Ok(url) => locked.pin(Pin { coordinate: route::tarball_coordinate(&url), url: Some(url), digests }),
-        Err(_) if is_local(resolved) => Ok(()),
-        Err(_) => locked.leave(name, Unpinned::NOWHERE),
+    let (coordinate, url) = match resolved.map(|resolved| (resolved, ObjectUrl::parse(resolved))) {
+        None if !is_version(version) => return locked.leave(name, Unpinned::UNDECIDED),
+        None => (Some(coordinate(ANY_REGISTRY, name, version)), None),
+        Some((_, Ok(url))) => (route::tarball_coordinate(&url), Some(url)),
+        Some((resolved, Err(_))) if is_local(resolved) => return Ok(()),
+        Some((_, Err(_))) => return locked.leave(name, Unpinned::NOWHERE),
+    };
+    match digests {
+        Ok(digests) => locked.pin(Pin { coordinate, url, digests }),
+        Err(_) => locked.leave(name, Unpinned::DIGEST),
     }
 }
 
 /// Reads the digests of an `integrity`; none where there is nothing that decides.
-fn digests(package: &str, integrity: Option<&str>) -> Result<DigestSet, LockError> {
-    match integrity.map(DigestSet::from_sri) {
-        Some(Ok(digests)) => Ok(digests),
+fn digests(integrity: Option<&str>) -> Result<DigestSet, DigestError> {
+    match integrity.map(|text| (text, DigestSet::from_sri(text))) {
         // Nothing but md5, say: npm would not check it either.
-        None | Some(Err(DigestError::Algorithm)) => Ok(DigestSet::default()),
-        Some(Err(source)) => Err(LockError::Digest { package: package.to_owned(), source }),
+        Some((text, Err(DigestError::Algorithm))) if text.is_empty() || text.contains('-') => {
+            Ok(DigestSet::default())
+        }
+        Some((_, read)) => read,
+        None => Ok(DigestSet::default()),
     }
 }
 

@@ -88,7 +88,7 @@ fn add_package(locked: &mut Locked, place: &str, package: &Package) -> Result<()
     let name = package.name.0.as_deref().or(folder).unwrap_or(place);
     let version = package.version.0.as_deref().unwrap_or("");
     let resolved = package.resolved.0.as_deref();
-    add(locked, Entry { name, version, resolved, digests: digests(name, integrity)? })
+    add(locked, Entry { name, version, resolved, digests: digests(integrity) })
 }
 
 /// As deep as the lock is nested, which the parser has bounded.
@@ -112,7 +112,7 @@ fn add_dependency(locked: &mut Locked, name: &str, dependency: &Dependency) -> R
     let (name, version) = alias.unwrap_or((name, version));
     // No version has a colon, and every address has one.
     let resolved = dependency.resolved.0.as_deref().or(version.contains(':').then_some(version));
-    add(locked, Entry { name, version, resolved, digests: digests(name, integrity)? })
+    add(locked, Entry { name, version, resolved, digests: digests(integrity) })
 }
 
 fn is_true(value: &Lenient<bool>) -> bool {

@@ -110,7 +110,7 @@ impl<'a> Package<'a> {
             // Such as a runtime, of which each platform has another file.
             (Some(_), None) => locked.leave(name, Unpinned::NOWHERE),
             (None, None) => {
-                let digests = digests(name, self.integrity)?;
+                let digests = digests(self.integrity);
                 add(locked, Entry { name, version, resolved: self.tarball, digests })
             }
         }

@@ -48,11 +48,11 @@ impl<'a> Entry<'a> {
         let (name, wanted) = self.name_and_wanted();
         let entry = |digests| super::Entry { name, version: self.version, resolved: self.resolved, digests };
         match self.resolved {
-            Some(resolved) if self.integrity.is_none() => add(locked, entry(sha1(resolved))),
-            Some(_) => add(locked, entry(digests(name, self.integrity)?)),
+            Some(resolved) if self.integrity.is_none() => add(locked, entry(Ok(sha1(resolved)))),
+            Some(_) => add(locked, entry(digests(self.integrity))),
             // Without an address it is a folder or an archive of the project, unless a version of it was asked for.
             None if is_version(self.version) && !wanted.contains([':', '/']) => {
-                add(locked, entry(digests(name, self.integrity)?))
+                add(locked, entry(digests(self.integrity)))
             }
             None => Ok(()),
         }

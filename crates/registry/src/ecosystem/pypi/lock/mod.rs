@@ -39,35 +39,45 @@ fn toml<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, LockError> {
     toml::from_str(text(bytes)?).map_err(|source| LockError::Toml { source: Box::new(source) })
 }
 
+/// What a lock says that a file's bytes must be, if that can be read.
+type Digests = Result<DigestSet, DigestError>;
+
 /// Reads `sha256:<hex>`.
-fn hash(package: &str, text: &str) -> Result<DigestSet, LockError> {
-    let read = || {
-        let (algorithm, hex) = text.split_once(':').ok_or(DigestError::Algorithm)?;
-        index::digest(algorithm, hex)
-    };
-    read().map_err(|source| LockError::Digest { package: package.to_owned(), source })
+fn hash(text: &str) -> Digests {
+    let (algorithm, hex) = text.split_once(':').ok_or(DigestError::Algorithm)?;
+    index::digest(algorithm, hex)
 }
 
-/// Reads the digests that all files of a version share.
+/// Reads the digests that all files of a version share. What cannot be read fits no file, and is named; without it those that
+/// can be read decide, if there are any.
 ///
 /// Of several algorithms none decides: which file has which digest is not known, and pip takes any that fits.
-fn hashes<'a>(package: &str, texts: impl IntoIterator<Item = &'a str>) -> Result<DigestSet, LockError> {
-    let mut digests = Vec::new();
+fn hashes<'a>(
+    locked: &mut Locked,
+    package: &str,
+    texts: impl IntoIterator<Item = &'a str>,
+) -> Result<Digests, LockError> {
+    let (mut digests, mut unread) = (Vec::new(), None);
     for text in texts {
-        digests.extend(hash(package, text)?.iter().cloned());
+        match hash(text) {
+            Ok(read) => digests.extend(read.iter().cloned()),
+            Err(error) => unread = Some(error),
+        }
+    }
+    if let Some(error) = unread {
+        locked.leave(package, Unpinned::DIGEST)?;
+        if digests.is_empty() {
+            return Ok(Err(error));
+        }
     }
     let is_mixed = digests.windows(2).any(|pair| pair[0].algorithm() != pair[1].algorithm());
-    Ok(if is_mixed { DigestSet::default() } else { digests.into_iter().collect() })
+    Ok(Ok(if is_mixed { DigestSet::default() } else { digests.into_iter().collect() }))
 }
 
 /// Adds a version of which a lock knows no file; nothing is decided where it names a range, or no project.
-fn add_version(
-    locked: &mut Locked,
-    project: &str,
-    version: &str,
-    digests: DigestSet,
-) -> Result<(), LockError> {
+fn add_version(locked: &mut Locked, project: &str, version: &str, digests: Digests) -> Result<(), LockError> {
     let is_one = !version.is_empty() && !version.contains([',', '*', '<', '>', '~', '=']);
+    let Ok(digests) = digests else { return locked.leave(project, Unpinned::DIGEST) };
     match version_pin(project, version, digests).filter(|_| is_one) {
         Some(pin) => locked.pin(pin),
         None => locked.leave(project, Unpinned::UNDECIDED),
@@ -79,8 +89,9 @@ fn add_file(
     locked: &mut Locked,
     project: &str,
     version: &str,
-    (file, digests): (&str, DigestSet),
+    (file, digests): (&str, Digests),
 ) -> Result<(), LockError> {
+    let Ok(digests) = digests else { return locked.leave(project, Unpinned::DIGEST) };
     match file_pin(project, version, file, digests) {
         Some(pin) => locked.pin(pin),
         None => locked.leave(project, Unpinned::NOWHERE),
@@ -88,17 +99,17 @@ fn add_file(
 }
 
 /// Adds what lies at an address; a path on this machine is nothing to fetch.
-fn add_address(
-    locked: &mut Locked,
-    project: &str,
-    address: &str,
-    digests: DigestSet,
-) -> Result<(), LockError> {
-    match (repository(address), address_pin(address, digests)) {
-        (Some((kind, address)), _) => add_repository(locked, project, kind, revision(address)),
-        _ if is_local(address) => Ok(()),
-        (None, Some(pin)) => locked.pin(pin),
-        (None, None) => locked.leave(project, Unpinned::NOWHERE),
+fn add_address(locked: &mut Locked, project: &str, address: &str, digests: Digests) -> Result<(), LockError> {
+    if let Some((kind, address)) = repository(address) {
+        return add_repository(locked, project, kind, revision(address));
+    }
+    if is_local(address) {
+        return Ok(());
+    }
+    let Ok(digests) = digests else { return locked.leave(project, Unpinned::DIGEST) };
+    match address_pin(address, digests) {
+        Some(pin) => locked.pin(pin),
+        None => locked.leave(project, Unpinned::NOWHERE),
     }
 }
 

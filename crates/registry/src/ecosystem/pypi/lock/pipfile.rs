@@ -55,7 +55,7 @@ fn add(locked: &mut Locked, name: &str, package: &Package) -> Result<(), LockErr
     if hg.is_some() || svn.is_some() || bzr.is_some() {
         return locked.leave(name, Unpinned::OTHER_REPOSITORY);
     }
-    let digests = hashes(name, texts.iter().map(String::as_str))?;
+    let digests = hashes(locked, name, texts.iter().map(String::as_str))?;
     match (file, version) {
         (Some(url), _) => add_address(locked, name, url, digests),
         (None, Some(version)) => add_version(locked, name, version.trim_start_matches('='), digests),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use model::DigestSet;
 use serde::Deserialize;
 
-use super::{add_address, add_file, add_repository, add_version, hash, toml};
+use super::{Digests, add_address, add_file, add_repository, add_version, hash, toml};
 use crate::lock::{LockError, Locked, Unpinned};
 
 #[derive(Deserialize)]
@@ -117,11 +117,11 @@ fn add(locked: &mut Locked, package: &Package, files: &[&File]) -> Result<(), Lo
             add_repository(locked, name, kind, (address, commit))
         }
         // Lock version 1.1 writes no digest for an address.
-        (Origin::Address(url), [file]) => add_address(locked, name, url, digests(name, file)?),
-        (Origin::Address(url), _) => add_address(locked, name, url, DigestSet::default()),
-        (Origin::Index, []) => add_version(locked, name, version, DigestSet::default()),
+        (Origin::Address(url), [file]) => add_address(locked, name, url, digests(file)),
+        (Origin::Address(url), _) => add_address(locked, name, url, Ok(DigestSet::default())),
+        (Origin::Index, []) => add_version(locked, name, version, Ok(DigestSet::default())),
         (Origin::Index, files) => files.iter().try_for_each(|file| {
-            let digests = digests(name, file)?;
+            let digests = digests(file);
             match (&file.url, &file.file) {
                 (Some(url), _) => add_address(locked, name, url, digests),
                 (None, Some(file)) => add_file(locked, name, version, (file, digests)),
@@ -131,6 +131,6 @@ fn add(locked: &mut Locked, package: &Package, files: &[&File]) -> Result<(), Lo
     }
 }
 
-fn digests(package: &str, file: &File) -> Result<DigestSet, LockError> {
-    file.hash.as_ref().map_or_else(|| Ok(DigestSet::default()), |text| hash(package, text))
+fn digests(file: &File) -> Digests {
+    file.hash.as_deref().map_or_else(|| Ok(DigestSet::default()), hash)
 }

@@ -6,7 +6,7 @@ use model::DigestSet;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{add_address, add_file, add_repository, add_version, hash, toml};
+use super::{Digests, add_address, add_file, add_repository, add_version, hash, toml};
 use crate::lock::{LockError, Locked, Unpinned};
 
 #[derive(Deserialize)]
@@ -75,14 +75,11 @@ fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
     if n_files > 0 || package.vcs.is_some() || package.directory.is_some() {
         return Ok(());
     }
-    add_version(locked, &package.name, &package.version, DigestSet::default())
+    add_version(locked, &package.name, &package.version, Ok(DigestSet::default()))
 }
 
 fn add_one(locked: &mut Locked, package: &Package, file: &File) -> Result<(), LockError> {
-    let mut digests = DigestSet::default();
-    for (algorithm, hex) in &file.hashes {
-        digests.merge(&hash(&package.name, &format!("{algorithm}:{hex}"))?);
-    }
+    let digests = digests(file);
     let Package { name: project, version, .. } = package;
     match (&file.url, &file.path, &file.name) {
         (Some(url), ..) => add_address(locked, project, url, digests),
@@ -90,4 +87,12 @@ fn add_one(locked: &mut Locked, package: &Package, file: &File) -> Result<(), Lo
         (None, None, Some(file)) => add_file(locked, project, version, (file, digests)),
         (None, None, None) => locked.leave(project, Unpinned::NOWHERE),
     }
+}
+
+fn digests(file: &File) -> Digests {
+    let mut digests = DigestSet::default();
+    for (algorithm, hex) in &file.hashes {
+        digests.merge(&hash(&format!("{algorithm}:{hex}"))?);
+    }
+    Ok(digests)
 }

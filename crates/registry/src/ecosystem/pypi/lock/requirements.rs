@@ -2,6 +2,8 @@
 //!
 //! The format: <https://pip.pypa.io/en/stable/reference/requirements-file-format/> (read 2026-11).
 
+use model::DigestSet;
+
 use super::name::normalized;
 use super::{add_address, add_version, hashes, repository, text};
 use crate::lock::{LockError, Locked, Unpinned};
@@ -22,7 +24,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
         } else if let Some(editable) = editable(line) {
             // All else that can be edited is a folder of the project.
             if let Requirement::At(name, address) = Requirement::read(editable) {
-                add_address(&mut locked, name, address, hashes(name, [])?)?;
+                add_address(&mut locked, name, address, Ok(DigestSet::default()))?;
             }
         } else if !line.starts_with(['#', '-']) {
             add(&mut locked, line, has_other_index)?;
@@ -33,21 +35,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Locked, LockError> {
 
 fn add(locked: &mut Locked, line: &str, has_other_index: bool) -> Result<(), LockError> {
     let (requirement, options) = line.find(" --").map_or((line, ""), |at| line.split_at(at));
-    let digests = |name: &str| hashes(name, hash_options(options));
     match Requirement::read(requirement) {
-        Requirement::At(name, address) => add_address(locked, name, address, digests(name)?),
+        Requirement::At(name, address) => {
+            let digests = hashes(locked, name, hash_options(options))?;
+            add_address(locked, name, address, digests)
+        }
         Requirement::Version(name, version) => {
-            let digests = digests(name)?;
-            match has_other_index && digests.is_empty() {
+            let digests = hashes(locked, name, hash_options(options))?;
+            match has_other_index && digests.as_ref().is_ok_and(DigestSet::is_empty) {
                 // A namesake in the public index is another package.
                 true => locked.leave(name, Unpinned::WHOSE),
                 false => add_version(locked, name, version, digests),
             }
         }
-        Requirement::Open(name) => {
-            digests(name)?;
-            locked.leave(name, Unpinned::UNDECIDED)
-        }
+        Requirement::Open(name) => locked.leave(name, Unpinned::UNDECIDED),
         Requirement::Local if is_path(requirement) => Ok(()),
         Requirement::Local => {
             let shown: String = requirement.trim().chars().take(N_LETTERS_SHOWN).collect();

@@ -63,7 +63,7 @@ fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
     for file in sdist.iter().chain(wheels) {
         // An archive that the project names by its address has it as its source alone.
         let address = file.url.as_ref().or(source.url.as_ref().filter(|_| file.path.is_none()));
-        let digests = file.hash.as_ref().map(|text| hash(name, text)).transpose()?.unwrap_or_default();
+        let digests = file.hash.as_deref().map_or_else(|| Ok(DigestSet::default()), hash);
         if let Some(address) = address {
             add_address(locked, name, address, digests)?;
         }
@@ -72,9 +72,9 @@ fn add(locked: &mut Locked, package: &Package) -> Result<(), LockError> {
         return Ok(());
     }
     match (&source.url, &source.registry) {
-        (Some(url), _) => add_address(locked, name, url, DigestSet::default()),
+        (Some(url), _) => add_address(locked, name, url, Ok(DigestSet::default())),
         (None, Some(registry)) if !is_local(registry) => {
-            add_version(locked, name, version, DigestSet::default())
+            add_version(locked, name, version, Ok(DigestSet::default()))
         }
         (None, _) => Ok(()),
     }
