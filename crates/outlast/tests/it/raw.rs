@@ -34,9 +34,10 @@ impl Got {
         self.status == 200 && self.is_whole && self.body == bytes
     }
 
-    /// Returns whether the client knows that it did not get it, and that nobody said it does not exist.
+    /// Returns whether the client knows that it did not get it, and that nobody said it does not exist; Composer goes on to another
+    /// address after a 429.
     pub(crate) fn is_refused(&self) -> bool {
-        self.status == 503 || !self.is_whole
+        [503, 429].contains(&self.status) || !self.is_whole
     }
 
     pub(crate) fn text(&self) -> String {
@@ -114,6 +115,11 @@ impl Raw {
             Ok(_) => rest.is_empty(),
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
+    }
+
+    /// Waits until an answer has begun, and takes nothing of it.
+    pub(crate) fn has_begun(&mut self) -> bool {
+        self.reader.fill_buf().is_ok_and(|part| !part.is_empty())
     }
 
     /// Reads some bytes of what comes; returns how many there were.

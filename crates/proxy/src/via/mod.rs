@@ -22,7 +22,7 @@ use crate::decide;
 use crate::door::FORWARDED;
 use crate::fetch::said;
 use crate::health::breaker::{Attempt, Gate, Lane, Outcome};
-use crate::limits::{FIRST_BYTE_TIMEOUT, SOFT_DEADLINE};
+use crate::limits::FIRST_BYTE_TIMEOUT;
 use crate::origin::NoReply;
 use crate::session::{Inner, lock};
 use crate::upstream::{Chooser, Giver, Question, Reply, Standing};
@@ -36,6 +36,8 @@ pub(crate) const AS_SENT: HeaderName = HeaderName::from_static("outlast-via");
 pub(crate) const IS_PRIVATE: HeaderName = HeaderName::from_static("outlast-private");
 /// How long the origin waits for the server: what it has comes in a millisecond, what it has to fetch may come later.
 const PATIENCE: Duration = Duration::from_millis(400);
+/// How long a body may pause before the rest of it is asked of the origin: together that is less than a second.
+const STOPPED: Duration = Duration::from_millis(700);
 /// How long a server that is there may take to say so.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(400);
 
@@ -334,7 +336,7 @@ fn is_usable(asked: &Result<(Reply, Attempt), NoReply>) -> bool {
 /// Breaks a body off that stops for as long as nobody would wait for a server: the rest then comes from the origin.
 fn hasty(body: Outgoing) -> Outgoing {
     let frames = stream::unfold(body, |mut body| async move {
-        match tokio::time::timeout(SOFT_DEADLINE, body.frame()).await {
+        match tokio::time::timeout(STOPPED, body.frame()).await {
             Ok(None) => None,
             Ok(Some(frame)) => Some((frame, body)),
             Err(_) => Some((Err("the team's server stopped in the middle".into()), body)),

@@ -6,12 +6,14 @@ mod clones;
 mod composer;
 mod copies;
 mod empty;
+mod ends;
 mod faults;
 mod forward;
 mod load;
 mod private;
 mod repositories;
 mod tokens;
+mod under_way;
 mod via;
 mod via_git;
 
