@@ -32,6 +32,7 @@ pub(crate) async fn serve<W: Wire>(mut wire: W, peer: &Peer, sni: Option<&str>) 
             return Ok(After::Tunnel(wire));
         }
         let is_last = asked.header("connection").eq_ignore_ascii_case("close");
+        let _under_way = peer.site.under_way(&asked.host);
         match meet(asked, peer).await {
             Play::Hang => {
                 wait_for_the_end(&mut wire).await;

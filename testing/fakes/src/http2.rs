@@ -17,7 +17,7 @@ use crate::answer::Asked;
 use crate::connection::Wire;
 use crate::http1::{meet, without_port};
 use crate::play::{Body, Ending, Framing, Play, Script};
-use crate::site::Peer;
+use crate::site::{Peer, UnderWay};
 
 const ENDLESS_PIECE_BYTES: usize = 64 << 10;
 
@@ -37,14 +37,15 @@ async fn answer(request: Request<Incoming>, peer: Peer, sni: String) -> io::Resu
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let asked =
         Asked { host: authority.unwrap_or(sni), method: head.method, path, headers: head.headers, body };
+    let under_way = peer.site.under_way(&asked.host);
     match meet(asked, &peer).await {
         Play::Hang => std::future::pending().await,
         Play::Reset => Err(io::ErrorKind::ConnectionReset.into()),
-        Play::Send(script) => send(*script).await,
+        Play::Send(script) => send(*script, under_way).await,
     }
 }
 
-async fn send(script: Script) -> io::Result<Response<Pieces>> {
+async fn send(script: Script, under_way: UnderWay) -> io::Result<Response<Pieces>> {
     if !script.wait.is_zero() {
         tokio::time::sleep(script.wait).await;
     }
@@ -55,7 +56,10 @@ async fn send(script: Script) -> io::Result<Response<Pieces>> {
     if let Framing::Length(size) = script.framing {
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     }
-    tokio::spawn(play(script, sender));
+    tokio::spawn(async move {
+        play(script, sender).await;
+        drop(under_way);
+    });
     Ok(response)
 }
 

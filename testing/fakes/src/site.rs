@@ -58,6 +58,23 @@ pub(crate) struct Site {
     latency: Duration,
     log: Vec<Seen>,
     n_connections: u64,
+    /// Requests of each host that are being answered, and the most there ever were.
+    under_way: HashMap<String, (usize, usize)>,
+}
+
+/// A request until its answer has been sent.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    site: Shared,
+    host: String,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some((now, _)) = self.site.lock().under_way.get_mut(&self.host) {
+            *now -= 1;
+        }
+    }
 }
 
 /// The site as one connection meets it.
@@ -74,6 +91,15 @@ pub(crate) struct Shared(Arc<Mutex<Site>>);
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Site> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request until what is returned goes.
+    pub(crate) fn under_way(&self, host: &str) -> UnderWay {
+        let mut site = self.lock();
+        let (now, most) = site.under_way.entry(host.to_owned()).or_default();
+        *now += 1;
+        *most = (*most).max(*now);
+        UnderWay { site: self.clone(), host: host.to_owned() }
     }
 }
 
@@ -147,6 +173,10 @@ impl Site {
 
     pub(crate) fn n_connections(&self) -> u64 {
         self.n_connections
+    }
+
+    pub(crate) fn n_at_once_most(&self, host: &str) -> usize {
+        self.under_way.get(host).map_or(0, |(_, most)| *most)
     }
 
     pub(crate) fn log(&self) -> &[Seen] {

@@ -188,6 +188,11 @@ impl Upstream {
         self.site.lock().log().iter().filter(|seen| seen.host == host && seen.path == path).count()
     }
 
+    /// Returns how many requests for a host were ever under way at once, each until its answer was sent.
+    pub fn n_at_once_most(&self, host: &str) -> usize {
+        self.site.lock().n_at_once_most(host)
+    }
+
     /// Returns how many connections were taken so far, those included over which nothing was asked.
     pub fn n_connections(&self) -> u64 {
         self.site.lock().n_connections()

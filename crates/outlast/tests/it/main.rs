@@ -8,6 +8,7 @@
 mod archives;
 mod as_of;
 mod attention;
+mod budget;
 mod clients;
 mod composer;
 mod config;
