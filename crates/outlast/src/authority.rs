@@ -76,6 +76,15 @@ impl Certifier for HomeAuthority {
     }
 }
 
+/// Returns the root of a home as it lies there, and makes none.
+pub(crate) fn root(home: &Home) -> anyhow::Result<Option<Root>> {
+    match (read_key(&home.keys().join("ca.key"))?, read(&home.keys().join("ca.pem"))?) {
+        (Some(key), Some(pem)) => Ok(Some(Root::read(&key, &pem)?)),
+        (None, None) => Ok(None),
+        _ => Err(anyhow!("of `ca.key` and `ca.pem` one is missing")),
+    }
+}
+
 fn make(home: &Home, now: Timestamp) -> Result<(String, Arc<Authority>), Failure> {
     let root = open_root(home, now)?;
     let authority = Authority::under(&root, now).map_err(Failure::no)?;

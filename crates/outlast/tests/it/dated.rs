@@ -76,6 +76,12 @@ impl Dated {
         self.write();
     }
 
+    /// Sets it back to what the machine's says.
+    pub(crate) fn reset(&mut self) {
+        self.ahead = Duration::ZERO;
+        self.write();
+    }
+
     /// Whoever reads it meanwhile sees the time before or after.
     fn write(&self) {
         let written: &Path = &self.file.with_extension("new");

@@ -20,7 +20,8 @@ fn without_namespaces(world: &World, words: &[&str]) -> Done {
     finish(&mut command, b"")
 }
 
-fn outlast(world: &World, arguments: &[&str]) -> Done {
+/// Runs Outlast where no room can be made.
+pub(crate) fn outlast(world: &World, arguments: &[&str]) -> Done {
     without_namespaces(world, &[&[OUTLAST], arguments].concat())
 }
 

@@ -8,6 +8,7 @@ use sandbox::{RoomError, Stdout};
 use store::Store;
 
 use super::Chart;
+use crate::authority;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::speak::size;
@@ -53,6 +54,31 @@ pub(super) fn clock(chart: &mut Chart, home: &Home, store: &Store) -> Result<(),
     }
     chart.look_at("the clock");
     Ok(())
+}
+
+/// Looks whether clients of the forward proxy can go on trusting what they were told to trust.
+pub(super) fn authority(chart: &mut Chart, home: &Home) {
+    let (subject, now) = ("the forward proxy's authority", home.clock.now());
+    let mend = "outlast serve --proxy-listen IP:PORT makes it anew; then each client fetches `ca.pem` again as `/setup` says";
+    match authority::root(home) {
+        Ok(None) => return,
+        Ok(Some(root)) if root.ends_at() <= now => {
+            let detail =
+                format!("it ended on {}: no client trusts the proxy", root.ends_at().strftime("%Y-%m-%d"));
+            chart.find(State::Lost, "certificate", subject, detail, mend);
+        }
+        Ok(Some(root)) if root.is_due(now) => {
+            let end = root.ends_at().strftime("%Y-%m-%d");
+            let detail = format!("it ends on {end}, and no server has made it anew");
+            chart.find(State::Claimed, "certificate", subject, detail, mend);
+        }
+        Ok(Some(_)) => {}
+        Err(error) => {
+            let mend = "mend `keys/ca.key` and `keys/ca.pem`, or move both away: then another one is made, which clients have to trust anew";
+            chart.find(State::Unknown, "certificate_not_read", subject, format!("{error:#}"), mend);
+        }
+    }
+    chart.look_at("the forward proxy's authority");
 }
 
 /// Makes a room, without which no drill proves anything.

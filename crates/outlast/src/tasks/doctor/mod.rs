@@ -75,6 +75,7 @@ pub(crate) async fn examine(
     chart = keeping::second_copies(chart, home.clone(), store.clone()).await?;
     machine::disk(&mut chart, &home);
     machine::clock(&mut chart, &home, &store)?;
+    machine::authority(&mut chart, &home);
     machine::room(&mut chart, &home, &store).await?;
     network::hosts(&mut chart, &home, &store, server.as_ref()).await?;
     Ok((chart.findings, chart.looked_at))

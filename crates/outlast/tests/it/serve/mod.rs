@@ -45,7 +45,7 @@ impl Served {
     }
 
     /// Starts one that is a forward proxy as well.
-    fn start_as_proxy(world: &World, proxy_listen: &str) -> Self {
+    pub(crate) fn start_as_proxy(world: &World, proxy_listen: &str) -> Self {
         Self::start_with(world, "127.0.0.1:0", |command| {
             command.args(["--proxy-listen", proxy_listen]);
         })

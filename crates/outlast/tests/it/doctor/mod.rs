@@ -1,5 +1,7 @@
 //! What would not survive is named, with the command that mends it; and that command does.
 
+mod machine;
+
 use fakes::{Fault, Upstream};
 use serde_json::Value;
 
@@ -9,13 +11,18 @@ const NPM: &str = "registry.npmjs.org";
 
 /// A project with a lock, whose registry answers.
 fn project() -> (Upstream, World) {
+    project_in(World::new())
+}
+
+/// The same in a world that has something of its own.
+fn project_in(world: World) -> (Upstream, World) {
     let upstream = Upstream::start_blocking();
     let package = fakes::npm::package("left-pad", &[("1.3.0", &[])]);
     upstream.put(NPM, "/", fakes::Answer::text("{}"));
     upstream.serve_npm(NPM, std::slice::from_ref(&package));
     let manifest = r#"{ "name": "small", "version": "1.0.0", "dependencies": { "left-pad": "1.3.0" } }"#;
     let lock = package.lock(NPM, "1.3.0");
-    let world = World::new().file("package.json", manifest).file("package-lock.json", &lock);
+    let world = world.file("package.json", manifest).file("package-lock.json", &lock);
     world.place(&upstream, &[NPM]);
     world.outlast(&["init"]).expect(0);
     (upstream, world)
