@@ -26,6 +26,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("php", "php-cli"),
     ("python3", "python3"),
+    ("systemd-analyze", "systemd"),
     ("unshare", "util-linux"),
     ("unzip", "unzip"),
     ("wget", "wget"),

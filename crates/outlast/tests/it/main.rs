@@ -34,6 +34,7 @@ mod mended;
 mod observed;
 mod openings;
 mod output;
+mod packaging;
 mod passing;
 mod pinned;
 mod presets;
