@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 pub struct Cached {
     /// The variable that moves the cache.
     pub variable: &'static str,
-    /// Where it is otherwise, below the home folder.
+    /// Where it is otherwise: below the home folder, or an absolute path.
     pub folder: &'static str,
     /// The file below it; a `*` stands for any letters of one name.
     pub path: String,
@@ -34,6 +34,16 @@ impl Installed {
     pub(crate) fn at(folder: String, manifest: &'static str) -> Option<Self> {
         is_inside(&folder).then_some(Self { folder, manifest })
     }
+}
+
+/// A folder in which a client leaves packages unpacked, or packed anew by itself: nothing in it is as it was downloaded, so that no
+/// digest of a lock or an index fits, and no archive can be had from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpacked {
+    /// In the project.
+    OfProject(&'static str),
+    /// Below the home folder.
+    OfUser(&'static str),
 }
 
 fn is_inside(path: &str) -> bool {

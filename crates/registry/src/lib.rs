@@ -18,7 +18,7 @@ mod revision;
 mod site;
 mod splice;
 
-pub use cached::{Cached, Installed};
+pub use cached::{Cached, Installed, Unpacked};
 pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, FORGES, ecosystem, public_hosts};

@@ -86,6 +86,78 @@ fn what_vanished_upstream_comes_from_the_caches_of_cargo_and_pip() {
 }
 
 #[test]
+fn what_vanished_upstream_comes_from_the_cache_of_yarn_1() {
+    const YARN: &str = "registry.yarnpkg.com";
+    let upstream = Upstream::start_blocking();
+    let packages = [
+        fakes::npm::package("left-pad", &[("1.3.0", &[])]),
+        fakes::npm::package("@acme/Some.thing", &[("2.0.0", &[])]),
+    ];
+    for host in [NPM, YARN] {
+        upstream.serve_npm(host, &packages);
+    }
+    let manifest = r#"{ "name": "small", "version": "1.0.0", "license": "MIT",
+        "dependencies": { "left-pad": "1.3.0", "@acme/Some.thing": "2.0.0" } }"#;
+    // Root's own lies where other programs of this machine would find it.
+    let world = World::new();
+    let cache = world.path().join("yarn").display().to_string();
+    let world = world.with("YARN_CACHE_FOLDER", &cache).file("package.json", manifest);
+    world.place(&upstream, &[NPM, YARN]);
+    with_caches(&world, &[NPM, YARN], &upstream, &["yarn", "install"]);
+    for host in [NPM, YARN] {
+        for package in &packages {
+            let path =
+                package.tarball_path(if package.paths()[0] == "/left-pad" { "1.3.0" } else { "2.0.0" });
+            upstream.on(host, &path, Fault::Status(404));
+        }
+    }
+    let report = adopt(&world).expect(0).json();
+    assert_eq!((&report["n_kept"], &report["first_seen"]), (&2.into(), &json!([])), "{report:#}");
+    let from = rescued(&report);
+    assert!(from.len() == 2 && from.iter().all(|from| from.ends_with("/.yarn-tarball.tgz")), "{from:?}");
+    std::fs::remove_dir_all(&cache).unwrap();
+    let install = ["exec", "--fresh", "--cut", "all", "--", "yarn", "install", "--frozen-lockfile"];
+    world.outlast(&install).expect(0);
+
+    // The control: without the cache nobody has them, and what was unpacked is no help, which is said.
+    std::fs::remove_dir_all(world.own().join("journal")).unwrap();
+    std::fs::remove_file(world.own().join("index.db")).unwrap();
+    std::fs::create_dir_all(world.project().join("node_modules")).unwrap();
+    let done = adopt(&world).expect(1).says("nothing can be taken from").says("/project/node_modules");
+    assert_eq!(done.json()["missing"].as_array().unwrap().len(), 2, "{}", done.stdout);
+}
+
+#[test]
+fn what_vanished_upstream_comes_from_the_cache_of_poetry() {
+    let upstream = Upstream::start_blocking();
+    upstream.serve_pypi(&[fakes::pypi::project("six").release("1.16.0", &[])]);
+    let manifest = "[tool.poetry]\npackage-mode = false\n[tool.poetry.dependencies]\npython = \">=3.9\"\nsix = \"1.16.0\"\n\
+                    [[tool.poetry.source]]\nname = \"simple\"\nurl = \"https://pypi.org/simple/\"\n";
+    let world = World::new().file("pyproject.toml", manifest);
+    world.place(&upstream, &PYPI);
+    let poetry = crate::world::tools().join("poetry/bin/poetry").display().to_string();
+    let script = format!("{poetry} lock --no-interaction && {poetry} install --no-interaction");
+    with_caches(&world, &PYPI, &upstream, &["sh", "-ec", &script]);
+    upstream.on(PYPI[1], "/*", Fault::Status(404));
+    let done = adopt(&world);
+    let report = done.json();
+    let [from] = &*rescued(&report) else { panic!("{report:#}") };
+    assert!(from.contains("/pypoetry/artifacts/") && from.ends_with(".whl"), "{from}");
+    assert_eq!((&report["n_kept"], &report["first_seen"]), (&1.into(), &json!([])), "{report:#}");
+    // Its source archive is in no cache: Poetry took the wheel.
+    assert!(
+        crate::world::texts(&report["missing"], "name").iter().all(|name| name.contains(".tar.gz")),
+        "{report:#}"
+    );
+
+    // The control: other bytes in its place are not believed.
+    std::fs::write(from, "other bytes").unwrap();
+    std::fs::remove_dir_all(world.own().join("journal")).unwrap();
+    std::fs::remove_file(world.own().join("index.db")).unwrap();
+    assert_eq!(adopt(&world).expect(1).json()["n_kept"], 0);
+}
+
+#[test]
 fn a_composer_package_is_packed_again_from_vendor_as_first_seen() {
     let upstream = Upstream::start_blocking();
     let reference = "0123456789abcdef0123456789abcdef01234567";

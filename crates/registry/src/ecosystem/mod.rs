@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use http::StatusCode;
 use model::{DigestSet, ObjectUrl};
 
-use crate::cached::{Cached, Installed};
+use crate::cached::{Cached, Installed, Unpacked};
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::index::{IndexError, IndexFacts, Worse, compare};
@@ -222,6 +222,11 @@ pub trait Ecosystem: Sync + Debug {
     /// No place is outside a client's own cache, whatever the coordinate.
     fn cached(&self, _coordinate: &Coordinate, _digests: &DigestSet, _urls: &[ObjectUrl]) -> Vec<Cached> {
         Vec::new()
+    }
+
+    /// Returns where its clients leave packages of which no archive can be had.
+    fn unpacked(&self) -> &'static [Unpacked] {
+        &[]
     }
 
     /// Returns where its client unpacks a package in a project, where the archive may be made again from that.

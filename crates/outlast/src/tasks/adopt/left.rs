@@ -1,6 +1,6 @@
 //! Looks where clients leave things on this machine: their caches, and what they unpacked into the project.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use model::{Algorithm, Digest, DigestSet, ObjectUrl, Sha256, Timestamp};
 use proxy::{Found, LastResort};
-use registry::{Cached, Coordinate, Installed, archive};
+use registry::{Cached, Coordinate, Installed, Pin, Unpacked, archive};
 
 /// The largest file that is taken from a cache; the largest package seen in public registries has 400 MB.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -32,6 +32,18 @@ impl Left {
         let folder = if project.is_file() { project.parent() } else { Some(project) };
         let project = folder.filter(|folder| folder.is_dir()).map(Path::to_owned);
         Self { home: variable("HOME").map(PathBuf::from), project, read: Mutex::default() }
+    }
+
+    /// Returns what clients have left of packages like these, and nothing can be taken from.
+    pub(crate) fn of_no_use<'a>(&self, pins: impl Iterator<Item = &'a Pin>) -> Vec<String> {
+        let ecosystems: BTreeSet<&str> =
+            pins.filter_map(|pin| Some(pin.coordinate.as_ref()?.ecosystem)).collect();
+        let places = ecosystems.into_iter().filter_map(registry::ecosystem).flat_map(|it| it.unpacked());
+        let found = places.filter_map(|place| match place {
+            Unpacked::OfProject(folder) => Some(self.project.as_ref()?.join(folder)),
+            Unpacked::OfUser(folder) => Some(self.home.as_ref()?.join(folder)),
+        });
+        found.filter(|folder| folder.is_dir()).map(|folder| folder.display().to_string()).collect()
     }
 
     fn root(&self, place: &Cached) -> Option<PathBuf> {

@@ -112,13 +112,17 @@ pub(crate) async fn look(home: &Home, store: &Store, thing: &Thing) -> Result<Re
 }
 
 async fn each(global: &Global, engine: &Engine, purpose: Purpose, thing: &Thing, pinned: Pinned) -> Report {
-    let left: Arc<dyn LastResort> = Arc::new(Left::here(Path::new(&thing.name)));
-    let last_resort = Some(left).filter(|_| purpose == Purpose::Adopt);
+    let left = Arc::new(Left::here(Path::new(&thing.name)));
+    let last_resort = Some(left.clone() as Arc<dyn LastResort>).filter(|_| purpose == Purpose::Adopt);
     let plan = SessionPlan { pins: thing.locks.pins.clone(), last_resort, ..SessionPlan::new(purpose) };
     let session = engine.session(plan);
     let adopted = fetch(global, &session, thing).await;
     session.finish().await;
-    Report::new(thing, adopted, pinned)
+    let mut report = Report::new(thing, adopted, pinned);
+    if !report.missing.is_empty() && purpose == Purpose::Adopt {
+        report.of_no_use = left.of_no_use(thing.locks.pins.iter().map(|(_, pin)| pin));
+    }
+    report
 }
 
 /// Notes in the journal what is kept for a thing, where that is news.

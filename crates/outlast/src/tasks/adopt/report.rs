@@ -46,6 +46,9 @@ pub(crate) struct Report {
     pub(super) missing: Vec<Missing>,
     /// Locks that could not be read, each with the reason.
     pub(super) unread: Vec<String>,
+    /// Where something is missing: folders in which clients have left packages, and not as they were downloaded.
+    #[serde(default)]
+    pub(super) of_no_use: Vec<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -127,6 +130,7 @@ impl Report {
         self.without_source.extend(other.without_source);
         self.missing.extend(other.missing);
         self.unread.extend(other.unread);
+        self.of_no_use.extend(other.of_no_use);
     }
 
     /// Returns how much is not kept.
@@ -209,6 +213,17 @@ impl Report {
                 &format_args!(
                     "outlast: no upstream gives {name}: it is kept from {}",
                     speak::in_line(from, N_LETTERS_MAX)
+                ),
+            );
+        }
+        if !self.of_no_use.is_empty() {
+            let folders =
+                self.of_no_use.iter().map(|it| speak::in_line(it, N_LETTERS_MAX)).collect::<Vec<_>>();
+            say(
+                global,
+                &format_args!(
+                    "outlast: nothing can be taken from {}: what is unpacked there is no archive as it was downloaded",
+                    folders.join(", ")
                 ),
             );
         }

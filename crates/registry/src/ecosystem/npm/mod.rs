@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use model::{DigestSet, ObjectUrl};
 
-use crate::cached::Cached;
+use crate::cached::{Cached, Unpacked};
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -159,8 +159,8 @@ impl Ecosystem for Npm {
     }
 
     /// npm's cache names archives by their digest (cacache, content-v2).
-    fn cached(&self, _: &Coordinate, digests: &DigestSet, _: &[ObjectUrl]) -> Vec<Cached> {
-        let places = digests.iter().filter_map(|digest| {
+    fn cached(&self, coordinate: &Coordinate, digests: &DigestSet, _: &[ObjectUrl]) -> Vec<Cached> {
+        let of_npm = digests.iter().filter_map(|digest| {
             let text = digest.to_string();
             let (algorithm, hex) = text.split_once(':')?;
             let (first, rest) = hex.split_at_checked(2)?;
@@ -168,7 +168,22 @@ impl Ecosystem for Npm {
             let path = format!("_cacache/content-v2/{algorithm}/{first}/{second}/{rest}");
             Cached::at("npm_config_cache", ".npm", path)
         });
-        places.collect()
+        // Its folders have versions and digests in their names, too, of which letters are left out. Root's are with those of all.
+        let path = format!("v*/npm-*/node_modules/{}/.yarn-tarball.tgz", coordinate.name);
+        let of_yarn = [".cache/yarn", "/usr/local/share/.cache/yarn"]
+            .into_iter()
+            .filter_map(|folder| Cached::at("YARN_CACHE_FOLDER", folder, path.clone()));
+        of_npm.chain(of_yarn).collect()
+    }
+
+    /// Also what Yarn 2 and later zip anew: their locks have digests of that, and nobody else serves it.
+    fn unpacked(&self) -> &'static [Unpacked] {
+        &[
+            Unpacked::OfProject("node_modules"),
+            Unpacked::OfProject(".yarn/cache"),
+            Unpacked::OfUser(".yarn/berry/cache"),
+            Unpacked::OfUser(".local/share/pnpm/store"),
+        ]
     }
 
     fn examples(&self) -> Examples {

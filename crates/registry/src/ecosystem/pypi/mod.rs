@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use model::{DigestSet, ObjectUrl};
 
-use crate::cached::Cached;
+use crate::cached::{Cached, Unpacked};
 use crate::class::{Class, Head, IndexRequest};
 use crate::coordinate::Coordinate;
 use crate::ecosystem::{Ecosystem, Examples};
@@ -179,6 +179,10 @@ impl Ecosystem for Pypi {
             Cached::at("POETRY_CACHE_DIR", ".cache/pypoetry", of_poetry),
         ];
         places.into_iter().flatten().collect()
+    }
+
+    fn unpacked(&self) -> &'static [Unpacked] {
+        &[Unpacked::OfProject(".venv"), Unpacked::OfUser(".cache/uv/archive-v0")]
     }
 
     fn examples(&self) -> Examples {
