@@ -30,12 +30,43 @@ pub(crate) struct Ask {
     pub(crate) spelling: Option<Spelling>,
 }
 
+/// Says in [`AS_SENT`] that it is a client who asks, and no Outlast.
+pub(crate) const TO_CLIENT: HeaderValue = HeaderValue::from_static("client");
+
+/// In which dress a document is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Dress {
+    /// With links that lead to the server.
+    Linked,
+    /// As its upstream has it: another Outlast asks, and dresses it itself.
+    AsSent,
+    /// As its upstream has it, with the word of an outage that its client shows: the server is its proxy.
+    Told,
+}
+
+impl Dress {
+    pub(crate) const ALL: [Self; 3] = [Self::Linked, Self::AsSent, Self::Told];
+
+    /// Returns what headers ask for.
+    pub(crate) fn of(client: &HeaderMap) -> Self {
+        match client.get(AS_SENT) {
+            None => Self::Linked,
+            Some(value) if *value == TO_CLIENT => Self::Told,
+            Some(_) => Self::AsSent,
+        }
+    }
+
+    /// Returns whether links lead where their upstream has them lead.
+    pub(crate) fn is_as_sent(self) -> bool {
+        self != Self::Linked
+    }
+}
+
 /// In which dress a client wants an object, and which it has already.
 #[derive(Debug, Clone)]
 pub(crate) struct Manner {
     pub(crate) is_head: bool,
-    /// Whether documents are wanted as their upstreams have them: another Outlast asks, and dresses them itself.
-    pub(crate) is_as_sent: bool,
+    pub(crate) dress: Dress,
     pub(crate) accepts_gzip: bool,
     if_none_match: Option<HeaderValue>,
     if_modified_since: Option<HeaderValue>,
@@ -65,7 +96,7 @@ impl Ask {
     /// Returns the name of what may be ready for it; nothing where a part is wanted, or a word of the upstream.
     pub(crate) fn shelf_key(&self) -> Option<ShelfKey> {
         let is_plain = self.range.is_none() && !self.insists;
-        is_plain.then(|| ShelfKey { key: self.key.clone(), is_as_sent: self.manner.is_as_sent })
+        is_plain.then(|| ShelfKey { key: self.key.clone(), dress: self.manner.dress })
     }
 }
 
@@ -73,7 +104,7 @@ impl Manner {
     pub(crate) fn of(method: &Method, client: &HeaderMap) -> Self {
         Self {
             is_head: *method == Method::HEAD,
-            is_as_sent: client.contains_key(AS_SENT),
+            dress: Dress::of(client),
             accepts_gzip: forms::accepts_gzip(client),
             if_none_match: client.get(header::IF_NONE_MATCH).cloned(),
             if_modified_since: client.get(header::IF_MODIFIED_SINCE).cloned(),

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use model::SafeUrl;
 use registry::{Coordinate, IndexRequest, Site, Target};
 
-use crate::ask::Manner;
+use crate::ask::{Manner, TO_CLIENT};
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::shelf::spelling::Speller;
@@ -35,6 +35,9 @@ pub(crate) const FORWARDED: [HeaderName; 13] = [
     AS_SENT,
 ];
 
+/// Tells the client of an archive that was asked for by its name to go on to its other address at once: after a 5xx it would ask
+/// here sixteen times, for 4 s (Composer's `CurlDownloader` and `FileDownloader`, read 2026-11).
+const ELSEWHERE: StatusCode = StatusCode::TOO_MANY_REQUESTS;
 /// How long an archive waits for the index that says where it lies; its client has another address for it.
 const INDEX_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -57,18 +60,22 @@ impl Session {
         if let Err(hostile) = registry::check_path(path.split('?').next().unwrap_or(path)) {
             return self.refuse_path(&hostile);
         }
-        let url = match Site::target(path) {
-            Some(Target::At(url)) => url,
+        let (url, is_named) = match Site::target(path) {
+            Some(Target::At(url)) => (url, false),
             Some(Target::Named { coordinate, indexes }) => {
                 let (coordinate, indexes) = self.0.own.registries.named(coordinate, indexes);
                 match self.0.where_lies(&coordinate, &indexes).await {
-                    Ok(url) => url,
+                    Ok(url) => (url, true),
                     Err(refusal) => return refusal.response(),
                 }
             }
             None => return no_door().response(),
         };
-        self.answer_for(path, &url, request).await
+        let mut response = self.answer_for(path, &url, request).await;
+        if is_named && response.status().is_server_error() {
+            *response.status_mut() = ELSEWHERE;
+        }
+        response
     }
 
     /// Answers a request that was sent to a proxy for a host of the world: by the rules of what lies under `/files/`, but with
@@ -89,7 +96,7 @@ impl Session {
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let url = format!("{scheme}://{host}{path}");
         // What it says itself of this is for a server at whose door it asks.
-        request.headers_mut().insert(AS_SENT, HeaderValue::from_static("1"));
+        request.headers_mut().insert(AS_SENT, TO_CLIENT);
         if let Some(ready) = self.ready_at_door(&url, request.method(), request.headers()) {
             return ready;
         }
@@ -158,9 +165,8 @@ impl Inner {
                 ..Refusal::unavailable(reason)
             });
         }
-        // A client that has another address for it goes on at once; after a 5xx it would ask sixteen times.
         let reason = format!("where `{}` lies cannot be found out now", coordinate.name);
-        Err(Refusal { status: StatusCode::TOO_MANY_REQUESTS, ..Refusal::unavailable(reason) })
+        Err(Refusal { status: ELSEWHERE, ..Refusal::unavailable(reason) })
     }
 }
 

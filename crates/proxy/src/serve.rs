@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
 
-use crate::ask::{self, Ask};
+use crate::ask::{self, Ask, Dress};
 use crate::body::{self, answer, unsatisfiable};
 use crate::copy::{self, Copy, Loaded, Verified};
 use crate::decide::{self, First, Insistence, Kind, Situation};
@@ -307,7 +307,7 @@ impl Inner {
         if let Verified::Whole(whole) = &bytes
             && freshness == Freshness::Stale
             && held.status == 200
-            && !ask.manner.is_as_sent
+            && ask.manner.dress != Dress::AsSent
             && let Some(body) = self.with_message(ask.ecosystem, &ask.key, held, whole, &mut headers)
         {
             bytes = Verified::Whole(body);

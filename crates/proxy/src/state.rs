@@ -54,7 +54,7 @@ impl Inner {
         headers: &mut HeaderMap,
         confirmed_at: Timestamp,
     ) {
-        let is_told = self.site.is_some() && manner.is_as_sent;
+        let is_told = self.site.is_some() && manner.dress.is_as_sent();
         if is_told || freshness != Freshness::Fresh {
             headers.insert(header::AGE, self.age(confirmed_at));
         }
@@ -99,7 +99,7 @@ impl Inner {
     ) -> Option<Bytes> {
         let (site, index) = (self.site.as_ref()?, ask.index.as_ref().filter(|_| held.status == 200)?);
         let of_world = Site::of_world();
-        let site = match ask.manner.is_as_sent {
+        let site = match ask.manner.dress.is_as_sent() {
             false => site,
             // Whoever asks knows it under the public registry's address, from which nothing leads to where it lies.
             true => Some(&of_world).filter(|_| self.own.registries.has(&index.url))?,
@@ -111,7 +111,7 @@ impl Inner {
                 ask.ecosystem.relinked(index, &document, site)
             }
         };
-        if ask.manner.is_as_sent {
+        if ask.manner.dress.is_as_sent() {
             // Pages are small, and what is shared is linked to the server.
             let document = tokio::task::block_in_place(make)?;
             let tag = Sha256::of(&document).to_string();

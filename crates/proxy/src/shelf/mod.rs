@@ -19,6 +19,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use model::{Freshness, Held, ObjectKey, Sha256, Timestamp};
 
+use crate::ask::Dress;
 use crate::session::lock;
 use crate::shelf::forms::{Bare, Form, Forms};
 use crate::shelf::growth::Growth;
@@ -35,8 +36,7 @@ const N_SPELLINGS_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ShelfKey {
     pub(crate) key: ObjectKey,
-    /// As its upstream has it, for another Outlast.
-    pub(crate) is_as_sent: bool,
+    pub(crate) dress: Dress,
 }
 
 /// What tells one state of something held from another.
@@ -170,8 +170,8 @@ impl Shelf {
     /// Gives nothing out any more of what has been replaced. It stays where it is: its bytes may be those that come next.
     pub(crate) fn forget(&self, key: &ObjectKey) {
         let inner = lock(&self.inner);
-        for is_as_sent in [false, true] {
-            if let Some(entry) = inner.entries.get(&ShelfKey { key: key.clone(), is_as_sent }) {
+        for dress in Dress::ALL {
+            if let Some(entry) = inner.entries.get(&ShelfKey { key: key.clone(), dress }) {
                 entry.ready.is_over.store(true, Ordering::Release);
             }
         }
@@ -235,7 +235,7 @@ impl Shelf {
             inner.entries.get(&key).map(|entry| entry.ready.clone())
         };
         let Goods { headers, body, freshness, good_until, fresh_until, watch, mark, confirmed_at } = goods;
-        let bare = Bare { headers, body, is_as_sent: key.is_as_sent };
+        let bare = Bare { headers, body, is_as_sent: key.dress.is_as_sent() };
         let before = before.as_ref().map(|ready| &ready.forms);
         let forms = Forms::make(bare, before, self.size_bytes_max / PART_OF_SHELF);
         let mut inner = lock(&self.inner);
@@ -321,7 +321,7 @@ mod tests {
 
     fn key(name: &str) -> ShelfKey {
         let url = ObjectUrl::parse(&format!("https://a.example/{name}")).unwrap();
-        ShelfKey { key: ObjectKey { method: Method::Get, url, variant: String::new() }, is_as_sent: false }
+        ShelfKey { key: ObjectKey { method: Method::Get, url, variant: String::new() }, dress: Dress::Linked }
     }
 
     const LATER: Duration = Duration::from_secs(60);

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use crate::ask;
+use crate::ask::{self, Dress};
 use crate::shelf::forms;
-use crate::via::AS_SENT;
 
 /// Longer ones are understood each time; the longest of real clients has about 300 bytes.
 const SPELLING_BYTES_MAX: usize = 1 << 10;
@@ -33,8 +32,7 @@ impl Speller {
             return None;
         }
         let mut speller = Self { bytes: [0; SPELLING_BYTES_MAX], n_bytes: 0 };
-        let is_as_sent = client.contains_key(AS_SENT);
-        speller.add(&[u8::from(forms::accepts_gzip(client)), u8::from(is_as_sent)])?;
+        speller.add(&[u8::from(forms::accepts_gzip(client)), Dress::of(client) as u8])?;
         speller.add(path.as_bytes())?;
         // Ecosystems tell by these what is wanted: `Head::header`.
         for name in [header::ACCEPT, header::USER_AGENT] {
@@ -95,6 +93,7 @@ mod tests {
             spelled(PATH, &Method::GET, &[("user-agent", "a")]),
             spelled(PATH, &Method::GET, &[("accept-encoding", "gzip")]),
             spelled(PATH, &Method::GET, &[("outlast-via", "1")]),
+            spelled(PATH, &Method::GET, &[("outlast-via", "client")]),
         ]
         .into_iter()
         .map(Option::unwrap)

@@ -29,7 +29,7 @@ pub(crate) const AUDIT: [&str; 4] = ["composer", "audit", "--no-interaction", "-
 pub(crate) const INSTALL: [&str; 4] = ["composer", "install", "--no-interaction", "--no-progress"];
 
 /// Packages as they are made once for all tests.
-fn packages() -> &'static [Package] {
+pub(crate) fn packages() -> &'static [Package] {
     static PACKAGES: OnceLock<(TempDir, Vec<Package>)> = OnceLock::new();
     let (_, packages) = PACKAGES.get_or_init(|| {
         let folder = TempDir::new().unwrap();
