@@ -52,7 +52,11 @@ impl Inner {
     }
 
     pub(crate) async fn fetch(self: &Arc<Self>, want: &Want, prior: Prior, flight: &Flight) -> End {
+        if let Some(end) = self.elsewhere_first(want, &prior, flight).await {
+            return end;
+        }
         let end = self.fetch_given(want, prior.clone(), flight).await;
+        let end = self.or_elsewhere(want, prior.clone(), flight, end).await;
         self.or_built(want, prior, flight, end).await
     }
 

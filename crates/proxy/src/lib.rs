@@ -24,6 +24,7 @@ mod late;
 mod leaving;
 mod limits;
 mod meanwhile;
+mod mirrors;
 #[cfg(test)]
 mod mutation;
 mod note;
@@ -53,6 +54,7 @@ mod who;
 pub use adopt::{Adopted, Found, LastResort, Outcome, Progress, Wanted};
 pub use blocked::Block;
 pub use heal::Healer;
+pub use mirrors::FileMirror;
 pub use note::{Ending, Exchange, HostTimes};
 pub use plan::{Purpose, SessionPlan};
 pub use private::Private;

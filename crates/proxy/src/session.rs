@@ -21,6 +21,7 @@ use crate::health::breaker::Breaker;
 use crate::health::outage::Outages;
 use crate::late::Left;
 use crate::limits::SHELF_BYTES_MAX;
+use crate::mirrors::FileMirror;
 use crate::note::{Ending, Exchange, HostTimes, Notes};
 use crate::plan::{Purpose, SessionPlan};
 use crate::private::{Own, Private};
@@ -58,6 +59,8 @@ pub struct Engine {
     pub private: Private,
     /// What is not given out.
     pub blocks: Vec<Block>,
+    /// Where files lie besides.
+    pub mirrors: Arc<[FileMirror]>,
 }
 
 /// What a session found.
@@ -91,6 +94,8 @@ pub(crate) struct Inner {
     pub(crate) flights: Mutex<Flights>,
     /// Transfers that nobody waits for any more, because they hung; what comes late is kept all the same.
     pub(crate) left: Mutex<Vec<Left>>,
+    /// Files that broke off while they were given out, until they are asked for again: mirrors come first then.
+    pub(crate) broken_off: Mutex<HashSet<ObjectKey>>,
     purpose: Purpose,
     pub(crate) at: Option<Timestamp>,
     pub(crate) site: Option<Site>,
@@ -133,6 +138,7 @@ impl Engine {
             vouchers: Vouchers::new(plan.pins),
             flights: Mutex::default(),
             left: Mutex::default(),
+            broken_off: Mutex::default(),
             purpose: plan.purpose,
             at: plan.at,
             site: plan.site,

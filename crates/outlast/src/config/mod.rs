@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) allow: Vec<host::http::Network>,
     pub(crate) private: proxy::Private,
     pub(crate) blocks: Vec<proxy::Block>,
+    pub(crate) mirrors: std::sync::Arc<[proxy::FileMirror]>,
     pub(crate) exec: Exec,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
@@ -118,12 +119,13 @@ impl Config {
 
 impl Document {
     fn check(self, folder: &Path) -> Result<Config, Mistake> {
-        let (upstreams, credentials) = upstream::check(self.upstream, folder)?;
+        let upstream::Checked { upstreams, credentials, mirrors } = upstream::check(self.upstream, folder)?;
         let private = proxy::Private { registries: registry::check(self.registry)?, credentials };
         Ok(Config {
             upstreams,
             private,
             blocks: block::check(self.block)?,
+            mirrors: mirrors.into(),
             allow: self.network.check()?,
             exec: self.exec.check()?,
             limits: self.limits.check()?,

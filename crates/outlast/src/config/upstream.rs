@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use host::http::{Credentials, Roots, Upstream};
 use model::ObjectUrl;
+use proxy::FileMirror;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -17,19 +18,30 @@ pub(super) struct Section {
     ca_file: Option<Spanned<PathBuf>>,
     url: Option<Spanned<String>>,
     credentials_file: Option<Spanned<PathBuf>>,
+    #[serde(default)]
+    mirrors: Vec<Spanned<String>>,
+}
+
+/// What all sections say.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) upstreams: Vec<Upstream>,
+    pub(super) credentials: Vec<Credentials>,
+    pub(super) mirrors: Vec<FileMirror>,
 }
 
 /// Checks all of them: a host is in one place.
-pub(super) fn check(
-    sections: Vec<Section>,
-    folder: &Path,
-) -> Result<(Vec<Upstream>, Vec<Credentials>), Mistake> {
-    let mut upstreams: Vec<Upstream> = Vec::with_capacity(sections.len());
-    let mut all_credentials = Vec::new();
+pub(super) fn check(sections: Vec<Section>, folder: &Path) -> Result<Checked, Mistake> {
+    let mut checked = Checked::default();
     for section in sections {
         let at = section.host.span();
+        let (host, mirrors) = (host_name(&section.host)?, section.mirrors.clone());
         let (upstream, credentials) = section.check(folder)?;
-        all_credentials.extend(credentials);
+        checked.credentials.extend(credentials);
+        for mirror in mirrors {
+            checked.mirrors.push(FileMirror { of: host.clone(), base: check_base(&mirror)? });
+        }
+        let upstreams = &mut checked.upstreams;
         if upstreams.iter().any(|other| other.host == upstream.host) {
             return Err(Mistake {
                 at,
@@ -39,7 +51,7 @@ pub(super) fn check(
         }
         upstreams.push(upstream);
     }
-    Ok((upstreams, all_credentials))
+    Ok(checked)
 }
 
 impl Section {

@@ -62,5 +62,6 @@ pub(crate) fn engine(
         },
         private: home.config.private.clone(),
         blocks: home.config.blocks.clone(),
+        mirrors: home.config.mirrors.clone(),
     })
 }

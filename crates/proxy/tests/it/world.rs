@@ -15,7 +15,7 @@ use host::http::{Client, Proxies, Roots, Settings};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::BodyExt as _;
 use model::{Algorithm, Digest, Event, Held, ObjectUrl, SafeUrl, Sha256, Timestamp};
-use proxy::{Ending, Engine, Findings, Private, Purpose, Session, SessionPlan};
+use proxy::{Ending, Engine, FileMirror, Findings, Private, Purpose, Session, SessionPlan};
 use registry::Pin;
 use store::Store;
 
@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) private: Private,
     /// What is not given out.
     pub(crate) blocks: Vec<proxy::Block>,
+    pub(crate) mirrors: Vec<FileMirror>,
 }
 
 impl World {
@@ -74,7 +75,7 @@ impl World {
         let home = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-05-21T10:00:05Z".parse::<Timestamp>().unwrap());
         let store = Store::open(home.path(), clock.clone()).unwrap();
-        Self { upstream, store, clock, home, client, private: Private::default(), blocks: Vec::new() }
+        Self { upstream, store, clock, home, client, private: Private::default(), blocks: Vec::new(), mirrors: Vec::new() }
     }
 
     pub(crate) fn engine(&self) -> Engine {
@@ -87,6 +88,7 @@ impl World {
             healer: None,
             private: self.private.clone(),
             blocks: self.blocks.clone(),
+            mirrors: self.mirrors.clone().into(),
         }
     }
 

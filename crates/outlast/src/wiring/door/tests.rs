@@ -56,6 +56,7 @@ async fn resolve(world: &World, purpose: Purpose, cut: &str, name: &str) -> (Res
         healer: None,
         private: proxy::Private::default(),
         blocks: Vec::new(),
+        mirrors: [].into(),
     };
     let cuts: Vec<Cut> = cut.parse().into_iter().collect();
     let plan = proxy::SessionPlan { cuts: cuts.clone(), ..proxy::SessionPlan::new(purpose) };

@@ -5,6 +5,7 @@ mod attackers;
 mod clones;
 mod composer;
 mod copies;
+mod elsewhere;
 mod empty;
 mod ends;
 mod faults;
