@@ -15,6 +15,7 @@ mod private;
 mod repositories;
 mod tokens;
 mod under_way;
+mod undo;
 mod via;
 mod via_git;
 

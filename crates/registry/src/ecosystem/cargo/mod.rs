@@ -36,14 +36,16 @@ const FILES_HOST: &str = "static.crates.io";
 const SETTINGS: &[ClientSettings] = &[ClientSettings {
     client: "Cargo",
     set: r#"mkdir -p ~/.cargo && cat >> ~/.cargo/config.toml <<'END'
+# Outlast begins
 [source.crates-io]
 replace-with = "outlast"
 [registries.outlast]
 index = "sparse+{base}/cargo/"
 {token}credential-provider = "cargo:token"
 {token}token = "TOKEN"
+# Outlast ends
 END"#,
-    undo: "# take these lines out of ~/.cargo/config.toml again",
+    undo: "sed -i.before '/^# Outlast begins$/,/^# Outlast ends$/d' ~/.cargo/config.toml && rm ~/.cargo/config.toml.before",
 }];
 
 /// Cargo registries.
