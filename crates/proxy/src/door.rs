@@ -1,7 +1,8 @@
 //! The doors of a server: clients ask paths of it, and what they get links back to it; or they take it for their proxy, and get what
 //! lies where they ask.
 //!
-//! Nothing of who asks goes on to an upstream: who may ask the server is the server's business, and its upstreams hear the server.
+//! Nothing of who asks goes on to an upstream: who may ask the server is the server's business, and its upstreams hear the server. A
+//! proxy's client alone may have what a host gives to nobody without credentials: see `theirs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::ask::{Manner, TO_CLIENT};
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::shelf::spelling::Speller;
+use crate::theirs::Theirs;
 use crate::via::{AS_SENT, IS_PRIVATE};
 
 /// Headers of a request that say what is wanted; all others are between the client and the server.
@@ -97,10 +99,12 @@ impl Session {
         let url = format!("{scheme}://{host}{path}");
         // What it says itself of this is for a server at whose door it asks.
         request.headers_mut().insert(AS_SENT, TO_CLIENT);
-        if let Some(ready) = self.ready_at_door(&url, request.method(), request.headers()) {
-            return ready;
-        }
-        let mut response = self.answer_for(&url, &url, request).await;
+        let theirs = Theirs::of(&url, &request);
+        let response = match self.ready_at_door(&url, request.method(), request.headers()) {
+            Some(ready) => ready,
+            None => self.answer_for(&url, &url, request).await,
+        };
+        let mut response = self.or_theirs(response, theirs).await;
         // This is for an Outlast that asks.
         response.headers_mut().remove(IS_PRIVATE);
         response
@@ -184,7 +188,7 @@ fn no_host(host: &str) -> Refusal {
     }
 }
 
-fn forwarded(client: &HeaderMap) -> HeaderMap {
+pub(crate) fn forwarded(client: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for name in FORWARDED {
         for value in client.get_all(&name) {

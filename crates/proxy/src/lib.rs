@@ -43,6 +43,7 @@ mod session;
 mod shelf;
 mod stand_in;
 mod state;
+mod theirs;
 mod transfer;
 mod upstream;
 mod via;

@@ -57,7 +57,8 @@ impl Own {
         if self.keyring.has(host) { self.name.principal(host) } else { Who::NOBODY }
     }
 
-    fn is_of_company(&self, host: &str) -> bool {
+    /// Returns whether a host is one of the company's, by its credentials or its registry.
+    pub(crate) fn is_of_company(&self, host: &str) -> bool {
         self.keyring.has(host) || self.registries.urls().any(|url| url.host() == host)
     }
 }

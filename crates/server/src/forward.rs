@@ -141,8 +141,13 @@ async fn ask(
     settings: &Settings,
     scheme: &'static str,
     host: &str,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Response<Outgoing> {
+    let gate = settings.forward.as_ref().and_then(|forward| forward.gate.as_ref());
+    if gate.is_some_and(|gate| gate.who(request.headers()).is_some()) {
+        // A token of this server's own, at the wrong place: no host is to hear of it.
+        request.headers_mut().remove(header::AUTHORIZATION);
+    }
     let path = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let ask = |request| settings.session.answer_as_proxy(scheme, host, request);
     ask_session(&path, request.map(Arriving::new), ask).await

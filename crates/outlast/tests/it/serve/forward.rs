@@ -15,13 +15,13 @@ const TARBALL: &str = "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz"
 const TARBALL_PATH: &str = "/left-pad/-/left-pad-1.3.0.tgz";
 const INDEX: &str = "https://registry.npmjs.org/left-pad";
 
-fn start(world: &World) -> Served {
+pub(super) fn start(world: &World) -> Served {
     Served::start_as_proxy(world, "127.0.0.1:0")
 }
 
 /// Asks through the proxy with this machine's curl, which trusts what `/setup` names; returns `STATUS STATUS-OF-CONNECT EXIT` and
 /// what came.
-fn curl(served: &Served, world: &World, arguments: &[&str]) -> (String, String) {
+pub(super) fn curl(served: &Served, world: &World, arguments: &[&str]) -> (String, String) {
     let (status, pem) = served.get(&[], "/setup/ca.pem");
     assert_eq!(status, "200");
     let mut ca = tempfile::NamedTempFile::new_in(world.path()).unwrap();

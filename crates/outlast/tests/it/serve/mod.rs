@@ -13,6 +13,7 @@ mod forward;
 mod load;
 mod private;
 mod repositories;
+mod theirs;
 mod tokens;
 mod under_way;
 mod undo;
