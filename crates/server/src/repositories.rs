@@ -5,8 +5,9 @@
 //! | `GET /info/refs?service=git-upload-pack` | says what this server can, or, to earlier versions of the protocol, which refs there are |
 //! | `POST /git-upload-pack` | lists refs, or gives a pack |
 
+use bytes::Bytes;
 use host::http::Outgoing;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use mirror::{AnswerError, Ask, REQUEST_BYTES_MAX, Refs, ServeError, Served};
 use model::{Freshness, RepoId, Timestamp, parse_time};
 
@@ -51,6 +52,27 @@ pub(crate) fn path(host: &str, asked: &Uri) -> Option<String> {
         || path.ends_with(INFO) && query.starts_with("service=git-");
     // Moments are for this server's own addresses.
     (is_git && !path.contains(".git@")).then(|| format!("{PATH}{host}{path}?{query}"))
+}
+
+/// Returns the path below [`PATH`], query included, of what a client asks for in words of its own; nothing where no repository is
+/// named so.
+pub(crate) fn of_client(path: &str) -> Option<String> {
+    let named = registry::ALL.iter().find_map(|ecosystem| ecosystem.repository(path))?;
+    Some(format!("{PATH}{named}"))
+}
+
+/// Answers a request for a repository, query included, however it is named. Who asks in words of his own does so because this server
+/// told him to, and goes on to the host where nothing is kept: no git asks anybody else by itself.
+pub(crate) async fn answer(served: &Served, path: &str, request: Request<Arriving>) -> Response<Outgoing> {
+    let Some(path) = of_client(path) else { return give(served, path, request).await };
+    let given = give(served, &path, request).await;
+    let asked = path.strip_prefix(PATH).filter(|_| path.ends_with("/info/refs?service=git-upload-pack"));
+    let place = asked.and_then(|asked| HeaderValue::try_from(format!("https://{asked}")).ok());
+    let (StatusCode::NOT_FOUND, Some(place)) = (given.status(), place) else { return given };
+    let mut response = Response::new(host::http::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(header::LOCATION, place);
+    response
 }
 
 /// Answers a request for a path below [`PATH`], query included. Whoever asks may read.
@@ -142,6 +164,21 @@ mod tests {
         {
             check(other, None);
         }
+    }
+
+    #[test]
+    fn composers_names_are_addresses() {
+        let refs = "/info/refs?service=git-upload-pack";
+        let check = |path: &str, expected: Option<&str>| {
+            let path = of_client(&format!("{path}{refs}"));
+            assert_eq!(path, expected.map(|it| format!("{it}{refs}")));
+        };
+        check("/composer/git/gh-acme/app.git", Some("/git/github.com/acme/app.git"));
+        check("/composer/git/bb-acme/app.git", Some("/git/bitbucket.org/acme/app.git"));
+        // Of any other it says too little.
+        check("/composer/git/https---forge.example-acme-app.git", None);
+        check("/git/gh-acme/app.git", None);
+        check("/composer/gh-acme/app.git", None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Route {
             NAMES_PATH => Self::Names,
             path if path.starts_with(copies::PATH) => Self::Copies,
             path if path.starts_with(repositories::PATH) => Self::Repository,
+            path if repositories::of_client(path).is_some() => Self::Repository,
             _ => Self::World,
         }
     }
@@ -60,6 +61,8 @@ mod tests {
             ("/adopt", Route::Adopt, Scope::Adopt),
             ("/adopt/", Route::World, Scope::Read),
             ("/git/forge.example/a.git/git-upload-pack", Route::Repository, Scope::Read),
+            ("/composer/git/gh-acme/app.git/info/refs", Route::Repository, Scope::Read),
+            ("/composer/git/another", Route::World, Scope::Read),
             ("/names", Route::Names, Scope::Read),
             ("/npm/names", Route::World, Scope::Read),
             ("/", Route::World, Scope::Read),

@@ -171,7 +171,7 @@ impl Server {
             }
             Route::Repository => {
                 let (path, request) = (path.to_owned(), request.map(Arriving::new));
-                return Box::pin(repositories::give(&settings.repositories, &path, request)).await;
+                return Box::pin(repositories::answer(&settings.repositories, &path, request)).await;
             }
             Route::Names => return json(&settings.site.private().told()),
             Route::World => {}

@@ -216,6 +216,11 @@ pub trait Ecosystem: Sync + Debug {
         None
     }
 
+    /// Returns what a path of a server means that names a git repository as only this ecosystem's clients do: `host/path.git/…`.
+    fn repository(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// Returns where its clients leave a file that they downloaded, the likeliest place first. What lies there is believed only
     /// where a digest says so, or where the place has the name of the address.
     ///

@@ -265,3 +265,53 @@ fn composer_tells_of_an_outage_through_the_proxy_too() {
     assert!(!root("Outlast-Via: 1").contains(said) && root("X-Nothing: 1").contains(said));
     served.end();
 }
+
+/// A package that has a repository and no archive: Composer clones from the copy, and from the host where there is none.
+#[test]
+fn composer_clones_what_has_no_archive_from_the_server() {
+    let (upstream, world) = (Upstream::start_blocking(), World::new());
+    let make = |name: &str| fakes::composer::package(world.path(), name).release("1.0.0", &json!({}), &[]);
+    let (kept, other) = (make("acme/kept").without_dist(), make("acme/other").without_dist());
+    let project = fakes::composer::project("acme/small").requires(&kept, "1.0.0").requires(&other, "1.0.0");
+    upstream.serve_composer(&[kept, other]);
+    world.place(&upstream, &[&fakes::composer::HOSTS[..], &fakes::composer::GITHUB_HOSTS[..1]].concat());
+    let world = world.with("COMPOSER_ALLOW_SUPERUSER", "1").file("composer.json", &project.manifest());
+    world.outlast(&["adopt", "https://github.com/acme/kept.git"]).expect(0);
+    let served = Served::start(&world);
+    let ca = upstream.ca_file(world.path()).display().to_string();
+    // GitHub lies at the upstream, where it is reached at all.
+    let composer = |command: &[&str], github: &str| {
+        let mut composer = world.command(command[0]);
+        composer.args(&command[1..]).env("https_proxy", github).env("no_proxy", "127.0.0.1");
+        finish(composer.env("GIT_SSL_CAINFO", &ca).env("COMPOSER_CAFILE", &ca), b"")
+    };
+    let (reached, nowhere) = (upstream.proxy_url(), "http://127.0.0.1:9");
+    served.paste(&world, "Composer");
+    composer(&UPDATE, &reached).expect(0);
+    let lock = fs::read_to_string(world.project().join("composer.lock")).unwrap().replace("\\/", "/");
+    assert!(lock.contains(&format!("{}/composer/git/%normalizedUrl%.%type%", served.base)), "{lock}");
+    let n_asked = |name: &str| upstream.log().iter().filter(|seen| seen.path.starts_with(name)).count();
+    let n_before = n_asked("/acme/kept");
+    let done = composer(&INSTALL, &reached).expect(0);
+    assert!(!done.stderr.contains("Failed"), "nobody was asked in vain: {}", done.stderr);
+    for name in ["kept", "other"] {
+        assert!(world.project().join("vendor/acme").join(name).join("composer.json").is_file(), "{name}");
+    }
+    assert_eq!(n_asked("/acme/kept"), n_before, "the copy was given");
+    assert!(n_asked("/acme/other") > 0, "and of the other there is none");
+
+    // While GitHub is gone, the copy is all there is.
+    let again = |name: &str| {
+        let _ = fs::remove_dir_all(world.project().join("vendor"));
+        let _ = fs::remove_dir_all(world.home().join(".cache"));
+        let mut locked: serde_json::Value = serde_json::from_str(&lock).unwrap();
+        locked["packages"].as_array_mut().unwrap().retain(|package| package["name"] == name);
+        fs::write(world.project().join("composer.lock"), locked.to_string()).unwrap();
+        let manifest = json!({ "require": { name: "1.0.0" } });
+        fs::write(world.project().join("composer.json"), manifest.to_string()).unwrap();
+        composer(&INSTALL, nowhere).code
+    };
+    assert_eq!(again("acme/kept"), 0);
+    assert_ne!(again("acme/other"), 0, "the control");
+    served.end();
+}

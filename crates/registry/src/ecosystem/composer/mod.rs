@@ -189,6 +189,10 @@ impl Ecosystem for Composer {
         unpacked::cached(coordinate, urls)
     }
 
+    fn repository(&self, path: &str) -> Option<String> {
+        server::repository(path)
+    }
+
     fn installed(&self, coordinate: &Coordinate) -> Option<Installed> {
         Installed::at(format!("vendor/{}", coordinate.name), "vendor/composer/installed.json")
     }

@@ -15,6 +15,8 @@ use crate::splice::{Members, Splice, member};
 
 /// Where archives lie by package and reference; Composer fills in the rest of the address.
 const ARCHIVES: &str = "/composer/dists/";
+/// Where repositories lie by the name that Composer makes of their address.
+const REPOSITORIES: &str = "/composer/git/";
 const PLACEHOLDERS: &str = "%package%/%version%/%reference%.%type%";
 
 /// Addresses of a root.
@@ -43,7 +45,11 @@ pub(super) fn relinked(request: &IndexRequest, body: &[u8], site: &Site) -> Opti
             relink(&mut splice, members.get(address), &request.url, site);
         }
     }
-    let mirror = json!({ "dist-url": format!("{}{ARCHIVES}{PLACEHOLDERS}", site.base()), "preferred": true });
+    let base = site.base();
+    // Composer takes that of a repository as it is, so that it has to be a whole address.
+    let repositories = format!("{base}{REPOSITORIES}%normalizedUrl%.%type%");
+    let archives = format!("{base}{ARCHIVES}{PLACEHOLDERS}");
+    let mirror = json!({ "dist-url": archives, "git-url": repositories, "preferred": true });
     match root.get("mirrors") {
         // The last of those that are preferred is asked first.
         Some(mirrors) if mirrors.starts_with('[') => splice.append(mirrors, &[mirror.to_string()]),
@@ -64,6 +70,17 @@ fn relink(splice: &mut Splice<'_>, value: Option<&str>, root: &ObjectUrl, site: 
     if let Some(address) = site.address(&absolute) {
         splice.replace(value, Value::from(address).to_string());
     }
+}
+
+/// Returns where a repository lies of which a path of a server has Composer's name, and what of it is asked for:
+/// `/composer/git/gh-acme/app.git/info/refs`. Of other hosts' than these two the name does not say the address.
+pub(super) fn repository(path: &str) -> Option<String> {
+    let rest = path.strip_prefix(REPOSITORIES)?;
+    let (host, rest) = match rest.strip_prefix("gh-") {
+        Some(rest) => ("github.com", rest),
+        None => ("bitbucket.org", rest.strip_prefix("bb-")?),
+    };
+    Some(format!("{host}/{rest}"))
 }
 
 /// Reads `/composer/dists/vendor/name/version/reference.type`.
