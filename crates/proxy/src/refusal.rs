@@ -8,6 +8,10 @@ use registry::Ecosystem;
 /// How soon a client may ask again; an outage rarely ends sooner.
 const RETRY_AFTER_S: u64 = 30;
 
+/// Marks an answer of Outlast's own: it is no word of a host's, and nobody's credentials change it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OwnWord;
+
 /// Why a request got no answer of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -134,6 +138,7 @@ impl Refusal {
         }
         let mut response = Response::new(host::http::whole(Bytes::from(body.to_string())));
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(OwnWord);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {

@@ -9,6 +9,7 @@ use http::{Method, Request, Response, header};
 use model::SafeUrl;
 
 use crate::door::forwarded;
+use crate::refusal::OwnWord;
 use crate::session::Session;
 
 /// A request that brings credentials of its own.
@@ -39,7 +40,8 @@ impl Session {
         response: Response<Outgoing>,
         theirs: Option<Theirs>,
     ) -> Response<Outgoing> {
-        let is_shut = matches!(response.status().as_u16(), 401 | 403 | 404);
+        let is_own = response.extensions().get::<OwnWord>().is_some();
+        let is_shut = !is_own && matches!(response.status().as_u16(), 401 | 403 | 404);
         let Some(Theirs { url, request }) = theirs.filter(|_| is_shut) else { return response };
         // A company's are asked with Outlast's own credentials, and its names nowhere else.
         if self.0.own.is_of_company(url.object().host()) || self.0.is_private_name(url.object()) {

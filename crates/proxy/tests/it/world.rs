@@ -75,7 +75,16 @@ impl World {
         let home = tempfile::tempdir().unwrap();
         let clock = Clock::manual("2026-05-21T10:00:05Z".parse::<Timestamp>().unwrap());
         let store = Store::open(home.path(), clock.clone()).unwrap();
-        Self { upstream, store, clock, home, client, private: Private::default(), blocks: Vec::new(), mirrors: Vec::new() }
+        Self {
+            upstream,
+            store,
+            clock,
+            home,
+            client,
+            private: Private::default(),
+            blocks: Vec::new(),
+            mirrors: Vec::new(),
+        }
     }
 
     pub(crate) fn engine(&self) -> Engine {

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use fakes::{Answer, Fault, Upstream};
 
-use super::Served;
 use super::forward::{curl, start};
+use super::{NPM, Served};
 use crate::world::{World, places};
 
 const SHUT: &str = "shut.example";
@@ -107,5 +107,18 @@ fn a_companys_host_hears_outlasts_own_credentials_alone() {
     let log = upstream.log();
     assert!(log.iter().any(|seen| seen.headers["authorization"] == "Bearer outlasts"), "{log:?}");
     assert!(!format!("{log:?}").contains("S3CRET"), "{log:?}");
+    served.end();
+}
+
+#[test]
+fn what_is_blocked_is_opened_by_no_login() {
+    let (upstream, world) = (super::upstream(), World::new());
+    world.place(&upstream, &[NPM]);
+    world.configure_more("[[block]]\necosystem = \"npm\"\nname = \"left-pad\"\nreason = \"hostile\"\n");
+    let served = start(&world);
+    let url = "https://registry.npmjs.org/left-pad/-/left-pad-1.3.0.tgz";
+    let (status, body) = curl(&served, &world, &[&OWN[..], &[url]].concat());
+    assert!(status.starts_with('4') && body.contains("hostile"), "{status}: {body}");
+    assert!(!format!("{:?}", upstream.log()).contains("S3CRET"), "{:?}", upstream.log());
     served.end();
 }
