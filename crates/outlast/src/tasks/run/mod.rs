@@ -11,7 +11,8 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context as _, anyhow};
 use intercept::{Authority, Caller, CallerTrust};
 use model::{Containment, Cut, Output, Record, RunId, Timestamp};
-use proxy::{Findings, Purpose, SessionPlan, TeamServer};
+use proxy::{Engine, Findings, Purpose, SessionPlan, TeamServer};
+use registry::Pin;
 use sandbox::{Fresh, Plan, RoomError};
 use store::Store;
 
@@ -109,19 +110,10 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
     let mut plan = room::sealed(home, &task.order, &settings, &trust, &authority);
     let project = project.await.map_err(Failure::no)?.map_err(own)?;
     plan.fresh = project.fresh;
-    let (cuts, pins) = (task.cuts.clone(), project.pins);
     let scratch = Scratch::of(home, store, &task).map_err(own)?;
     let copies = scratch.as_ref().map_or(store, |scratch| &scratch.store);
     let engine = engine(home, copies, &trust, task.via.as_ref().map(|server| &server.site)).map_err(own)?;
-    let plan_of_session = SessionPlan {
-        cuts,
-        pins,
-        at: task.at,
-        repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone(), via.clone()))),
-        via,
-        ..SessionPlan::new(task.purpose)
-    };
-    let session = engine.session(plan_of_session);
+    let session = engine.session(plan_of_session(home, &engine, &task, project.pins, via));
     let heard = Arc::new(Heard::default());
     let door = Arc::new(Door {
         session: session.clone(),
@@ -159,6 +151,24 @@ pub(crate) async fn run(home: &Home, store: &Store, task: Task) -> Result<Done, 
         was_short: lived.was_short,
         _lived: lived,
     })
+}
+
+/// Plans what the command meets: the project's locks vouch, and repositories are kept as it asks for them.
+fn plan_of_session(
+    home: &Home,
+    engine: &Engine,
+    task: &Task,
+    pins: Vec<(String, Pin)>,
+    via: Option<TeamServer>,
+) -> SessionPlan {
+    SessionPlan {
+        cuts: task.cuts.clone(),
+        pins,
+        at: task.at,
+        repositories: Some(Arc::new(Kept::new(engine, home.config.tripwires.clone(), via.clone()))),
+        via,
+        ..SessionPlan::new(task.purpose)
+    }
 }
 
 /// Returns what is known of a run besides its requests.
