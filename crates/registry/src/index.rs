@@ -29,6 +29,21 @@ pub struct IndexFacts {
     pub posts: Vec<(ObjectUrl, Class)>,
     /// What it leads to besides: without it, its clients take what they do not find there for what there is not.
     pub leads_to: Vec<&'static str>,
+    /// Documents whose addresses stay while their bytes change, and what each is as long as this index is the newest.
+    pub documents: Vec<Listed>,
+    /// Until when its clients believe it.
+    pub valid_until: Option<Timestamp>,
+}
+
+/// A document of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it lies by its name.
+    pub url: ObjectUrl,
+    /// What its bytes are.
+    pub digests: DigestSet,
+    /// Where the same bytes lie by their digests.
+    pub by_digest: Vec<ObjectUrl>,
 }
 
 /// One file that an index lists. At least one of `coordinate` and `url` is there.
@@ -121,6 +136,12 @@ pub enum IndexError {
     Syntax {
         /// The parser's reason.
         source: serde_json::Error,
+    },
+    /// Not the form of an index that is plain text.
+    #[error("not an index: {reason}")]
+    Text {
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// One line is not the form of an index.
     #[error("line {line} is not an index entry")]

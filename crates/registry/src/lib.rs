@@ -22,7 +22,7 @@ pub use cached::{Cached, Installed, Unpacked};
 pub use class::{Class, FileRequest, Form, Head, IndexRequest, Redirects, classify};
 pub use coordinate::{ANY_REGISTRY, Coordinate, is_version};
 pub use ecosystem::{ALL, Ecosystem, Examples, FORGES, ecosystem, public_hosts};
-pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Older, Vouched, Worse, compare};
+pub use index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Listed, Older, Vouched, Worse, compare};
 pub use lock::{LOCK_BYTES_MAX, Lock, LockError, Locked, Pin, RepoPin, Unpinned, lock_of, read_locks};
 pub use mutation::no_panic;
 pub use needs::{Ask, Needs};

@@ -37,6 +37,7 @@ fn index(ecosystem: &dyn Ecosystem, request: &IndexRequest, bytes: &[u8]) {
         let some = facts.versions.iter().step_by(3).map(String::as_str).collect();
         drop(ecosystem.with_versions(request, bytes, bytes, &some));
         drop(ecosystem.judge(&facts, &facts));
+        drop(ecosystem.leader(request));
     }
 }
 
@@ -50,6 +51,9 @@ fn classify_path(origin: &ObjectUrl, bytes: &[u8]) {
     if let Ok(value) = header::HeaderValue::from_bytes(&bytes[..bytes.len().min(200)]) {
         headers.insert(header::ACCEPT, value.clone());
         headers.insert(header::USER_AGENT, value);
+    }
+    for ecosystem in ALL {
+        drop((ecosystem.named_digest(&url), ecosystem.listings(&url)));
     }
     for method in [Method::GET, Method::POST, Method::PUT] {
         drop(classify(&Head { method: &method, url: &url, headers: &headers }));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use http::StatusCode;
-use model::{DigestSet, ObjectUrl};
+use model::{Digest, DigestSet, ObjectUrl};
 
 use crate::cached::{Cached, Installed, Unpacked};
 use crate::class::{Class, Head, IndexRequest};
@@ -16,6 +16,7 @@ use crate::private::About;
 use crate::revision::RevisionArchive;
 use crate::site::{ClientSettings, Place, Site, Target};
 
+mod apt;
 mod cargo;
 mod composer;
 mod forge;
@@ -27,7 +28,7 @@ pub use forge::HOSTS as FORGES;
 
 /// Every ecosystem, in the order in which they are asked; the last one understands everything.
 pub static ALL: &[&dyn Ecosystem] =
-    &[&cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];
+    &[&apt::Apt, &cargo::Cargo, &composer::Composer, &forge::Forge, &npm::Npm, &pypi::Pypi, GENERIC];
 
 /// The last of [`ALL`].
 pub(crate) static GENERIC: &dyn Ecosystem = &generic::Generic;
@@ -130,6 +131,31 @@ pub trait Ecosystem: Sync + Debug {
     /// An ecosystem without such addresses has none.
     /// Coordinates of other bytes have other variants.
     fn variant_of(&self, _coordinate: &Coordinate) -> Option<String> {
+        None
+    }
+
+    /// Returns the digest that the address of a file names, where addresses do that: nobody else has to vouch for its bytes.
+    fn named_digest(&self, _url: &ObjectUrl) -> Option<Digest> {
+        None
+    }
+
+    /// Returns the indexes that may say what a document is now, the likeliest first.
+    ///
+    /// Each document of an index is one of which that index is such a listing.
+    fn listings(&self, _url: &ObjectUrl) -> Vec<IndexRequest> {
+        Vec::new()
+    }
+
+    /// Returns the index whose generation decides which one of this index may be served, where documents go with it: itself, or
+    /// what it signs.
+    ///
+    /// Only an index with a leader lists documents; the leader of a leader is itself.
+    fn leader(&self, _request: &IndexRequest) -> Option<IndexRequest> {
+        None
+    }
+
+    /// Returns how its clients are brought to take an index whose time is over, in words for a person.
+    fn expiry_option(&self) -> Option<&'static str> {
         None
     }
 

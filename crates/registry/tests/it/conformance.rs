@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::ObjectUrl;
 use registry::{
-    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Redirects, ecosystem,
-    read_locks,
+    ALL, Class, Ecosystem, Head, INDEX_BYTES_MAX, IndexError, IndexFacts, IndexRequest, Listed, Redirects,
+    ecosystem, read_locks,
 };
 
 use crate::{ask, testdata};
@@ -60,7 +60,7 @@ fn an_ordinary_web_page_is_never_claimed() {
         "https://github.com/a/b/releases",
         "https://example.com/packages.json",
         "https://example.com/p2/a/b.json",
-        "https://deb.debian.org/debian/dists/stable/InRelease",
+        "https://example.com/dists/stable/notes.html",
         "https://pypi.org/project/six/",
         "https://example.com/simple/six/",
     ] {
@@ -212,6 +212,47 @@ fn the_address_in_an_index_is_the_file_it_vouches_for() {
         }
     }
     assert!(n_addresses > 30, "only {n_addresses} addresses");
+}
+
+#[test]
+fn each_document_of_an_index_is_one_of_which_that_index_is_a_listing() {
+    let mut n_documents = 0;
+    for Recorded { ecosystem, request, body } in recorded() {
+        let documents = ecosystem.read_index(&request, &body).unwrap().documents;
+        for Listed { url, digests, by_digest } in documents {
+            // What no client of the ecosystem asks for is left to the last one.
+            if !matches!(ask(&Method::GET, url.as_str()), (found, Class::Document { .. }) if found.name() == ecosystem.name())
+            {
+                continue;
+            }
+            assert!(ecosystem.listings(&url).contains(&request), "{url}");
+            assert_eq!(ecosystem.named_digest(&url), None, "{url}");
+            for named in by_digest {
+                let (found, Class::File(_)) = ask(&Method::GET, named.as_str()) else { panic!("{named}") };
+                assert_eq!(found.name(), ecosystem.name());
+                let digest = ecosystem.named_digest(&named).unwrap();
+                assert!(digests.iter().any(|it| *it == digest), "{named}");
+                n_documents += 1;
+            }
+        }
+    }
+    assert!(n_documents > 100, "only {n_documents}");
+}
+
+#[test]
+fn only_an_index_with_a_leader_lists_documents_and_a_leader_is_its_own() {
+    let mut n_led = 0;
+    for Recorded { ecosystem, request, body } in recorded() {
+        let has_documents = !ecosystem.read_index(&request, &body).unwrap().documents.is_empty();
+        let Some(leader) = ecosystem.leader(&request) else {
+            assert!(!has_documents, "{}", request.url);
+            continue;
+        };
+        assert_eq!(ecosystem.leader(&leader), Some(leader.clone()), "{}", request.url);
+        assert_eq!(ask(&Method::GET, leader.url.as_str()).1, Class::Index(leader));
+        n_led += 1;
+    }
+    assert!(n_led > 1, "only {n_led}");
 }
 
 #[test]
