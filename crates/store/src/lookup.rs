@@ -66,6 +66,16 @@ impl Store {
         })
     }
 
+    /// Returns every address below a folder (`https://deb.example/dists/sid/`) that is held under a variant, with the blob of each
+    /// of its generations.
+    pub fn below(&self, folder: &str, variant: &str) -> Result<Vec<(ObjectUrl, Sha256)>, IndexError> {
+        self.see(|connection, overlay| {
+            let mut found = index::below(connection, folder, variant)?;
+            found.extend(overlay.below(folder, variant));
+            Ok(found)
+        })
+    }
+
     /// Returns the newest generation of every variant of an address, in the order of the keys.
     pub fn variants(&self, method: Method, url: &ObjectUrl) -> Result<Vec<(ObjectKey, Held)>, IndexError> {
         self.see(|connection, overlay| {

@@ -103,6 +103,20 @@ impl Overlay {
         })
     }
 
+    /// Returns what was kept below a folder.
+    pub(crate) fn below(&self, folder: &str, variant: &str) -> impl Iterator<Item = (ObjectUrl, Sha256)> {
+        self.events.values().filter_map(move |event| match event {
+            Event::Kept { key, held }
+                if key.method == Method::Get
+                    && key.variant == variant
+                    && key.url.as_str().starts_with(folder) =>
+            {
+                Some((key.url.clone(), held.sha256))
+            }
+            _ => None,
+        })
+    }
+
     pub(crate) fn tree_of(&self, archive: &Sha256) -> Option<Sha256> {
         self.events.values().find_map(|event| match event {
             Event::Unpacked { sha256, tree, .. } if sha256 == archive => Some(*tree),

@@ -131,6 +131,28 @@ pub(crate) fn generations(connection: &Connection, key: &ObjectKey) -> Result<Ve
         .collect()
 }
 
+/// Returns every address below a folder, which ends with a slash, with the blob of each of its generations.
+pub(crate) fn below(
+    connection: &Connection,
+    folder: &str,
+    variant: &str,
+) -> Result<Vec<(ObjectUrl, Sha256)>, IndexError> {
+    let Some(base) = folder.strip_suffix('/') else { return Ok(Vec::new()) };
+    let damaged = || IndexError::Damaged { place: format!("objects below {folder}") };
+    // What comes after all that begins with a slash begins with the next character.
+    let mut statement = connection.prepare_cached(
+        "SELECT url, sha256 FROM objects JOIN generations ON object = id
+         WHERE url >= ?1 AND url < ?2 AND method = ?3 AND variant = ?4",
+    )?;
+    let mut rows = statement.query(params![folder, format!("{base}0"), method(Method::Get), variant])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let url = ObjectUrl::parse(&row.get::<_, String>(0)?).map_err(|_| damaged())?;
+        found.push((url, row.get::<_, String>(1)?.parse().map_err(|_| damaged())?));
+    }
+    Ok(found)
+}
+
 /// Returns the variants held of an address, in their own order.
 pub(crate) fn variants(
     connection: &Connection,

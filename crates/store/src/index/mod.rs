@@ -26,7 +26,8 @@ pub(crate) use list::{
 };
 pub use lookup::FirstSeen;
 pub(crate) use lookup::{
-    belongs_to, blob_size, first_of, generations, head, knows_host, newest, newest_at, tree_of, variants,
+    belongs_to, below, blob_size, first_of, generations, head, knows_host, newest, newest_at, tree_of,
+    variants,
 };
 pub(crate) use place::Place;
 pub(crate) use repos::{all_refs_of, newest_about, refs_of};

@@ -1,5 +1,6 @@
 //! One test per sentence of the store's contract.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use model::{Event, Held, Method, ObjectKey, Proof, Sha256, Timestamp};
@@ -82,6 +83,16 @@ fn every_lookup_sees_what_was_recorded_before_and_after_it_is_durable() {
         assert_eq!(generations[1], newest);
         assert!(store.knows_host("example.com").unwrap());
         assert!(!store.knows_host("example.org").unwrap());
+        let below = |folder: &str, variant: &str| {
+            let found = store.below(folder, variant).unwrap();
+            found.into_iter().map(|(url, sha256)| (url.path().to_owned(), sha256)).collect::<BTreeSet<_>>()
+        };
+        let both = [b"1", b"2"].map(|bytes| ("/a".to_owned(), Sha256::of(bytes)));
+        assert_eq!(below("https://example.com/", ""), BTreeSet::from(both));
+        assert!(
+            below("https://example.com/", "other").is_empty()
+                && below("https://example.com/a/", "").is_empty()
+        );
         assert_eq!(store.head("GET https://example.com/a").unwrap(), Some(5));
         assert_eq!(store.belongs_to(&Sha256::of(b"1")).unwrap(), ["GET https://example.com/a"]);
     };
