@@ -18,7 +18,8 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
     if body.len() > INDEX_BYTES_MAX {
         return Err(IndexError::TooLarge { size_bytes: body.len() });
     }
-    let text = std::str::from_utf8(body).map_err(|_| text_error("it is no text"))?;
+    // A description in another encoding is no reason to refuse an archive.
+    let text = &*String::from_utf8_lossy(body);
     if text.trim().is_empty() {
         return Err(IndexError::Empty);
     }
