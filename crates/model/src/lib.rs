@@ -27,7 +27,7 @@ pub use git::{
     RepoIdError, Ruling, Target,
 };
 pub use key::{Method, ObjectKey};
-pub use record::{HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, Unlisted};
+pub use record::{Expired, HostUse, NotKept, Object, Output, RECORD_SCHEMA, Record, Refused, Unlisted};
 pub use run::{RunId, RunIdError};
 pub use secret::Secret;
 pub use time::{Timestamp, format_compact, parse_time};

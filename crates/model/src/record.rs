@@ -52,6 +52,9 @@ pub struct Record {
     pub objects: Vec<Object>,
     /// What passed and was not kept.
     pub not_kept: Vec<NotKept>,
+    /// Copies that were served after the time until when their own clients believe them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<Expired>,
     /// What is in none of these lists, because they have bounds.
     #[serde(default, skip_serializing_if = "Unlisted::is_none")]
     pub unlisted: Unlisted,
@@ -151,4 +154,15 @@ pub struct NotKept {
     pub url: ObjectUrl,
     /// Why, in words for a person.
     pub reason: String,
+}
+
+/// A copy whose time was over when it was served.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Expired {
+    /// The address.
+    pub url: ObjectUrl,
+    /// Until when its own clients believe it.
+    pub valid_until: Timestamp,
+    /// How they are brought to take it, in words for a person.
+    pub option: String,
 }

@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) bytes: Verified,
     /// Whether somebody with other credentials got them: they stand in where nothing else comes, and say nothing else.
     pub(crate) is_anothers: bool,
+    /// Whether the list of which it is a document was confirmed just now, and names these bytes.
+    pub(crate) is_certain: bool,
 }
 
 /// Bytes that are what their blob is named after.
@@ -114,7 +116,12 @@ impl Inner {
     /// Returns the copy of an object, verified, and compared with the lock that pins it.
     pub(crate) async fn copy(&self, want: &Want) -> Copy {
         let mut is_anothers = false;
-        let held = match self.lookup(&want.key, want.kind()) {
+        let current = self.current(want);
+        let is_certain = current.as_ref().is_some_and(|current| current.is_certain);
+        let held = match current
+            .map(|current| Ok(Some(current.held)))
+            .unwrap_or_else(|| self.lookup(&want.key, want.kind()))
+        {
             Ok(Some(held)) if decide::is_good(&held) => held,
             Ok(found) => match self.at_a_twin(want).or_else(|| self.at_a_sibling(want)).or(found) {
                 Some(held) => held,
@@ -140,7 +147,7 @@ impl Inner {
             loaded = load(&self.engine.store, held.clone(), self.small_bytes_max()).await;
         }
         match loaded {
-            Ok(loaded) => self.compare_with_lock(want, Loaded { is_anothers, ..loaded }).await,
+            Ok(loaded) => self.compare_with_lock(want, Loaded { is_anothers, is_certain, ..loaded }).await,
             Err(error) => {
                 let why =
                     format!("the copy of `{}` cannot be used (blob {}: {error})", want.url, held.sha256);
@@ -304,7 +311,7 @@ pub(crate) async fn load(store: &Store, held: Held, small_bytes_max: u64) -> Res
         Verified::File(Box::new(blob))
     };
     if bytes.size_bytes() == size_bytes {
-        Ok(Loaded { held, bytes, is_anothers: false })
+        Ok(Loaded { held, bytes, is_anothers: false, is_certain: false })
     } else {
         Err(format!("it has {} bytes in place of {size_bytes}", bytes.size_bytes()))
     }

@@ -52,6 +52,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) client: Insistence,
     /// Whether somebody else got the copy: it is no answer while there may be one.
     pub(crate) is_anothers: bool,
+    /// Whether the list of which it is a document was confirmed just now, and names it.
+    pub(crate) is_certain: bool,
     /// Whether the breaker lets a request wait for this host.
     pub(crate) may_wait: bool,
 }
@@ -80,7 +82,7 @@ pub(crate) fn first(situation: &Situation<'_>) -> First {
     if situation.is_anothers {
         return if situation.may_wait { First::Ask } else { First::Serve(standing(held, Freshness::Stale)) };
     }
-    if held.immutable && is_good(held) {
+    if (held.immutable || situation.is_certain) && is_good(held) {
         return First::Serve(standing(held, Freshness::Fresh));
     }
     let age = situation.now.duration_since(held.confirmed_at).unsigned_abs();
@@ -198,6 +200,7 @@ mod tests {
             fresh_for: Duration::from_secs(120),
             client: Insistence::None,
             is_anothers: false,
+            is_certain: false,
             may_wait: true,
         }
     }
@@ -209,6 +212,14 @@ mod tests {
         assert_eq!(first(&situation(None, Kind::File, 0)), First::Ask);
         let gone = Held { gone_since: Some(Timestamp::UNIX_EPOCH), ..held(200, true) };
         assert_eq!(first(&situation(Some(&gone), Kind::File, 0)), First::Serve(Freshness::Gone));
+    }
+
+    #[test]
+    fn a_document_that_its_list_names_is_served_without_asking() {
+        let document = held(200, false);
+        let asked = situation(Some(&document), Kind::Document, 9);
+        assert_eq!(first(&asked), First::Ask);
+        assert_eq!(first(&Situation { is_certain: true, ..asked }), First::Serve(Freshness::Fresh));
     }
 
     #[test]

@@ -221,7 +221,8 @@ impl Inner {
             return self.stand_in(want, prior, "it is gone upstream");
         };
         held.gone_since.get_or_insert(since);
-        End::landed(*held, Source::Copy, Freshness::Gone)
+        let held = Held { gone_since: held.gone_since, ..self.standing_copy(want, *held) };
+        End::landed(held, Source::Copy, Freshness::Gone)
     }
 
     async fn take_redirect(&self, want: &Want, reply: Reply, prior: Prior) -> End {

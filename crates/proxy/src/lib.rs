@@ -15,6 +15,7 @@ mod elsewhere;
 mod fetch;
 mod flight;
 mod form;
+mod generation;
 mod headers;
 mod heal;
 mod health;

@@ -53,6 +53,11 @@ pub(crate) const TAIL_BYTES_MAX: usize = 4 << 20;
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// Earlier states of an address that are compared with a lock, or searched for where a file lay.
 pub(crate) const N_GENERATIONS_TRIED: usize = 16;
+/// Generations of a list with something of their own that must be whole to stand in: clients of a server that want different things by
+/// turns leave each one lacking something, and are not to get what is weeks old.
+pub(crate) const N_WHOLE_TRIED: usize = 4;
+/// How long after a list was confirmed its documents are what it says: `apt update` asks for the list first, and over a slow line takes minutes.
+pub(crate) const LISTED_FOR: Duration = Duration::from_secs(15 * 60);
 /// Copies of indexes that are served unread, and remembered for the files that they may name.
 pub(crate) const N_UNREAD_MAX: usize = 4096;
 /// Memory for parsed indexes, the newest first; those of a large update of Composer packages take about 60 MB.

@@ -39,6 +39,7 @@ impl Inner {
             fresh_for: self.engine.index_fresh_for,
             client: Insistence::None,
             is_anothers: loaded.is_anothers,
+            is_certain: loaded.is_certain,
             may_wait: true,
         };
         let is_fresh = decide::first(&situation) == First::Serve(Freshness::Fresh);

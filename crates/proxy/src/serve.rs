@@ -1,12 +1,13 @@
 //! Answers a client: from a copy, from a transfer under way, or with a refusal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use host::http::Outgoing;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use model::{Freshness, Held, ObjectUrl, Sha256, Source, Timestamp};
+use model::{Freshness, Held, ObjectUrl, Sha256, Source};
 
 use crate::ask::{self, Ask, Dress};
 use crate::body::{self, answer, unsatisfiable};
@@ -38,7 +39,7 @@ impl Session {
             inner.note_unread(&want, &loaded.held);
         }
         if let Some(at) = inner.at.filter(|_| want.kind() != Kind::File) {
-            return inner.give_as_of(&ask, &want, copy, at);
+            return inner.give_as_of(&ask, &want, copy, at).await;
         }
         let (first, gate) = inner.first(&want, &parts.headers, &copy);
         let prior = (gate == Gate::Probe).then(|| copy.prior());
@@ -52,7 +53,10 @@ impl Session {
                 if freshness == Freshness::Stale {
                     inner.note_stale(&want.key, want.lane(), &inner.why_down(want.host(), want.lane()));
                 }
-                let response = inner.give_copy(&ask, *loaded, Source::Copy, freshness);
+                let response = match freshness {
+                    Freshness::Fresh => inner.give_copy(&ask, *loaded, Source::Copy, freshness),
+                    _ => inner.give_standing(&ask, &want, *loaded).await,
+                };
                 // Not before: what it finds may be that the outage is over, and nobody would end what is told after that.
                 probe(&want);
                 response
@@ -66,25 +70,6 @@ impl Session {
 }
 
 impl Inner {
-    /// Answers with what was held at a moment, and with nothing newer.
-    fn give_as_of(&self, ask: &Ask, want: &Want, copy: Copy, at: Timestamp) -> Response<Outgoing> {
-        let trouble = format!("nothing newer than {at} was asked for");
-        match copy {
-            Copy::Good(loaded) => {
-                let freshness = decide::standing(&loaded.held, Freshness::Stale);
-                self.give_copy(ask, *loaded, Source::Copy, freshness)
-            }
-            Copy::Lost(lost) => {
-                let (refusal, sha256) = lost.refusal(&trouble);
-                self.missing(ask.number, &refusal, sha256)
-            }
-            Copy::None => {
-                let refusal = Refusal::not_held_then(format!("`{}` was not held at {at}", want.url));
-                self.missing(ask.number, &refusal, None)
-            }
-        }
-    }
-
     /// Decides what to do first.
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
@@ -100,9 +85,15 @@ impl Inner {
             fresh_for: self.engine.index_fresh_for,
             client: if insists { Insistence::NoCache } else { Insistence::None },
             is_anothers: loaded.is_anothers,
+            is_certain: loaded.is_certain,
             may_wait: true,
         };
-        let first = decide::first(&situation);
+        let mut first = decide::first(&situation);
+        if first == First::Serve(Freshness::Fresh) && !self.is_whole(want, &loaded.held) {
+            // Its documents are still to come, and may never: until they have, its upstream has the last word.
+            situation.fresh_for = Duration::ZERO;
+            first = decide::first(&situation);
+        }
         if first != First::Ask {
             return (first, Gate::Open);
         }
@@ -161,9 +152,8 @@ impl Inner {
         }
         match tokio::time::timeout(SOFT_DEADLINE, flight.ready()).await {
             Ok(Ready::End(End::GivenUp)) => {
-                let freshness = decide::standing(&loaded.held, Freshness::Stale);
                 self.note_stale(&want.key, lane, "the transfer was given up");
-                self.give_copy(ask, *loaded, Source::Copy, freshness)
+                self.give_standing(ask, &want, *loaded).await
             }
             Ok(ready) => self.give_flight(ask, &flight, ready, Some(*loaded)).await,
             Err(_) => {
@@ -173,8 +163,7 @@ impl Inner {
                 self.note_stale_by(&attempt.host, &want.key, lane, reason);
                 // The next one who asks must not join what hangs.
                 self.leave(&flight);
-                let freshness = decide::standing(&loaded.held, Freshness::Stale);
-                self.give_copy(ask, *loaded, Source::Copy, freshness)
+                self.give_standing(ask, &want, *loaded).await
             }
         }
     }
@@ -288,7 +277,7 @@ impl Inner {
     }
 
     /// Answers from the store.
-    fn give_copy(
+    pub(crate) fn give_copy(
         &self,
         ask: &Ask,
         loaded: Loaded,

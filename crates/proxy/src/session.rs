@@ -1,6 +1,6 @@
 //! One run's conversation with the world: what it asks, what it gets, and what is written down.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use host::Clock;
 use host::http::{Client, FetchError, Keyring, Outgoing};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use model::{Event, ObjectKey, SafeUrl, Sha256, Timestamp};
+use model::{Event, Expired, ObjectKey, SafeUrl, Sha256, Timestamp};
 use registry::{Class, Head, Site};
 use store::Store;
 use tokio::task::{AbortHandle, JoinSet};
@@ -76,6 +76,8 @@ pub struct Findings {
     pub credentials: BTreeMap<String, CredentialUse>,
     /// What came of asking the team's server, if there is one.
     pub server: Option<ServerUse>,
+    /// Copies that were served after their time, in the order of their addresses.
+    pub expired: Vec<Expired>,
 }
 
 /// Answers the requests of one run; cheap to clone.
@@ -113,6 +115,8 @@ pub(crate) struct Inner {
     pub(crate) damaged: Mutex<HashSet<Sha256>>,
     /// Answers that were told of as none, each with when and why.
     pub(crate) told_rejections: Mutex<HashMap<ObjectKey, (Duration, String)>>,
+    /// What was served after its time, and told about.
+    pub(crate) expired: Mutex<BTreeSet<Expired>>,
     /// Which of the engine's blocks were met, and told about.
     pub(crate) told_blocks: Mutex<HashSet<usize>>,
     probed: Mutex<HashSet<String>>,
@@ -152,6 +156,7 @@ impl Engine {
             outages: Mutex::default(),
             damaged: Mutex::default(),
             told_rejections: Mutex::default(),
+            expired: Mutex::default(),
             told_blocks: Mutex::default(),
             probed: Mutex::default(),
             background: Mutex::default(),
@@ -257,7 +262,8 @@ impl Session {
         let (exchanges, hosts) = self.0.notes.take();
         let credentials = lock(&self.0.seen).uses();
         let (n_unlisted, server) = (self.0.notes.n_unlisted(), self.0.server_use());
-        Findings { exchanges, hosts, n_unlisted, credentials, server }
+        let expired = lock(&self.0.expired).iter().cloned().collect();
+        Findings { exchanges, hosts, n_unlisted, credentials, server, expired }
     }
 
     /// Answers a request whose path is hostile; no upstream sees it.

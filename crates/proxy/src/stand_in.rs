@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Event, Freshness, Held, ObjectKey, Source};
+use host::http::Outgoing;
+use http::Response;
+use model::{Event, Freshness, Held, ObjectKey, Source, Timestamp};
 
-use crate::copy::Prior;
+use crate::ask::Ask;
+use crate::copy::{self, Copy, Loaded, Prior};
 use crate::decide;
 use crate::flight::End;
 use crate::plan::Purpose;
@@ -47,8 +50,42 @@ impl Inner {
             }
             Prior::Good(held) => {
                 self.note_stale_by(host, &want.key, want.lane(), reason);
+                let held = self.standing_copy(want, *held);
                 let freshness = decide::standing(&held, Freshness::Stale);
-                End::landed(*held, Source::Copy, freshness)
+                End::landed(held, Source::Copy, freshness)
+            }
+        }
+    }
+
+    /// Answers with the copy that stands in for the upstream: of a list whose documents are not all held, an earlier one.
+    pub(crate) async fn give_standing(&self, ask: &Ask, want: &Want, loaded: Loaded) -> Response<Outgoing> {
+        let held = self.standing_copy(want, loaded.held.clone());
+        let loaded = match held.sha256 == loaded.held.sha256 {
+            true => loaded,
+            false => copy::load(&self.engine.store, held, self.small_bytes_max()).await.unwrap_or(loaded),
+        };
+        let freshness = decide::standing(&loaded.held, Freshness::Stale);
+        self.give_copy(ask, loaded, Source::Copy, freshness)
+    }
+
+    /// Answers with what was held at a moment, and with nothing newer.
+    pub(crate) async fn give_as_of(
+        &self,
+        ask: &Ask,
+        want: &Want,
+        copy: Copy,
+        at: Timestamp,
+    ) -> Response<Outgoing> {
+        let trouble = format!("nothing newer than {at} was asked for");
+        match copy {
+            Copy::Good(loaded) => self.give_standing(ask, want, *loaded).await,
+            Copy::Lost(lost) => {
+                let (refusal, sha256) = lost.refusal(&trouble);
+                self.missing(ask.number, &refusal, sha256)
+            }
+            Copy::None => {
+                let refusal = Refusal::not_held_then(format!("`{}` was not held at {at}", want.url));
+                self.missing(ask.number, &refusal, None)
             }
         }
     }

@@ -79,6 +79,7 @@ fn record() -> Record {
             object("https://github.com/a/b/releases/download/v1/b.tar.gz"),
         ],
         not_kept: Vec::new(),
+        expired: Vec::new(),
     }
 }
 

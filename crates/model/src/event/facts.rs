@@ -40,6 +40,7 @@ impl Event {
             Self::Down { host, what, .. } => (Kind::Down, Subject::Host { host, what }),
             Self::Up { host, what, .. } => (Kind::Up, Subject::Host { host, what }),
             Self::Stale { host, what, .. } => (Kind::Stale, Subject::Host { host, what }),
+            Self::Expired { key, .. } => (Kind::Expired, Subject::Object(key)),
             Self::Mirrored { repo, .. } => (Kind::Mirrored, Subject::Repo(repo)),
             Self::Refs { repo, .. } => (Kind::Refs, Subject::Repo(repo)),
             Self::Observed { repo, .. } => (Kind::Observed, Subject::Repo(repo)),

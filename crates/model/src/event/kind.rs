@@ -23,6 +23,7 @@ pub enum Kind {
     Down,
     Up,
     Stale,
+    Expired,
     Mirrored,
     Refs,
     Observed,
@@ -49,7 +50,7 @@ pub enum Concern {
 }
 
 /// A row for each kind, in their order: its name in the journal, which never changes, and whom it concerns.
-const TABLE: [(Kind, &str, Concern); 28] = [
+const TABLE: [(Kind, &str, Concern); 29] = [
     (Kind::Kept, "kept", Concern::Nobody),
     (Kind::Confirmed, "confirmed", Concern::Nobody),
     (Kind::Gone, "gone", Concern::Holds),
@@ -68,6 +69,7 @@ const TABLE: [(Kind, &str, Concern); 28] = [
     (Kind::Down, "down", Concern::Outage),
     (Kind::Up, "up", Concern::Outage),
     (Kind::Stale, "stale", Concern::Outage),
+    (Kind::Expired, "expired", Concern::Happened),
     (Kind::Mirrored, "mirrored", Concern::Nobody),
     (Kind::Refs, "refs", Concern::Nobody),
     (Kind::Observed, "observed", Concern::Nobody),

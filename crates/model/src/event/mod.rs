@@ -224,6 +224,15 @@ pub enum Event {
         /// Why, in words for a person.
         reason: String,
     },
+    /// A copy was served after the time until when its own clients believe it.
+    Expired {
+        /// The name.
+        key: ObjectKey,
+        /// Until when.
+        valid_until: Timestamp,
+        /// How its clients are brought to take it, in words for a person.
+        option: String,
+    },
     /// A git repository is to be kept, or is followed no longer.
     Mirrored {
         /// The repository.

@@ -101,6 +101,9 @@ fn one(time: Timestamp, subject: String, event: &Event) -> Option<Attention> {
             )
         }
         Event::Refused { reason, .. } => reason.clone(),
+        Event::Expired { valid_until, option, .. } => {
+            format!("its copy stood in, which is valid until {valid_until} by its own word: {option}")
+        }
         Event::Flawed { flaws, .. } => {
             format!("`git fsck` finds fault with what came, which is kept as it is: {}", some(flaws))
         }

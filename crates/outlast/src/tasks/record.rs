@@ -51,6 +51,7 @@ pub(crate) fn record(run: Run, findings: &Findings, heard: &Heard) -> Record {
         outputs: run.outputs,
         objects: objects(exchanges),
         not_kept: not_kept(exchanges, passed),
+        expired: findings.expired.clone(),
         unlisted: Unlisted {
             n_requests: findings.n_unlisted,
             n_refused: heard.n_refused_unlisted(),
@@ -186,6 +187,7 @@ mod tests {
                 n_unlisted: 0,
                 credentials: BTreeMap::new(),
                 server: None,
+                expired: Vec::new(),
             };
             let host = "files.example".to_owned();
             let expected = HostUse { host, port: 8443, n_requests: 2, size_bytes: 9, kept };

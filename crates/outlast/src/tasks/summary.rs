@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Containment, Freshness, Object, Proof, Record, Unlisted};
+use model::{Containment, Expired, Freshness, Object, Proof, Record, Unlisted};
 
 use crate::command_line::Global;
 use crate::speak::{self, count, duration, say, size};
@@ -112,6 +112,12 @@ fn say_copies(global: &Global, record: &Record) {
             _ => "the upstream could not be asked, or what it gave was rejected",
         };
         say(global, &format_args!("  copies stood in for {host}: {why}; `outlast status` tells more"));
+    }
+    for Expired { url, valid_until, option } in record.expired.iter().take(N_NAMED_MAX) {
+        say(
+            global,
+            &format_args!("  expired: {url} is valid until {valid_until} by its own word; hint: {option}"),
+        );
     }
 }
 

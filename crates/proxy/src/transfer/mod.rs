@@ -239,6 +239,7 @@ impl Inner {
             Ok(blob) => blob,
             Err(error) => return self.hand_over(saved, arrival, flight, &not_stored(&error)).await,
         };
+        let proof = if self.is_listed(want, &blob.sha256) { Proof::Verified } else { proof };
         let landed = Held {
             proof,
             // What the forge itself packs may take the place of what was packed here.

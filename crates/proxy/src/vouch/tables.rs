@@ -27,6 +27,9 @@ impl Table {
         let mut by_coordinate = HashMap::new();
         let mut by_url = HashMap::new();
         let mut size_bytes = facts.versions.iter().map(|version| version.len() + 50).sum();
+        for listed in &facts.documents {
+            size_bytes += FILE_BYTES + listed.url.as_str().len() * (1 + listed.by_digest.len());
+        }
         for (number, vouched) in facts.vouched.iter().enumerate() {
             size_bytes += FILE_BYTES + text_bytes(vouched);
             if let Some(coordinate) = &vouched.coordinate {

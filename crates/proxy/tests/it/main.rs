@@ -18,6 +18,7 @@ mod framing;
 mod guard;
 mod health;
 mod hostile;
+mod lists;
 mod mended;
 mod named;
 mod outage;
