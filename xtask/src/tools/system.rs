@@ -17,6 +17,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("faketime", "faketime"),
     ("git", "git"),
     ("go", "golang-go"),
+    ("gpg", "gnupg"),
     ("javac", "default-jdk-headless"),
     ("jq", "jq"),
     ("mmdebstrap", "mmdebstrap"),

@@ -5,6 +5,7 @@
     reason = "tests start the binary and real clients, and read where the tools are"
 )]
 
+mod apt;
 mod archives;
 mod as_of;
 mod attention;
