@@ -9,6 +9,9 @@ use crate::class::IndexRequest;
 use crate::index::{INDEX_BYTES_MAX, IndexError, IndexFacts, Listed};
 use crate::path::check_path;
 
+/// The most documents of a list that is read; the largest known, of Debian's and Ubuntu's archives, have a few thousand.
+const N_DOCUMENTS_MAX: usize = 100_000;
+
 const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE_BEGIN: &str = "-----BEGIN PGP SIGNATURE-----";
 const SIGNATURE_END: &str = "-----END PGP SIGNATURE-----";
@@ -114,6 +117,9 @@ impl<'a> Suite<'a> {
         let digest = Digest::from_hex(algorithm, digest)
             .map_err(|source| IndexError::Digest { version: path.to_owned(), source })?;
         self.documents.entry(path).or_default().insert(digest);
+        if self.documents.len() > N_DOCUMENTS_MAX {
+            return Err(text_error("it lists more documents than any archive has"));
+        }
         Ok(())
     }
 

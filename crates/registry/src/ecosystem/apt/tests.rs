@@ -158,6 +158,17 @@ fn a_path_that_leads_out_of_the_suite_is_left_out() {
 }
 
 #[test]
+fn a_list_of_more_documents_than_any_archive_has_is_an_error() {
+    let list = |n_documents: usize| {
+        let line = |number: usize| format!(" {} 1 main/{number}/Packages\n", "0a".repeat(32));
+        let lines: String = (0..n_documents).map(line).collect();
+        read("https://deb.example/dists/sid/Release", &format!("Suite: sid\nSHA256:\n{lines}"))
+    };
+    assert_eq!(list(100_000).unwrap().documents.len(), 100_000);
+    assert!(list(100_001).unwrap_err().to_string().contains("more documents"));
+}
+
+#[test]
 fn a_document_is_looked_for_in_each_suite_it_may_be_of() {
     let name = url("https://deb.example/dists/buster/updates/main/Packages.xz");
     let listings: Vec<String> = Apt.listings(&name).into_iter().map(|it| it.url.to_string()).collect();
