@@ -145,7 +145,8 @@ fn a_list_whose_time_is_over_is_told_with_the_option_that_takes_it() {
     assert_eq!(texts(&record["expired"], "url"), [&*list], "{record:#}");
     assert!(texts(&record["expired"], "option")[0].contains(OPTION));
     assert!(scene.events().contains(&"expired".to_owned()), "{:?}", scene.events());
-    scene.world.outlast(&["status"]).expect(0);
+    let status = scene.world.outlast(&["status"]).expect(0).stdout;
+    assert!(status.contains("valid until 20") && status.contains(OPTION), "{status}");
     got(scene.fetch(OPTION), 1);
     failed(&scene.fetch_directly(OPTION));
 }
