@@ -37,6 +37,11 @@ impl NotKept {
 }
 
 impl Inner {
+    /// Hands something over to the store. Where that has to wait for the disk, other clients are answered meanwhile.
+    pub(crate) fn storing<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.engine.store.is_full() { tokio::task::block_in_place(work) } else { work() }
+    }
+
     /// Describes an answer that is about to be kept; mutable and vouched for by nobody, unless told otherwise.
     pub(crate) fn held(
         &self,

@@ -362,11 +362,6 @@ impl Inner {
         }
     }
 
-    /// Hands something over to the store. Where that has to wait for the disk, other clients are answered meanwhile.
-    pub(crate) fn storing<T>(&self, work: impl FnOnce() -> T) -> T {
-        if self.engine.store.is_full() { tokio::task::block_in_place(work) } else { work() }
-    }
-
     /// Asks each cut host once, for the drill's clock: files that cannot change are served without asking anybody, and
     /// would leave the outage undetected.
     fn probe(self: &Arc<Self>, host: &str) {
