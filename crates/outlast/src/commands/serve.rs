@@ -190,9 +190,10 @@ impl Serving<'_> {
             _ => site,
         };
         let engine = wiring::engine(home, self.store, &wiring::trust()?, None)?;
+        let kept = Kept::new(&engine, self.repositories.clone(), home.config.tripwires.clone(), None);
         let plan = SessionPlan {
             site: Some(site.clone()),
-            repositories: Some(Arc::new(Kept::new(&engine, home.config.tripwires.clone(), None))),
+            repositories: Some(Arc::new(kept)),
             ..SessionPlan::new(Purpose::Serve)
         };
         let session = engine.session(plan);

@@ -14,7 +14,7 @@ use registry::RevisionArchive;
 use store::{IndexError, Store};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::{git, served};
+use super::git;
 
 const INFO: &str = "/info/refs";
 const PACK: &str = "/git-upload-pack";
@@ -37,8 +37,13 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Asks as the command would, through the engine's own client; a team's server first.
-    pub(crate) fn new(engine: &Engine, tripwires: AllTripwires, via: Option<TeamServer>) -> Self {
+    /// Asks as the command would, through the engine's own client; a team's server first. What `served` gives to all takes turns.
+    pub(crate) fn new(
+        engine: &Engine,
+        served: Served,
+        tripwires: AllTripwires,
+        via: Option<TeamServer>,
+    ) -> Self {
         let Engine { store, client, clock, private, .. } = engine.clone();
         let mirror = |patience| {
             let mirror = Mirror::new(store.clone(), git(), client.clone(), clock.clone());
@@ -50,7 +55,7 @@ impl Kept {
         let server =
             |TeamServer { site, authorization, .. }| Server { base: site.base().to_owned(), authorization };
         let (asked, used) = (Mutex::default(), std::sync::Mutex::default());
-        Self { mirror, hasty, served: served(&store), store, server: via.map(server), used, asked }
+        Self { mirror, hasty, served, store, server: via.map(server), used, asked }
     }
 
     async fn answered(&self, asked: RepositoryAsked) -> Option<RepositoryAnswer> {

@@ -27,7 +27,7 @@ use crate::tasks::names;
 use crate::tasks::record::{self, Run};
 use crate::tasks::room::{self, Masked, Order};
 use crate::tasks::space::{self, Space};
-use crate::wiring::{Bell, Door, Heard, Kept, engine, proxies};
+use crate::wiring::{Bell, Door, Heard, Kept, engine, proxies, served};
 
 /// The exit code of Outlast's own failures in `exec`.
 pub(crate) const OUTLAST_ITSELF: u8 = 125;
@@ -161,11 +161,13 @@ fn plan_of_session(
     pins: Vec<(String, Pin)>,
     via: Option<TeamServer>,
 ) -> SessionPlan {
+    let (served, tripwires) = (served(&engine.store), home.config.tripwires.clone());
+    let kept = Kept::new(engine, served, tripwires, via.clone());
     SessionPlan {
         cuts: task.cuts.clone(),
         pins,
         at: task.at,
-        repositories: Some(Arc::new(Kept::new(engine, home.config.tripwires.clone(), via.clone()))),
+        repositories: Some(Arc::new(kept)),
         via,
         ..SessionPlan::new(task.purpose)
     }
