@@ -49,7 +49,7 @@ impl Store {
         })
     }
 
-    /// Returns where a release was seen first, as [`Event::Unpacked`](model::Event::Unpacked) names it.
+    /// Returns where a release was seen first, as [`Event::Unpacked`] names it.
     pub fn first_of(&self, release: &str) -> Result<Option<FirstSeen>, IndexError> {
         self.see(|connection, overlay| {
             let found = index::first_of(connection, release)?;

@@ -135,7 +135,8 @@ impl Vouchers {
 
     /// Returns where a file lies by what the indexes say that were read.
     pub(crate) fn address(&self, coordinate: &Coordinate) -> Option<ObjectUrl> {
-        lock(&self.tables).addresses(coordinate).next().cloned()
+        let tables = lock(&self.tables);
+        tables.addresses(coordinate).next().or_else(|| tables.address_of_version(coordinate)).cloned()
     }
 
     /// Returns the indexes that list a file.

@@ -141,6 +141,19 @@ impl Tables {
         self.newest_first().filter_map(|(_, table)| table.address(coordinate))
     }
 
+    /// Returns where indexes list a file by the version that a client asks for.
+    pub(crate) fn address_of_version(&self, asked: &Coordinate) -> Option<&ObjectUrl> {
+        self.newest_first().find_map(|(_, table)| {
+            let is_it = |file: &&Vouched| {
+                file.coordinate
+                    .as_ref()
+                    .is_some_and(|it| (it.ecosystem, &it.name) == (asked.ecosystem, &asked.name))
+                    && table.ecosystem.is_version(&file.version, &asked.version)
+            };
+            table.facts.vouched.iter().find(is_it)?.url.as_ref()
+        })
+    }
+
     /// Returns the indexes that list a file.
     pub(crate) fn listing(&self, coordinate: &Coordinate) -> Vec<Learned> {
         let listing =

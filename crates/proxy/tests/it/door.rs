@@ -195,3 +195,22 @@ async fn what_another_process_kept_is_given_within_a_second() {
     assert!(lists(&ready(&session, "GET", PATH, &[]).await.unwrap(), "1.1.0"));
     assert_eq!(world.upstream.n_asked(NPM, "/left-pad"), 2, "nobody was asked for it again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_without_a_reference_is_found_by_its_version_as_composer_spells_it() {
+    let world = World::new();
+    let zip = fakes::zip(&[("one/a.php", b"<?php\n")]);
+    world.upstream.put("elsewhere.example", "/one.zip", file(zip.clone()));
+    let dist = serde_json::json!({ "type": "zip", "url": "https://elsewhere.example/one.zip", "reference": null, "shasum": "" });
+    let version = serde_json::json!({
+        "name": "acme/one", "version": "v1.2", "version_normalized": "1.2.0.0", "dist": dist,
+    });
+    let document = serde_json::json!({ "packages": { "acme/one": [version] } }).to_string();
+    world.upstream.put("repo.packagist.org", "/p2/acme/one.json", fakes::Answer::json(document));
+    let branches = r#"{"packages":{"acme/one":[]}}"#;
+    world.upstream.put("repo.packagist.org", "/p2/acme/one~dev.json", fakes::Answer::json(branches));
+    let session = serving(&world);
+    at_door(&session, "GET", "/composer/dists/acme/one/1.2.0.0/.zip", &[]).await.is(200, &zip);
+    let other = at_door(&session, "GET", "/composer/dists/acme/one/1.3.0.0/.zip", &[]).await;
+    assert_eq!(other.status, 404, "the control");
+}

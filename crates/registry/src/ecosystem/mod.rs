@@ -288,6 +288,11 @@ pub trait Ecosystem: Sync + Debug {
         false
     }
 
+    /// Returns whether the version that an index lists is one that a client asks for in its own spelling.
+    fn is_version(&self, listed: &str, asked: &str) -> bool {
+        listed == asked
+    }
+
     /// Returns the status with which a file is refused that somebody has blocked.
     fn blocked_status(&self) -> StatusCode {
         StatusCode::FORBIDDEN

@@ -148,6 +148,10 @@ impl Ecosystem for Composer {
         true
     }
 
+    fn is_version(&self, listed: &str, asked: &str) -> bool {
+        listed == asked || version::normalized(listed).is_some_and(|normalized| normalized == asked)
+    }
+
     /// After 403 it would ask whoever sits there for a token.
     fn blocked_status(&self) -> StatusCode {
         StatusCode::GONE

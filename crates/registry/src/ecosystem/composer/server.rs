@@ -85,11 +85,16 @@ pub(super) fn repository(path: &str) -> Option<String> {
 
 /// Reads `/composer/dists/vendor/name/version/reference.type`.
 ///
-/// The version is Composer's own spelling, and says nothing that the reference does not say.
+/// The version is Composer's own spelling, and says nothing that the reference does not say; an archive without a reference is that of
+/// its version.
 pub(super) fn named(path: &str) -> Option<Target> {
     let rest = path.split('?').next()?.strip_prefix(ARCHIVES)?;
-    let [vendor, name, .., file] = rest.split('/').collect::<Vec<_>>()[..] else { return None };
+    let [vendor, name, versions @ .., file] = &rest.split('/').collect::<Vec<_>>()[..] else { return None };
     let (reference, _) = file.split_once('.')?;
+    let reference = match (reference, versions) {
+        ("", [version]) => version,
+        (reference, _) => reference,
+    };
     let name = format!("{vendor}/{name}").to_ascii_lowercase();
     if !route::is_name(&name) || !entry::is_reference(reference) {
         return None;
