@@ -1,6 +1,8 @@
 //! What is not given out, though it may be held: releases that a team has blocked, as those that are known to be hostile. Bytes stay
 //! where they are, and whoever takes a block away gets them again.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 use model::{Event, ObjectKey, ObjectUrl};
 use registry::{Class, Coordinate, Ecosystem, FileRequest, Head, Vouched};
@@ -39,8 +41,8 @@ fn bare(version: &str) -> &str {
 
 impl Inner {
     /// Returns what somebody is told who asks for a file that is blocked, and by whose clients it is read.
-    pub(crate) fn blocked(
-        &self,
+    pub(crate) async fn blocked(
+        self: &Arc<Self>,
         file: &FileRequest,
         url: &ObjectUrl,
     ) -> Option<(Refusal, &'static dyn Ecosystem)> {
@@ -53,10 +55,13 @@ impl Inner {
         if coordinate.is_description() {
             return None;
         }
-        let mut of_it = blocks.iter().enumerate().filter(|(_, block)| block.is_of(&coordinate)).peekable();
-        let ecosystem = of_it.peek()?.1.ecosystem;
-        let names = self.names_of(ecosystem, &coordinate, url);
-        let (number, block) = of_it.find(|(_, block)| names.iter().any(|name| block.has(name)))?;
+        let of_it: Vec<usize> =
+            (0..blocks.len()).filter(|number| blocks[*number].is_of(&coordinate)).collect();
+        let ecosystem = blocks[*of_it.first()?].ecosystem;
+        let names = self.names_of(ecosystem, &coordinate, url).await;
+        let is_it = |number: &usize| names.iter().any(|name| blocks[*number].has(name));
+        let number = of_it.into_iter().find(is_it)?;
+        let block = &blocks[number];
         let reason = format!("`{}` {} is blocked: {}", coordinate.name, names.join(", "), block.reason);
         if lock(&self.told_blocks).insert(number) {
             let event = Event::Rejected { key: ObjectKey::get(url.clone()), reason: reason.clone() };
@@ -65,8 +70,13 @@ impl Inner {
         Some((Refusal::blocked(ecosystem.blocked_status(), reason), ecosystem))
     }
 
-    /// Returns how a version is called: in the file's address or lock, and in the indexes that are held.
-    fn names_of(&self, ecosystem: &dyn Ecosystem, coordinate: &Coordinate, url: &ObjectUrl) -> Vec<String> {
+    /// Returns how a version is called: in the file's address or lock, and in its indexes.
+    async fn names_of(
+        self: &Arc<Self>,
+        ecosystem: &dyn Ecosystem,
+        coordinate: &Coordinate,
+        url: &ObjectUrl,
+    ) -> Vec<String> {
         let mut names = vec![coordinate.version.clone()];
         if !ecosystem.has_files_anywhere() {
             return names;
@@ -75,7 +85,7 @@ impl Inner {
             let (method, headers) = (Method::GET, HeaderMap::new());
             let head = Head { method: &method, url: &needed.url, headers: &headers };
             if let (ecosystem, Class::Index(index)) = registry::classify(&head) {
-                self.read_held(ecosystem, &index);
+                self.held_or_fetched(ecosystem, &index).await;
             }
         }
         // A lock does not say of which registry a package is, and the index does.

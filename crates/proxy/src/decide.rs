@@ -10,12 +10,14 @@ use crate::health::breaker::Lane;
 /// How long an absence is believed without asking again; longer ones have blocked releases (npm/cli#292).
 const ABSENT_FOR: Duration = Duration::from_secs(30);
 
-/// How long it stands for an outage where its clients take it for proved.
-const DOUBTED_FOR: Duration = Duration::from_secs(60);
+/// How long an absence stands in for an answer where its clients take it for proved: said once, and said again later.
+pub(crate) const DOUBTED_FOR: Duration = Duration::from_secs(60);
+const BELIEVED_FOR: Duration = Duration::from_secs(24 * 3600);
 
-/// Returns whether a copy may stand in for an answer: an absence that its clients take for proved soon proves nothing.
-pub(crate) fn may_stand(held: &Held, now: Timestamp, is_doubted: bool) -> bool {
-    is_good(held) || !is_doubted || now.duration_since(held.confirmed_at).unsigned_abs() < DOUBTED_FOR
+/// Returns whether an absence that its clients take for proved may still stand in for an answer.
+pub(crate) fn may_stand(held: &Held, now: Timestamp, was_said_before: bool) -> bool {
+    let bound = if was_said_before { BELIEVED_FOR } else { DOUBTED_FOR };
+    now.duration_since(held.confirmed_at).unsigned_abs() < bound
 }
 
 /// What kind of thing is asked for.

@@ -161,6 +161,12 @@ impl Inner {
                 return Ok(url.to_string());
             }
         }
+        // An archive without a reference; a commit is never a version, whoever lists it as one.
+        if !coordinate.is_of_a_commit()
+            && let Some(url) = self.vouchers.address_of_version(coordinate)
+        {
+            return Ok(url.to_string());
+        }
         if are_read {
             let reason = format!("no version of `{}` was made from that reference", coordinate.name);
             return Err(Refusal {

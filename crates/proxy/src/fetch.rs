@@ -325,9 +325,10 @@ fn with_validators(want: &Want, held: Option<&Held>) -> http::HeaderMap {
         return headers;
     };
     for (name, saved) in [(header::IF_NONE_MATCH, "etag"), (header::IF_MODIFIED_SINCE, "last-modified")] {
-        if let Some(value) =
-            headers::saved(&held.headers, saved).and_then(|text| HeaderValue::try_from(text).ok())
-        {
+        // A date that was made here is by another clock than the upstream's.
+        let is_own = saved == "last-modified" && headers::saved(&held.headers, headers::DATED).is_some();
+        let value = headers::saved(&held.headers, saved).filter(|_| !is_own);
+        if let Some(value) = value.and_then(|text| HeaderValue::try_from(text).ok()) {
             headers.insert(name, value);
         }
     }

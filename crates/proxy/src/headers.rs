@@ -6,6 +6,9 @@ use model::{SafeUrl, SavedHeader};
 use crate::limits::{HEADER_BYTES_MAX, N_BESIDE_MAX};
 use crate::via::AS_SENT;
 
+/// Is kept with a document whose date was made here, because its upstream gave none.
+pub(crate) const DATED: &str = "outlast-dated";
+
 /// What says who asks: answers to it are kept apart, and another host must not hear it.
 pub(crate) const CREDENTIALS: [HeaderName; 10] = [
     header::AUTHORIZATION,

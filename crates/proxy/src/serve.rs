@@ -16,13 +16,13 @@ use crate::decide::{self, First, Insistence, Kind, Situation};
 use crate::flight::{End, Flight, Head, Ready};
 use crate::headers;
 use crate::health::breaker::{Gate, Outcome};
-use crate::limits::SOFT_DEADLINE;
+use crate::limits::{DOWN_PATIENCE, SOFT_DEADLINE};
 use crate::note::Ending;
 use crate::range;
 use crate::refusal::Refusal;
 use crate::session::{Inner, Session};
 use crate::shelf::ready::Made;
-use crate::waiting::turned;
+use crate::waiting::{in_patience, turned};
 use crate::want::Want;
 
 impl Session {
@@ -124,9 +124,19 @@ impl Inner {
         }
         let (attempt, lane) = (self.attempt(&host, want.lane()), want.lane());
         let (want, prior) = (Arc::new(want), copy.prior());
+        let (copy, patience) = match copy {
+            // It is no answer, but whoever asks is not to wait for that.
+            Copy::Good(loaded) if !self.may_stand(&want, &loaded.held) => (Copy::None, Some(SOFT_DEADLINE)),
+            copy => (copy, self.is_known_down(&host, lane).then_some(DOWN_PATIENCE)),
+        };
         let mut flight = self.join(want.clone(), prior.clone());
         let Copy::Good(loaded) = copy else {
-            let Some(mut ready) = self.in_patience(&want, &flight).await else {
+            let Some(mut ready) = in_patience(patience, &flight).await else {
+                self.note_outcome(
+                    &turned(attempt, &flight),
+                    Outcome::Hung,
+                    "it gave no usable answer in time",
+                );
                 let why = format!("nothing is kept for `{}`, and {}", want.url, self.why_down(&host, lane));
                 self.leave(&flight);
                 return self.missing(ask.number, &Refusal::unavailable(why), None);

@@ -206,7 +206,7 @@ impl Session {
                 self.serve(number, want, &parts).await
             }
             Class::File(file) => {
-                if let Some((refusal, ecosystem)) = self.0.blocked(&file, url.object()) {
+                if let Some((refusal, ecosystem)) = self.0.blocked(&file, url.object()).await {
                     self.0.end(number, Ending::Refused { reason: refusal.reason.clone() });
                     return refusal.response_for(Some(ecosystem));
                 }

@@ -94,7 +94,14 @@ impl Inner {
     pub(crate) fn may_stand(&self, want: &Want, held: &Held) -> bool {
         let is_doubted = self.purpose() != Purpose::Drill
             && matches!(&want.shape, Shape::Index(index) if want.ecosystem.doubts_absence(index));
-        decide::may_stand(held, self.engine.clock.now(), is_doubted)
+        if decide::is_good(held) || !is_doubted {
+            return true;
+        }
+        // A repository that has not a name says so each time it is asked, and there it stays so.
+        let before = held.confirmed_at.checked_sub(decide::DOUBTED_FOR).ok();
+        let before = before.and_then(|before| self.engine.store.lookup_at(&want.key, before).ok().flatten());
+        let was_said_before = before.is_some_and(|before| !decide::is_good(&before));
+        decide::may_stand(held, self.engine.clock.now(), was_said_before)
     }
 
     /// Leaves an upstream alone that asked for it.

@@ -1,11 +1,12 @@
 //! How long clients wait for a transfer, and what goes on without them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::copy::Prior;
 use crate::flight::{Flight, Ready};
 use crate::health::breaker::{Attempt, Outcome};
-use crate::limits::{DOWN_PATIENCE, SOFT_DEADLINE};
+use crate::limits::SOFT_DEADLINE;
 use crate::session::Inner;
 use crate::want::Want;
 
@@ -22,18 +23,18 @@ impl Inner {
             }
         });
     }
-
-    /// Waits for a transfer that nothing here can stand in for. One that finds out whether a host is back has all patience, and who
-    /// asked for it has not.
-    pub(crate) async fn in_patience(&self, want: &Want, flight: &Arc<Flight>) -> Option<Ready> {
-        if !self.is_known_down(want.host(), want.lane()) {
-            return Some(flight.ready().await);
-        }
-        tokio::time::timeout(DOWN_PATIENCE, flight.ready()).await.ok()
-    }
 }
 
 /// Returns an attempt as that of the host which is waited for: a redirect may have led to another.
 pub(crate) fn turned(attempt: Attempt, flight: &Flight) -> Attempt {
     Attempt { host: flight.turned_to().unwrap_or(attempt.host), ..attempt }
+}
+
+/// Waits for a transfer that nothing here can stand in for. One that finds out whether a host is back has all patience, and who asked
+/// for it has not.
+pub(crate) async fn in_patience(patience: Option<Duration>, flight: &Flight) -> Option<Ready> {
+    match patience {
+        Some(patience) => tokio::time::timeout(patience, flight.ready()).await.ok(),
+        None => Some(flight.ready().await),
+    }
 }

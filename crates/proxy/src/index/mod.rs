@@ -109,6 +109,7 @@ impl Inner {
         let date = http_date(self.engine.clock.now()).filter(|_| want.ecosystem.wants_date() && !has_date);
         if let Some(date) = date.as_ref().and_then(|date| date.to_str().ok()) {
             saved.push(SavedHeader("last-modified".to_owned(), date.to_owned()));
+            saved.push(SavedHeader(headers::DATED.to_owned(), "1".to_owned()));
         }
         saved
     }
@@ -150,7 +151,10 @@ impl Inner {
         let previous = self.table(want.ecosystem, index, &want.key, held)?;
         let new = &arrived.facts;
         let judged = want.ecosystem.judge(&previous.facts, new);
-        if let Some(older) = earlier_serial(&newest.headers, &arrived.headers) {
+        // Others may begin to count anew.
+        if want.host() == "pypi.org"
+            && let Some(older) = earlier_serial(&newest.headers, &arrived.headers)
+        {
             return Some(Worse { older: Some(older), ..judged.unwrap_or_default() });
         }
         let mut worse = judged?;

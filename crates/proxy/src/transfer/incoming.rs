@@ -180,6 +180,7 @@ impl Incoming {
             StatusCode::PARTIAL_CONTENT if !self.is_of_the_same(&reply.headers) => {
                 // Asked for the whole, it can be compared with what is here.
                 self.validator = None;
+                self.n_resumes = self.n_resumes.saturating_sub(1);
                 return Err("asked for the rest, it gave that of another file".to_owned());
             }
             StatusCode::PARTIAL_CONTENT if self.is_the_rest(&reply.headers) => self.n_repeated = 0,

@@ -135,8 +135,12 @@ impl Vouchers {
 
     /// Returns where a file lies by what the indexes say that were read.
     pub(crate) fn address(&self, coordinate: &Coordinate) -> Option<ObjectUrl> {
-        let tables = lock(&self.tables);
-        tables.addresses(coordinate).next().or_else(|| tables.address_of_version(coordinate)).cloned()
+        lock(&self.tables).addresses(coordinate).next().cloned()
+    }
+
+    /// Returns where a file lies by the version that a client asks for, by what the indexes of its registry say that were read.
+    pub(crate) fn address_of_version(&self, coordinate: &Coordinate) -> Option<ObjectUrl> {
+        lock(&self.tables).address_of_version(coordinate).cloned()
     }
 
     /// Returns the indexes that list a file.

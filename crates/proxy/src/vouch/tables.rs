@@ -145,10 +145,9 @@ impl Tables {
     pub(crate) fn address_of_version(&self, asked: &Coordinate) -> Option<&ObjectUrl> {
         self.newest_first().find_map(|(_, table)| {
             let is_it = |file: &&Vouched| {
-                file.coordinate
-                    .as_ref()
-                    .is_some_and(|it| (it.ecosystem, &it.name) == (asked.ecosystem, &asked.name))
-                    && table.ecosystem.is_version(&file.version, &asked.version)
+                file.coordinate.as_ref().is_some_and(|it| {
+                    (it.ecosystem, &it.registry, &it.name) == (asked.ecosystem, &asked.registry, &asked.name)
+                }) && table.ecosystem.is_version(&file.version, &asked.version)
             };
             table.facts.vouched.iter().find(is_it)?.url.as_ref()
         })

@@ -206,11 +206,20 @@ async fn an_archive_without_a_reference_is_found_by_its_version_as_composer_spel
         "name": "acme/one", "version": "v1.2", "version_normalized": "1.2.0.0", "dist": dist,
     });
     let document = serde_json::json!({ "packages": { "acme/one": [version] } }).to_string();
-    world.upstream.put("repo.packagist.org", "/p2/acme/one.json", fakes::Answer::json(document));
+    world.upstream.put("repo.packagist.org", "/p2/acme/one.json", fakes::Answer::json(document.clone()));
     let branches = r#"{"packages":{"acme/one":[]}}"#;
     world.upstream.put("repo.packagist.org", "/p2/acme/one~dev.json", fakes::Answer::json(branches));
     let session = serving(&world);
-    at_door(&session, "GET", "/composer/dists/acme/one/1.2.0.0/.zip", &[]).await.is(200, &zip);
+    // What another registry calls so is another's, however lately it was read.
+    let evil = document.replace("one.zip", "evil.zip");
+    world.upstream.put("elsewhere.example", "/evil.zip", file(fakes::zip(&[("one/a.php", b"evil")])));
+    world.upstream.put("elsewhere.example", "/p2/acme/one.json", fakes::Answer::json(evil));
+    let named = "/composer/dists/acme/one/1.2.0.0/.zip";
+    at_door(&session, "GET", named, &[]).await.is(200, &zip);
+    let composer = [("user-agent", "Composer/2.8")];
+    let other = at_door(&session, "GET", "/files/elsewhere.example/p2/acme/one.json", &composer).await;
+    assert_eq!(other.status, 200);
+    at_door(&session, "GET", named, &[]).await.is(200, &zip);
     let other = at_door(&session, "GET", "/composer/dists/acme/one/1.3.0.0/.zip", &[]).await;
     assert_eq!(other.status, 404, "the control");
 }

@@ -253,4 +253,22 @@ async fn what_was_absent_once_is_unknown_in_an_outage() {
         assert_eq!(unknown.status, 503, "Composer would take 404 for proved");
     }
     assert_eq!(get(&world.drill("all"), TWO).await.status, 404, "in a drill it is as it was recorded");
+    // A hang is no proof either.
+    let world = World::new();
+    assert_eq!(get(&world.session(), TWO).await.status, 404);
+    world.upstream.on("repo.packagist.org", "*", Fault::Hang);
+    world.clock.advance(Duration::from_secs(80));
+    let (unknown, time) = timed(get(&world.session(), TWO)).await;
+    assert_eq!(unknown.status, 503);
+    assert!(time < Duration::from_secs(5), "{time:?}");
+    // A repository that has not a name says so again and again, and is believed for a day.
+    let world = World::new();
+    for _ in 0..2 {
+        assert_eq!(get(&world.session(), TWO).await.status, 404);
+        world.clock.advance(Duration::from_secs(120));
+    }
+    world.upstream.on("repo.packagist.org", "*", Fault::Status(502));
+    assert_eq!(get(&world.session(), TWO).await.status, 404);
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    assert_eq!(get(&world.session(), TWO).await.status, 503);
 }

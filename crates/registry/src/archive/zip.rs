@@ -3,6 +3,7 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::{ArchiveError, Content, N_ENTRIES_MAX, Tree, checked};
 
@@ -22,7 +23,11 @@ pub(super) fn has_end(file: &mut (impl Read + Seek)) -> io::Result<bool> {
 
 /// Reads every entry.
 pub(super) fn read(file: &mut (impl Read + Seek), tree: &mut Tree) -> Result<(), ArchiveError> {
-    let broken = |source: zip::result::ZipError| ArchiveError::Broken { source: io::Error::other(source) };
+    let broken = |source: ZipError| match source {
+        // Packed in a way, or locked, that others may know.
+        ZipError::UnsupportedArchive(_) | ZipError::InvalidPassword => ArchiveError::Kind,
+        source => ArchiveError::Broken { source: io::Error::other(source) },
+    };
     let cut = || ArchiveError::Broken { source: io::ErrorKind::UnexpectedEof.into() };
     let n_listed = n_listed(file)?.ok_or_else(cut)?;
     file.seek(SeekFrom::Start(0))?;

@@ -33,14 +33,16 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
     }
     let list = if url.ends_with(IN_RELEASE) { signed(text)? } else { text };
     let suite = Suite::read(list)?;
-    suite.check_name(&request.subject)?;
     let base = &url[..=url.rfind('/').unwrap_or(url.len() - 1)];
     let (modified, valid_until) = (suite.time("date"), suite.time("valid-until"));
+    let leads_to =
+        if suite.is_named(&request.subject) { vec!["the suite of its address"] } else { Vec::new() };
     let documents = suite.documents.into_iter().filter_map(|(path, digests)| listed(base, path, digests));
     Ok(IndexFacts {
         documents: documents.collect(),
         modified: modified.map(|date| date.to_string()),
         valid_until,
+        leads_to,
         ..facts
     })
 }
@@ -123,22 +125,15 @@ impl<'a> Suite<'a> {
         Ok(())
     }
 
-    /// Checks that it is about the suite that was asked for, as far as it says.
+    /// Returns whether it is about the suite that was asked for, as far as it says.
     ///
-    /// apt only warns of another name. A mirror that gives one suite for another is to be found out all the same; what is called
-    /// `devel` at Ubuntu is another suite every half a year.
-    fn check_name(&self, wanted: &str) -> Result<(), IndexError> {
+    /// Archives have other names for their suites, of which apt only warns; what is called `devel` at Ubuntu is another one every
+    /// half a year.
+    fn is_named(&self, wanted: &str) -> bool {
         let names = ["suite", "codename"].map(|field| self.fields.get(field).copied().unwrap_or_default());
         let first = wanted.split('/').next().unwrap_or_default();
         let is_wanted = |name: &&str| *name == wanted || *name == first;
-        if names.iter().all(|name| name.is_empty())
-            || names.iter().any(is_wanted)
-            || first.starts_with("devel")
-        {
-            return Ok(());
-        }
-        let got = names.iter().rev().find(|name| !name.is_empty()).copied().unwrap_or_default();
-        Err(IndexError::OtherSubject { wanted: wanted.to_owned(), got: got.to_owned() })
+        first.starts_with("devel") || names.iter().all(|name| name.is_empty()) || names.iter().any(is_wanted)
     }
 }
 

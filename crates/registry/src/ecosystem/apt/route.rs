@@ -26,43 +26,31 @@ const N_FOLDERS_MAX: usize = 8;
 const DOCUMENTS: [&str; 8] =
     ["Packages", "Sources", "Contents-", "Translation-", "Components-", "Commands-", "icons-", "Index"];
 
-/// Ends of the names of files in a pool.
-const FILES: [&str; 10] =
-    [".deb", ".udeb", ".ddeb", ".dsc", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".diff.gz", ".tar.lzma"];
-
 /// Returns what a request wants, `None` if it is not apt's.
 pub(super) fn classify(head: &Head<'_>) -> Option<Class> {
     if !head.is_read() || !head.query().is_empty() {
         return None;
     }
     let path = head.url.path();
-    if path.contains("/pool/") && is_package(path) {
-        return Some(file(Form::of_name(path)));
-    }
+    // A package may be built anew under its name, and nobody says here what it is: it stays a document.
     let (_, below) = path.split_once(DISTS)?;
     if let Some(request) = index(head.url) {
         return Some(Class::Index(request));
     }
     if by_hash(below).is_some() {
-        return Some(file(Form::Any));
+        return Some(file());
     }
     is_document(below).then(|| Class::Document { variant: String::new(), redirects: Redirects::HandedBack })
 }
 
-fn file(form: Form) -> Class {
+fn file() -> Class {
     Class::File(FileRequest {
         coordinate: None,
         index: None,
         variant: String::new(),
-        form,
+        form: Form::Any,
         redirects: Redirects::HandedBack,
     })
-}
-
-/// A file of a pool says its version: `name_version_architecture.deb`.
-fn is_package(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    name.contains('_') && FILES.iter().any(|end| name.ends_with(end))
 }
 
 /// Returns the list or the signature that an address is.

@@ -62,8 +62,8 @@ fn what_apt_asks_for_is_told_apart() {
     check("debian/dists/sid/main/i18n/Translation-en.xz", "document");
     check(&format!("debian/dists/sid/main/i18n/by-hash/SHA256/{}", "0a".repeat(32)), "file");
     check(&format!("debian/dists/sid/main/i18n/by-hash/MD5Sum/{}", "0a".repeat(16)), "file");
-    check("debian/pool/main/0/0ad/0ad_0.27.0-2_amd64.deb", "file");
-    check("debian/pool/main/0/0ad/0ad_0.27.0.orig.tar.xz", "file");
+    check("debian/pool/main/0/0ad/0ad_0.27.0-2_amd64.deb", "nothing");
+    check("debian/pool/main/0/0ad/0ad_0.27.0.orig.tar.xz", "nothing");
     check("debian/dists/", "nothing");
     check("debian/dists/InRelease", "nothing");
     check("debian/dists/sid/main/i18n/by-hash/CRC/0a", "nothing");
@@ -120,22 +120,6 @@ fn what_is_no_list_is_an_error() {
 }
 
 #[test]
-fn a_list_is_about_the_suite_that_was_asked_for() {
-    let check = |suite: &str, names: &str, expected: bool| {
-        let body = format!("{names}SHA256:\n");
-        let got = read(&format!("https://deb.example/dists/{suite}/Release"), &body);
-        assert_eq!(got.is_ok(), expected, "{suite}: {got:?}");
-    };
-    check("stable", "Suite: stable\nCodename: trixie\n", true);
-    check("trixie", "Suite: stable\nCodename: trixie\n", true);
-    check("bookworm", "Suite: stable\nCodename: trixie\n", false);
-    check("trixie-updates", "Suite: stable\nCodename: trixie\n", false);
-    check("buster/updates", "Suite: oldstable\nCodename: buster\n", true);
-    check("devel", "Suite: resolute\nCodename: resolute\n", true);
-    check("any", "Origin: Somebody\n", true);
-}
-
-#[test]
 fn an_older_list_is_worse_and_a_newer_one_is_not() {
     let read = |date: &str| {
         let body = format!("Suite: sid\nDate: {date} UTC\nSHA256:\n");
@@ -183,4 +167,21 @@ fn a_signature_goes_with_what_it_signs() {
     assert_eq!(leader("Release.gpg"), format!("{SUITE}/Release"));
     assert_eq!(leader("Release"), format!("{SUITE}/Release"));
     assert_eq!(leader("InRelease"), format!("{SUITE}/InRelease"));
+}
+
+#[test]
+fn a_list_of_another_suite_takes_the_place_of_none() {
+    let facts = |suite: &str, names: &str| {
+        let line = format!("{names}SHA256:\n {} 1 main/source/Sources\n", "a".repeat(64));
+        read(&format!("https://deb.example/dists/{suite}/Release"), &line).unwrap()
+    };
+    let trixie = "Suite: stable\nCodename: trixie\n";
+    for (suite, expected) in
+        [("stable", true), ("trixie", true), ("devel", true), ("bookworm", false), ("trixie-updates", false)]
+    {
+        let own = facts(suite, &format!("Suite: {suite}\n"));
+        assert_eq!(Apt.judge(&own, &facts(suite, trixie)).is_none(), expected, "{suite}");
+        // One that was called otherwise from the beginning is what it is.
+        assert_eq!(Apt.judge(&facts(suite, trixie), &facts(suite, trixie)), None, "{suite}");
+    }
 }
