@@ -158,6 +158,26 @@ impl Inner {
         })
     }
 
+    /// Returns whether a list that was confirmed a moment ago says that a document has other bytes: then a copy is of no use, however
+    /// the host of its documents stands.
+    pub(crate) fn is_outdated(&self, want: &Want, sha256: &Sha256) -> bool {
+        if !matches!(want.shape, Shape::Document(_)) {
+            return false;
+        }
+        want.ecosystem.listings(want.url.object()).into_iter().any(|request| {
+            let variant = want.who.partition(&request.variant);
+            let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
+            let newest = self.engine.store.lookup(&key).ok().flatten().filter(is_answer);
+            let age = |held: &Held| self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
+            let newest = newest.filter(|newest| newest.gone_since.is_none() && age(newest) < LISTED_FOR);
+            let table = newest.and_then(|newest| self.table(want.ecosystem, &request, &key, &newest));
+            table.is_some_and(|table| {
+                let mut listed = table.facts.documents.iter().filter(|it| it.url == *want.url.object());
+                listed.any(|listed| sha256_of(listed).is_some_and(|listed| listed != *sha256))
+            })
+        })
+    }
+
     /// Tells, once in a session, that a copy is served whose time is over.
     fn note_expired(&self, want: &Want, index: &IndexRequest, held: &Held) {
         let Some(option) = want.ecosystem.expiry_option() else { return };

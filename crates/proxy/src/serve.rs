@@ -73,7 +73,7 @@ impl Inner {
     /// Decides what to do first.
     pub(crate) fn first(&self, want: &Want, client: &HeaderMap, copy: &Copy) -> (First, Gate) {
         let Copy::Good(loaded) = copy else { return (First::Ask, Gate::Open) };
-        if !self.may_stand(want, &loaded.held) {
+        if !self.may_stand(want, &loaded.held) || self.is_outdated(want, &loaded.held.sha256) {
             return (First::Ask, Gate::Open);
         }
         // That it was absent a moment ago says nothing of what can be packed now.
