@@ -90,8 +90,7 @@ impl Inner {
         asked: Result<(Reply, Attempt), NoReply>,
         flight: &Flight,
     ) -> Result<(Reply, Attempt), NoReply> {
-        let is_doubted = prior.known().is_none()
-            && matches!(&want.shape, Shape::Index(index) if want.ecosystem.doubts_absence(index));
+        let is_doubted = prior.known().is_none() && want.doubts_absence();
         match asked {
             Ok((reply, attempt))
                 if is_doubted

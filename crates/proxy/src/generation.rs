@@ -104,17 +104,10 @@ impl Inner {
 
     /// Returns the copy of a document that its list names, as it would stand in.
     pub(crate) fn current(&self, want: &Want) -> Option<Current> {
-        if !matches!(want.shape, Shape::Document(_)) || self.at.is_some() {
+        if self.at.is_some() {
             return None;
         }
-        let listings = want.ecosystem.listings(want.url.object());
-        let held = listings.into_iter().filter_map(|request| {
-            let variant = want.who.partition(&request.variant);
-            let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
-            let held = self.engine.store.lookup(&key).ok().flatten().filter(is_answer)?;
-            Some((request, key, held))
-        });
-        let mut held: Vec<_> = held.collect();
+        let mut held: Vec<_> = self.lists_of(want).collect();
         held.sort_by_key(|(.., held)| std::cmp::Reverse(held.confirmed_at));
         held.into_iter().find_map(|(request, key, newest)| {
             let age = self.engine.clock.now().duration_since(newest.confirmed_at).unsigned_abs();
@@ -143,39 +136,36 @@ impl Inner {
 
     /// Returns whether a list that is held says that a document is these bytes.
     pub(crate) fn is_listed(&self, want: &Want, sha256: &Sha256) -> bool {
-        if !matches!(want.shape, Shape::Document(_)) {
-            return false;
-        }
-        want.ecosystem.listings(want.url.object()).into_iter().any(|request| {
-            let variant = want.who.partition(&request.variant);
-            let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
-            let newest = self.engine.store.lookup(&key).ok().flatten().filter(is_answer);
-            let table = newest.and_then(|newest| self.table(want.ecosystem, &request, &key, &newest));
-            table.is_some_and(|table| {
-                let mut listed = table.facts.documents.iter().filter(|it| it.url == *want.url.object());
-                listed.any(|listed| sha256_of(listed) == Some(*sha256))
-            })
-        })
+        let mut lists = self.lists_of(want);
+        lists.any(|list| self.digests_in(want, &list).contains(sha256))
     }
 
     /// Returns whether a list that was confirmed a moment ago says that a document has other bytes: then a copy is of no use, however
     /// the host of its documents stands.
     pub(crate) fn is_outdated(&self, want: &Want, sha256: &Sha256) -> bool {
-        if !matches!(want.shape, Shape::Document(_)) {
-            return false;
-        }
-        want.ecosystem.listings(want.url.object()).into_iter().any(|request| {
+        let age = |held: &Held| self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
+        let mut fresh =
+            self.lists_of(want).filter(|(.., held)| held.gone_since.is_none() && age(held) < LISTED_FOR);
+        fresh.any(|list| self.digests_in(want, &list).iter().any(|listed| listed != sha256))
+    }
+
+    /// Yields the lists that may name a document, of those that are held; none for what is not a document.
+    fn lists_of(&self, want: &Want) -> impl Iterator<Item = (IndexRequest, ObjectKey, Held)> {
+        let is_document = matches!(want.shape, Shape::Document(_));
+        let listings = if is_document { want.ecosystem.listings(want.url.object()) } else { Vec::new() };
+        listings.into_iter().filter_map(|request| {
             let variant = want.who.partition(&request.variant);
             let key = ObjectKey { method: Method::Get, url: request.url.clone(), variant };
-            let newest = self.engine.store.lookup(&key).ok().flatten().filter(is_answer);
-            let age = |held: &Held| self.engine.clock.now().duration_since(held.confirmed_at).unsigned_abs();
-            let newest = newest.filter(|newest| newest.gone_since.is_none() && age(newest) < LISTED_FOR);
-            let table = newest.and_then(|newest| self.table(want.ecosystem, &request, &key, &newest));
-            table.is_some_and(|table| {
-                let mut listed = table.facts.documents.iter().filter(|it| it.url == *want.url.object());
-                listed.any(|listed| sha256_of(listed).is_some_and(|listed| listed != *sha256))
-            })
+            let held = self.engine.store.lookup(&key).ok().flatten().filter(is_answer)?;
+            Some((request, key, held))
         })
+    }
+
+    /// Returns the digests that a list gives for a document: one, or none where it does not name it.
+    fn digests_in(&self, want: &Want, (request, key, held): &(IndexRequest, ObjectKey, Held)) -> Vec<Sha256> {
+        let Some(table) = self.table(want.ecosystem, request, key, held) else { return Vec::new() };
+        let listed = table.facts.documents.iter().filter(|listed| listed.url == *want.url.object());
+        listed.filter_map(sha256_of).collect()
     }
 
     /// Tells, once in a session, that a copy is served whose time is over.

@@ -14,7 +14,7 @@ use crate::flight::End;
 use crate::plan::Purpose;
 use crate::refusal::Refusal;
 use crate::session::{Inner, lock};
-use crate::want::{Shape, Want};
+use crate::want::Want;
 
 /// How long an answer that is told of is not told of again for the same reason.
 const TOLD_FOR: Duration = Duration::from_secs(3600);
@@ -92,8 +92,7 @@ impl Inner {
 
     /// Returns whether a copy may stand in for its upstream. In a drill an absence is what it was in the run that was recorded.
     pub(crate) fn may_stand(&self, want: &Want, held: &Held) -> bool {
-        let is_doubted = self.purpose() != Purpose::Drill
-            && matches!(&want.shape, Shape::Index(index) if want.ecosystem.doubts_absence(index));
+        let is_doubted = self.purpose() != Purpose::Drill && want.doubts_absence();
         if decide::is_good(held) || !is_doubted {
             return true;
         }

@@ -72,6 +72,11 @@ impl Want {
         }
     }
 
+    /// Returns whether an absence is doubted in its place, as [`registry::Ecosystem::doubts_absence`] says.
+    pub(crate) fn doubts_absence(&self) -> bool {
+        matches!(&self.shape, Shape::Index(index) if self.ecosystem.doubts_absence(index))
+    }
+
     /// Returns what becomes of a redirect that comes in its place.
     pub(crate) const fn redirects(&self) -> Redirects {
         match &self.shape {

@@ -77,7 +77,7 @@ pub(super) fn read(request: &IndexRequest, body: &[u8]) -> Result<IndexFacts, In
 }
 
 /// PHP writes an empty map as a list.
-fn is_container(value: &str) -> bool {
+pub(super) fn is_container(value: &str) -> bool {
     value.starts_with(['{', '['])
 }
 

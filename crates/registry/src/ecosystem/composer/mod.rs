@@ -139,8 +139,7 @@ impl Ecosystem for Composer {
     fn is_answer(&self, _url: &ObjectUrl, body: &[u8]) -> bool {
         let Ok(answer) = serde_json::from_slice::<Members<'_>>(body) else { return false };
         // PHP writes an empty map as a list.
-        let is_container = |value: &str| value.starts_with(['{', '[']);
-        ["advisories", "filter"].iter().any(|key| answer.get(key).is_some_and(is_container))
+        ["advisories", "filter"].iter().any(|key| answer.get(key).is_some_and(index::is_container))
     }
 
     /// Measured: without `Last-Modified`, an `update` ends where the repository fails, whatever it has in its cache.
